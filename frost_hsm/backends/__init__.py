@@ -1,0 +1,277 @@
+"""What a token must do, and how a backend that brings tokens is found.
+
+A *backend* is a plug-in: an entry point of the group ``frost_hsm.backends``, loaded only when it is named, by
+the scheme of a token URI (``pkcs11:…``, ``software:…``), and never guessed. A backend never prompts and never
+prints: it is handed a `PinSource` and an `Interaction`. `frost_hsm.testing` is the kit that every backend
+passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from importlib.metadata import EntryPoint, entry_points
+from typing import Protocol, Self, runtime_checkable
+
+from frost_hsm.errors import BackendUnavailable, UsageProblem
+from frost_hsm.secret import Secret
+
+ENTRY_POINT_GROUP = "frost_hsm.backends"
+
+
+class Capability(StrEnum):
+    """What a token can do for us."""
+
+    SIGN = "sign"  # ECDSA over P-256 on a digest
+    AGREE = "agree"  # ECDH over P-256, x coordinate out
+    DECRYPT = "decrypt"  # RSA-OAEP
+    GENERATE = "generate"  # make key pairs inside
+    DATA = "data"  # hold private records
+
+
+class KeyKind(StrEnum):
+    """What a key pair is for, and so of which type it is: one purpose each."""
+
+    SIGN = "sign"  # P-256, ECDSA only
+    AGREE = "agree"  # P-256, ECDH only
+    DECRYPT = "decrypt"  # RSA-3072, OAEP only
+
+
+class OaepHash(StrEnum):
+    """The hash of RSA-OAEP and of its MGF1; tokens differ in which they know."""
+
+    SHA256 = "sha256"
+    SHA1 = "sha1"
+
+
+class PinState(StrEnum):
+    """What the token says of its user PIN, read afresh."""
+
+    OK = "ok"
+    LOW = "low"  # a wrong PIN was given lately
+    FINAL_TRY = "final-try"
+    LOCKED = "locked"
+    NOT_SET = "not-set"
+
+
+@dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """A token as it presents itself, without login. Everything here is public and claimed by its module."""
+
+    uri: str  # selects exactly this token again: SCHEME:…
+    label: str
+    serial: str
+    manufacturer: str
+    model: str
+    source: str  # the module's alias, or whatever else brings the token
+    initialised: bool
+    pin_state: PinState
+    has_own_pin_entry: bool  # a PIN pad: the host must not ask
+    is_software: bool  # no physical protection
+
+
+@dataclass(frozen=True, slots=True)
+class KeyAttributes:
+    """What keeps a private key inside its token, as claimed by the module; None where it does not say."""
+
+    sensitive: bool | None
+    extractable: bool | None
+    always_sensitive: bool | None
+    never_extractable: bool | None
+    local: bool | None
+
+    @property
+    def stays_inside(self) -> bool:
+        """Whether every claim holds that a key made in, and never out of, the token fulfils."""
+        return (
+            self.sensitive is True
+            and self.extractable is False
+            and self.always_sensitive is True
+            and self.never_extractable is True
+            and self.local is True
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class TokenKey:
+    """A private key that the token holds."""
+
+    id: bytes  # CKA_ID
+    label: str
+    kind: KeyKind
+    public_key: bytes  # DER SubjectPublicKeyInfo
+    attributes: KeyAttributes
+
+
+@dataclass(frozen=True, slots=True)
+class StoredCertificate:
+    """A certificate that the token holds beside its key."""
+
+    id: bytes  # CKA_ID, the same as the key's
+    label: str
+    der: bytes
+
+
+PinSource = Callable[[TokenInfo], str]
+"""Called at most once an `open`, only if a login is needed, with the token's state read just before.
+
+A PIN has to be a ``str`` for python-pkcs11, so it cannot be wiped. The backend keeps no reference to it.
+"""
+
+
+class Interaction(Protocol):
+    """The four things that a backend may ask of the person in front, through whoever called it."""
+
+    def message(self, text: str) -> None:
+        """Show one line: "touch the device"."""
+
+    def request_secret(self, prompt: str) -> str:
+        """Ask for a secret other than the PIN; raises `NoTerminal` where nobody can answer."""
+
+    def confirm(self, prompt: str) -> bool:
+        """Ask yes or no."""
+
+    def waiting(self, text: str) -> None:
+        """Say that an answer of the device is being waited for."""
+
+
+@runtime_checkable
+class Token(Protocol):
+    """One open token. Used as a context manager; closed at the end of the block.
+
+    Every method may raise `TokenLost` when the token goes away, and must be callable from several threads. A
+    token opened without a PIN source does what needs no login and raises `PinUnusable` for the rest.
+    """
+
+    @property
+    def info(self) -> TokenInfo:
+        """The token as it was when it was opened."""
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What this token can do, probed and not assumed."""
+
+    def generate(self, kind: KeyKind, key_id: bytes, label: str) -> bytes:
+        """Make a key pair inside: sensitive, not extractable, one purpose. Returns its DER SubjectPublicKeyInfo.
+
+        key_id: CKA_ID, 16 bytes. Raises `KeyExists` if taken, `MechanismUnsupported` if the token cannot.
+        """
+
+    def keys(self) -> list[TokenKey]:
+        """List the private keys of the three kinds. Needs a login."""
+
+    def sign(self, key_id: bytes, digest: bytes) -> bytes:
+        """Sign a 32-byte digest by ECDSA with a `KeyKind.SIGN` key; returns r ‖ s, 64 bytes."""
+
+    def agree(self, key_id: bytes, peer_point: bytes) -> Secret:
+        """Multiply a `KeyKind.AGREE` key with a peer's point; returns the x coordinate, 32 secret bytes.
+
+        peer_point: 65 bytes, SEC1 uncompressed, already checked to be on the curve.
+        """
+
+    def decrypt(self, key_id: bytes, ciphertext: bytes, oaep_hash: OaepHash) -> Secret:
+        """Decrypt RSA-OAEP with a `KeyKind.DECRYPT` key, empty label. Raises `SealBroken`, whatever the cause."""
+
+    def oaep_hashes(self) -> frozenset[OaepHash]:
+        """The hashes that `decrypt` knows; empty without `Capability.DECRYPT`."""
+
+    def store_certificate(self, key_id: bytes, label: str, der: bytes) -> None:
+        """Put a public certificate beside the key of the same id. The same again is fine."""
+
+    def certificates(self) -> list[StoredCertificate]:
+        """List the certificates; needs no login."""
+
+    def delete_key(self, key_id: bytes) -> None:
+        """Destroy a key pair and its certificate, if they are there, for ever."""
+
+    def record_names(self) -> list[str]:
+        """List the names of our private records. Needs a login and `Capability.DATA`, as all four do."""
+
+    def write_record(self, name: str, value: bytes) -> None:
+        """Create a private record. Raises `KeyExists` if the name is taken; never overwrites."""
+
+    def read_record(self, name: str) -> bytes:
+        """Read a private record. Raises `KeyNotFound`."""
+
+    def delete_record(self, name: str) -> None:
+        """Destroy a record and see that it is gone: when this returns, `read_record` cannot find it.
+
+        Raises `KeyNotFound` if there was none: of two who delete at once, at most one succeeds.
+        """
+
+    def close(self) -> None:
+        """Log out and let go. Closing twice is fine."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Backend(Protocol):
+    """What an entry point of `ENTRY_POINT_GROUP` is: a class, called with its settings and an `Interaction`.
+
+    settings: the strings of the configuration table ``[backends.NAME]``.
+    """
+
+    def __init__(self, settings: Mapping[str, str], interaction: Interaction) -> None: ...
+
+    def describe(self) -> list[tuple[bool, str]]:
+        """Say for ``doctor`` what works and what does not: (is fine, one line), never raising."""
+
+    def tokens(self) -> list[TokenInfo]:
+        """List every token in reach, uninitialised ones included. Needs no login."""
+
+    def open(self, uri: str, pin_source: PinSource | None) -> Token:
+        """Open the one token that ``uri`` selects; log in, once, unless ``pin_source`` is None.
+
+        Raises `TokenNotFound`, `TokenAmbiguous` (its message lists the candidates' URIs), `ModuleUnavailable`,
+        `PinIncorrect`, `PinLocked`, `PinUnusable`. A PIN is tried once and never again.
+        """
+
+    def create(self, uri: str, pin_source: PinSource) -> TokenInfo:
+        """Make a new token, where that is possible without a vendor's tool; else `MechanismUnsupported`."""
+
+
+def installed() -> dict[str, EntryPoint]:
+    """List the backends that are installed, by name, without loading any.
+
+    Raises `BackendUnavailable` if two distributions bring the same name: which one to trust is not guessed.
+    """
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        other = found.get(entry.name)
+        if other is not None and other.value != entry.value:
+            raise BackendUnavailable(
+                f'two installed distributions bring a backend "{entry.name}": {_owner(other)} and {_owner(entry)}',
+                hint="uninstall one of them",
+            )
+        found[entry.name] = entry
+    return found
+
+
+def load(name: str, settings: Mapping[str, str], interaction: Interaction) -> Backend:
+    """Load one backend, by name. Raises `BackendUnavailable` if it is not installed or fails to import."""
+    entry = installed().get(name)
+    if entry is None:
+        known = ", ".join(sorted(installed()))
+        raise BackendUnavailable(f'no backend "{name}" is installed', hint=f"installed: {known}")
+    try:
+        factory: Callable[[Mapping[str, str], Interaction], Backend] = entry.load()
+    except Exception as error:  # a plug-in may fail in any way, and must break nothing else
+        raise BackendUnavailable(f'backend "{name}" ({_owner(entry)}): import failed: {error}') from error
+    return factory(settings, interaction)
+
+
+def scheme(uri: str) -> str:
+    """Return the backend's name that a token URI begins with."""
+    name, colon, _ = uri.partition(":")
+    if not colon or not name.isidentifier():
+        raise UsageProblem(
+            f'"{uri}" is not a token URI',
+            hint="a token URI looks like pkcs11:token=LABEL or software:PATH; frost-hsm token list prints them",
+        )
+    return name
+
+
+def _owner(entry: EntryPoint) -> str:
+    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value
