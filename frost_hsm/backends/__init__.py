@@ -141,7 +141,9 @@ class Token(Protocol):
     """One open token. Used as a context manager; closed at the end of the block.
 
     Every method may raise `TokenLost` when the token goes away, and must be callable from several threads. A
-    token opened without a PIN source does what needs no login and raises `PinUnusable` for the rest.
+    token opened without a PIN source does what needs no login and raises `PinUnusable` for the rest. After
+    `close`, every method raises `NotPossible`; so it does for arguments out of bounds, before the token is
+    asked.
     """
 
     @property
@@ -153,16 +155,20 @@ class Token(Protocol):
         """What this token can do, probed and not assumed."""
 
     def generate(self, kind: KeyKind, key_id: bytes, label: str) -> bytes:
-        """Make a key pair inside: sensitive, not extractable, one purpose. Returns its DER SubjectPublicKeyInfo.
+        """Make a key pair inside: sensitive, not extractable, one purpose; returns its SubjectPublicKeyInfo.
 
-        key_id: CKA_ID, 16 bytes. Raises `KeyExists` if taken, `MechanismUnsupported` if the token cannot.
+        key_id: CKA_ID, 16 bytes. Raises `KeyExists` if taken, `MechanismUnsupported` if the token cannot,
+        `KeyPolicy` if the new key does not `KeyAttributes.stays_inside`: it is destroyed again then.
         """
 
     def keys(self) -> list[TokenKey]:
         """List the private keys of the three kinds. Needs a login."""
 
     def sign(self, key_id: bytes, digest: bytes) -> bytes:
-        """Sign a 32-byte digest by ECDSA with a `KeyKind.SIGN` key; returns r ‖ s, 64 bytes."""
+        """Sign a 32-byte digest by ECDSA with a `KeyKind.SIGN` key; returns r ‖ s, 64 bytes.
+
+        Raises `KeyNotFound` if there is no such key of this kind, as do `agree` and `decrypt`.
+        """
 
     def agree(self, key_id: bytes, peer_point: bytes) -> Secret:
         """Multiply a `KeyKind.AGREE` key with a peer's point; returns the x coordinate, 32 secret bytes.
@@ -171,25 +177,34 @@ class Token(Protocol):
         """
 
     def decrypt(self, key_id: bytes, ciphertext: bytes, oaep_hash: OaepHash) -> Secret:
-        """Decrypt RSA-OAEP with a `KeyKind.DECRYPT` key, empty label. Raises `SealBroken`, whatever the cause."""
+        """Decrypt RSA-OAEP with a `KeyKind.DECRYPT` key, empty label.
+
+        Raises `SealBroken`, one and the same for everything that can be wrong with a ciphertext.
+        """
 
     def oaep_hashes(self) -> frozenset[OaepHash]:
         """The hashes that `decrypt` knows; empty without `Capability.DECRYPT`."""
 
     def store_certificate(self, key_id: bytes, label: str, der: bytes) -> None:
-        """Put a public certificate beside the key of the same id. The same again is fine."""
+        """Put a public certificate beside the key of the same id. Needs a login. The same again is fine.
+
+        Raises `KeyExists` if another certificate is there, `NotPossible` if ``der`` is no X.509 certificate.
+        """
 
     def certificates(self) -> list[StoredCertificate]:
         """List the certificates; needs no login."""
 
     def delete_key(self, key_id: bytes) -> None:
-        """Destroy a key pair and its certificate, if they are there, for ever."""
+        """Destroy a key pair and its certificate, if they are there, for ever. Needs a login."""
 
     def record_names(self) -> list[str]:
         """List the names of our private records. Needs a login and `Capability.DATA`, as all four do."""
 
     def write_record(self, name: str, value: bytes) -> None:
-        """Create a private record. Raises `KeyExists` if the name is taken; never overwrites."""
+        """Create a private record. Raises `KeyExists` if the name is taken; never overwrites.
+
+        name: 1 to 255 bytes of UTF-8 without NUL. value: 1 to 65536 bytes, kept as they are: seal them first.
+        """
 
     def read_record(self, name: str) -> bytes:
         """Read a private record. Raises `KeyNotFound`."""
@@ -221,11 +236,12 @@ class Backend(Protocol):
     def tokens(self) -> list[TokenInfo]:
         """List every token in reach, uninitialised ones included. Needs no login."""
 
-    def open(self, uri: str, pin_source: PinSource | None) -> Token:
+    def open(self, uri: str, pin_source: PinSource | None, *, allow_final_try: bool = False) -> Token:
         """Open the one token that ``uri`` selects; log in, once, unless ``pin_source`` is None.
 
-        Raises `TokenNotFound`, `TokenAmbiguous` (its message lists the candidates' URIs), `ModuleUnavailable`,
-        `PinIncorrect`, `PinLocked`, `PinUnusable`. A PIN is tried once and never again.
+        Raises `TokenNotFound`, `TokenAmbiguous` (its message lists the candidates' URIs) or
+        `ModuleUnavailable`; without asking for a PIN `PinLocked`, `PinUnusable` if none is set, and
+        `PinFinalTry` unless ``allow_final_try``; and `PinIncorrect`: a PIN is tried once and never again.
         """
 
     def create(self, uri: str, pin_source: PinSource) -> TokenInfo:
@@ -242,7 +258,7 @@ def installed() -> dict[str, EntryPoint]:
         other = found.get(entry.name)
         if other is not None and other.value != entry.value:
             raise BackendUnavailable(
-                f'two installed distributions bring a backend "{entry.name}": {_owner(other)} and {_owner(entry)}',
+                f'two distributions bring a backend "{entry.name}": {_owner(other)} and {_owner(entry)}',
                 hint="uninstall one of them",
             )
         found[entry.name] = entry
@@ -268,7 +284,7 @@ def scheme(uri: str) -> str:
     if not colon or not name.isidentifier():
         raise UsageProblem(
             f'"{uri}" is not a token URI',
-            hint="a token URI looks like pkcs11:token=LABEL or software:PATH; frost-hsm token list prints them",
+            hint="it looks like pkcs11:token=LABEL or software:PATH; frost-hsm token list prints them",
         )
     return name
 

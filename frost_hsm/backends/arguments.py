@@ -1,0 +1,48 @@
+"""The bounds of what a `Token` is given, the same for every backend: checked before the token is asked."""
+
+from __future__ import annotations
+
+from frost_hsm.errors import NotPossible
+
+KEY_ID_LENGTH = 16
+MAX_NAME_LENGTH = 255
+MAX_RECORD_LENGTH = 1 << 16
+
+
+def check_key_id(key_id: bytes) -> None:
+    """Refuse a key id that is not 16 bytes."""
+    _check_length("a key id", key_id, KEY_ID_LENGTH)
+
+
+def check_digest(digest: bytes) -> None:
+    """Refuse a digest that is not 32 bytes."""
+    _check_length("the digest to sign", digest, 32)
+
+
+def check_point(point: bytes) -> None:
+    """Refuse what is not an uncompressed SEC1 point of P-256 by its form: 65 bytes, the first one 4."""
+    _check_length("an uncompressed P-256 point", point, 65)
+    if point[0] != 4:
+        raise NotPossible("an uncompressed P-256 point begins with the byte 4")
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse a label or record name that is empty, has a NUL, or is longer than 255 bytes of UTF-8."""
+    try:
+        length = len(name.encode())
+    except UnicodeEncodeError:
+        raise NotPossible(f"{what} is not text that UTF-8 can hold: {name!r}") from None
+    if not 1 <= length <= MAX_NAME_LENGTH or "\0" in name:
+        raise NotPossible(f"{what} is 1 to {MAX_NAME_LENGTH} bytes of UTF-8 without NUL, not {name[:40]!r}")
+
+
+def check_record(name: str, value: bytes) -> None:
+    """Refuse a record whose name is out of bounds, or whose value is empty or above 64 KiB."""
+    check_name("a record name", name)
+    if not 1 <= len(value) <= MAX_RECORD_LENGTH:
+        raise NotPossible(f'record "{name}" has {len(value)} bytes; possible are 1 to {MAX_RECORD_LENGTH}')
+
+
+def _check_length(what: str, value: bytes, length: int) -> None:
+    if len(value) != length:
+        raise NotPossible(f"{what} has {length} bytes, not {len(value)}")

@@ -1,0 +1,240 @@
+"""The file of a software token: its one canonical form, its lock, its replacement in one step.
+
+JSON with sorted keys and no spaces, so that writing what was read gives the same bytes; anything else is
+refused. What is secret in it is sealed before it gets here: this module knows no key. Writers hold a lock on
+a file beside it, read again, and replace the whole file; readers always see the one or the other.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import stat
+from base64 import b64decode, b64encode
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from frost_hsm.backends import KeyKind, StoredCertificate
+from frost_hsm.errors import OutputExists, StorageProblem, TokenNotFound
+
+FORMAT = "frost-hsm software token 1"
+MAX_FILE_SIZE = 64 << 20
+LOG2_N_RANGE = range(10, 19)  # scrypt with r = 8 takes 2^(10 + log2_n) bytes: 1 MiB to 256 MiB
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedKey:
+    """A private key as the file holds it; ``sealed`` is its PKCS #8 form under the token's key."""
+
+    id: bytes
+    label: str
+    kind: KeyKind
+    public_key: bytes
+    sealed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """All that the file says. Public, but for what is sealed."""
+
+    label: str
+    serial: str
+    scrypt_log2_n: int
+    scrypt_salt: bytes
+    failed_tries: int
+    check: bytes  # nothing, sealed: opens only under the right passphrase
+    keys: tuple[SealedKey, ...] = ()
+    certificates: tuple[StoredCertificate, ...] = ()
+    records: tuple[tuple[str, bytes], ...] = ()
+
+
+class TokenFile:
+    """One token's file. Every method raises `StorageProblem` if it is damaged or the system refuses."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> Contents:
+        """Read the file as it is now. Raises `TokenNotFound` if there is none."""
+        with _explained(f"token file {self.path}"):
+            try:
+                descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            except FileNotFoundError:
+                raise TokenNotFound(f"there is no token file {self.path}", hint="check the path") from None
+            with os.fdopen(descriptor, "rb") as file:
+                self._check_status(os.fstat(file.fileno()))
+                data = file.read(MAX_FILE_SIZE + 1)
+        return self._decode(data)
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep every other process and thread from writing, and from counting a PIN try, during the block."""
+        path = self.path.with_name(self.path.name + ".lock")
+        with _explained(f"lock file {path}"):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            with _explained(f"lock file {path}"):
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def replace(self, contents: Contents) -> None:
+        """Put ``contents`` in the file's place; on the disk when this returns. The caller holds the lock."""
+        with _explained(f"token file {self.path}"), self._written(contents) as temporary:
+            temporary.replace(self.path)
+
+    def create(self, contents: Contents) -> None:
+        """Make the file. Raises `OutputExists` if there is one."""
+        with _explained(f"token file {self.path}"), self._written(contents) as temporary:
+            try:
+                os.link(temporary, self.path)
+            except FileExistsError:
+                raise OutputExists(
+                    f"{self.path} exists already", hint="use another path for the token"
+                ) from None
+            temporary.unlink()
+
+    @contextmanager
+    def _written(self, contents: Contents) -> Iterator[Path]:
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        data = _encode(contents)
+        if len(data) > MAX_FILE_SIZE:
+            raise StorageProblem(
+                f"token file {self.path} is full: {MAX_FILE_SIZE} bytes", hint="delete records"
+            )
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            yield temporary
+        except BaseException:
+            with suppress(OSError):
+                temporary.unlink()
+            raise
+        directory = os.open(self.path.parent, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
+
+    def _check_status(self, status: os.stat_result) -> None:
+        if not stat.S_ISREG(status.st_mode):
+            raise StorageProblem(f"{self.path} is not a regular file", hint="a software token is one file")
+        if status.st_uid != os.geteuid():
+            raise StorageProblem(f"token file {self.path} belongs to another user", hint="make it yours")
+        if status.st_mode & 0o077:
+            raise StorageProblem(
+                f"others can read or change token file {self.path}", hint=f"chmod 600 {self.path}"
+            )
+        if status.st_size > MAX_FILE_SIZE:
+            raise StorageProblem(
+                f"token file {self.path} has more than {MAX_FILE_SIZE} bytes", hint="restore it"
+            )
+
+    def _decode(self, data: bytes) -> Contents:
+        try:
+            contents = _decode(data)
+            if _encode(contents) == data:
+                return contents
+        except (ValueError, KeyError, TypeError, RecursionError):
+            pass
+        raise StorageProblem(
+            f"token file {self.path} is damaged, or is none", hint="restore it from a backup"
+        )
+
+
+@contextmanager
+def _explained(what: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise StorageProblem(f"{what}: {error.strerror or error}") from error
+
+
+# ── The canonical form ────────────────────────────────────────────────────────────────────────────────────
+
+
+def _encode(contents: Contents) -> bytes:
+    document = {
+        "format": FORMAT,
+        "label": contents.label,
+        "serial": contents.serial,
+        "scrypt": {"log2_n": contents.scrypt_log2_n, "salt": _text(contents.scrypt_salt)},
+        "failed_tries": contents.failed_tries,
+        "check": _text(contents.check),
+        "keys": [
+            {
+                "id": key.id.hex(),
+                "label": key.label,
+                "kind": key.kind.value,
+                "public_key": _text(key.public_key),
+                "sealed": _text(key.sealed),
+            }
+            for key in contents.keys
+        ],
+        "certificates": [
+            {"id": certificate.id.hex(), "label": certificate.label, "der": _text(certificate.der)}
+            for certificate in contents.certificates
+        ],
+        "records": [{"name": name, "sealed": _text(sealed)} for name, sealed in contents.records],
+    }
+    return json.dumps(document, sort_keys=True, separators=(",", ":")).encode() + b"\n"
+
+
+def _decode(data: bytes) -> Contents:
+    document = _typed(json.loads(data), dict)
+    if document["format"] != FORMAT:
+        raise ValueError("another format")
+    scrypt = _typed(document["scrypt"], dict)
+    log2_n = _typed(scrypt["log2_n"], int)
+    if log2_n not in LOG2_N_RANGE:
+        raise ValueError("scrypt cost out of range")
+    return Contents(
+        label=_typed(document["label"], str),
+        serial=_typed(document["serial"], str),
+        scrypt_log2_n=log2_n,
+        scrypt_salt=_bytes(scrypt, "salt"),
+        failed_tries=_typed(document["failed_tries"], int),
+        check=_bytes(document, "check"),
+        keys=tuple(
+            SealedKey(
+                bytes.fromhex(key["id"]),
+                _typed(key["label"], str),
+                KeyKind(key["kind"]),
+                _bytes(key, "public_key"),
+                _bytes(key, "sealed"),
+            )
+            for key in _typed(document["keys"], list)
+        ),
+        certificates=tuple(
+            StoredCertificate(bytes.fromhex(entry["id"]), _typed(entry["label"], str), _bytes(entry, "der"))
+            for entry in _typed(document["certificates"], list)
+        ),
+        records=tuple(
+            (_typed(entry["name"], str), _bytes(entry, "sealed"))
+            for entry in _typed(document["records"], list)
+        ),
+    )
+
+
+def _text(value: bytes) -> str:
+    return b64encode(value).decode()
+
+
+def _bytes(entry: Mapping[str, Any], field: str) -> bytes:
+    return b64decode(_typed(entry[field], str), validate=True)
+
+
+def _typed(value: Any, expected: type[_T]) -> _T:
+    if type(value) is not expected:
+        raise ValueError("a value of another type")
+    return value

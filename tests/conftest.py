@@ -1,0 +1,156 @@
+"""Tokens for every test: SoftHSM2 in a directory of this process alone, and files of the software backend.
+
+With FROST_HSM_REQUIRE_ALL=1 in the environment a skipped test is a failed test.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import pytest
+import softhsm
+
+from frost_hsm import backends
+
+REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
+
+# A module reads its configuration when it is first loaded, so this cannot wait for a fixture. The directory
+# is this process's own, so every pytest-xdist worker has its own tokens.
+_tokens = Path(tempfile.mkdtemp(prefix="frost-hsm-tests-"))
+atexit.register(shutil.rmtree, _tokens, ignore_errors=True)
+os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(_tokens))
+
+
+@dataclass(frozen=True, slots=True)
+class TokenFixture:
+    """A token made for a test."""
+
+    uri: str
+    pin: str
+    label: str
+    serial: str
+    calls: list[backends.TokenInfo]  # one for every time that the PIN was asked
+
+    def pin_source(self, info: backends.TokenInfo) -> str:
+        self.calls.append(info)
+        return self.pin
+
+
+class NoInteraction:
+    """An `Interaction` in front of which nobody sits: messages are kept, questions fail the test."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+
+    def message(self, text: str) -> None:
+        self.messages.append(text)
+
+    def waiting(self, text: str) -> None:
+        self.messages.append(text)
+
+    def request_secret(self, prompt: str) -> str:
+        raise AssertionError(f"asked for a secret: {prompt}")
+
+    def confirm(self, prompt: str) -> bool:
+        raise AssertionError(f"asked to confirm: {prompt}")
+
+
+@pytest.fixture
+def interaction() -> NoInteraction:
+    return NoInteraction()
+
+
+@pytest.fixture(scope="session")
+def softhsm_module() -> str:
+    """The path of the SoftHSM2 module; SOFTHSM2_CONF points to tokens of this process alone."""
+    path = softhsm.module_path()
+    if path is None:
+        pytest.skip("SoftHSM2 is not installed: apt-get install softhsm2")
+    return path
+
+
+@pytest.fixture(scope="session")
+def backend_settings() -> Mapping[str, Mapping[str, str]]:
+    """What ``[backends.NAME]`` of a configuration says, by backend: quick to run, otherwise as installed."""
+    path = softhsm.module_path()
+    return {
+        "pkcs11": {"softhsm": path} if path else {},
+        "software": {"scrypt_log2_n": "10"},
+    }
+
+
+@pytest.fixture
+def load_backend(
+    backend_settings: Mapping[str, Mapping[str, str]], interaction: NoInteraction
+) -> Callable[[str], backends.Backend]:
+    """Load a backend by name, with the settings for tests."""
+    return lambda name: backends.load(name, backend_settings.get(name, {}), interaction)
+
+
+@pytest.fixture
+def open_token(load_backend: Callable[[str], backends.Backend]) -> Callable[[TokenFixture], backends.Token]:
+    """Open a token with its PIN, through the backend that its URI names."""
+
+    def open_it(token: TokenFixture) -> backends.Token:
+        return load_backend(backends.scheme(token.uri)).open(token.uri, token.pin_source)
+
+    return open_it
+
+
+@pytest.fixture(scope="session")
+def new_token(softhsm_module: str) -> Callable[..., TokenFixture]:
+    """Make a SoftHSM2 token with a user PIN: ``new_token(label)``."""
+
+    def new(label: str, pin: str = "frost-1234") -> TokenFixture:
+        serial = softhsm.initialise(softhsm_module, label, pin)
+        return TokenFixture(f"pkcs11:token={label};serial={serial}", pin, label, serial, [])
+
+    return new
+
+
+@pytest.fixture(scope="session")
+def software_token(
+    tmp_path_factory: pytest.TempPathFactory, backend_settings: Mapping[str, Mapping[str, str]]
+) -> Callable[..., TokenFixture]:
+    """Make a token of the software backend: ``software_token(label)``."""
+    numbers = count()
+
+    def new(label: str, pin: str = "frost-1234") -> TokenFixture:
+        path = tmp_path_factory.mktemp(f"software{next(numbers)}") / f"{label}.token"
+        backend = backends.load("software", backend_settings["software"], NoInteraction())
+        info = backend.create(f"software:{path}", lambda _: pin)
+        return TokenFixture(info.uri, pin, info.label, info.serial, [])
+
+    return new
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes more than a second or two")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report(collector: pytest.Collector) -> Iterator[None]:
+    report = yield
+    _refuse_skip(report)
+    return report
+
+
+def _refuse_skip(report: Any) -> None:
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"FROST_HSM_REQUIRE_ALL=1 allows no skip: {report.longrepr}"
