@@ -1,0 +1,379 @@
+"""What participants say to each other, and how a message is read: signed, by a known sender, in one form.
+
+One class a message. ``encode`` gives the DER that is signed, ``decode`` reads it back; the ASN.1 stands in
+each docstring. FROST packages are opaque bytes here, in ZcashFoundation's postcard encoding. What cannot be a
+message raises `UsageProblem` when it is made and `MalformedMessage` when it is read. How a message is signed
+into a file is in `frost_hsm.ceremony.signed`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import ClassVar, Final, Protocol, Self, TypeVar
+
+from frost_hsm.ceremony import der, oids
+from frost_hsm.ceremony.identity import fingerprint, require_name
+from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
+from frost_hsm.errors import ForeignMessage, InvalidMinSigners, MalformedMessage, NotPossible, UsageProblem
+
+MAX_MESSAGE_TO_SIGN: Final = 8 << 20
+MAX_PURPOSE: Final = 1024
+HASH_LENGTH: Final = 32
+
+_VERSION = der.integer(1)
+_Y_COORDINATES = der.context(0, constructed=False)
+
+
+class Message(Protocol):
+    """What all messages have in common."""
+
+    content_type: ClassVar[str]
+    title: ClassVar[str]
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage` for anything else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A key to be made. Its content digest is the ceremony's id.
+
+    random: 32 bytes. name: of the key, by the rules of `require_name`. purpose: for people, one line, may be
+    empty. suite: the ciphersuite's id. Raises `InvalidMinSigners` or `NotPossible`.
+
+    SEQUENCE { version INTEGER (1), random OCTET STRING, name, purpose, suite UTF8String, minSigners INTEGER,
+    roster SEQUENCE OF SEQUENCE { sign Certificate, agree Certificate } }
+    """
+
+    content_type: ClassVar[str] = oids.PROPOSAL
+    title: ClassVar[str] = "proposal"
+
+    random: bytes
+    name: str
+    purpose: str
+    suite: str
+    min_signers: int
+    roster: Roster
+
+    def __post_init__(self) -> None:
+        require_name(self.name)
+        _require_hashes(self.title, self.random)
+        if len(self.purpose.encode()) > MAX_PURPOSE or not self.purpose.isprintable():
+            raise NotPossible(f"the purpose is not one printable line of up to {MAX_PURPOSE} bytes")
+        if not 2 <= self.min_signers <= len(self.roster):
+            raise InvalidMinSigners(f"{self.min_signers} of {len(self.roster)} cannot be a threshold")
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(
+            _VERSION,
+            der.octet_string(self.random),
+            der.utf8_string(self.name),
+            der.utf8_string(self.purpose),
+            der.utf8_string(self.suite),
+            der.integer(self.min_signers),
+            self.roster.encode(),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote and verify every certificate; raises `MalformedMessage`."""
+        with _reading(data, cls.title) as reader:
+            message = cls(
+                random=reader.octet_string(),
+                name=reader.utf8_string(),
+                purpose=reader.utf8_string(),
+                suite=reader.utf8_string(),
+                min_signers=reader.integer(),
+                roster=Roster.read(reader),
+            )
+        return _same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Round1:
+    """The first round of key generation.
+
+    ceremony: 32 bytes. package: a round-1 package. y_coordinates: of the commitment's elements, in their
+    order, so that nobody has to take square roots; None where the suite has no use for them.
+
+    SEQUENCE { version INTEGER (1), ceremony, package OCTET STRING, yCoordinates [0] OCTET STRING OPTIONAL }
+    """
+
+    content_type: ClassVar[str] = oids.ROUND1
+    title: ClassVar[str] = "round-1 message"
+
+    ceremony: bytes
+    package: bytes
+    y_coordinates: bytes | None = None
+
+    def __post_init__(self) -> None:
+        _require_hashes(self.title, self.ceremony)
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return _package(self.ceremony, self.package, self.y_coordinates)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`."""
+        with _reading(data, cls.title) as reader:
+            message = cls(reader.octet_string(), reader.octet_string(), _read_y_coordinates(reader))
+        return _same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Round2:
+    """The second round of key generation.
+
+    round1_hash: `transcript_hash` of all round-1 messages. envelopes: one for every participant in the order
+    of the roster, oneself included, each a DER ContentInfo that only its recipient takes apart.
+
+    SEQUENCE { version INTEGER (1), ceremony, round1Hash OCTET STRING, envelopes SEQUENCE OF ContentInfo }
+    """
+
+    content_type: ClassVar[str] = oids.ROUND2
+    title: ClassVar[str] = "round-2 message"
+
+    ceremony: bytes
+    round1_hash: bytes
+    envelopes: tuple[bytes, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        _require_hashes(self.title, self.ceremony, self.round1_hash)
+        if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
+            raise NotPossible(f"a round-2 message cannot have {len(self.envelopes)} envelopes")
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(
+            _VERSION,
+            der.octet_string(self.ceremony),
+            der.octet_string(self.round1_hash),
+            der.sequence(*self.envelopes),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
+        with _reading(data, cls.title) as reader:
+            ceremony, round1_hash, inner = reader.octet_string(), reader.octet_string(), reader.sequence()
+            envelopes = []
+            while inner.more():
+                envelopes.append(inner.whole(der.SEQUENCE))
+            message = cls(ceremony, round1_hash, tuple(envelopes))
+        return _same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmation:
+    """The end of key generation: all n are equal in everything, or the key is not used.
+
+    round1_hash, round2_hash: `transcript_hash` of each round. public_key_package_hash: SHA-256, 32 bytes,
+    over the public key package.
+
+    SEQUENCE { version INTEGER (1), ceremony, round1Hash, round2Hash, publicKeyPackageHash OCTET STRING }
+    """
+
+    content_type: ClassVar[str] = oids.CONFIRMATION
+    title: ClassVar[str] = "confirmation"
+
+    ceremony: bytes
+    round1_hash: bytes
+    round2_hash: bytes
+    public_key_package_hash: bytes
+
+    def __post_init__(self) -> None:
+        _require_hashes(self.title, *self._hashes)
+
+    @property
+    def _hashes(self) -> tuple[bytes, ...]:
+        return self.ceremony, self.round1_hash, self.round2_hash, self.public_key_package_hash
+
+    @property
+    def check_code(self) -> str:
+        """What people compare by voice: 128 bits of SHA-256 over the contents."""
+        return fingerprint(hashlib.sha256(self.encode()).digest())
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(_VERSION, *map(der.octet_string, self._hashes))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`."""
+        with _reading(data, cls.title) as reader:
+            message = cls(*(reader.octet_string() for _ in range(4)))
+        return _same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRequest:
+    """A message to be signed. Its content digest is the request's id.
+
+    key: the group's verifying key. epoch: how often the key was refreshed. random: 32 bytes. message: what is
+    signed, up to 8 MiB, all of it, for every signer to see. signers: roster positions, ascending.
+
+    SEQUENCE { version INTEGER (1), ceremony, key OCTET STRING, epoch INTEGER, random, message OCTET STRING,
+    signers SEQUENCE OF INTEGER }
+    """
+
+    content_type: ClassVar[str] = oids.SIGNING_REQUEST
+    title: ClassVar[str] = "signing request"
+
+    ceremony: bytes
+    key: bytes
+    epoch: int
+    random: bytes
+    message: bytes = field(repr=False)
+    signers: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        _require_hashes(self.title, self.ceremony, self.random)
+        if len(self.message) > MAX_MESSAGE_TO_SIGN:
+            raise NotPossible(f"the message is larger than {MAX_MESSAGE_TO_SIGN} bytes")
+        ascending = all(one < next_ for one, next_ in zip(self.signers, self.signers[1:], strict=False))
+        if (
+            len(self.signers) < 2
+            or self.signers[0] < 1
+            or self.signers[-1] > MAX_PARTICIPANTS
+            or not ascending
+        ):
+            raise NotPossible("the signers are not two or more positions in ascending order")
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(
+            _VERSION,
+            der.octet_string(self.ceremony),
+            der.octet_string(self.key),
+            der.integer(self.epoch),
+            der.octet_string(self.random),
+            der.octet_string(self.message),
+            der.sequence(*map(der.integer, self.signers)),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`."""
+        with _reading(data, cls.title) as reader:
+            ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
+            random, text, positions = reader.octet_string(), reader.octet_string(), reader.sequence()
+            signers = []
+            while positions.more():
+                signers.append(positions.integer())
+            message = cls(ceremony, key, epoch, random, text, tuple(signers))
+        return _same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment:
+    """The first round of signing.
+
+    request: 32 bytes, the request's id. commitments: signing commitments. y_coordinates: as in `Round1`.
+
+    SEQUENCE { version INTEGER (1), request, commitments OCTET STRING, yCoordinates [0] OCTET STRING OPTIONAL
+    }
+    """
+
+    content_type: ClassVar[str] = oids.COMMITMENT
+    title: ClassVar[str] = "commitment"
+
+    request: bytes
+    commitments: bytes
+    y_coordinates: bytes | None = None
+
+    def __post_init__(self) -> None:
+        _require_hashes(self.title, self.request)
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return _package(self.request, self.commitments, self.y_coordinates)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`."""
+        with _reading(data, cls.title) as reader:
+            message = cls(reader.octet_string(), reader.octet_string(), _read_y_coordinates(reader))
+        return _same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The second round of signing.
+
+    request: the request's id. commitments_hash: `transcript_hash` of the commitments in the order of the
+    signers. share: a signature share.
+
+    SEQUENCE { version INTEGER (1), request, commitmentsHash, share OCTET STRING }
+    """
+
+    content_type: ClassVar[str] = oids.RESPONSE
+    title: ClassVar[str] = "response"
+
+    request: bytes
+    commitments_hash: bytes
+    share: bytes
+
+    def __post_init__(self) -> None:
+        _require_hashes(self.title, self.request, self.commitments_hash)
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(
+            _VERSION,
+            der.octet_string(self.request),
+            der.octet_string(self.commitments_hash),
+            der.octet_string(self.share),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`."""
+        with _reading(data, cls.title) as reader:
+            message = cls(*(reader.octet_string() for _ in range(3)))
+        return _same(message, data)
+
+
+M = TypeVar("M", bound=Message)
+
+
+def _package(about: bytes, package: bytes, y_coordinates: bytes | None) -> bytes:
+    y = b"" if y_coordinates is None else der.element(_Y_COORDINATES, y_coordinates)
+    return der.sequence(_VERSION, der.octet_string(about), der.octet_string(package), y)
+
+
+def _read_y_coordinates(reader: der.Reader) -> bytes | None:
+    return reader.contents(_Y_COORDINATES) if reader.has(_Y_COORDINATES) else None
+
+
+def _require_hashes(title: str, *hashes: bytes) -> None:
+    if any(len(each) != HASH_LENGTH for each in hashes):
+        raise NotPossible(f"a {title} names something by other than {HASH_LENGTH} bytes")
+
+
+@contextmanager
+def _reading(data: bytes, title: str) -> Iterator[der.Reader]:
+    """Lend a reader that stands behind the version; what cannot be sent is malformed when it is received."""
+    reader = der.Reader(data, f"a {title}").sequence()
+    if (version := reader.integer()) != 1:
+        raise ForeignMessage(
+            f"a {title} is of version {version}, and this program knows version 1",
+            hint="one of you has to update frost-hsm",
+        )
+    try:
+        yield reader
+    except UsageProblem as error:
+        raise MalformedMessage(f"a {title} is malformed: {error}") from None
+
+
+def _same(message: M, data: bytes) -> M:
+    der.require_same(message.encode(), data, f"a {message.title}")
+    return message

@@ -1,0 +1,101 @@
+"""Messages on their way: signed into a file, and read from one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar, cast
+
+from frost_hsm.ceremony import cms, der, messages, pem
+from frost_hsm.ceremony.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.messages import Message, Proposal
+from frost_hsm.ceremony.roster import Roster
+from frost_hsm.errors import ForeignMessage, InvalidContents, MalformedMessage
+
+_KINDS: Final[dict[str, type[Message]]] = {
+    kind.content_type: kind
+    for kind in (
+        messages.Proposal,
+        messages.Round1,
+        messages.Round2,
+        messages.Confirmation,
+        messages.SigningRequest,
+        messages.Commitment,
+        messages.Response,
+    )
+}
+
+M = TypeVar("M", bound=Message)
+N = TypeVar("N", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed(Generic[M]):
+    """A message whose signature was verified, and who it is from.
+
+    content_digest: SHA-256 over the contents. der: the SignedData as received, proof of what the sender said.
+    Two messages are the same if their contents are; a signature can be made twice.
+    """
+
+    message: M
+    sender: PublicIdentity
+    content_digest: bytes
+    der: bytes = field(repr=False, compare=False)
+
+    def expect(self, kind: type[N]) -> Signed[N]:
+        """Return this as a message of one kind; raises `ForeignMessage` if it is of another."""
+        if not isinstance(self.message, kind):
+            raise ForeignMessage(
+                f"this is the {self.message.title} of {self.sender.name}, not a {kind.title}"
+            )
+        return cast("Signed[N]", self)
+
+    def to_pem(self) -> bytes:
+        """Write the file again as it was received."""
+        return pem.encode(cms.PEM_LABEL, self.der)
+
+
+def write(message: Message, holder: Holder) -> bytes:
+    """Sign a message and return the PEM file to send. One token operation."""
+    return pem.encode(cms.PEM_LABEL, cms.sign(message.content_type, message.encode(), holder))
+
+
+def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
+    """Read a message, PEM or DER, from one of the roster, and verify its signature.
+
+    roster: None reads a proposal, whose author has to be in the roster that it proposes.
+
+    Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`, `ForeignMessage` for a message of
+    another version: all without a culprit. `InvalidContents`, naming the sender, if the signature is good and
+    what it signs is not a message.
+    """
+    if len(data) > cms.MAX_PEM_SIZE:
+        raise MalformedMessage(f"a message is larger than {cms.MAX_PEM_SIZE} bytes")
+    is_der = data[:1] == bytes((der.SEQUENCE,))
+    signed = cms.parse(data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0])
+    kind = _KINDS.get(signed.content_type)
+    if kind is None:
+        raise MalformedMessage("a signed message is of no type that is known here")
+    if roster is None:
+        if kind is not Proposal:
+            raise ForeignMessage(f"this is a {kind.title}, not a {Proposal.title}")
+        proposal = Proposal.decode(signed.content)
+        sender = proposal.roster.by_signer(signed.signer_key_id)
+        signed.verify(sender.sign_key)
+        message: Message = proposal
+    else:
+        sender = roster.by_signer(signed.signer_key_id)
+        signed.verify(sender.sign_key)
+        try:
+            message = kind.decode(signed.content)
+        except MalformedMessage as error:
+            raise InvalidContents(
+                f"{sender.name} signed what is not a message: {error}", culprits=[sender.name]
+            ) from None
+    return Signed(message, sender, signed.content_digest, signed.der)
+
+
+def transcript_hash(signed: Iterable[Signed[Any]]) -> bytes:
+    """Return SHA-256 over the content digests, in the order given: that of the roster, or of the signers."""
+    return hashlib.sha256(b"".join(each.content_digest for each in signed)).digest()
