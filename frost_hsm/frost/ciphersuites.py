@@ -1,0 +1,118 @@
+"""Ciphersuites: one description each over shared code (RFC 9591, section 6, and ZcashFoundation's additions)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Iterable
+from functools import cached_property
+
+from frost_hsm import groups
+from frost_hsm.errors import MalformedScalar, NotPossible
+from frost_hsm.frost.hashing import Hashing, XmdSha256
+from frost_hsm.groups import Group, SecretScalar
+from frost_hsm.secret import Secret
+
+
+class Ciphersuite:
+    """A group with its hash functions. Compared by identity; the group itself is made on first use.
+
+    id: the context string, ZcashFoundation's ``ID``. name: the short one, for command lines and file names.
+    """
+
+    def __init__(self, name: str, id: str, hashing: Hashing, make_group: Callable[[], Group]) -> None:
+        self.name = name
+        self.id = id
+        self.header = b"\0" + zlib.crc32(id.encode()).to_bytes(
+            4, "big"
+        )  # of postcard: version 0, CRC-32 of the id
+        self._hashing = hashing
+        self._make_group = make_group
+
+    def with_group(self, group: Group) -> Ciphersuite:
+        """Return the same suite on a given implementation of its group. Their values do not mix."""
+        return Ciphersuite(self.name, self.id, self._hashing, lambda: group)
+
+    @cached_property
+    def group(self) -> Group:
+        """The group, on the implementation that suits this machine."""
+        return self._make_group()
+
+    @property
+    def signature_length(self) -> int:
+        """Bytes of a signature, R ‖ z."""
+        return self.group.element_length + self.group.scalar_length
+
+    # ── public scalars ──
+
+    def encode_scalar(self, scalar: int) -> bytes:
+        """Write a public scalar in its one form."""
+        return scalar.to_bytes(self.group.scalar_length, self.group.byteorder)
+
+    def decode_scalar(self, data: bytes) -> int:
+        """Read a public scalar; zero is one. Raises `MalformedScalar`."""
+        if len(data) != self.group.scalar_length:
+            raise MalformedScalar(f"a scalar has {self.group.scalar_length} bytes, not {len(data)}")
+        scalar = int.from_bytes(data, self.group.byteorder)
+        if scalar >= self.group.order:
+            raise MalformedScalar("the scalar is not below the group order")
+        return scalar
+
+    # ── hash functions (RFC 9591, section 3.2; HDKG and HID are ZcashFoundation's) ──
+
+    def h1(self, data: bytes) -> int:
+        """Hash to a binding factor."""
+        return self._hashing.to_scalar(self.group, b"rho", data)
+
+    def h2(self, data: bytes) -> int:
+        """Hash to a signature challenge."""
+        return self._hashing.to_scalar(self.group, b"chal", data)
+
+    def h3(self, data: Secret) -> SecretScalar:
+        """Hash to a nonce."""
+        return self._hashing.to_secret_scalar(self.group, b"nonce", data)
+
+    def h4(self, data: bytes) -> bytes:
+        """Hash a message."""
+        return self._hashing.digest(b"msg", data)
+
+    def h5(self, data: bytes) -> bytes:
+        """Hash a commitment list."""
+        return self._hashing.digest(b"com", data)
+
+    def hdkg(self, data: bytes) -> int:
+        """Hash to the challenge of a proof of knowledge."""
+        return self._hashing.to_scalar(self.group, b"dkg", data)
+
+    def hid(self, data: bytes) -> int:
+        """Hash to an identifier."""
+        return self._hashing.to_scalar(self.group, b"id", data)
+
+    def __repr__(self) -> str:
+        return f"<Ciphersuite {self.id}>"
+
+
+P256 = Ciphersuite(
+    name="p256",
+    id="FROST-P256-SHA256-v1",
+    hashing=XmdSha256(b"FROST-P256-SHA256-v1"),
+    make_group=groups.p256,
+)
+
+ALL: tuple[Ciphersuite, ...] = (P256,)
+
+
+def by_name(name: str) -> Ciphersuite:
+    """Find a suite by its short name. Raises `NotPossible`."""
+    return _find(name, ((suite.name, suite) for suite in ALL))
+
+
+def by_id(id: str) -> Ciphersuite:
+    """Find a suite by its context string. Raises `NotPossible`."""
+    return _find(id, ((suite.id, suite) for suite in ALL))
+
+
+def _find(key: str, suites: Iterable[tuple[str, Ciphersuite]]) -> Ciphersuite:
+    known = dict(suites)
+    if key not in known:
+        raise NotPossible(f'no ciphersuite "{key}"', hint=f"known: {', '.join(known)}")
+    return known[key]

@@ -1,0 +1,62 @@
+"""Secrets that serve once, even when two threads ask at the same instant."""
+
+from __future__ import annotations
+
+from typing import Generic, NoReturn, TypeVar
+
+from frost_hsm.errors import SecretConsumed
+
+Held = TypeVar("Held")
+
+
+class SingleUse(Generic[Held]):
+    """Holds a secret until it is taken. Of several threads that take it, one gets it."""
+
+    __slots__ = ("_held", "_name")
+
+    def __init__(self, name: str, held: Held) -> None:
+        self._name = name
+        self._held = [held]
+
+    def take(self) -> Held:
+        """Take the secret out. Raises `SecretConsumed` if it is gone."""
+        try:
+            return self._held.pop()  # atomic
+        except IndexError:
+            raise SecretConsumed(f"{self._name} has been used") from None
+
+    def put_back(self, held: Held) -> None:
+        """Put back what was taken and turned out not to be needed."""
+        self._held.append(held)
+
+    def look(self) -> Held:
+        """Return the secret and leave it. Raises `SecretConsumed` if it is gone."""
+        held = self._held[-1:]
+        if not held:
+            raise SecretConsumed(f"{self._name} has been used")
+        return held[0]
+
+
+class Redacted:
+    """Mixin of every object that holds a secret: shows nothing, is not compared, copied or pickled."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__qualname__}>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError(
+            f"a {type(self).__qualname__} holds a secret: not compared with ==, hashed, copied or pickled"
+        )
+
+    __eq__ = _refuse
+    __ne__ = _refuse
+    __hash__ = _refuse  # type: ignore[assignment]
+    __copy__ = _refuse
+    __deepcopy__ = _refuse
+    __reduce__ = _refuse
+    __reduce_ex__ = _refuse

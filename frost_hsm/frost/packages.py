@@ -1,0 +1,250 @@
+"""The packages that outlive a key generation, and those of signing, named as ZcashFoundation names them.
+
+Those of key generation are in `round1` and `round2`; the values they are made of come from `values`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
+
+from frost_hsm.errors import DeserializationError, SecretConsumed
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.encoding import (
+    U16,
+    Bytes,
+    Codec,
+    Commitment,
+    Fixed,
+    Header,
+    MapOf,
+    Nested,
+    OptionalTail,
+    Point,
+    PublicPackage,
+    SecretPackage,
+)
+from frost_hsm.frost.keeping import SingleUse
+from frost_hsm.frost.values import (
+    Coefficient,
+    Identifier,
+    Nonce,
+    NonceCommitment,
+    Signature,
+    SignatureResponse,
+    SigningShare,
+    VerifiableSecretSharingCommitment,
+    VerifyingKey,
+    VerifyingShare,
+)
+
+__all__ = [
+    "Coefficient",
+    "Identifier",
+    "KeyPackage",
+    "Nonce",
+    "NonceCommitment",
+    "PublicKeyPackage",
+    "SecretShare",
+    "Signature",
+    "SignatureResponse",
+    "SignatureShare",
+    "SigningCommitments",
+    "SigningNonces",
+    "SigningPackage",
+    "SigningShare",
+    "VerifiableSecretSharingCommitment",
+    "VerifyingKey",
+    "VerifyingShare",
+]
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class KeyPackage(SecretPackage):
+    """What a participant signs with. Secret: its signing share."""
+
+    ciphersuite: Ciphersuite
+    identifier: Identifier
+    signing_share: SigningShare
+    verifying_share: VerifyingShare
+    verifying_key: VerifyingKey
+    min_signers: int
+
+    title: ClassVar[str] = "key package"
+    fields: ClassVar[dict[str, Codec]] = {
+        "identifier": Fixed(Identifier),
+        "signing_share": Fixed(SigningShare),
+        "verifying_share": Point(VerifyingShare),
+        "verifying_key": Point(VerifyingKey),
+        "min_signers": U16(),
+    }
+
+    def wipe(self) -> None:
+        """Overwrite the signing share."""
+        self.signing_share.wipe()
+
+
+@dataclass(frozen=True, slots=True)
+class PublicKeyPackage(PublicPackage):
+    """What everybody knows of a group: its key and each participant's verifying share.
+
+    min_signers: None in a package from before version 3 of ZcashFoundation's crates.
+    """
+
+    ciphersuite: Ciphersuite
+    verifying_shares: Mapping[Identifier, VerifyingShare]
+    verifying_key: VerifyingKey
+    min_signers: int | None
+
+    title: ClassVar[str] = "public key package"
+    fields: ClassVar[dict[str, Codec]] = {
+        "verifying_shares": MapOf(Point(VerifyingShare)),
+        "verifying_key": Point(VerifyingKey),
+        "min_signers": OptionalTail(U16()),
+    }
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "verifying_shares", dict(sorted(self.verifying_shares.items())))
+
+    def as_v2(self) -> Self:
+        """Return the package without ``min_signers``: the JSON that versions 1 and 2 read, who refuse the field."""
+        return replace(self, min_signers=None)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SecretShare(SecretPackage):
+    """What a trusted dealer gives a participant. Secret: its signing share."""
+
+    ciphersuite: Ciphersuite
+    identifier: Identifier
+    signing_share: SigningShare
+    commitment: VerifiableSecretSharingCommitment
+
+    title: ClassVar[str] = "secret share"
+    fields: ClassVar[dict[str, Codec]] = {
+        "identifier": Fixed(Identifier),
+        "signing_share": Fixed(SigningShare),
+        "commitment": Commitment(),
+    }
+
+    def wipe(self) -> None:
+        """Overwrite the signing share."""
+        self.signing_share.wipe()
+
+
+@dataclass(frozen=True, slots=True)
+class SigningCommitments(PublicPackage):
+    """A signer's commitments to a pair of nonces."""
+
+    ciphersuite: Ciphersuite
+    hiding: NonceCommitment
+    binding: NonceCommitment
+
+    title: ClassVar[str] = "signing commitments"
+    fields: ClassVar[dict[str, Codec]] = {"hiding": Point(NonceCommitment), "binding": Point(NonceCommitment)}
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes, y_coordinates: bytes | None = None) -> Self:
+        """Read the postcard form. y_coordinates: those of `y_coordinates`, if known, checked and not trusted.
+
+        Raises `DeserializationError`.
+        """
+        return cls._deserialize(ciphersuite, memoryview(data), y_coordinates)
+
+    def y_coordinates(self) -> bytes:
+        """Return the y coordinates of both, hiding first; they save the reader the square roots."""
+        y_coordinate = self.ciphersuite.group.y_coordinate
+        return y_coordinate(self.hiding.element) + y_coordinate(self.binding.element)
+
+
+class SigningNonces(SecretPackage):
+    """A pair of signing nonces with their commitments. Secret; serves once.
+
+    Used again for another message or other signers, it gives the signing share away.
+    """
+
+    __slots__ = ("_nonces", "ciphersuite", "commitments")
+
+    title = "signing nonces"
+    fields: ClassVar[dict[str, Codec]] = {
+        "hiding": Fixed(Nonce),
+        "binding": Fixed(Nonce),
+        "commitments": Nested(SigningCommitments),
+    }
+
+    def __init__(
+        self, ciphersuite: Ciphersuite, hiding: Nonce, binding: Nonce, commitments: SigningCommitments
+    ) -> None:
+        self.ciphersuite = ciphersuite
+        self.commitments = commitments
+        self._nonces = SingleUse("the pair of signing nonces", (hiding, binding))
+
+    @property
+    def hiding(self) -> Nonce:
+        """The hiding nonce. Raises `SecretConsumed`."""
+        return self._nonces.look()[0]
+
+    @property
+    def binding(self) -> Nonce:
+        """The binding nonce. Raises `SecretConsumed`."""
+        return self._nonces.look()[1]
+
+    def take(self) -> tuple[Nonce, Nonce]:
+        """Take the nonces out, hiding first, for good. Raises `SecretConsumed`: one caller gets them."""
+        return self._nonces.take()
+
+    def wipe(self) -> None:
+        """Overwrite the nonces, unless they were taken."""
+        with suppress(SecretConsumed):
+            for nonce in self._nonces.take():
+                nonce.wipe()
+
+    @classmethod
+    def _gather(cls, suite: Ciphersuite, read: Callable[[str, Codec], Any]) -> Self:
+        nonces = super()._gather(suite, read)
+        if nonces.commitments != commit_nonces(suite, nonces.hiding, nonces.binding):
+            raise DeserializationError("signing nonces: the commitments are not theirs")
+        return nonces
+
+
+@dataclass(frozen=True, slots=True)
+class SigningPackage(PublicPackage):
+    """What signers are asked to sign: the message, and the commitments of exactly those who sign."""
+
+    ciphersuite: Ciphersuite
+    signing_commitments: Mapping[Identifier, SigningCommitments]
+    message: bytes
+
+    title: ClassVar[str] = "signing package"
+    fields: ClassVar[dict[str, Codec]] = {
+        "signing_commitments": MapOf(Nested(SigningCommitments)),
+        "message": Bytes(),
+    }
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "signing_commitments", dict(sorted(self.signing_commitments.items())))
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureShare(PublicPackage):
+    """A signer's part of a signature. In postcard it is the bare scalar."""
+
+    ciphersuite: Ciphersuite
+    share: SignatureResponse
+
+    header: ClassVar[Header] = Header.JSON
+    title: ClassVar[str] = "signature share"
+    fields: ClassVar[dict[str, Codec]] = {"share": Fixed(SignatureResponse)}
+
+
+def commit_nonces(suite: Ciphersuite, hiding: Nonce, binding: Nonce) -> SigningCommitments:
+    """Multiply a pair of nonces with the generator."""
+    return SigningCommitments(
+        suite,
+        *(
+            NonceCommitment.from_element(suite, suite.group.multiply_base(n.scalar))
+            for n in (hiding, binding)
+        ),
+    )

@@ -1,0 +1,96 @@
+"""Packages of the first round of key generation (ZcashFoundation: ``keys::dkg::round1``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+from frost_hsm.errors import SecretConsumed
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.encoding import U16, Codec, Commitment, Fixed, Header, ListOf, PublicPackage
+from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
+from frost_hsm.frost.keeping import SingleUse
+from frost_hsm.frost.values import Coefficient, Identifier, Signature, VerifiableSecretSharingCommitment
+
+
+@dataclass(frozen=True, slots=True)
+class Package(PublicPackage):
+    """What a participant sends to all others, over a channel that shows who sent it: it does not name its sender.
+
+    Everybody must receive the same. proof_of_knowledge: of the constant term's logarithm.
+    """
+
+    ciphersuite: Ciphersuite
+    commitment: VerifiableSecretSharingCommitment
+    proof_of_knowledge: Signature
+
+    title: ClassVar[str] = "round 1 package"
+    fields: ClassVar[dict[str, Codec]] = {
+        "commitment": Commitment(),
+        "proof_of_knowledge": Fixed(Signature, counted=True),
+    }
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes, y_coordinates: bytes | None = None) -> Self:
+        """Read the postcard form. y_coordinates: those of `y_coordinates`, if known, checked and not trusted.
+
+        Raises `DeserializationError`.
+        """
+        return cls._deserialize(ciphersuite, memoryview(data), y_coordinates)
+
+    def y_coordinates(self) -> bytes:
+        """Return the y coordinates of the commitment's entries; they save the reader the square roots."""
+        return self.commitment.y_coordinates()
+
+
+class SecretPackage(_SecretPackage):
+    """What a participant keeps for `dkg.part2`. Secret: the polynomial. Serves once. Has no header."""
+
+    __slots__ = ("_coefficients", "ciphersuite", "commitment", "identifier", "max_signers", "min_signers")
+
+    header: ClassVar[Header] = Header.NONE
+    title: ClassVar[str] = "round 1 secret package"
+    fields: ClassVar[dict[str, Codec]] = {
+        "identifier": Fixed(Identifier),
+        "coefficients": ListOf(Fixed(Coefficient)),
+        "commitment": Commitment(),
+        "min_signers": U16(),
+        "max_signers": U16(),
+    }
+
+    def __init__(
+        self,
+        ciphersuite: Ciphersuite,
+        identifier: Identifier,
+        coefficients: Sequence[Coefficient],
+        commitment: VerifiableSecretSharingCommitment,
+        min_signers: int,
+        max_signers: int,
+    ) -> None:
+        self.ciphersuite = ciphersuite
+        self.identifier = identifier
+        self.commitment = commitment
+        self.min_signers = min_signers
+        self.max_signers = max_signers
+        self._coefficients = SingleUse("the round 1 secret package", tuple(coefficients))
+
+    @property
+    def coefficients(self) -> tuple[Coefficient, ...]:
+        """The secret polynomial, constant term first. Raises `SecretConsumed`."""
+        return self._coefficients.look()
+
+    def take(self) -> tuple[Coefficient, ...]:
+        """Take the polynomial out. Raises `SecretConsumed`: one caller gets it."""
+        return self._coefficients.take()
+
+    def put_back(self, coefficients: tuple[Coefficient, ...]) -> None:
+        """Put the polynomial back after a check failed."""
+        self._coefficients.put_back(coefficients)
+
+    def wipe(self) -> None:
+        """Overwrite the polynomial, unless it was taken."""
+        with suppress(SecretConsumed):
+            for coefficient in self._coefficients.take():
+                coefficient.wipe()

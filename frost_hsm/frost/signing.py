@@ -1,0 +1,245 @@
+"""Two-round threshold signing (RFC 9591, section 5; ZcashFoundation: ``round1``, ``round2``, ``aggregate``).
+
+A signer commits, receives a signing package, looks at its message, and signs; whoever collects the shares, trusted
+with nothing, aggregates them. Nonces serve once and are taken before anything is computed with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from frost_hsm.errors import (
+    IdentityCommitment,
+    IncorrectCommitment,
+    IncorrectNumberOfSigners,
+    IncorrectPackage,
+    InvalidSignature,
+    InvalidSignatureShare,
+    MissingCommitment,
+    UnknownIdentifier,
+)
+from frost_hsm.frost import polynomial
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.packages import (
+    KeyPackage,
+    PublicKeyPackage,
+    SignatureShare,
+    SigningCommitments,
+    SigningNonces,
+    SigningPackage,
+    commit_nonces,
+)
+from frost_hsm.frost.values import (
+    Identifier,
+    Nonce,
+    Signature,
+    SignatureResponse,
+    SigningShare,
+    VerifyingKey,
+    VerifyingShare,
+)
+from frost_hsm.groups import Element
+from frost_hsm.secret import Entropy, Secret, system_entropy
+
+
+class CheaterDetection(StrEnum):
+    """What `aggregate` does when the shares do not add up to a signature."""
+
+    DISABLED = "disabled"  # raise InvalidSignature, name nobody
+    FIRST = "first"  # name the first signer whose share is wrong
+    ALL = "all"  # name every one
+
+
+def commit(
+    signing_share: SigningShare | KeyPackage, entropy: Entropy = system_entropy
+) -> tuple[SigningNonces, SigningCommitments]:
+    """Make a pair of nonces and the commitments to send (RFC 9591, section 5.1).
+
+    Each nonce is a hash of 32 fresh random bytes and the share, so that a weak generator alone does not give the
+    share away. The nonces are secret and serve once.
+    """
+    share = signing_share.signing_share if isinstance(signing_share, KeyPackage) else signing_share
+    suite = share.ciphersuite
+    hiding, binding = _nonce(share, entropy), _nonce(share, entropy)
+    commitments = commit_nonces(suite, hiding, binding)
+    return SigningNonces(suite, hiding, binding, commitments), commitments
+
+
+def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage) -> SignatureShare:
+    """Make this signer's share of the signature (RFC 9591, section 5.2).
+
+    Consumes ``nonces`` before it computes. Look at the package's message first. Raises `IncorrectNumberOfSigners`,
+    `MissingCommitment`, `IncorrectCommitment`, `IncorrectPackage` for parts of different suites, `IdentityCommitment`,
+    and `SecretConsumed` for nonces that have served.
+    """
+    suite, identifier = key_package.ciphersuite, key_package.identifier
+    _check_suite(suite, signing_package, nonces)
+    commitments = signing_package.signing_commitments
+    if len(commitments) < key_package.min_signers:
+        raise IncorrectNumberOfSigners(f"{len(commitments)} signers are fewer than {key_package.min_signers}")
+    if identifier not in commitments:
+        raise MissingCommitment(f"the signing package has no commitments of {identifier}")
+    if commitments[identifier] != nonces.commitments:
+        raise IncorrectCommitment(
+            f"the signing package has other commitments of {identifier} than these nonces have"
+        )
+    hiding, binding = nonces.take()
+    try:
+        session = _Session.open(signing_package, key_package.verifying_key)
+        group = suite.group
+        factor = session.challenge * session.lagrange(identifier)
+        masked = group.multiply_add(hiding.scalar, binding.scalar, session.binding_factors[identifier])
+        share = group.multiply_add(masked, key_package.signing_share.scalar, factor)
+        with group.encode_scalar(share).reveal() as encoded:
+            return SignatureShare(
+                suite, SignatureResponse.deserialize(suite, bytes(encoded))
+            )  # public from here on
+    finally:
+        hiding.wipe()
+        binding.wipe()
+
+
+def aggregate(
+    signing_package: SigningPackage,
+    signature_shares: Mapping[Identifier, SignatureShare],
+    public_key_package: PublicKeyPackage,
+    *,
+    cheater_detection: CheaterDetection = CheaterDetection.FIRST,
+) -> Signature:
+    """Add the shares up to a signature, which is verified before it is returned (RFC 9591, section 5.3).
+
+    Raises `UnknownIdentifier` unless the shares are of exactly the package's signers, all of the group;
+    `IncorrectNumberOfSigners`, `IncorrectPackage`, `IdentityCommitment`; `InvalidSignatureShare` with culprits, or
+    `InvalidSignature` where those are not asked for.
+    """
+    suite = public_key_package.ciphersuite
+    _check_suite(suite, signing_package, *signature_shares.values())
+    signers = signing_package.signing_commitments
+    for identifier in sorted(signers.keys() ^ signature_shares.keys()):
+        lacks = "share" if identifier in signers else "place in the signing package"
+        raise UnknownIdentifier(f"{identifier} has no {lacks}")
+    for identifier in signers.keys() - public_key_package.verifying_shares.keys():
+        raise UnknownIdentifier(f"{identifier} is not of this group")
+    if len(signers) < (public_key_package.min_signers or 1):
+        raise IncorrectNumberOfSigners(
+            f"{len(signers)} signers are fewer than {public_key_package.min_signers}"
+        )
+    group, key = suite.group, public_key_package.verifying_key
+    session = _Session.open(signing_package, key)
+    response = sum(share.share.value for share in signature_shares.values()) % group.order
+    if group.equal(group.combine_base(response, -session.challenge, key.element), session.group_commitment):
+        return Signature(suite, session.encoded_commitment, response)
+    if cheater_detection is CheaterDetection.DISABLED:
+        raise InvalidSignature("the shares do not add up to a signature")
+    culprits = []
+    for identifier in signers:
+        verifying_share = public_key_package.verifying_shares[identifier]
+        if not session.share_fits(identifier, verifying_share, signature_shares[identifier]):
+            culprits.append(identifier)
+            if cheater_detection is CheaterDetection.FIRST:
+                break
+    if not culprits:  # the verifying shares are not those of the key
+        raise InvalidSignature("the shares are right for their signers but not for this group key")
+    raise InvalidSignatureShare(
+        f"the signature share of {', '.join(map(str, culprits))} does not verify", culprits=culprits
+    )
+
+
+def verify_signature_share(
+    identifier: Identifier,
+    verifying_share: VerifyingShare,
+    signature_share: SignatureShare,
+    signing_package: SigningPackage,
+    verifying_key: VerifyingKey,
+) -> None:
+    """Check one share (RFC 9591, section 5.4). Raises `InvalidSignatureShare` with its signer as culprit.
+
+    Raises `UnknownIdentifier` too, `IncorrectPackage` and `IdentityCommitment`.
+    """
+    _check_suite(verifying_key.ciphersuite, identifier, verifying_share, signature_share, signing_package)
+    if identifier not in signing_package.signing_commitments:
+        raise UnknownIdentifier(f"{identifier} is not a signer of this package")
+    if not _Session.open(signing_package, verifying_key).share_fits(
+        identifier, verifying_share, signature_share
+    ):
+        raise InvalidSignatureShare(
+            f"the signature share of {identifier} does not verify", culprits=(identifier,)
+        )
+
+
+def verify(message: bytes, signature: Signature, verifying_key: VerifyingKey) -> None:
+    """Check a signature. Raises `InvalidSignature`."""
+    verifying_key.verify(message, signature)
+
+
+@dataclass(frozen=True, slots=True)
+class _Session:
+    """What all signers and the aggregator compute alike from a signing package and the group key."""
+
+    signing_package: SigningPackage
+    binding_factors: dict[Identifier, int]  # ρ
+    group_commitment: Element  # R
+    encoded_commitment: bytes
+    challenge: int  # c
+
+    @classmethod
+    def open(cls, signing_package: SigningPackage, verifying_key: VerifyingKey) -> _Session:
+        suite, commitments = signing_package.ciphersuite, signing_package.signing_commitments
+        group = suite.group
+        identifiers = {identifier: identifier.serialize() for identifier in commitments}
+        encoded_list = b"".join(
+            encoded + commitments[identifier].hiding.encoded + commitments[identifier].binding.encoded
+            for identifier, encoded in identifiers.items()
+        )
+        prefix = verifying_key.encoded + suite.h4(signing_package.message) + suite.h5(encoded_list)
+        factors = {identifier: suite.h1(prefix + encoded) for identifier, encoded in identifiers.items()}
+
+        commitment = group.sum_products(
+            list(factors.values()), [c.binding.element for c in commitments.values()]
+        )
+        for signer in commitments.values():
+            group.accumulate(commitment, signer.hiding.element)
+        if group.is_identity(commitment):
+            raise IdentityCommitment("the commitments of the signers add up to the identity")
+        encoded_commitment = group.encode(commitment)
+        challenge = verifying_key.challenge(encoded_commitment, signing_package.message)
+        return cls(signing_package, factors, commitment, encoded_commitment, challenge)
+
+    def lagrange(self, identifier: Identifier) -> int:
+        """Return λ of one signer."""
+        numbers = [signer.value for signer in self.signing_package.signing_commitments]
+        return polynomial.lagrange(identifier.ciphersuite.group.order, numbers, identifier.value)
+
+    def share_fits(
+        self, identifier: Identifier, verifying_share: VerifyingShare, share: SignatureShare
+    ) -> bool:
+        """Say whether z·G = D + ρ·E + (c·λ)·Y."""
+        group = identifier.ciphersuite.group
+        commitments = self.signing_package.signing_commitments[identifier]
+        expected = group.sum_products((self.binding_factors[identifier],), (commitments.binding.element,))
+        group.accumulate(expected, commitments.hiding.element)
+        factor = self.challenge * self.lagrange(identifier)
+        return group.equal(group.combine_base(share.share.value, -factor, verifying_share.element), expected)
+
+
+def _nonce(share: SigningShare, entropy: Entropy) -> Nonce:
+    """Hash fresh randomness with the share (RFC 9591, section 4.1); a nonce of zero is drawn again."""
+    suite = share.ciphersuite
+    while True:
+        with Secret.zeros(32) as randomness, share.serialize() as encoded:
+            with randomness.reveal() as view:
+                entropy(view)
+            with Secret.join(randomness, encoded) as seed:
+                scalar = suite.h3(seed)
+        if not suite.group.is_zero(scalar):
+            return Nonce(suite, scalar)
+
+
+def _check_suite(
+    suite: Ciphersuite, *parts: Identifier | VerifyingShare | SigningPackage | SigningNonces | SignatureShare
+) -> None:
+    for part in parts:
+        if part.ciphersuite is not suite:
+            raise IncorrectPackage(f"something of {part.ciphersuite.id} where {suite.id} is used")

@@ -1,0 +1,284 @@
+"""The values that packages are made of: identifiers, shares, keys, commitments, signatures.
+
+Each has a ``ciphersuite``, an encoding of fixed length per suite, ``serialize()`` and ``deserialize(suite, data)``,
+which accepts the one canonical form only. Public values keep the bytes they were read from; secret ones serialize
+to a `Secret`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import ClassVar, Self
+
+from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keeping import Redacted
+from frost_hsm.groups import Element, SecretScalar, decode_all
+from frost_hsm.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Identifier:
+    """A participant's number: any scalar but zero (ZcashFoundation: ``Identifier``). Sorts as a number.
+
+    Raises `UsageProblem` for a value outside [1, order).
+    """
+
+    ciphersuite: Ciphersuite
+    value: int
+
+    is_secret: ClassVar[bool] = False
+
+    def __post_init__(self) -> None:
+        if not 0 < self.value < self.ciphersuite.group.order:
+            raise UsageProblem(
+                f"{self.value} is no identifier: it is zero, negative or not below the group order"
+            )
+
+    @classmethod
+    def from_u16(cls, ciphersuite: Ciphersuite, number: int) -> Self:
+        """Make the identifier of a number from 1 to 65535. Raises `UsageProblem`."""
+        if not 0 < number < 1 << 16:
+            raise UsageProblem(f"{number} is no identifier: they go from 1 to 65535")
+        return cls(ciphersuite, number)
+
+    @classmethod
+    def derive(cls, ciphersuite: Ciphersuite, data: bytes) -> Self:
+        """Hash any bytes, say an e-mail address, to an identifier (ZcashFoundation: ``derive``, HID)."""
+        return cls(ciphersuite, ciphersuite.hid(data))
+
+    @staticmethod
+    def encoded_length(ciphersuite: Ciphersuite) -> int:
+        """Bytes of the encoding."""
+        return ciphersuite.group.scalar_length
+
+    def serialize(self) -> bytes:
+        """Write the scalar."""
+        return self.ciphersuite.encode_scalar(self.value)
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes) -> Self:
+        """Read the scalar. Raises `MalformedScalar`, `InvalidZeroScalar`."""
+        value = ciphersuite.decode_scalar(data)
+        if value == 0:
+            raise InvalidZeroScalar("zero is no identifier")
+        return cls(ciphersuite, value)
+
+    def __lt__(self, other: Identifier) -> bool:
+        if self.ciphersuite is not other.ciphersuite:
+            return NotImplemented
+        return self.value < other.value
+
+    def __str__(self) -> str:
+        return str(self.value) if self.value < 1 << 16 else self.serialize().hex()
+
+    def __repr__(self) -> str:
+        return f"<Identifier {self}>"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SecretValue(Redacted):
+    """A secret scalar with a meaning."""
+
+    ciphersuite: Ciphersuite
+    scalar: SecretScalar
+
+    is_secret: ClassVar[bool] = True
+
+    @staticmethod
+    def encoded_length(ciphersuite: Ciphersuite) -> int:
+        """Bytes of the encoding."""
+        return ciphersuite.group.scalar_length
+
+    def serialize(self) -> Secret:
+        """Write the scalar."""
+        return self.ciphersuite.group.encode_scalar(self.scalar)
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: Secret) -> Self:
+        """Read the scalar. Raises `MalformedScalar`."""
+        return cls(ciphersuite, ciphersuite.group.decode_scalar(data))
+
+    def wipe(self) -> None:
+        """Overwrite it with zero. Wiping twice is fine."""
+        self.scalar.wipe()
+
+
+class SigningShare(SecretValue):
+    """A participant's share of the signing key, or a part of it that another participant sent. Secret."""
+
+    __slots__ = ()
+
+
+class Coefficient(SecretValue):
+    """A coefficient of a participant's secret polynomial. Secret."""
+
+    __slots__ = ()
+
+
+class Nonce(SecretValue):
+    """A signing nonce. Secret, and never used twice."""
+
+    __slots__ = ()
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: Secret) -> Self:
+        """Read the scalar. Raises `MalformedScalar`, `InvalidZeroScalar`."""
+        nonce = super(Nonce, cls).deserialize(ciphersuite, data)
+        if ciphersuite.group.is_zero(nonce.scalar):
+            raise InvalidZeroScalar("zero is no nonce")
+        return nonce
+
+
+@dataclass(frozen=True, slots=True)
+class ElementValue:
+    """A public element with a meaning, and its encoding. Never the identity."""
+
+    ciphersuite: Ciphersuite
+    encoded: bytes
+    element: Element = field(compare=False, repr=False)
+
+    is_secret: ClassVar[bool] = False
+
+    @classmethod
+    def from_element(cls, ciphersuite: Ciphersuite, element: Element) -> Self:
+        """Encode an element. Raises `InvalidIdentityElement`."""
+        return cls(ciphersuite, ciphersuite.group.encode(element), element)
+
+    @staticmethod
+    def encoded_length(ciphersuite: Ciphersuite) -> int:
+        """Bytes of the encoding."""
+        return ciphersuite.group.element_length
+
+    def serialize(self) -> bytes:
+        """Return the encoding."""
+        return self.encoded
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None) -> Self:
+        """Read an element. y: its y coordinate if known. Raises `MalformedElement`, `InvalidIdentityElement`."""
+        return cls(ciphersuite, data, ciphersuite.group.decode(data, y))
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.encoded.hex()}>"
+
+
+class VerifyingShare(ElementValue):
+    """A participant's public share: signing share times G."""
+
+    __slots__ = ()
+
+
+class NonceCommitment(ElementValue):
+    """A nonce times G."""
+
+    __slots__ = ()
+
+
+class VerifyingKey(ElementValue):
+    """The group's public key."""
+
+    __slots__ = ()
+
+    def verify(self, message: bytes, signature: Signature) -> None:
+        """Check a signature (RFC 9591, appendix B). Raises `InvalidSignature`."""
+        group = self.ciphersuite.group
+        challenge = self.challenge(signature.commitment, message)
+        commitment = group.combine_base(signature.response, -challenge, self.element)  # z·G - c·Y, to equal R
+        if group.is_identity(commitment) or group.encode(commitment) != signature.commitment:
+            raise InvalidSignature("the signature is not by this key on this message")
+
+    def challenge(self, commitment: bytes, message: bytes) -> int:
+        """Hash R, the key and the message to the challenge c (RFC 9591, section 4.6)."""
+        return self.ciphersuite.h2(commitment + self.encoded + message)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiableSecretSharingCommitment:
+    """A secret polynomial's coefficients times G, constant term first."""
+
+    ciphersuite: Ciphersuite
+    encoded: bytes  # all of them, without gaps
+    elements: tuple[Element, ...] = field(compare=False, repr=False)
+
+    @classmethod
+    def from_elements(cls, ciphersuite: Ciphersuite, elements: Iterable[Element]) -> Self:
+        """Encode elements. Raises `InvalidIdentityElement`."""
+        kept = tuple(elements)
+        return cls(ciphersuite, b"".join(map(ciphersuite.group.encode, kept)), kept)
+
+    @classmethod
+    def deserialize_whole(cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None) -> Self:
+        """Read a plain concatenation (ZcashFoundation: ``deserialize_whole``). y: likewise, if known.
+
+        Raises `MalformedElement`, `InvalidIdentityElement`.
+        """
+        return cls(ciphersuite, data, decode_all(ciphersuite.group, data, y))
+
+    @property
+    def constant_term(self) -> bytes:
+        """The encoding of the first entry: the sender's contribution to the group key. Empty if there is none."""
+        return self.encoded[: self.ciphersuite.group.element_length]
+
+    def y_coordinates(self) -> bytes:
+        """Return the y coordinates of all entries, which `deserialize_whole` takes to save the square roots."""
+        return b"".join(map(self.ciphersuite.group.y_coordinate, self.elements))
+
+    def __len__(self) -> int:
+        return len(self.elements)
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureResponse:
+    """The scalar z of a signature, or a signer's part of it. Public once it exists."""
+
+    ciphersuite: Ciphersuite
+    value: int
+
+    is_secret: ClassVar[bool] = False
+
+    @staticmethod
+    def encoded_length(ciphersuite: Ciphersuite) -> int:
+        """Bytes of the encoding."""
+        return ciphersuite.group.scalar_length
+
+    def serialize(self) -> bytes:
+        """Write the scalar."""
+        return self.ciphersuite.encode_scalar(self.value)
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes) -> Self:
+        """Read the scalar. Raises `MalformedScalar`."""
+        return cls(ciphersuite, ciphersuite.decode_scalar(data))
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """A Schnorr signature (R, z). R is kept as received and never decoded: verification compares encodings."""
+
+    ciphersuite: Ciphersuite
+    commitment: bytes  # R
+    response: int  # z
+
+    is_secret: ClassVar[bool] = False
+
+    @staticmethod
+    def encoded_length(ciphersuite: Ciphersuite) -> int:
+        """Bytes of the encoding."""
+        return ciphersuite.signature_length
+
+    def serialize(self) -> bytes:
+        """Write R ‖ z."""
+        return self.commitment + self.ciphersuite.encode_scalar(self.response)
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes) -> Self:
+        """Read R ‖ z. Raises `MalformedElement`, `MalformedScalar`; an R that is no element fails to verify."""
+        if len(data) != ciphersuite.signature_length:
+            raise MalformedElement(f"a signature has {ciphersuite.signature_length} bytes, not {len(data)}")
+        length = ciphersuite.group.element_length
+        return cls(ciphersuite, data[:length], ciphersuite.decode_scalar(data[length:]))
+
+    def __repr__(self) -> str:
+        return f"<Signature {self.serialize().hex()}>"

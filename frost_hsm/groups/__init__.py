@@ -1,0 +1,217 @@
+"""Prime-order groups: what the protocol asks of a curve, whoever computes it.
+
+Two kinds of values must never be mixed up. An `Element` and a plain ``int`` in [0, order) are public: identifiers,
+challenges, Lagrange coefficients, commitments. A `SecretScalar` is a coefficient, share, nonce or key: it lives in
+memory that is wiped, and only the operations that take one are meant to run in constant time.
+
+A group makes its own elements and scalars and understands no others.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, NoReturn, Protocol
+
+from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
+from frost_hsm.secret import Entropy, Secret, system_entropy
+
+THREADS = 2
+"""Decoding takes square roots outside the interpreter's lock; more than two threads were not measured."""
+
+_WORTH_A_THREAD = 100
+"""Below about this many points a second thread costs more than it saves."""
+
+_DRAWS = 100
+"""An honest source fails once in 2³² draws for P-256, and never 100 times in a row."""
+
+
+class Element:
+    """A public group element. Opaque; changed in place by `Group.accumulate` and `Group.double` alone."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle: Any) -> None:  # whatever the group computes with
+        self.handle = handle
+
+
+class SecretScalar:
+    """A secret integer modulo the group order: wiped, redacted, never compared with ``==``, never copied."""
+
+    __slots__ = ("handle",)
+
+    def __init__(self, handle: Any) -> None:
+        self.handle = handle
+
+    def wipe(self) -> None:
+        """Overwrite the value with zero. Wiping twice is fine."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return "<SecretScalar>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError("a SecretScalar is not compared with ==, hashed, copied or pickled")
+
+    __eq__ = _refuse
+    __ne__ = _refuse
+    __hash__ = _refuse  # type: ignore[assignment]
+    __copy__ = _refuse
+    __deepcopy__ = _refuse
+    __reduce__ = _refuse
+    __reduce_ex__ = _refuse
+
+
+class Group(Protocol):
+    """The contract that every curve meets (RFC 9591, section 3.1, and what makes key generation fast).
+
+    Every method may be called from several threads at once, as long as no two share a value that one of them
+    changes.
+    """
+
+    name: str  # "P-256"
+    backend: str  # what computes it, with its version, for people
+    order: int
+    scalar_length: int  # bytes
+    byteorder: Literal["big", "little"]  # of encoded scalars
+    element_length: int  # bytes
+    y_length: int  # bytes of a `y_coordinate`
+
+    # ── secret scalars, in constant time ──
+
+    def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
+        """Draw a uniform scalar that is not zero, by rejection.
+
+        Raises `UsageProblem` if ``entropy`` keeps giving bytes that are out of range.
+        """
+
+    def decode_scalar(self, data: Secret) -> SecretScalar:
+        """Read a scalar of ``scalar_length`` bytes. Zero is one. Raises `MalformedScalar`."""
+
+    def encode_scalar(self, scalar: SecretScalar) -> Secret:
+        """Write a scalar as ``scalar_length`` bytes."""
+
+    def reduce(self, wide: Secret) -> SecretScalar:
+        """Read an integer of any length, in the byte order of scalars, modulo the order."""
+
+    def digest(self, algorithm: str, data: Secret) -> Secret:
+        """Hash secret data ("sha256") into wiped memory."""
+
+    def is_zero(self, scalar: SecretScalar) -> bool:
+        """Say whether a scalar is zero."""
+
+    def add_scalars(self, scalars: Iterable[SecretScalar]) -> SecretScalar:
+        """Add scalars up."""
+
+    def multiply_add(self, a: SecretScalar, b: SecretScalar, c: int | SecretScalar) -> SecretScalar:
+        """Compute a + b·c."""
+
+    def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
+        """Evaluate a polynomial, constant term first, at public points."""
+
+    def multiply_base(self, scalar: SecretScalar) -> Element:
+        """Compute scalar·G."""
+
+    # ── public elements, in variable time ──
+
+    def decode(self, data: bytes, y: bytes | None = None) -> Element:
+        """Read an element of ``element_length`` bytes in its one canonical form.
+
+        y: its `y_coordinate` if known; it is checked, not trusted, and saves the square root. Raises
+        `MalformedElement` and `InvalidIdentityElement`.
+        """
+
+    def encode(self, element: Element) -> bytes:
+        """Write an element as ``element_length`` bytes. Raises `InvalidIdentityElement`."""
+
+    def y_coordinate(self, element: Element) -> bytes:
+        """Return what `decode` takes beside the encoding, ``y_length`` bytes. Raises `InvalidIdentityElement`."""
+
+    def identity(self) -> Element:
+        """Make a new identity element."""
+
+    def is_identity(self, element: Element) -> bool:
+        """Say whether an element is the identity."""
+
+    def equal(self, a: Element, b: Element) -> bool:
+        """Say whether two elements are the same."""
+
+    def copy(self, element: Element) -> Element:
+        """Make a copy that may be changed in place."""
+
+    def accumulate(self, target: Element, element: Element) -> None:
+        """Add an element to ``target``, in place."""
+
+    def double(self, target: Element) -> None:
+        """Double ``target``, in place."""
+
+    def combine_base(self, a: int, b: int, element: Element) -> Element:
+        """Compute a·G + b·element."""
+
+    def sum_products(self, scalars: Sequence[int], elements: Sequence[Element]) -> Element:
+        """Compute the sum of scalars[k]·elements[k]: a multi-scalar multiplication."""
+
+
+def draw_scalar(group: Group, entropy: Entropy) -> SecretScalar:
+    """Draw scalars from ``entropy`` until one is in range and not zero: `Group.random_scalar` for every curve."""
+    for _ in range(_DRAWS):
+        with Secret.zeros(group.scalar_length) as data:
+            with data.reveal() as view:
+                entropy(view)
+            try:
+                scalar = group.decode_scalar(data)
+            except MalformedScalar:
+                continue
+            if not group.is_zero(scalar):
+                return scalar
+    raise UsageProblem(f"no scalar of {group.name} in {_DRAWS} draws: the entropy source is not random")
+
+
+def decode_all(group: Group, data: bytes, y: bytes | None = None) -> tuple[Element, ...]:
+    """Decode elements that follow each other without gaps, on two threads where there are many.
+
+    y: all `Group.y_coordinate` values in the same order, or None. Raises `MalformedElement` if a length does
+    not fit, and what `Group.decode` raises.
+    """
+    length, y_length = group.element_length, group.y_length
+    count, rest = divmod(len(data), length)
+    if rest or (y is not None and len(y) != count * y_length):
+        raise MalformedElement(
+            f"{len(data)} bytes are not a whole number of {group.name} points with their y"
+        )
+
+    def decode_range(first: int, last: int) -> list[Element]:
+        decode = group.decode
+        if y is None:
+            return [decode(data[k : k + length]) for k in range(first * length, last * length, length)]
+        return [
+            decode(data[k * length : (k + 1) * length], y[k * y_length : (k + 1) * y_length])
+            for k in range(first, last)
+        ]
+
+    if count < _WORTH_A_THREAD or y is not None:
+        return tuple(decode_range(0, count))
+    step = -(-count // THREADS)
+    with ThreadPoolExecutor(THREADS) as pool:
+        parts = pool.map(lambda first: decode_range(first, min(first + step, count)), range(0, count, step))
+        return tuple(element for part in parts for element in part)
+
+
+@functools.cache
+def p256() -> Group:
+    """Choose who computes P-256: the interpreter's own libcrypto if it is there, right and fast, else pycryptodome.
+
+    Which one it is, `Group.backend` says. Importing either happens here and not before.
+    """
+    from frost_hsm.groups import openssl  # noqa: PLC0415  (ctypes and libcrypto load on first use)
+
+    group = openssl.p256_if_fit()
+    if group is not None:
+        return group
+    from frost_hsm.groups import pycryptodome  # noqa: PLC0415
+
+    return pycryptodome.P256Pycryptodome()
