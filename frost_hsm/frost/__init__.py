@@ -1,1 +1,3 @@
-"""The protocol, pure: ZcashFoundation's FROST key generation and RFC 9591 signing. No files, no clock, no token."""
+"""The protocol, pure: ZcashFoundation's FROST key generation and RFC 9591 signing. No files, no clock, no
+token.
+"""

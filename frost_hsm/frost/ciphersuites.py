@@ -1,4 +1,4 @@
-"""Ciphersuites: one description each over shared code (RFC 9591, section 6, and ZcashFoundation's additions)."""
+"""Ciphersuites, one description each over shared code (RFC 9591, section 6, and ZcashFoundation's hashes)."""
 
 from __future__ import annotations
 

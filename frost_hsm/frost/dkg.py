@@ -1,8 +1,8 @@
 """Key generation without a dealer (ZcashFoundation: ``keys::dkg``; FROST paper, figure 1, after Pedersen).
 
-Each participant calls `part1`, sends one package to all; `part2`, sends a secret package to each; `part3`, and has a
-share of a key that never existed. Who sent a package is for the caller to know: maps are keyed by sender. Round 1
-packages must reach everybody alike, round 2 packages must be encrypted to their recipient.
+Each participant calls `part1`, sends one package to all; `part2`, sends a secret package to each; `part3`,
+and has a share of a key that never existed. Who sent a package is for the caller to know: maps are keyed by
+sender. Round 1 packages must reach everybody alike, round 2 packages must be encrypted to their recipient.
 
 A secret package is consumed by the step that succeeds with it; a step that raises leaves it as it was.
 """
@@ -54,8 +54,8 @@ def part1(
 ) -> tuple[round1.SecretPackage, round1.Package]:
     """Make a secret polynomial; commit to it and prove knowledge of its constant term.
 
-    Returns what to keep for `part2` (secret) and what to send to all others (public). Raises `InvalidMinSigners`,
-    `InvalidMaxSigners`.
+    Returns what to keep for `part2` (secret) and what to send to all others (public). Raises
+    `InvalidMinSigners`, `InvalidMaxSigners`.
     """
     _check_numbers(max_signers, min_signers)
     _check_suite(ciphersuite, (identifier,))
@@ -75,10 +75,10 @@ def part2(
 ) -> tuple[round2.SecretPackage, dict[Identifier, round2.Package]]:
     """Check what the others committed to; evaluate the own polynomial for each of them.
 
-    round1_packages: of all others, by sender. Consumes ``secret_package``. Returns what to keep for `part3` (secret)
-    and what to send to each other participant (secret, for that one alone). Raises `SecretConsumed`,
-    `IncorrectNumberOfPackages`, `UnknownIdentifier`, `IncorrectPackage`; and, with all their senders as culprits,
-    `IncorrectNumberOfCommitments`, `InvalidProofOfKnowledge`.
+    round1_packages: of all others, by sender. Consumes ``secret_package``. Returns what to keep for `part3`
+    (secret) and what to send to each other participant (secret, for that one alone). Raises `SecretConsumed`,
+    `IncorrectNumberOfPackages`, `UnknownIdentifier`, `IncorrectPackage`; and, with all their senders as
+    culprits, `IncorrectNumberOfCommitments`, `InvalidProofOfKnowledge`.
     """
     coefficients = secret_package.take()
     try:
@@ -125,15 +125,15 @@ def part3(
 ) -> tuple[KeyPackage, PublicKeyPackage]:
     """Check the shares received and add them up to the signing share; compute everybody's public share.
 
-    round1_packages: the very ones that `part2` took. round2_packages: those addressed to this participant, by sender;
-    the caller wipes them. strict: whether to check every share against its sender's commitment, as ZcashFoundation
-    does, or only their sum and each one if that is wrong (errors of several senders that cancel out then pass, and
-    the result is what honest ones would have given); None means up to `STRICT_UP_TO` participants. Consumes
-    ``secret_package``.
+    round1_packages: the very ones that `part2` took. round2_packages: those addressed to this participant, by
+    sender; the caller wipes them. strict: whether to check every share against its sender's commitment, as
+    ZcashFoundation does, or only their sum and each one if that is wrong (errors of several senders that
+    cancel out then pass, and the result is what honest ones would have given); None means up to
+    `STRICT_UP_TO` participants. Consumes ``secret_package``.
 
     Raises what `part2` raises, `IncorrectPackage` too if ``round1_packages`` are others than before,
-    `InvalidSecretShare` with all culprits, and `InvalidIdentityElement` for a group key that is the identity or a
-    threshold that fell: the commitments were chosen to cancel out, and nothing shows by whom.
+    `InvalidSecretShare` with all culprits, and `InvalidIdentityElement` for a group key that is the identity
+    or a threshold that fell: the commitments were chosen to cancel out, and nothing shows by whom.
     """
     share = secret_package.take()
     try:
@@ -235,7 +235,7 @@ def _check_suite(suite: Ciphersuite, values: Sequence[Identifier | round1.Packag
 def _check_round1(
     secret: round1.SecretPackage | round2.SecretPackage, round1_packages: Mapping[Identifier, round1.Package]
 ) -> dict[Identifier, round1.Package]:
-    """Check that there is one package of each other participant, of the right length. Returns them in order."""
+    """Check that each other participant sent one package, of the right length. Returns them in order."""
     _check_numbers(secret.max_signers, secret.min_signers)
     expected = secret.max_signers - 1
     if len(round1_packages) != expected:

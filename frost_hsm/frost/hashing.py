@@ -1,4 +1,4 @@
-"""Hash functions of the ciphersuites: to scalars and to digests (RFC 9591, section 6; RFC 9380, section 5)."""
+"""The ciphersuites' hash functions: to scalars and to digests (RFC 9591, section 6; RFC 9380, section 5)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,9 @@ class Hashing(Protocol):
 
 
 class XmdSha256:
-    """hash_to_field over expand_message_xmd with SHA-256, one element of L = 48 bytes (RFC 9380, 5.2 and 5.3.1)."""
+    """hash_to_field over expand_message_xmd with SHA-256, one element of L = 48 bytes (RFC 9380, 5.2 and
+    5.3.1).
+    """
 
     _LENGTH = (48).to_bytes(2, "big")
     _BLOCK = bytes(64)  # Z_pad, one input block of SHA-256

@@ -31,13 +31,13 @@ class _Parser:
         self._at = 0
 
     def whole(self) -> Node:
-        node = self._value(self._token(), _DEPTH)
+        node = self._value(self._next(), _DEPTH)
         blank = _BLANK.match(self._text, self._at)
         if blank is None or blank.end() != len(self._text):
             raise self._unexpected()
         return node
 
-    def _token(self) -> Node | str:
+    def _next(self) -> Node | str:
         """Take the next token: punctuation as ``str``, everything else as a node."""
         match = _TOKEN.match(self._text, self._at)
         if match is None:
@@ -50,54 +50,54 @@ class _Parser:
             return self._text[start:end]
         return int(bytes(self._text[start:end]))
 
-    def _value(self, token: Node | str, depth: int) -> Node:
-        if not isinstance(token, str):
-            return token
+    def _value(self, symbol: Node | str, depth: int) -> Node:
+        if not isinstance(symbol, str):
+            return symbol
         if depth == 0:
             raise DeserializationError("JSON nested too deeply")
-        if token == "{":
+        if symbol == "{":
             return self._object(depth - 1)
-        if token == "[":
+        if symbol == "[":
             return self._array(depth - 1)
         raise self._unexpected()
 
     def _object(self, depth: int) -> dict[str, Node]:
         members: dict[str, Node] = {}
-        token = self._token()
-        if token == "}":
+        symbol = self._next()
+        if symbol == "}":
             return members
         while True:
-            if not isinstance(token, memoryview):
+            if not isinstance(symbol, memoryview):
                 raise self._unexpected()
-            name = str(token, "ascii")  # the names of fields and identifiers, never a secret
+            name = str(symbol, "ascii")  # the names of fields and identifiers, never a secret
             if name in members:
                 raise DeserializationError(f'the JSON field "{name[:80]}" is there twice')
             self._expect(":")
-            members[name] = self._value(self._token(), depth)
+            members[name] = self._value(self._next(), depth)
             if not self._goes_on("}"):
                 return members
-            token = self._token()
+            symbol = self._next()
 
     def _array(self, depth: int) -> list[Node]:
         items: list[Node] = []
-        token = self._token()
-        if token == "]":
+        symbol = self._next()
+        if symbol == "]":
             return items
         while True:
-            items.append(self._value(token, depth))
+            items.append(self._value(symbol, depth))
             if not self._goes_on("]"):
                 return items
-            token = self._token()
+            symbol = self._next()
 
     def _expect(self, punctuation: str) -> None:
-        if self._token() != punctuation:
+        if self._next() != punctuation:
             raise self._unexpected()
 
     def _goes_on(self, end: str) -> bool:
-        token = self._token()
-        if token == ",":
+        symbol = self._next()
+        if symbol == ",":
             return True
-        if token == end:
+        if symbol == end:
             return False
         raise self._unexpected()
 

@@ -55,7 +55,7 @@ class Redacted:
 
     __eq__ = _refuse
     __ne__ = _refuse
-    __hash__ = _refuse  # type: ignore[assignment]
+    __hash__ = _refuse
     __copy__ = _refuse
     __deepcopy__ = _refuse
     __reduce__ = _refuse

@@ -12,20 +12,8 @@ from typing import Any, ClassVar, Self
 
 from frost_hsm.errors import DeserializationError, SecretConsumed
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import (
-    U16,
-    Bytes,
-    Codec,
-    Commitment,
-    Fixed,
-    Header,
-    MapOf,
-    Nested,
-    OptionalTail,
-    Point,
-    PublicPackage,
-    SecretPackage,
-)
+from frost_hsm.frost.codecs import U16, Bytes, Codec, Commitment, Fixed, MapOf, Nested, OptionalTail, Point
+from frost_hsm.frost.encoding import Header, PublicPackage, SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import (
     Coefficient,
@@ -109,7 +97,9 @@ class PublicKeyPackage(PublicPackage):
         object.__setattr__(self, "verifying_shares", dict(sorted(self.verifying_shares.items())))
 
     def as_v2(self) -> Self:
-        """Return the package without ``min_signers``: the JSON that versions 1 and 2 read, who refuse the field."""
+        """Return the package without ``min_signers``: the JSON that versions 1 and 2 read, who refuse the
+        field.
+        """
         return replace(self, min_signers=None)
 
 

@@ -1,12 +1,14 @@
 """Polynomials, secret ones in the exponent: committing, evaluating commitments, interpolating.
 
 Everything here but `commit` works on public values, in variable time. Evaluating at small numbers takes small
-multiples instead of full multiplications, and evaluating at 1, 2, 3, … takes additions alone, by finite differences.
+multiples instead of full multiplications, and evaluating at 1, 2, 3, … takes additions alone, by finite
+differences.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from frost_hsm.groups import Element, Group, SecretScalar
 
@@ -68,8 +70,8 @@ def evaluate_commitment_at_all(
 def _evaluate_from_one(group: Group, commitment: Sequence[Element], count: int) -> list[Element]:
     """Evaluate at 1, 2, …, count.
 
-    The polynomial is cut into blocks, f(x) = Σ x^(b·length)·f_b(x), because making a table of differences costs the
-    square of its length, and joining blocks costs one more multiplication at each number.
+    The polynomial is cut into blocks, f(x) = Σ x^(b·length)·f_b(x), because making a table of differences
+    costs the square of its length, and joining blocks costs one more multiplication at each number.
     """
     length = max(8, round(2.3 * count**0.5))  # where the two costs are about equal, by measurement
     blocks = [
@@ -86,8 +88,8 @@ def _evaluate_from_one(group: Group, commitment: Sequence[Element], count: int) 
 def _differences(group: Group, commitment: Sequence[Element]) -> list[Element]:
     """Return the forward differences Δ⁰f(0), Δ¹f(0), ….
 
-    By Horner's rule: in terms of binomials, x·C(x, k-1) = k·C(x, k) + (k-1)·C(x, k-1), so multiplying a polynomial
-    by x makes its k-th difference k·(Δᵏ + Δᵏ⁻¹).
+    By Horner's rule: in terms of binomials, x·C(x, k-1) = k·C(x, k) + (k-1)·C(x, k-1), so multiplying a
+    polynomial by x makes its k-th difference k·(Δᵏ + Δᵏ⁻¹).
     """
     table: list[Element] = []
     for element in reversed(commitment):
@@ -103,7 +105,7 @@ def _differences(group: Group, commitment: Sequence[Element]) -> list[Element]:
 def _walk(group: Group, table: list[Element], count: int) -> list[Element]:
     """Step from 0 to 1, 2, …, count, by one addition for each difference."""
     accumulate = group.accumulate
-    pairs = list(zip(table, table[1:], strict=False))
+    pairs = list(pairwise(table))
     values = []
     for _ in range(count):
         for lower, higher in pairs:

@@ -1,7 +1,7 @@
 """Reading and writing the few forms of postcard that ZcashFoundation's packages use.
 
-Wire format: https://postcard.jamesmunns.com/wire-format (``u8`` raw, wider integers and counts as LEB128 varints,
-everything else without names or padding).
+Wire format: https://postcard.jamesmunns.com/wire-format (``u8`` raw, wider integers and counts as LEB128
+varints, everything else without names or padding).
 """
 
 from __future__ import annotations

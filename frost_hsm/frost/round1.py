@@ -9,7 +9,8 @@ from typing import ClassVar, Self
 
 from frost_hsm.errors import SecretConsumed
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import U16, Codec, Commitment, Fixed, Header, ListOf, PublicPackage
+from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed, ListOf
+from frost_hsm.frost.encoding import Header, PublicPackage
 from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import Coefficient, Identifier, Signature, VerifiableSecretSharingCommitment
@@ -17,7 +18,7 @@ from frost_hsm.frost.values import Coefficient, Identifier, Signature, Verifiabl
 
 @dataclass(frozen=True, slots=True)
 class Package(PublicPackage):
-    """What a participant sends to all others, over a channel that shows who sent it: it does not name its sender.
+    """What a participant sends to all others, over a channel that shows who sent it.
 
     Everybody must receive the same. proof_of_knowledge: of the constant term's logarithm.
     """

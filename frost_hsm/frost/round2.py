@@ -8,7 +8,8 @@ from typing import ClassVar, Self
 
 from frost_hsm.errors import SecretConsumed
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import U16, Codec, Commitment, Fixed, Header
+from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed
+from frost_hsm.frost.encoding import Header
 from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import Identifier, SigningShare, VerifiableSecretSharingCommitment
@@ -31,10 +32,11 @@ class Package(_SecretPackage):
 
 
 class SecretPackage(_SecretPackage):
-    """What a participant keeps for `dkg.part3`. Secret: its own part of its own secret. Serves once. No header.
+    """What a participant keeps for `dkg.part3`. Secret: its part of its own secret. Serves once. No header.
 
-    round1_digest: 32 bytes that bind part3 to the round 1 packages that part2 checked. ZcashFoundation's encodings
-    have no room for it: keep it beside them and hand it to `deserialize`. Without it part3 checks everything again.
+    round1_digest: 32 bytes that bind part3 to the round 1 packages that part2 checked. ZcashFoundation's
+    encodings have no room for it: keep it beside them and hand it to `deserialize`. Without it part3 checks
+    everything again.
     """
 
     __slots__ = (
@@ -78,7 +80,7 @@ class SecretPackage(_SecretPackage):
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: Secret, round1_digest: bytes | None = None) -> Self:
         """Read the postcard form. round1_digest: as kept beside it. Raises `DeserializationError`."""
-        package = super(SecretPackage, cls).deserialize(ciphersuite, data)
+        package = super().deserialize(ciphersuite, data)
         package.round1_digest = round1_digest
         return package
 

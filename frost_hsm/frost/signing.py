@@ -1,7 +1,7 @@
 """Two-round threshold signing (RFC 9591, section 5; ZcashFoundation: ``round1``, ``round2``, ``aggregate``).
 
-A signer commits, receives a signing package, looks at its message, and signs; whoever collects the shares, trusted
-with nothing, aggregates them. Nonces serve once and are taken before anything is computed with them.
+A signer commits, receives a signing package, looks at its message, and signs; whoever collects the shares,
+trusted with nothing, aggregates them. Nonces serve once and are taken before anything is computed with them.
 """
 
 from __future__ import annotations
@@ -57,8 +57,8 @@ def commit(
 ) -> tuple[SigningNonces, SigningCommitments]:
     """Make a pair of nonces and the commitments to send (RFC 9591, section 5.1).
 
-    Each nonce is a hash of 32 fresh random bytes and the share, so that a weak generator alone does not give the
-    share away. The nonces are secret and serve once.
+    Each nonce is a hash of 32 fresh random bytes and the share, so that a weak generator alone does not give
+    the share away. The nonces are secret and serve once.
     """
     share = signing_share.signing_share if isinstance(signing_share, KeyPackage) else signing_share
     suite = share.ciphersuite
@@ -70,9 +70,9 @@ def commit(
 def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage) -> SignatureShare:
     """Make this signer's share of the signature (RFC 9591, section 5.2).
 
-    Consumes ``nonces`` before it computes. Look at the package's message first. Raises `IncorrectNumberOfSigners`,
-    `MissingCommitment`, `IncorrectCommitment`, `IncorrectPackage` for parts of different suites, `IdentityCommitment`,
-    and `SecretConsumed` for nonces that have served.
+    Consumes ``nonces`` before it computes. Look at the package's message first. Raises
+    `IncorrectNumberOfSigners`, `MissingCommitment`, `IncorrectCommitment`, `IncorrectPackage` for parts of
+    different suites, `IdentityCommitment`, and `SecretConsumed` for nonces that have served.
     """
     suite, identifier = key_package.ciphersuite, key_package.identifier
     _check_suite(suite, signing_package, nonces)
@@ -111,8 +111,8 @@ def aggregate(
     """Add the shares up to a signature, which is verified before it is returned (RFC 9591, section 5.3).
 
     Raises `UnknownIdentifier` unless the shares are of exactly the package's signers, all of the group;
-    `IncorrectNumberOfSigners`, `IncorrectPackage`, `IdentityCommitment`; `InvalidSignatureShare` with culprits, or
-    `InvalidSignature` where those are not asked for.
+    `IncorrectNumberOfSigners`, `IncorrectPackage`, `IdentityCommitment`; `InvalidSignatureShare` with
+    culprits, or `InvalidSignature` where those are not asked for.
     """
     suite = public_key_package.ciphersuite
     _check_suite(suite, signing_package, *signature_shares.values())

@@ -1,8 +1,8 @@
 """The values that packages are made of: identifiers, shares, keys, commitments, signatures.
 
-Each has a ``ciphersuite``, an encoding of fixed length per suite, ``serialize()`` and ``deserialize(suite, data)``,
-which accepts the one canonical form only. Public values keep the bytes they were read from; secret ones serialize
-to a `Secret`.
+Each has a ``ciphersuite``, an encoding of fixed length per suite, ``serialize()`` and ``deserialize(suite,
+data)``, which accepts the one canonical form only. Public values keep the bytes they were read from; secret
+ones serialize to a `Secret`.
 """
 
 from __future__ import annotations
@@ -110,6 +110,12 @@ class SigningShare(SecretValue):
 
     __slots__ = ()
 
+    def verifying_share(self) -> VerifyingShare:
+        """Multiply it with the generator: s·G. Raises `InvalidIdentityElement` for a zero share."""
+        return VerifyingShare.from_element(
+            self.ciphersuite, self.ciphersuite.group.multiply_base(self.scalar)
+        )
+
 
 class Coefficient(SecretValue):
     """A coefficient of a participant's secret polynomial. Secret."""
@@ -125,7 +131,7 @@ class Nonce(SecretValue):
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: Secret) -> Self:
         """Read the scalar. Raises `MalformedScalar`, `InvalidZeroScalar`."""
-        nonce = super(Nonce, cls).deserialize(ciphersuite, data)
+        nonce = super().deserialize(ciphersuite, data)
         if ciphersuite.group.is_zero(nonce.scalar):
             raise InvalidZeroScalar("zero is no nonce")
         return nonce
@@ -157,7 +163,10 @@ class ElementValue:
 
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None) -> Self:
-        """Read an element. y: its y coordinate if known. Raises `MalformedElement`, `InvalidIdentityElement`."""
+        """Read an element. y: its y coordinate if known.
+
+        Raises `MalformedElement`, `InvalidIdentityElement`.
+        """
         return cls(ciphersuite, data, ciphersuite.group.decode(data, y))
 
     def __repr__(self) -> str:
@@ -218,11 +227,13 @@ class VerifiableSecretSharingCommitment:
 
     @property
     def constant_term(self) -> bytes:
-        """The encoding of the first entry: the sender's contribution to the group key. Empty if there is none."""
+        """The encoding of the first entry: the sender's contribution to the group key. Empty if there is
+        none.
+        """
         return self.encoded[: self.ciphersuite.group.element_length]
 
     def y_coordinates(self) -> bytes:
-        """Return the y coordinates of all entries, which `deserialize_whole` takes to save the square roots."""
+        """Return all y coordinates, which `deserialize_whole` takes to save the square roots."""
         return b"".join(map(self.ciphersuite.group.y_coordinate, self.elements))
 
     def __len__(self) -> int:
@@ -255,7 +266,7 @@ class SignatureResponse:
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A Schnorr signature (R, z). R is kept as received and never decoded: verification compares encodings."""
+    """A Schnorr signature (R, z). R is kept as received, never decoded: verification compares encodings."""
 
     ciphersuite: Ciphersuite
     commitment: bytes  # R
@@ -274,7 +285,7 @@ class Signature:
 
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: bytes) -> Self:
-        """Read R ‖ z. Raises `MalformedElement`, `MalformedScalar`; an R that is no element fails to verify."""
+        """Read R ‖ z; an R that is none never verifies. Raises `MalformedElement`, `MalformedScalar`."""
         if len(data) != ciphersuite.signature_length:
             raise MalformedElement(f"a signature has {ciphersuite.signature_length} bytes, not {len(data)}")
         length = ciphersuite.group.element_length

@@ -1,8 +1,9 @@
 """Prime-order groups: what the protocol asks of a curve, whoever computes it.
 
-Two kinds of values must never be mixed up. An `Element` and a plain ``int`` in [0, order) are public: identifiers,
-challenges, Lagrange coefficients, commitments. A `SecretScalar` is a coefficient, share, nonce or key: it lives in
-memory that is wiped, and only the operations that take one are meant to run in constant time.
+Two kinds of values must never be mixed up. An `Element` and a plain ``int`` in [0, order) are public:
+identifiers, challenges, Lagrange coefficients, commitments. A `SecretScalar` is a coefficient, share, nonce
+or key: it lives in memory that is wiped, and only the operations that take one are meant to run in constant
+time.
 
 A group makes its own elements and scalars and understands no others.
 """
@@ -22,6 +23,9 @@ THREADS = 2
 
 _WORTH_A_THREAD = 100
 """Below about this many points a second thread costs more than it saves."""
+
+_SLOW = 150e-6
+"""Seconds of a base multiplication that a libcrypto without assembly for P-256 takes at least."""
 
 _DRAWS = 100
 """An honest source fails once in 2³² draws for P-256, and never 100 times in a row."""
@@ -59,7 +63,7 @@ class SecretScalar:
 
     __eq__ = _refuse
     __ne__ = _refuse
-    __hash__ = _refuse  # type: ignore[assignment]
+    __hash__ = _refuse
     __copy__ = _refuse
     __deepcopy__ = _refuse
     __reduce__ = _refuse
@@ -129,7 +133,9 @@ class Group(Protocol):
         """Write an element as ``element_length`` bytes. Raises `InvalidIdentityElement`."""
 
     def y_coordinate(self, element: Element) -> bytes:
-        """Return what `decode` takes beside the encoding, ``y_length`` bytes. Raises `InvalidIdentityElement`."""
+        """Return what `decode` takes beside the encoding, ``y_length`` bytes. Raises
+        `InvalidIdentityElement`.
+        """
 
     def identity(self) -> Element:
         """Make a new identity element."""
@@ -157,7 +163,9 @@ class Group(Protocol):
 
 
 def draw_scalar(group: Group, entropy: Entropy) -> SecretScalar:
-    """Draw scalars from ``entropy`` until one is in range and not zero: `Group.random_scalar` for every curve."""
+    """Draw scalars from ``entropy`` until one is in range and not zero: `Group.random_scalar` for every
+    curve.
+    """
     for _ in range(_DRAWS):
         with Secret.zeros(group.scalar_length) as data:
             with data.reveal() as view:
@@ -203,15 +211,19 @@ def decode_all(group: Group, data: bytes, y: bytes | None = None) -> tuple[Eleme
 
 @functools.cache
 def p256() -> Group:
-    """Choose who computes P-256: the interpreter's own libcrypto if it is there, right and fast, else pycryptodome.
+    """Choose who computes P-256: a libcrypto that is there, right and fast, else pycryptodome.
 
     Which one it is, `Group.backend` says. Importing either happens here and not before.
     """
-    from frost_hsm.groups import openssl  # noqa: PLC0415  (ctypes and libcrypto load on first use)
+    from frost_hsm.groups import libcrypto, openssl, self_test
 
-    group = openssl.p256_if_fit()
-    if group is not None:
-        return group
-    from frost_hsm.groups import pycryptodome  # noqa: PLC0415
+    for library in libcrypto.find():
+        try:
+            group = openssl.P256Libcrypto(library)
+            if self_test.computes_p256(group) and self_test.base_multiplication_seconds(group) < _SLOW:
+                return group
+        except MemoryError:  # how libcrypto says that it has no P-256, too
+            continue
+    from frost_hsm.groups import pycryptodome
 
     return pycryptodome.P256Pycryptodome()

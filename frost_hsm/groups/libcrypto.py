@@ -1,7 +1,8 @@
-"""The libcrypto that the interpreter has loaded, through `ctypes`: finding it, and the signatures of what we call.
+"""The libcrypto that the interpreter has loaded, through `ctypes`: where it is, and the signatures we use.
 
-CPython's `_hashlib` is linked against OpenSSL, so looking symbols up through that extension module reaches the very
-library the interpreter uses: nothing is installed, nothing is loaded twice. Every call drops the interpreter's lock.
+CPython's `_hashlib` is linked against OpenSSL, so looking symbols up through that extension module reaches
+the very library the interpreter uses: nothing is installed, nothing is loaded twice. Every call drops the
+interpreter's lock.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import ctypes
 import ctypes.util
 import importlib
 from collections.abc import Iterator
-from ctypes import c_char_p, c_int, c_size_t, c_ulong, c_void_p
+from ctypes import c_char_p, c_int, c_size_t, c_void_p
 from typing import Any
 
 _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -32,7 +33,7 @@ _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "BN_mask_bits": (c_int, (c_void_p, c_int)),
     "BN_mod_add_quick": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
     "BN_mod_mul_montgomery": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
-    "BN_mul_word": (c_int, (c_void_p, c_ulong)),
+    "BN_mul_word": (c_int, (c_void_p, c_size_t)),  # BN_ULONG: a machine word
     "BN_new": (c_void_p, ()),
     "BN_nnmod": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
     "BN_num_bits": (c_int, (c_void_p,)),

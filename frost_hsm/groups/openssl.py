@@ -1,22 +1,22 @@
-"""P-256 on libcrypto: secret scalars stay in BIGNUMs that are cleared, from the random generator to the share.
+"""P-256 on libcrypto: secret scalars stay in BIGNUMs that are cleared, from first to last.
 
-No secret scalar becomes a Python ``int`` or an immutable ``bytes`` here. For secrets only calls are used whose time
-does not depend on the value: base multiplication on OpenSSL's P-256 path, Montgomery multiplication, addition of
-reduced numbers. Point addition and multi-scalar multiplication are not such calls: public values only.
+No secret scalar becomes a Python ``int`` or an immutable ``bytes`` here. For secrets only calls are used
+whose time does not depend on the value: base multiplication on OpenSSL's P-256 path, Montgomery
+multiplication, addition of reduced numbers. Point addition and multi-scalar multiplication are not such
+calls: public values only.
 """
 
 from __future__ import annotations
 
 import ctypes
 import threading
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ctypes import c_ubyte, c_void_p
 from typing import Literal
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar
 from frost_hsm.groups import Element, SecretScalar, draw_scalar
-from frost_hsm.groups.libcrypto import Libcrypto, find
+from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 _NID_PRIME256V1 = 415
@@ -24,13 +24,16 @@ _COMPRESSED, _UNCOMPRESSED = 2, 4
 _CONSTANT_TIME = 4  # BN_FLG_CONSTTIME
 _WORD = 1 << 32  # multipliers below it fit into BN_mul_word everywhere
 _PACK_FROM = 12  # coefficients; below, plain Horner is as fast
-_SLOW = 150e-6  # seconds of a base multiplication; OpenSSL without P-256 assembly takes longer
 
 
 class _Point(Element):
     """An EC_POINT, freed with its owner."""
 
     __slots__ = ("_free",)
+
+    def __init__(self, handle: int, free: Callable[[int], None]) -> None:
+        self.handle = handle
+        self._free = free
 
     def __del__(self) -> None:
         self._free(self.handle)
@@ -40,6 +43,10 @@ class _Scalar(SecretScalar):
     """A BIGNUM that is cleared before it is freed."""
 
     __slots__ = ("_library",)
+
+    def __init__(self, handle: int, library: Libcrypto) -> None:
+        self.handle = handle
+        self._library = library
 
     def wipe(self) -> None:
         self._library.BN_clear(self.handle)
@@ -189,7 +196,7 @@ class P256Libcrypto:
         order, montgomery, context = self._order, self._montgomery, space.context
         *lower, top = (coefficient.handle for coefficient in coefficients)
         lower.reverse()
-        values = []
+        values: list[SecretScalar] = []
         for point in points:
             value = self._new_scalar()
             handle, x = value.handle, space.b
@@ -208,9 +215,9 @@ class P256Libcrypto:
     ) -> list[SecretScalar]:
         """Evaluate several blocks of the polynomial by the same steps.
 
-        With t coefficients in ``blocks`` blocks of ``steps``, row r holds coefficients r, r + steps, … in slots of
-        one BIGNUM, wide enough that nothing is reduced before the end. Horner's rule over the rows evaluates all
-        blocks at once; their values are then joined by powers of x^steps.
+        With t coefficients in ``blocks`` blocks of ``steps``, row r holds coefficients r, r + steps, … in
+        slots of one BIGNUM, wide enough that nothing is reduced before the end. Horner's rule over the rows
+        evaluates all blocks at once; their values are then joined by powers of x^steps.
         """
         library, space = self._library, self._spaces.mine
         blocks = max(2, round(len(coefficients) ** 0.5 / 2))
@@ -230,7 +237,7 @@ class P256Libcrypto:
         packed, block = self._new_scalar(), self._new_scalar()
         context = library.BN_CTX_secure_new()
         try:
-            values = []
+            values: list[SecretScalar] = []
             for point in points:
                 handle = packed.handle
                 self._check(library.BN_copy(handle, first))
@@ -378,9 +385,7 @@ class P256Libcrypto:
         handle = self._library.EC_POINT_new(self._group)
         if not handle:
             raise MemoryError
-        point = _Point(handle)
-        point._free = self._library.EC_POINT_free
-        return point
+        return _Point(handle, self._library.EC_POINT_free)
 
     def _new_scalar(self) -> _Scalar:
         library = self._library
@@ -388,9 +393,7 @@ class P256Libcrypto:
         if not handle:
             raise MemoryError
         library.BN_set_flags(handle, _CONSTANT_TIME)
-        scalar = _Scalar(handle)
-        scalar._library = library
-        return scalar
+        return _Scalar(handle, library)
 
     def _load(self, data: Secret) -> _Scalar:
         scalar = self._new_scalar()
@@ -437,38 +440,3 @@ class P256Libcrypto:
 def _array(view: memoryview) -> ctypes.Array[c_ubyte]:
     """Lend a buffer to libcrypto; the view cannot be released before the array is gone."""
     return (c_ubyte * len(view)).from_buffer(view)
-
-
-def p256_if_fit() -> P256Libcrypto | None:
-    """Return the first libcrypto in reach that computes P-256 right and fast, if there is one."""
-    for library in find():
-        try:
-            group = P256Libcrypto(library)
-            if _computes_right(group) and _base_multiplication_seconds(group) < _SLOW:
-                return group
-        except MemoryError:  # a libcrypto without P-256, or one that refuses it
-            continue
-    return None
-
-
-def _computes_right(group: P256Libcrypto) -> bool:
-    """Recompute 2·G (SEC 2 gives G) three ways."""
-    g = bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
-    double_g = bytes.fromhex("037cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978")
-    generator = group.decode(g)
-    doubled = group.copy(generator)
-    group.double(doubled)
-    two = group.decode_scalar(Secret((2).to_bytes(32, "big")))
-    ways = (doubled, group.multiply_base(two), group.combine_base(1, 1, generator))
-    return all(group.encode(way) == double_g for way in ways)
-
-
-def _base_multiplication_seconds(group: P256Libcrypto) -> float:
-    """Time the fastest of a few base multiplications: slow ones may only mean a busy machine."""
-    scalar = group.random_scalar()
-    durations = []
-    for _ in range(8):
-        start = time.perf_counter()
-        group.multiply_base(scalar)
-        durations.append(time.perf_counter() - start)
-    return min(durations)

@@ -1,0 +1,31 @@
+"""What a group must show before it is used: that it computes right, and how fast it does."""
+
+from __future__ import annotations
+
+import time
+
+from frost_hsm.groups import Group
+from frost_hsm.secret import Secret
+
+
+def computes_p256(group: Group) -> bool:
+    """Recompute 2·G (SEC 2 gives G) three ways."""
+    g = bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
+    double_g = bytes.fromhex("037cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978")
+    generator = group.decode(g)
+    doubled = group.copy(generator)
+    group.double(doubled)
+    two = group.decode_scalar(Secret((2).to_bytes(32, "big")))
+    ways = (doubled, group.multiply_base(two), group.combine_base(1, 1, generator))
+    return all(group.encode(way) == double_g for way in ways)
+
+
+def base_multiplication_seconds(group: Group) -> float:
+    """Time the fastest of a few base multiplications: slow ones may only mean a busy machine."""
+    scalar = group.random_scalar()
+    durations = []
+    for _ in range(8):
+        start = time.perf_counter()
+        group.multiply_base(scalar)
+        durations.append(time.perf_counter() - start)
+    return min(durations)
