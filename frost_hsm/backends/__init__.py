@@ -173,7 +173,7 @@ class Token(Protocol):
     def agree(self, key_id: bytes, peer_point: bytes) -> Secret:
         """Multiply a `KeyKind.AGREE` key with a peer's point; returns the x coordinate, 32 secret bytes.
 
-        peer_point: 65 bytes, SEC1 uncompressed, already checked to be on the curve.
+        peer_point: 65 bytes, SEC1 uncompressed, on the curve.
         """
 
     def decrypt(self, key_id: bytes, ciphertext: bytes, oaep_hash: OaepHash) -> Secret:

@@ -8,6 +8,10 @@ KEY_ID_LENGTH = 16
 MAX_NAME_LENGTH = 255
 MAX_RECORD_LENGTH = 1 << 16
 
+# P-256: y² = x³ - 3x + b over the field of p elements (SEC 2, secp256r1)
+_P = 2**256 - 2**224 + 2**192 + 2**96 - 1
+_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
 
 def check_key_id(key_id: bytes) -> None:
     """Refuse a key id that is not 16 bytes."""
@@ -20,10 +24,11 @@ def check_digest(digest: bytes) -> None:
 
 
 def check_point(point: bytes) -> None:
-    """Refuse what is not an uncompressed SEC1 point of P-256 by its form: 65 bytes, the first one 4."""
+    """Refuse what is not an uncompressed SEC1 point on P-256: tokens answer one in ways of their own."""
     _check_length("an uncompressed P-256 point", point, 65)
-    if point[0] != 4:
-        raise NotPossible("an uncompressed P-256 point begins with the byte 4")
+    x, y = int.from_bytes(point[1:33], "big"), int.from_bytes(point[33:], "big")
+    if point[0] != 4 or x >= _P or y >= _P or (y * y - x * x * x + 3 * x - _B) % _P:
+        raise NotPossible("the point to agree with is not on P-256")
 
 
 def check_name(what: str, name: str) -> None:

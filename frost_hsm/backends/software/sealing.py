@@ -26,7 +26,7 @@ class Unsealable(Exception):
 
 
 def key_from(passphrase: str, contents: Contents) -> Secret:
-    """Derive a token's key, 32 secret bytes. The passphrase is a str, and its encoding is not wiped either."""
+    """Derive a token's key, 32 secret bytes. The encoded passphrase cannot be wiped."""
     scrypt = Scrypt(salt=contents.scrypt_salt, length=_KEY_LENGTH, n=1 << contents.scrypt_log2_n, r=8, p=1)
     key = Secret.zeros(_KEY_LENGTH)
     with key.reveal() as view:

@@ -98,12 +98,9 @@ class SoftwareToken:
         return r.to_bytes(32, "big") + s.to_bytes(32, "big")
 
     def agree(self, key_id: bytes, peer_point: bytes) -> Secret:
-        """Multiply with a peer's point; returns the x coordinate. `NotPossible` for one off the curve."""
+        """Multiply with a peer's point; returns the x coordinate."""
         check_point(peer_point)
-        try:
-            peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), peer_point)
-        except ValueError:
-            raise NotPossible("the point to agree with is not on P-256") from None
+        peer = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), peer_point)
         private = self._curve_key(key_id, KeyKind.AGREE)
         return Secret(private.exchange(ec.ECDH(), peer))  # bytes of cryptography's: one copy not wiped
 

@@ -1,0 +1,224 @@
+"""The pkcs11 backend: from settings and a URI to one open token."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+import pkcs11
+from pkcs11 import TokenFlag
+
+from frost_hsm.backends import Interaction, PinSource, PinState, TokenInfo
+from frost_hsm.backends.pkcs11.answers import explained
+from frost_hsm.backends.pkcs11.module import LOCK, Module, find_proxy, load
+from frost_hsm.backends.pkcs11.session import SharedSession
+from frost_hsm.backends.pkcs11.token import Pkcs11Token
+from frost_hsm.backends.uri import Pkcs11Uri
+from frost_hsm.errors import (
+    MechanismUnsupported,
+    ModuleUnavailable,
+    PinFinalTry,
+    PinLocked,
+    PinUnusable,
+    TokenAmbiguous,
+    TokenNotFound,
+    TokenProblem,
+)
+
+_SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft")  # manufacturer and model begin so
+_MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Where a module comes from, and how a URI says so."""
+
+    name: str
+    path: str
+    uri: Pkcs11Uri  # module-name, module-path or nothing
+
+    def info(self, token: pkcs11.Token) -> TokenInfo:
+        """Describe a token that this module brings."""
+        flags = token.flags
+        if flags & TokenFlag.USER_PIN_LOCKED:
+            state = PinState.LOCKED
+        elif not flags & TokenFlag.USER_PIN_INITIALIZED:
+            state = PinState.NOT_SET
+        elif flags & TokenFlag.USER_PIN_FINAL_TRY:
+            state = PinState.FINAL_TRY
+        else:
+            state = PinState.LOW if flags & TokenFlag.USER_PIN_COUNT_LOW else PinState.OK
+        serial = _serial(token)
+        uri = Pkcs11Uri(
+            token=token.label,
+            serial=serial or None,
+            manufacturer=None if serial else token.manufacturer_id,
+            model=None if serial else token.model,
+            module_name=self.uri.module_name,
+            module_path=self.uri.module_path,
+        )
+        makers = (token.manufacturer_id.lower(), token.model.lower())
+        return TokenInfo(
+            uri=str(uri),
+            label=token.label,
+            serial=serial,
+            manufacturer=token.manufacturer_id,
+            model=token.model,
+            source=self.name,
+            initialised=bool(flags & TokenFlag.TOKEN_INITIALIZED),
+            pin_state=state,
+            has_own_pin_entry=bool(flags & TokenFlag.PROTECTED_AUTHENTICATION_PATH),
+            is_software=any(maker.startswith(_SOFTWARE) for maker in makers),
+        )
+
+
+class Pkcs11Backend:
+    """Brings the tokens of PKCS#11 modules; see `frost_hsm.backends.Backend`.
+
+    settings: alias → absolute path of a module; the alias is the ``module-name`` of a URI. Without any,
+    p11-kit's proxy is used, which brings every module that the system knows of.
+    """
+
+    def __init__(self, settings: Mapping[str, str], interaction: Interaction) -> None:
+        self._settings = dict(settings)
+        self._interaction = interaction
+
+    def describe(self) -> list[tuple[bool, str]]:
+        """Say which modules load, which tokens they bring, and what to do where there is nothing."""
+        try:
+            sources = self._sources(Pkcs11Uri())
+        except ModuleUnavailable as error:
+            return [(False, f"pkcs11: {error}; {error.hint}")]
+        return [line for source in sources for line in self._describe(source)]
+
+    def tokens(self) -> list[TokenInfo]:
+        """List the tokens of every module; one that does not load is told of, and raised if none does."""
+        return [source.info(token) for source, _, token in self._present(Pkcs11Uri())]
+
+    def open(self, uri: str, pin_source: PinSource | None, *, allow_final_try: bool = False) -> Pkcs11Token:
+        """Open the one initialised token that ``uri`` selects; object, type and id select no token."""
+        source, module, token = self._select(Pkcs11Uri.parse(uri))
+        info = source.info(token)
+        session = SharedSession.acquire(module, token)
+        try:
+            if pin_source is not None:
+                session.log_in(lambda: self._pin(info, pin_source, allow_final_try))
+        except BaseException:
+            session.release(logged_in=False)
+            raise
+        return Pkcs11Token(session, info, logged_in=pin_source is not None)
+
+    def create(self, uri: str, pin_source: PinSource) -> NoReturn:
+        """Raise `MechanismUnsupported`: PKCS#11 tokens are initialised with the vendor's tool."""
+        raise MechanismUnsupported("PKCS#11 tokens are initialised with their vendor's tool", hint=_MAKE_ONE)
+
+    def _pin(self, info: TokenInfo, pin_source: PinSource, allow_final_try: bool) -> str | None:
+        if info.pin_state is PinState.LOCKED:
+            raise PinLocked(f'the PIN of token "{info.label}" is locked')
+        if info.pin_state is PinState.NOT_SET:
+            raise PinUnusable(f'token "{info.label}" has no user PIN', hint="set one with the vendor's tool")
+        if info.pin_state is PinState.FINAL_TRY and not allow_final_try:
+            raise PinFinalTry(f'one try is left before token "{info.label}" locks its PIN')
+        if info.has_own_pin_entry:
+            self._interaction.message(f'enter the PIN of token "{info.label}" on its own reader')
+            return None
+        pin = pin_source(info)
+        if not pin:
+            raise PinUnusable(f'the PIN for token "{info.label}" is empty; it was not tried')
+        return pin
+
+    # ── Modules ──────────────────────────────────────────────────────────────────────────────────────────
+
+    def _sources(self, uri: Pkcs11Uri) -> list[_Source]:
+        """List the modules to look in; where the URI names one, that one and no other."""
+        if uri.module_path is not None:
+            return [
+                _Source(Path(uri.module_path).name, uri.module_path, Pkcs11Uri(module_path=uri.module_path))
+            ]
+        if uri.module_name is not None:
+            path = self._settings.get(uri.module_name)
+            if path is None:
+                known = ", ".join(sorted(self._settings)) or "none"
+                raise ModuleUnavailable(
+                    f'no PKCS#11 module "{uri.module_name}" is configured', hint=f"configured: {known}"
+                )
+            return [_Source(uri.module_name, path, Pkcs11Uri(module_name=uri.module_name))]
+        if self._settings:
+            return [
+                _Source(name, path, Pkcs11Uri(module_name=name))
+                for name, path in sorted(self._settings.items())
+            ]
+        proxy = find_proxy()
+        if proxy is None:
+            raise ModuleUnavailable(
+                "no PKCS#11 module is configured, and p11-kit is not installed",
+                hint="name one in the configuration, or in the URI: ?module-path=/usr/lib/…/module.so",
+            )
+        return [_Source("p11-kit", proxy, Pkcs11Uri())]
+
+    def _present(self, uri: Pkcs11Uri) -> list[tuple[_Source, Module, pkcs11.Token]]:
+        found = []
+        failures = []
+        sources = self._sources(uri)
+        for source in sources:
+            try:
+                module = load(source.path)
+                with LOCK, explained(f"looking for tokens of {source.name}"):
+                    found += [(source, module, token) for token in module.present_tokens()]
+            except TokenProblem as error:
+                failures.append(error)
+        if len(failures) == len(sources):
+            raise failures[0]
+        for failure in failures:
+            self._interaction.message(f"{failure}; looking further")
+        return found
+
+    def _select(self, uri: Pkcs11Uri) -> tuple[_Source, Module, pkcs11.Token]:
+        matching = [each for each in self._present(uri) if _matches(uri, each[1], each[2])]
+        ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]
+        if len(ready) == 1:
+            return ready[0]
+        if ready:
+            lines = "\n".join(f"  {source.info(token).uri}" for source, _, token in ready)
+            raise TokenAmbiguous(f"{len(ready)} tokens match\n{lines}")
+        if matching:
+            raise TokenNotFound("the only token that matches is not initialised", hint=_MAKE_ONE)
+        raise TokenNotFound(f"no token matches {uri}")
+
+    def _describe(self, source: _Source) -> list[tuple[bool, str]]:
+        try:
+            module = load(source.path)
+            with LOCK, explained(f"looking for tokens of {source.name}"):
+                ready = [info for info in map(source.info, module.present_tokens()) if info.initialised]
+        except TokenProblem as error:
+            return [(False, f"pkcs11: {source.name}: {error}; {error.hint}")]
+        lines = [(True, f"pkcs11: {source.name}: {module.describe()}")]
+        for info in ready:
+            usable = info.pin_state in (PinState.OK, PinState.LOW)
+            software = "; software, no physical protection" if info.is_software else ""
+            lines.append((usable, f"pkcs11: {info.uri}: {info.model}; PIN {info.pin_state}{software}"))
+        if not ready:
+            lines.append((False, f"pkcs11: {source.name} has no initialised token; {_MAKE_ONE}"))
+        return lines
+
+
+def _matches(uri: Pkcs11Uri, module: Module, token: pkcs11.Token) -> bool:
+    slot, library = token.slot, module.library
+    facts = (
+        (uri.token, token.label),
+        (uri.serial, _serial(token)),
+        (uri.manufacturer, token.manufacturer_id),
+        (uri.model, token.model),
+        (uri.slot_manufacturer, slot.manufacturer_id),
+        (uri.slot_description, slot.slot_description),
+        (uri.library_manufacturer, library.manufacturer_id),
+        (uri.library_description, library.library_description),
+        (uri.library_version, ".".join(map(str, library.library_version))),
+    )
+    return all(wanted is None or wanted == actual for wanted, actual in facts)
+
+
+def _serial(token: pkcs11.Token) -> str:
+    return token.serial.rstrip(b"\0 ").decode("utf-8", "replace")

@@ -1,0 +1,107 @@
+"""Loading a PKCS#11 module, once a process, and keeping every call to every module one at a time.
+
+python-pkcs11 initialises modules without asking them to lock, and lets go of the interpreter's lock during
+calls: two threads in SoftHSM2 at once crash it. So there is one lock for all, `LOCK`.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import threading
+from pathlib import Path
+
+import pkcs11
+
+from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
+from frost_hsm.backends.pkcs11.native import NativeFunctions
+from frost_hsm.errors import ModuleUnavailable, TokenLost
+
+LOCK = threading.RLock()
+
+_PROXY_PLACES = (
+    "/usr/lib/*/p11-kit-proxy.so",
+    "/usr/lib64/p11-kit-proxy.so",
+    "/usr/lib/p11-kit-proxy.so",
+    "/usr/local/lib/p11-kit-proxy.so",
+    "/opt/homebrew/lib/p11-kit-proxy.dylib",
+)
+_modules: dict[str, Module] = {}
+
+
+class Module:
+    """A loaded, initialised module. Made by `load` only. Its methods are called with `LOCK` held."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.library = pkcs11.lib(path)
+        self.native = NativeFunctions(path)
+        self._pid = os.getpid()
+
+    def check_process(self) -> None:
+        """Refuse a process forked off the one that loaded the module; called before `LOCK` is taken."""
+        if os.getpid() != self._pid:
+            raise TokenLost(
+                "this process was forked off the one that loaded the PKCS#11 module",
+                hint="open tokens after the fork, in the process that uses them, or start it by spawn",
+            )
+
+    def present_tokens(self) -> list[pkcs11.Token]:
+        """Ask every slot for its token, afresh; slots without one are left out."""
+        tokens = []
+        for slot in self.library.get_slots(token_present=True):
+            try:
+                tokens.append(slot.get_token())
+            except (pkcs11.TokenNotPresent, pkcs11.TokenNotRecognised, pkcs11.DeviceRemoved):
+                continue
+        return tokens
+
+    def describe(self) -> str:
+        """Name the module and its version."""
+        version = ".".join(map(str, self.library.library_version))
+        return f"{self.library.library_description} {version} by {self.library.manufacturer_id} ({self.path})"
+
+
+def load(path: str) -> Module:
+    """Load a module, or return it if it is loaded. Raises `ModuleUnavailable`.
+
+    path: absolute; the place where symbolic links end is what counts, since a library that is initialised a
+    second time under another name refuses.
+    """
+    if not path.startswith("/"):
+        raise ModuleUnavailable(
+            f"PKCS#11 module {path}: not an absolute path", hint="modules are not searched for"
+        )
+    real = os.path.realpath(path)
+    if not Path(real).is_file():
+        raise ModuleUnavailable(
+            f"PKCS#11 module {path}: there is no such file", hint="install it, or correct the path"
+        )
+    loaded = _modules.get(real)
+    if loaded is not None:
+        loaded.check_process()
+        return loaded
+    with LOCK:
+        if real not in _modules:
+            try:
+                _modules[real] = Module(real)
+            except (*BINDING_ERRORS, Answer, OSError) as error:
+                raise _unloadable(path, error) from error
+        return _modules[real]
+
+
+def find_proxy() -> str | None:
+    """Find p11-kit's module, which brings every module that the system is configured for."""
+    return next((found for place in _PROXY_PLACES for found in sorted(glob.glob(place))), None)  # noqa: PTH207
+
+
+def _unloadable(path: str, error: Exception) -> ModuleUnavailable:
+    reason = name_of(error)
+    if "OS exception" in reason or isinstance(error, OSError):
+        return ModuleUnavailable(f"{path} is not a PKCS#11 module: {error}", hint="check the path")
+    hint = (
+        "its configuration is missing or cannot be read, its daemon is not running, or no reader is connected"
+    )
+    if "softhsm" in path:
+        hint = "SoftHSM2 finds no configuration: set SOFTHSM2_CONF to a softhsm2.conf that you can read"
+    return ModuleUnavailable(f"PKCS#11 module {path} does not start: {reason}", hint=hint)

@@ -1,0 +1,171 @@
+"""The one session that this process has with a token: shared, counted, logged in once.
+
+A login belongs to the process and the token, not to a session, and closing a session of python-pkcs11's that
+logged in logs all the others out. So everybody who opens a token shares one session, and the last who needs
+the login logs out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pkcs11
+from pkcs11 import Attribute, KeyType, ObjectClass, TokenFlag
+
+from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, explain, explained, name_of
+from frost_hsm.backends.pkcs11.attributes import attribute_mapper
+from frost_hsm.backends.pkcs11.module import LOCK, Module
+from frost_hsm.errors import KeyNotFound, TokenLost
+
+_Key = tuple[str, int, bytes, str]
+_sessions: dict[_Key, SharedSession] = {}
+
+STALE = (pkcs11.ObjectHandleInvalid, pkcs11.KeyHandleInvalid)
+"""What a module answers about an object that was destroyed since it was found, or with its token."""
+
+
+class SharedSession:
+    """A session, and how many use it. `acquire` makes or finds it; `use` is the way to everything in it."""
+
+    def __init__(self, key: _Key, module: Module, token: pkcs11.Token) -> None:
+        self._key = key
+        self._users = 0
+        self._logins = 0
+        self._owns_login = False
+        self._lost: str | None = None
+        self._keys: dict[tuple[bytes, KeyType, Attribute], Any] = {}
+        self.module = module
+        self.token = token
+        self.name = f'token "{token.label}"'
+        writable = not token.flags & TokenFlag.WRITE_PROTECTED
+        self._raw = token.open(rw=writable, attribute_mapper=attribute_mapper())
+        self._handle: int = self._raw.handle  # type: ignore[attr-defined]  # not among the binding's stubs
+
+    @classmethod
+    def acquire(cls, module: Module, token: pkcs11.Token) -> SharedSession:
+        """Return the session with ``token``, opened if there is none; undone by `release`."""
+        key = (module.path, token.slot.slot_id, token.serial, token.label)
+        with LOCK, explained(f'opening token "{token.label}"'):
+            session = _sessions.get(key)
+            if session is None:
+                session = _sessions[key] = cls(key, module, token)
+            session._users += 1
+            return session
+
+    def release(self, *, logged_in: bool) -> None:
+        """Count one user less: the last login logs out, the last user closes. Never raises."""
+        with suppress(TokenLost):
+            self.module.check_process()
+            self._release(logged_in)
+
+    def _release(self, logged_in: bool) -> None:
+        with LOCK, suppress(*BINDING_ERRORS, Answer):
+            self._users -= 1
+            self._logins -= logged_in
+            if self._lost is None and self._logins == 0 and self._owns_login:
+                self._owns_login = False
+                self.module.native.logout(self._handle)
+            if self._lost is None and self._users == 0:
+                self._forget()
+                self._raw.close()
+
+    @property
+    def is_logged_in(self) -> bool:
+        """Whether somebody who shares the session has logged in."""
+        return self._logins > 0
+
+    def log_in(self, ask: Callable[[], str | None]) -> None:
+        """Count a login; the first one is made with the PIN that ``ask`` returns, once.
+
+        `LOCK` is not held while ``ask`` waits for a person. Raises what `explain` makes of a refusal.
+        """
+        if not self.is_logged_in and self.token.flags & TokenFlag.LOGIN_REQUIRED:
+            pin = ask()
+            with self.use("login"):
+                if not self.is_logged_in:  # nobody else was quicker
+                    self._log_in_first(pin)
+                self._logins += 1
+        else:
+            with LOCK:
+                self._logins += 1
+
+    def _log_in_first(self, pin: str | None) -> None:
+        self.check_serial()
+        try:
+            self.module.native.login(self._handle, pin)
+            self._owns_login = True
+        except Answer as answer:
+            if name_of(answer) != "CKR_USER_ALREADY_LOGGED_IN":  # by another library in this process: fine
+                raise explain(answer, f"login to {self.name}") from None
+
+    @contextmanager
+    def use(self, doing: str) -> Iterator[pkcs11.Session]:
+        """Lend the session, to one thread at a time; after an error that nobody expects it is given up."""
+        self.module.check_process()
+        with LOCK:
+            if self._lost is not None:
+                raise TokenLost(self._lost)
+            try:
+                with explained(f"{self.name}, {doing}"):
+                    try:
+                        yield self._raw
+                    except STALE as error:
+                        raise self.not_found("lost an object to another process") from error
+            except TokenLost as error:
+                self._give_up(str(error))
+                raise
+
+    def private_key(self, key_id: bytes, key_type: KeyType, usage: Attribute) -> Any:
+        """Find a private key by its CKA_ID and use; remembered until `forget_keys`. Raises `KeyNotFound`."""
+        remembered = self._keys.get((key_id, key_type, usage))
+        if remembered is not None:
+            return remembered
+        wanted = {
+            Attribute.CLASS: ObjectClass.PRIVATE_KEY,
+            Attribute.KEY_TYPE: key_type,
+            Attribute.ID: key_id,
+        }
+        found = self.find({**wanted, usage: True})
+        if not found:
+            raise self.not_found(f"no {key_type.name} key {key_id.hex()} for {usage.name}")
+        self._keys[key_id, key_type, usage] = found[0]
+        return found[0]
+
+    def forget_keys(self) -> None:
+        """Search for private keys afresh."""
+        self._keys.clear()
+
+    def read_value(self, item: Any, target: memoryview) -> int:
+        """Read CKA_VALUE into memory that the caller wipes; returns its length."""
+        return self.module.native.read_value(self._handle, item.handle, target)
+
+    def find(self, template: dict[Attribute, Any]) -> list[Any]:
+        """Find objects. The search is over when this returns: the module allows no other call within one."""
+        return list(self._raw.get_objects(template))
+
+    def not_found(self, what: str) -> KeyNotFound:
+        """Make the error for something missing; a token that was exchanged or emptied raises `TokenLost`."""
+        self.check_serial()
+        return KeyNotFound(f"{self.name} has {what}")
+
+    def check_serial(self) -> None:
+        """Raise `TokenLost` if the slot does not hold the token that was opened any more."""
+        try:
+            now = self.token.slot.get_token()
+        except pkcs11.PKCS11Error as error:
+            raise TokenLost(f"{self.name} is gone ({name_of(error)})") from error
+        if (now.serial, now.label) != (self.token.serial, self.token.label):
+            raise TokenLost(f"{self.name} was exchanged or initialised again; its serial is another one")
+
+    def _give_up(self, reason: str) -> None:
+        self._lost = reason
+        self._forget()
+        with suppress(*BINDING_ERRORS):
+            self._raw.close()
+
+    def _forget(self) -> None:
+        self._keys.clear()
+        if _sessions.get(self._key) is self:
+            del _sessions[self._key]
