@@ -27,8 +27,8 @@ P256_PARAMETERS = bytes.fromhex("06082a8648ce3d030107")  # OBJECT IDENTIFIER 1.2
 RSA_BITS = 3072
 NO_DEFAULT_USE = pkcs11.MechanismFlag(0)  # without a word the binding asks for every use of a key
 
-KEY_TYPE = {KeyKind.SIGN: KeyType.EC, KeyKind.AGREE: KeyType.EC, KeyKind.DECRYPT: KeyType.RSA}
-USAGE = {
+_KEY_TYPE = {KeyKind.SIGN: KeyType.EC, KeyKind.AGREE: KeyType.EC, KeyKind.DECRYPT: KeyType.RSA}
+_USAGE = {
     KeyKind.SIGN: Attribute.SIGN,
     KeyKind.AGREE: Attribute.DERIVE,
     KeyKind.DECRYPT: Attribute.DECRYPT,
@@ -52,8 +52,6 @@ _UNREADABLE = (
     ValueError,
     struct.error,
 )
-
-
 _TEMPLATE_REFUSED = (  # what tokens answer to an attribute that they do not want
     pkcs11.ArgumentsBad,
     pkcs11.AttributeReadOnly,
@@ -95,7 +93,7 @@ def key_pair_templates(kind: KeyKind) -> list[tuple[Template, Template]]:
         Attribute.DERIVE: False,
         Attribute.DECRYPT: False,
         Attribute.UNWRAP: False,
-        USAGE[kind]: True,
+        _USAGE[kind]: True,
     }
     fixed = {Attribute.MODIFIABLE: False}
     allowed = {Attribute.ALLOWED_MECHANISMS: [_MECHANISM[kind]]}
@@ -110,7 +108,7 @@ def key_pair_templates(kind: KeyKind) -> list[tuple[Template, Template]]:
         (public, {**private, **fixed, **allowed}),
         (public, {**private, **fixed}),
         (public, private),
-        (public, {**terse, USAGE[kind]: True}),
+        (public, {**terse, _USAGE[kind]: True}),
     ]
 
 
@@ -159,6 +157,16 @@ AGREED_SECRET: Template = {
     ),
 }
 """The shared secret of an ECDH, for the instant until it is read and destroyed."""
+
+
+def private_key_template(key_id: bytes, kind: KeyKind) -> Template:
+    """What a private key of a kind is found by."""
+    return {
+        Attribute.CLASS: ObjectClass.PRIVATE_KEY,
+        Attribute.KEY_TYPE: _KEY_TYPE[kind],
+        Attribute.ID: key_id,
+        _USAGE[kind]: True,
+    }
 
 
 def record_template(name: str) -> Template:
@@ -213,8 +221,8 @@ def kind_of(private: pkcs11.PrivateKey) -> KeyKind | None:
     key_type = read(private, Attribute.KEY_TYPE)
     if key_type is KeyType.EC and read(private, Attribute.EC_PARAMS) != P256_PARAMETERS:
         return None
-    kinds = (kind for kind, expected in KEY_TYPE.items() if expected is key_type)
-    return next((kind for kind in kinds if read(private, USAGE[kind])), None)
+    kinds = (kind for kind, expected in _KEY_TYPE.items() if expected is key_type)
+    return next((kind for kind in kinds if read(private, _USAGE[kind])), None)
 
 
 def public_key_info(kind: KeyKind, public: pkcs11.Object) -> bytes | None:

@@ -12,10 +12,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 import pkcs11
-from pkcs11 import Attribute, KeyType, ObjectClass, TokenFlag
+from pkcs11 import Attribute, TokenFlag
 
+from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, explain, explained, name_of
-from frost_hsm.backends.pkcs11.attributes import attribute_mapper
+from frost_hsm.backends.pkcs11.attributes import attribute_mapper, private_key_template
 from frost_hsm.backends.pkcs11.module import LOCK, Module
 from frost_hsm.errors import KeyNotFound, TokenLost
 
@@ -35,7 +36,7 @@ class SharedSession:
         self._logins = 0
         self._owns_login = False
         self._lost: str | None = None
-        self._keys: dict[tuple[bytes, KeyType, Attribute], Any] = {}
+        self._keys: dict[tuple[bytes, KeyKind], Any] = {}
         self.module = module
         self.token = token
         self.name = f'token "{token.label}"'
@@ -61,35 +62,32 @@ class SharedSession:
             self._release(logged_in)
 
     def _release(self, logged_in: bool) -> None:
-        with LOCK, suppress(*BINDING_ERRORS, Answer):
+        with LOCK:
             self._users -= 1
             self._logins -= logged_in
-            if self._lost is None and self._logins == 0 and self._owns_login:
+            if self._lost is not None:
+                return
+            if self._logins == 0 and self._owns_login:
                 self._owns_login = False
-                self.module.native.logout(self._handle)
-            if self._lost is None and self._users == 0:
-                self._forget()
-                self._raw.close()
-
-    @property
-    def is_logged_in(self) -> bool:
-        """Whether somebody who shares the session has logged in."""
-        return self._logins > 0
+                with suppress(Answer):
+                    self.module.native.logout(self._handle)
+            if self._users == 0:
+                self._close()
 
     def log_in(self, ask: Callable[[], str | None]) -> None:
         """Count a login; the first one is made with the PIN that ``ask`` returns, once.
 
         `LOCK` is not held while ``ask`` waits for a person. Raises what `explain` makes of a refusal.
         """
-        if not self.is_logged_in and self.token.flags & TokenFlag.LOGIN_REQUIRED:
-            pin = ask()
-            with self.use("login"):
-                if not self.is_logged_in:  # nobody else was quicker
-                    self._log_in_first(pin)
+        with LOCK:
+            if self._logins or not self.token.flags & TokenFlag.LOGIN_REQUIRED:
                 self._logins += 1
-        else:
-            with LOCK:
-                self._logins += 1
+                return
+        pin = ask()
+        with self.use("login"):
+            if not self._logins:  # nobody else was quicker
+                self._log_in_first(pin)
+            self._logins += 1
 
     def _log_in_first(self, pin: str | None) -> None:
         self.check_serial()
@@ -117,20 +115,15 @@ class SharedSession:
                 self._give_up(str(error))
                 raise
 
-    def private_key(self, key_id: bytes, key_type: KeyType, usage: Attribute) -> Any:
+    def private_key(self, key_id: bytes, kind: KeyKind) -> Any:
         """Find a private key by its CKA_ID and use; remembered until `forget_keys`. Raises `KeyNotFound`."""
-        remembered = self._keys.get((key_id, key_type, usage))
+        remembered = self._keys.get((key_id, kind))
         if remembered is not None:
             return remembered
-        wanted = {
-            Attribute.CLASS: ObjectClass.PRIVATE_KEY,
-            Attribute.KEY_TYPE: key_type,
-            Attribute.ID: key_id,
-        }
-        found = self.find({**wanted, usage: True})
+        found = self.find(private_key_template(key_id, kind))
         if not found:
-            raise self.not_found(f"no {key_type.name} key {key_id.hex()} for {usage.name}")
-        self._keys[key_id, key_type, usage] = found[0]
+            raise self.not_found(f"no {kind} key {key_id.hex()}")
+        self._keys[key_id, kind] = found[0]
         return found[0]
 
     def forget_keys(self) -> None:
@@ -160,12 +153,12 @@ class SharedSession:
             raise TokenLost(f"{self.name} was exchanged or initialised again; its serial is another one")
 
     def _give_up(self, reason: str) -> None:
-        self._lost = reason
-        self._forget()
+        if self._lost is None:
+            self._lost = reason
+            self._close()
+
+    def _close(self) -> None:
+        self._keys.clear()
+        del _sessions[self._key]
         with suppress(*BINDING_ERRORS):
             self._raw.close()
-
-    def _forget(self) -> None:
-        self._keys.clear()
-        if _sessions.get(self._key) is self:
-            del _sessions[self._key]

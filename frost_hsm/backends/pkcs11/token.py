@@ -288,12 +288,11 @@ class Pkcs11Token:
 
     def _with_key(self, key_id: bytes, kind: KeyKind, operation: Callable[[Any], Any]) -> Any:
         """Do something with a private key; its handle is searched again if another process replaced it."""
-        key_type, usage = attributes.KEY_TYPE[kind], attributes.USAGE[kind]
         try:
-            return operation(self._session.private_key(key_id, key_type, usage))
+            return operation(self._session.private_key(key_id, kind))
         except STALE:
             self._session.forget_keys()
-            return operation(self._session.private_key(key_id, key_type, usage))
+            return operation(self._session.private_key(key_id, kind))
 
     def _describe_key(self, private: Any) -> TokenKey | None:
         kind, key_id = attributes.kind_of(private), read(private, Attribute.ID)
