@@ -150,9 +150,11 @@ class Reader:
         """Read an OCTET STRING."""
         return self.contents(OCTET_STRING)
 
-    def integer(self) -> int:
-        """Read an INTEGER, which must be natural and minimal."""
+    def integer(self, max_length: int = 8) -> int:
+        """Read an INTEGER, which must be natural, minimal and of at most ``max_length`` bytes."""
         contents = self.contents(INTEGER)
+        if len(contents) > max_length:
+            self._fail("a number is too large")
         value = int.from_bytes(contents, "big")
         if len(contents) != value.bit_length() // 8 + 1:
             self._fail("a number is negative or not minimal")

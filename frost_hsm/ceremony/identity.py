@@ -42,7 +42,8 @@ def require_name(name: str) -> str:
     """
     if not _NAME.fullmatch(name):
         raise NotPossible(
-            f"{name!r} is not a name", hint="a name is up to 32 of a-z 0-9 . _ -, the first a letter or digit"
+            f"{name[:40]!r} is not a name",
+            hint="a name is up to 32 of a-z 0-9 . _ -, the first a letter or digit",
         )
     return name
 
@@ -176,7 +177,10 @@ def adopt(
 ) -> Identity:
     """Make an identity of two key pairs that the token holds already, given by their CKA_ID.
 
-    allow_imported: accept keys that are, or may have been, outside the token. Raises `KeyNotFound`,
+    Where the token keeps one certificate a key and has another already, that one stays, and the identity's
+    own are only in what is returned.
+
+    allow_imported: accept keys that were, or may have been, outside the token. Raises `KeyNotFound` and
     `KeyPolicy`.
     """
     require_name(name)
@@ -247,7 +251,8 @@ def _stored(token: Token, key: TokenKey, issuer: TokenKey, wanted: Certificate, 
                 if found == replace(wanted, serial=found.serial):
                     return held.der
     issued = wanted.issue(lambda tbs: public_key.sign(token, issuer.id, wanted.issuer, tbs))
-    token.store_certificate(key.id, label, issued)
+    with suppress(KeyExists):  # the token keeps one certificate a key, and has somebody else's
+        token.store_certificate(key.id, label, issued)
     return issued
 
 

@@ -21,6 +21,7 @@ from frost_hsm.errors import ForeignMessage, InvalidMinSigners, MalformedMessage
 
 MAX_MESSAGE_TO_SIGN: Final = 8 << 20
 MAX_PURPOSE: Final = 1024
+MAX_SUITE: Final = 64
 HASH_LENGTH: Final = 32
 
 _VERSION = der.integer(1)
@@ -65,8 +66,10 @@ class Proposal:
     def __post_init__(self) -> None:
         require_name(self.name)
         _require_hashes(self.title, self.random)
-        if len(self.purpose.encode()) > MAX_PURPOSE or not self.purpose.isprintable():
-            raise NotPossible(f"the purpose is not one printable line of up to {MAX_PURPOSE} bytes")
+        if not self.purpose.isprintable() or len(self.purpose) > MAX_PURPOSE:
+            raise NotPossible(f"the purpose is not one printable line of up to {MAX_PURPOSE} characters")
+        if not (self.suite.isascii() and self.suite.isprintable() and len(self.suite) <= MAX_SUITE):
+            raise NotPossible("the suite is not one that could exist")
         if not 2 <= self.min_signers <= len(self.roster):
             raise InvalidMinSigners(f"{self.min_signers} of {len(self.roster)} cannot be a threshold")
 

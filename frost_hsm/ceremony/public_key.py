@@ -88,10 +88,8 @@ def sign(token: Token, key_id: bytes, key: PublicKey, data: bytes) -> bytes:
     does not verify, so that a faulty token is found out here and not by the others.
     """
     raw = token.sign(key_id, hashlib.sha256(data).digest())
-    s = int.from_bytes(raw[32:], "big")
-    signature = der.sequence(
-        der.integer(int.from_bytes(raw[:32], "big")), der.integer(min(s, P256_ORDER - s))
-    )
+    r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big") % P256_ORDER
+    signature = der.sequence(der.integer(r), der.integer(min(s, P256_ORDER - s)))
     try:
         key.verify(signature, data)
     except BadMessageSignature:
@@ -103,7 +101,7 @@ def is_low(signature: bytes) -> bool:
     """Tell whether this is a canonical ``Ecdsa-Sig-Value`` whose s is the lower of the two that verify."""
     try:
         values = der.Reader(signature, "a signature").sequence()
-        r, s = values.integer(), values.integer()
+        r, s = values.integer(33), values.integer(33)
     except MalformedMessage:
         return False
     return 2 * s < P256_ORDER and der.sequence(der.integer(r), der.integer(s)) == signature
@@ -121,7 +119,7 @@ def point(encoded: bytes) -> ec.EllipticCurvePublicKey:
 
 def _rsa_key(bits: bytes) -> rsa.RSAPublicKey:
     values = der.Reader(bits, "an RSA key").sequence()
-    modulus, exponent = values.integer(), values.integer()
+    modulus, exponent = values.integer(MAX_RSA_BITS // 8 + 1), values.integer()
     der.require_same(der.sequence(der.integer(modulus), der.integer(exponent)), bits, "an RSA key")
     if not MIN_RSA_BITS <= modulus.bit_length() <= MAX_RSA_BITS or modulus % 2 == 0:
         raise MalformedMessage(f"an RSA key has not {MIN_RSA_BITS} to {MAX_RSA_BITS} bits")

@@ -14,7 +14,7 @@ from typing import Final, Self, cast
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
-from cryptography.hazmat.primitives.keywrap import aes_key_unwrap, aes_key_wrap
+from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from frost_hsm.backends import OaepHash
@@ -23,7 +23,7 @@ from frost_hsm.ceremony.certificate import OAEP_ALGORITHM
 from frost_hsm.ceremony.context import Context
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.public_key import point
-from frost_hsm.errors import MalformedMessage
+from frost_hsm.errors import MalformedMessage, SealBroken
 from frost_hsm.secret import Secret
 
 KEY_LENGTH: Final = 32
@@ -138,8 +138,11 @@ class KeyTransport:
             return cls(key_id, oaep_hash, recipient.encrypt(bytes(view), _oaep(oaep_hash)))
 
     def unwrap(self, _expected: Context, holder: Holder) -> Secret:
-        """Have the holder's token decrypt the key. One token operation. Raises `SealBroken`."""
-        return holder.token.decrypt(holder.identity.agree_key_id, self.encrypted, self.oaep_hash)
+        """Have the holder's token decrypt the key. One token operation. Raises `InvalidUnwrap`."""
+        try:
+            return holder.token.decrypt(holder.identity.agree_key_id, self.encrypted, self.oaep_hash)
+        except SealBroken:
+            raise InvalidUnwrap from None  # what the token says is not told: it would be an oracle
 
 
 Recipient = KeyAgreement | KeyTransport
