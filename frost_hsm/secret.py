@@ -96,7 +96,7 @@ class Secret:
 
     __eq__ = _refuse
     __ne__ = _refuse
-    __hash__ = _refuse  # type: ignore[assignment]
+    __hash__ = _refuse
     __iter__ = _refuse
     __bytes__ = _refuse
     __copy__ = _refuse

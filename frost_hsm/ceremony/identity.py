@@ -8,7 +8,6 @@ and found again on a token by `find`.
 from __future__ import annotations
 
 import hashlib
-import re
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from itertools import permutations
@@ -17,6 +16,7 @@ from typing import Final, Self
 from frost_hsm.backends import KeyKind, OaepHash, Token, TokenInfo, TokenKey
 from frost_hsm.ceremony import certificate, pem, public_key
 from frost_hsm.ceremony.certificate import Certificate
+from frost_hsm.ceremony.names import NAME, require_name
 from frost_hsm.ceremony.public_key import PublicKey
 from frost_hsm.errors import (
     InputProblem,
@@ -31,21 +31,6 @@ from frost_hsm.secret import Entropy, system_entropy
 
 PEM_LABEL: Final = "CERTIFICATE"
 MAX_PEM_SIZE: Final = 32768
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
-
-
-def require_name(name: str) -> str:
-    """Return ``name`` if it can be the name of a participant or a key, else raise `NotPossible`.
-
-    One to 32 characters, lower-case letters, digits, dot, underscore and hyphen, the first a letter or digit:
-    so that it is a file name everywhere, looks the same everywhere and can be said aloud.
-    """
-    if not _NAME.fullmatch(name):
-        raise NotPossible(
-            f"{name[:40]!r} is not a name",
-            hint="a name is up to 32 of a-z 0-9 . _ -, the first a letter or digit",
-        )
-    return name
 
 
 def fingerprint(digest: bytes) -> str:
@@ -73,7 +58,7 @@ class PublicIdentity:
     def __post_init__(self) -> None:
         sign = certificate.parse(self.sign_certificate)
         agree = certificate.parse(self.agree_certificate, issuer=sign.key)
-        if not _NAME.fullmatch(sign.name):
+        if not NAME.fullmatch(sign.name):
             raise MalformedMessage("an identity has a name that is none")
         if agree.name != sign.name or agree.key == sign.key:
             raise MalformedMessage(f'the two certificates of identity "{sign.name}" do not belong together')

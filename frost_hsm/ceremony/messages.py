@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Final, Protocol, Self, TypeVar
 
 from frost_hsm.ceremony import der, oids
-from frost_hsm.ceremony.identity import fingerprint, require_name
+from frost_hsm.ceremony.identity import fingerprint
+from frost_hsm.ceremony.names import require_name
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
 from frost_hsm.errors import ForeignMessage, InvalidMinSigners, MalformedMessage, NotPossible, UsageProblem
 

@@ -70,17 +70,11 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
     another version: all without a culprit. `InvalidContents`, naming the sender, if the signature is good and
     what it signs is not a message.
     """
-    if len(data) > cms.MAX_PEM_SIZE:
-        raise MalformedMessage(f"a message is larger than {cms.MAX_PEM_SIZE} bytes")
-    is_der = data[:1] == bytes((der.SEQUENCE,))
-    signed = cms.parse(data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0])
-    kind = _KINDS.get(signed.content_type)
-    if kind is None:
-        raise MalformedMessage("a signed message is of no type that is known here")
+    signed = parse(data)
     if roster is None:
-        if kind is not Proposal:
-            raise ForeignMessage(f"this is a {kind.title}, not a {Proposal.title}")
-        proposal = Proposal.decode(signed.content)
+        proposal = decode(signed)
+        if not isinstance(proposal, Proposal):
+            raise ForeignMessage(f"this is a {proposal.title}, not a {Proposal.title}")
         sender = proposal.roster.by_signer(signed.signer_key_id)
         signed.verify(sender.sign_key)
         message: Message = proposal
@@ -88,12 +82,28 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
         sender = roster.by_signer(signed.signer_key_id)
         signed.verify(sender.sign_key)
         try:
-            message = kind.decode(signed.content)
+            message = decode(signed)
         except MalformedMessage as error:
             raise InvalidContents(
                 f"{sender.name} signed what is not a message: {error}", culprits=[sender.name]
             ) from None
     return Signed(message, sender, signed.content_digest, signed.der)
+
+
+def parse(data: bytes) -> cms.SignedMessage:
+    """Take a message, PEM or DER, apart without verifying anything; raises `MalformedMessage`."""
+    if len(data) > cms.MAX_PEM_SIZE:
+        raise MalformedMessage(f"a message is larger than {cms.MAX_PEM_SIZE} bytes")
+    is_der = data[:1] == bytes((der.SEQUENCE,))
+    return cms.parse(data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0])
+
+
+def decode(signed: cms.SignedMessage) -> Message:
+    """Read what a SignedData says, without verifying anything; raises `MalformedMessage`."""
+    kind = _KINDS.get(signed.content_type)
+    if kind is None:
+        raise MalformedMessage("a signed message is of no type that is known here")
+    return kind.decode(signed.content)
 
 
 def transcript_hash(signed: Iterable[Signed[Any]]) -> bytes:

@@ -1,0 +1,110 @@
+"""What came in from the others: read, attributed, sorted; nothing in it is trusted for its file name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.messages import Message
+from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.signed import Signed
+from frost_hsm.errors import (
+    Equivocation,
+    ForeignMessage,
+    FrostHsmError,
+    InputProblem,
+    InvalidContents,
+    UnknownSender,
+)
+
+M = TypeVar("M", bound=Message)
+
+_FIRST_LINE = b"-----BEGIN CMS-----"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One file from somebody. ``named`` if it was given one by one, not found in a directory."""
+
+    label: str
+    data: bytes
+    named: bool = True
+
+
+class Contradiction(Equivocation):
+    """Two different signed messages of one step from one sender; ``proof`` holds both."""
+
+    def __init__(self, message: str, *, culprit: str, proof: tuple[Signed[Any], ...]) -> None:
+        super().__init__(message, culprits=[culprit])
+        self.proof = proof
+
+
+class Inbox:
+    """The files that were given for one step.
+
+    In a directory, what does not belong is passed over with a notice; a file that was named one by one has to
+    fit. A file that does belong and is damaged is an error either way.
+    """
+
+    def __init__(
+        self, files: Iterable[Incoming] = (), notice: Callable[[str], None] = lambda text: None
+    ) -> None:
+        self._files = tuple(files)
+        self._notice = notice
+
+    def collect(
+        self,
+        kind: type[M],
+        roster: Roster,
+        belongs: Callable[[Signed[Any]], bool],
+        home: str,
+        known: Mapping[str, Signed[M]],
+    ) -> dict[str, Signed[M]]:
+        """Add the messages of one kind to those that are ``known``, by sender's name; others of the ceremony pass.
+
+        belongs: whether a message is of this ceremony or request; home: what that is called in an error. Raises
+        `Contradiction` when one sender signed two with different contents, one of which may be a known one.
+        """
+        found = dict(known)
+        labels = dict.fromkeys(known, "what was received before")
+        for file in self._files:
+            read = self._read(file, roster, belongs, home)
+            if read is None or not isinstance(read.message, kind):
+                continue
+            said, name = read.expect(kind), read.sender.name
+            earlier = found.get(name)
+            if earlier is None:
+                found[name], labels[name] = said, file.label
+            elif earlier.content_digest != said.content_digest:
+                raise Contradiction(
+                    f"{name} signed two different {kind.title}s: {labels[name]}, {file.label}",
+                    culprit=name,
+                    proof=(earlier, said),
+                )
+        return found
+
+    def _read(
+        self, file: Incoming, roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
+    ) -> Signed[Any] | None:
+        if not file.named and not file.data.startswith(_FIRST_LINE):
+            self._notice(f"{file.label} is not a message, passed over")
+            return None
+        try:
+            read = signed.read(file.data, roster)
+            if not belongs(read):
+                raise ForeignMessage(f"it does not belong to {home}")
+            return read
+        except (UnknownSender, ForeignMessage) as error:
+            if file.named:
+                raise _placed(error, file.label) from error
+            self._notice(f"{file.label}: {error}, passed over")
+            return None
+        except (InputProblem, InvalidContents) as error:
+            raise _placed(error, file.label) from error
+
+
+def _placed(error: FrostHsmError, label: str) -> FrostHsmError:
+    """Return the error with the file's name in front."""
+    return type(error)(f"{label}: {error}", hint=error.hint, culprits=error.culprits)

@@ -1,0 +1,155 @@
+"""A signer whose share lies in a token: commit, sign, and nonces that serve once whatever happens between."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+
+from frost_hsm.ceremony.context import Context, Kind
+from frost_hsm.ceremony.identity import Holder
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.records import SealedRecords, record_name
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import (
+    IncorrectCommitment,
+    IncorrectNumberOfSigners,
+    KeyNotFound,
+    MissingCommitment,
+    NonceUsed,
+    SealBroken,
+)
+from frost_hsm.frost import signing
+from frost_hsm.frost.packages import SignatureShare, SigningCommitments, SigningNonces, SigningPackage
+from frost_hsm.secret import Entropy, Secret, system_entropy
+
+
+class SealedSigner:
+    """Signs with a share that is sealed in a token. For programs; safe for several threads and processes.
+
+    Nonces wait in the token as a sealed record. To sign, they are sealed a second time, bound to the one signing
+    package, and the first record is destroyed and seen to be gone; only then does a signature share exist. So a
+    crash anywhere loses nothing: the same package can still be signed, with the same result, and no other can.
+    The bound record goes once the share has been kept.
+
+    The state directory's lock is what keeps two processes from binding the same nonces to two packages.
+    """
+
+    def __init__(self, key: GroupKey, holder: Holder, home: StateDirectory) -> None:
+        self.key = key
+        self._records = SealedRecords(holder, home)
+        self._home = home
+
+    def commit(self, request: bytes = b"", *, entropy: Entropy = system_entropy) -> SigningCommitments:
+        """Draw a pair of nonces, seal it and return its commitments (RFC 9591, section 5.1).
+
+        request: the id of what the nonces are for, if there is one; the same again returns the same commitments.
+        """
+        self.key.require_active()
+        with self._home.lock():
+            if request:
+                waiting = self._records.find(self._loose(request), self._loose_context(request))
+                if waiting is not None:
+                    with waiting:
+                        return self._commitments(waiting)
+            package = self.key.unseal(self._records)
+            nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
+            package.wipe()
+            with nonces.serialize() as plaintext:
+                self._records.put(
+                    self._loose(request or _hash(commitments)), self._loose_context(request), plaintext
+                )
+            nonces.wipe()
+            return commitments
+
+    def sign(
+        self,
+        signing_package: SigningPackage,
+        request: bytes = b"",
+        *,
+        keep: Callable[[SignatureShare], None] = lambda share: None,
+    ) -> SignatureShare:
+        """Sign with the nonces of `commit`, once (RFC 9591, section 5.2).
+
+        request: as given to `commit`. keep: called with the share before its nonces are destroyed for good; what it
+        stores survives, and until it returns the same package can be signed again after a crash.
+
+        Raises `NonceUsed` if the nonces have served or are bound to another package, `MissingCommitment`,
+        `IncorrectCommitment`, `IncorrectNumberOfSigners`: all before anything has changed.
+        """
+        self.key.require_active()
+        mine = self._check(signing_package)
+        subject = request or _hash(mine)
+        with self._home.lock():
+            plaintext = self._bind(subject, request, signing_package, mine)
+            with plaintext:
+                nonces = SigningNonces.deserialize(self.key.suite, plaintext)
+            package = self.key.unseal(self._records)
+            try:
+                share = signing.sign(signing_package, nonces, package)
+            finally:
+                package.wipe()
+                nonces.wipe()
+            keep(share)
+            self._records.destroy(self._bound(subject))
+            return share
+
+    def _check(self, package: SigningPackage) -> SigningCommitments:
+        """Find everything wrong with a signing package that can be found before nonces are bound to it."""
+        signers = package.signing_commitments
+        if len(signers) < self.key.min_signers:
+            raise IncorrectNumberOfSigners(
+                f"key {self.key.name} needs {self.key.min_signers} signers, not {len(signers)}"
+            )
+        for identifier in signers:
+            self.key.participant(identifier)
+        mine = signers.get(self.key.identifier(self.key.me.name))
+        if mine is None:
+            raise MissingCommitment(f"the signing package holds no commitments of {self.key.me.name}")
+        return mine
+
+    def _bind(
+        self, subject: bytes, request: bytes, package: SigningPackage, mine: SigningCommitments
+    ) -> Secret:
+        """Bind waiting nonces to one signing package, for good; returns them."""
+        context = self.key.context(Kind.BOUND_NONCES, hashlib.sha256(package.serialize()).digest())
+        loose, bound = self._loose(subject), self._bound(subject)
+        waiting = self._records.find(loose, self._loose_context(request))
+        if waiting is not None and self._commitments(waiting) != mine:
+            waiting.wipe()
+            raise IncorrectCommitment(f"the signing package holds other commitments of {self.key.me.name}")
+        try:
+            nonces = self._records.find(bound, context)
+        except SealBroken:
+            raise NonceUsed("these nonces are bound to another signing package") from None
+        if nonces is None:
+            if waiting is None:
+                raise NonceUsed("these nonces have been used, or are not in this token")
+            self._records.put(bound, context, waiting)
+            nonces = waiting
+        if waiting is not None:
+            try:
+                self._records.destroy(loose)
+            except KeyNotFound:
+                # Somebody who does not share our lock was faster: these nonces are theirs.
+                self._records.destroy(bound)
+                raise NonceUsed("these nonces were used from another place at this instant") from None
+        return nonces
+
+    def _commitments(self, plaintext: Secret) -> SigningCommitments:
+        nonces = SigningNonces.deserialize(self.key.suite, plaintext)
+        commitments = nonces.commitments
+        nonces.wipe()
+        return commitments
+
+    def _loose_context(self, request: bytes) -> Context:
+        return self.key.context(Kind.SIGNING_NONCES, request)
+
+    def _loose(self, subject: bytes) -> str:
+        return record_name(Kind.SIGNING_NONCES, self.key.ceremony, self.key.position, subject)
+
+    def _bound(self, subject: bytes) -> str:
+        return record_name(Kind.BOUND_NONCES, self.key.ceremony, self.key.position, subject)
+
+
+def _hash(commitments: SigningCommitments) -> bytes:
+    return hashlib.sha256(commitments.serialize()).digest()

@@ -1,0 +1,141 @@
+"""The messages of one ceremony or signing request: one's own, those taken in, and the evidence that stopped it.
+
+A message is kept once a step has checked it and acted on it, never before; what is kept does not change.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.inbox import Contradiction, Inbox
+from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Response, Round1, Round2
+from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.signed import Signed
+from frost_hsm.ceremony.store import EVIDENCE, StateDirectory
+from frost_hsm.errors import CeremonyStopped, NotKnown, NotYet, StorageProblem
+
+M = TypeVar("M", bound=Message)
+
+STEPS: Mapping[type[Message], str] = {
+    Round1: "round1",
+    Round2: "round2",
+    Confirmation: "confirm",
+    Commitment: "commit",
+    Response: "response",
+}
+"""The word for each kind of message in file names."""
+
+
+class Transcript:
+    """What was said so far in one folder of the state directory.
+
+    title: what it is called in sentences; stem: what its files are called; belongs: whether a message is part of
+    it; expected: the names of those who have to speak, in roster order.
+    """
+
+    def __init__(
+        self,
+        home: StateDirectory,
+        folder: str,
+        roster: Roster,
+        me: PublicIdentity,
+        belongs: Callable[[Signed[Any]], bool],
+        *,
+        title: str,
+        stem: str,
+        expected: Iterable[str],
+    ) -> None:
+        self._home = home
+        self.folder = folder
+        self._roster = roster
+        self._me = me
+        self._belongs = belongs
+        self._title = title
+        self._stem = stem
+        self.expected = tuple(expected)
+
+    def require_running(self) -> None:
+        """Raise `CeremonyStopped` if evidence or its owner stopped it."""
+        if self.is_stopped:
+            raise CeremonyStopped(
+                f"{self._title} was stopped here; see {self._home.path / self.folder / EVIDENCE}"
+            )
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether it was stopped here."""
+        return self._home.exists(f"{self.folder}/{EVIDENCE}")
+
+    def stop(self, proof: Iterable[Signed[Any]]) -> None:
+        """Stop for good and keep the signed messages that show why."""
+        with self._home.lock():
+            if not self.is_stopped:
+                self._home.put(f"{self.folder}/{EVIDENCE}", b"".join(said.to_pem() for said in proof))
+
+    def evidence(self) -> bytes | None:
+        """Return what it was stopped for: signed messages, one after the other."""
+        return self._home.read(f"{self.folder}/{EVIDENCE}")
+
+    def sent(self, kind: type[M]) -> Signed[M] | None:
+        """Return one's own message of a kind, if that step was done."""
+        return self._kept(kind, self._me)
+
+    def known(self, kind: type[M]) -> dict[str, Signed[M]]:
+        """Return the messages of a kind that are kept, by sender's name."""
+        kept = {
+            name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self.expected
+        }
+        return {name: said for name, said in kept.items() if said is not None}
+
+    def gather(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
+        """Return everybody's message of a kind in roster order, kept ones and new ones; keeps nothing itself.
+
+        Raises `NotYet`, naming who is missing; `Contradiction`, which stops the ceremony.
+        """
+        try:
+            found = inbox.collect(kind, self._roster, self._belongs, self._title, self.known(kind))
+        except Contradiction as contradiction:
+            self.stop(contradiction.proof)
+            raise
+        missing = [name for name in self.expected if name not in found]
+        if self._me.name in missing:
+            raise NotKnown(f"your own {kind.title} of {self._title} is not here", hint="do that step first")
+        if missing:
+            have = ", ".join(name for name in self.expected if name in found)
+            files = ", ".join(f"{self._stem}.{name}.{STEPS[kind]}.pem" for name in missing)
+            raise NotYet(
+                f"no {kind.title} from {', '.join(missing)}",
+                hint=f"have {have or 'none'}; ask for {files}, then run the same command again",
+            )
+        return {name: found[name] for name in self.expected}
+
+    def write(self, message: Message, holder: Holder) -> bytes:
+        """Sign one's own message and keep it: from here on the step is done, and this is what it said."""
+        data = signed.write(message, holder)
+        self._home.put(self._path(type(message), self._me.name), data)
+        return data
+
+    def keep(self, received: Mapping[str, Signed[M]]) -> None:
+        """Keep the messages of others."""
+        for name, said in received.items():
+            path = self._path(type(said.message), name)
+            if not self._home.exists(path):
+                self._home.put(path, said.to_pem())
+
+    def _kept(self, kind: type[M], sender: PublicIdentity) -> Signed[M] | None:
+        path = self._path(kind, sender.name)
+        data = self._home.read(path)
+        if data is None:
+            return None
+        kept = signed.read(data, self._roster).expect(kind)
+        if kept.sender != sender or not self._belongs(kept):
+            raise StorageProblem(
+                f"{self._home.path / path} is not what its name says", hint="restore the directory"
+            )
+        return kept
+
+    def _path(self, kind: type[Message], name: str) -> str:
+        return f"{self.folder}/{STEPS[kind]}/{name}.pem"

@@ -1,0 +1,78 @@
+"""The configuration file: who I am, which token is mine, what the backends are told."""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import ConfigProblem
+
+SCHEMA = "frost-hsm/config/1"
+FILE = "config.toml"
+
+
+def default_home() -> Path:
+    """Return the state directory that is used without ``--home``; state, not configuration: it is not for syncing."""
+    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    return Path(base).expanduser() / "frost-hsm"
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What ``frost-hsm init`` wrote down."""
+
+    me: str
+    token: str
+    """The token URI, exact: with the serial."""
+    backends: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """A table of strings for each backend; for ``pkcs11``, the only place a library path is ever read from."""
+
+    def encode(self) -> bytes:
+        """Write it as TOML."""
+        lines = [
+            f"schema = {json.dumps(SCHEMA)}",
+            f"me = {_quoted(self.me)}",
+            f"token = {_quoted(self.token)}",
+        ]
+        for name, settings in self.backends.items():
+            lines += ["", f"[backends.{name}]"]
+            lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in settings.items()]
+        return ("\n".join(lines) + "\n").encode()
+
+    @classmethod
+    def load(cls, home: StateDirectory) -> Config:
+        """Read it. Raises `ConfigProblem` for anything but what `encode` could have written, comments aside."""
+        path = home.path / FILE
+        data = home.read(FILE)
+        if data is None:
+            raise ConfigProblem(f"there is no {path}", hint="write one: frost-hsm init --me NAME")
+        try:
+            document = tomllib.loads(data.decode())
+        except ValueError as error:
+            raise ConfigProblem(f"{path} is not TOML: {error}") from error
+        if document.pop("schema", None) != SCHEMA:
+            raise ConfigProblem(f'{path} does not begin with schema = "{SCHEMA}"')
+        backends = document.pop("backends", {})
+        tables = [document, *(backends.values() if isinstance(backends, dict) else [None])]
+        if set(document) != {"me", "token"} or not all(map(_is_strings, tables)):
+            raise ConfigProblem(
+                f"{path} does not hold exactly me, token and tables [backends.NAME] of strings"
+            )
+        return cls(document["me"], document["token"], backends)
+
+    def save(self, home: StateDirectory) -> None:
+        """Write it into the state directory, in place of what was there."""
+        home.replace(FILE, self.encode())
+
+
+def _is_strings(table: object) -> bool:
+    return isinstance(table, dict) and all(isinstance(value, str) for value in table.values())
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,0 +1,111 @@
+"""``frost-hsm keys``: the keys one has a share of."""
+
+from __future__ import annotations
+
+import click
+
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.cli.options import command, output
+from frost_hsm.cli.output import Result, table
+from frost_hsm.cli.workplace import Workplace
+
+
+@click.group()
+def keys() -> None:
+    """See and hand out the keys you have a share of."""
+
+
+@command(keys, "list")
+def list_(place: Workplace) -> Result:
+    """List the keys. Needs no token."""
+    found = [GroupKey.load(place.home, name, place.me) for name in GroupKey.names(place.home)]
+    rows = [
+        [
+            key.name,
+            key.verifying_key[:8].hex(),
+            key.suite.name,
+            f"{key.min_signers} of {len(key.roster)}",
+            key.state,
+        ]
+        for key in found
+    ]
+    lines = table(["NAME", "KEY", "SUITE", "THRESHOLD", "STATE"], rows) if rows else ["no keys"]
+    return Result("keys-list", lines, {"keys": [_fields(key) for key in found]})
+
+
+@command(keys, "show", token=True)
+@click.argument("name")
+@click.option("--check-token", is_flag=True, help="Open the sealed share and check it; needs the PIN.")
+def show(place: Workplace, name: str, check_token: bool) -> Result:
+    """Show everything public about a key."""
+    key = GroupKey.load(place.home, name, place.me)
+    lines = [
+        f'Key "{key.name}", {key.state}',
+        *([f"  purpose       {key.purpose}"] if key.purpose else []),
+        f"  group key     {key.verifying_key.hex()}",
+        f"  suite         {key.suite.id}",
+        f"  threshold     {key.min_signers} of {len(key.roster)}",
+        f"  participants  {', '.join(each.name for each in key.roster)} (you: {key.me.name})",
+        f"  epoch         {key.epoch}",
+        f"  ceremony      {key.ceremony.hex()}",
+        f"  token         {place.config.token}",
+    ]
+    if check_token:
+        from frost_hsm.ceremony.records import SealedRecords
+
+        with place.holder() as holder:
+            key.unseal(SealedRecords(holder, place.home)).wipe()
+        lines.append("  the sealed share opens and is the one of this key")
+    return Result("keys-show", lines, {**_fields(key), "checked": check_token})
+
+
+@command(keys, "export")
+@click.argument("name")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["json", "json-v2", "postcard", "hex"]),
+    default="json",
+    show_default=True,
+    help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex is the key alone.",
+)
+@output
+def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
+    """Write the public key package, for those who verify or aggregate. Needs no token."""
+    key = GroupKey.load(place.home, name, place.me)
+    package = key.public_key_package
+    if form == "postcard":
+        written = package.serialize()
+    elif form == "hex":
+        written = package.verifying_key.serialize().hex().encode() + b"\n"
+    else:
+        written = (package.as_v2() if form == "json-v2" else package).to_json().encode() + b"\n"
+    path = output or f"{name}.public.{form.replace('json-v2', 'v2.json')}"
+    raw = place.write(path, written, force=force)
+    return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)
+
+
+@command(keys, "delete", token=True)
+@click.argument("name")
+@click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
+def delete(place: Workplace, name: str, confirm_name: str | None) -> Result:
+    """Destroy your share of a key, for good. What is public is put away in the state directory."""
+    key = GroupKey.load(place.home, name, place.me)
+    place.terminal.confirm_by_name(f"This destroys your share of key {name} for good", name, confirm_name)
+    with place.holder() as holder:
+        key.delete(holder, place.home)
+    return Result("keys-delete", [f"Your share of {name} is destroyed"], _fields(key))
+
+
+def _fields(key: GroupKey) -> dict[str, object]:
+    return {
+        "name": key.name,
+        "state": key.state,
+        "key": key.verifying_key.hex(),
+        "suite": key.suite.id,
+        "min_signers": key.min_signers,
+        "participants": [each.name for each in key.roster],
+        "purpose": key.purpose,
+        "epoch": key.epoch,
+        "ceremony": key.ceremony.hex(),
+    }

@@ -1,0 +1,68 @@
+"""``frost-hsm token``: the tokens in reach."""
+
+from __future__ import annotations
+
+import click
+
+from frost_hsm import backends
+from frost_hsm.cli.options import command
+from frost_hsm.cli.output import Result, table
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import ConfigProblem, NotKnown
+
+
+@click.group()
+def token() -> None:
+    """See the tokens in reach."""
+
+
+@command(token, "list")
+@click.option(
+    "--backend", "names", multiple=True, help="Ask this backend; else pkcs11 and the configured one."
+)
+@click.option("--module", "modules", metavar="PATH", multiple=True, help="A PKCS#11 module to look through.")
+def list_(place: Workplace, names: tuple[str, ...], modules: tuple[str, ...]) -> Result:
+    """List tokens. Needs no PIN."""
+    configured = _configured_backends(place)
+    settings = {str(number): path for number, path in enumerate(modules, start=1)}
+    found = []
+    for name in names or ("pkcs11", *(name for name in configured if name != "pkcs11")):
+        own = settings if name == "pkcs11" and settings else configured.get(name, {})
+        found += backends.load(name, own, place.terminal).tokens()
+    header = ["LABEL", "SERIAL", "MODEL", "PIN", "SOURCE", "URI"]
+    rows = [
+        [
+            info.label or "-",
+            info.serial or "-",
+            info.model,
+            info.pin_state if info.initialised else "-",
+            info.source,
+            info.uri,
+        ]
+        for info in found
+    ]
+    listed = [
+        {
+            "label": info.label,
+            "serial": info.serial,
+            "manufacturer": info.manufacturer,
+            "model": info.model,
+            "source": info.source,
+            "uri": info.uri,
+            "initialised": info.initialised,
+            "pin": info.pin_state,
+            "software": info.is_software,
+        }
+        for info in found
+    ]
+    return Result("token-list", table(header, rows) if rows else ["no tokens"], {"tokens": listed})
+
+
+def _configured_backends(place: Workplace) -> dict[str, dict[str, str]]:
+    try:
+        config = place.config
+    except (ConfigProblem, NotKnown):  # not set up yet: this command helps to
+        return {}
+    tables = {name: dict(settings) for name, settings in config.backends.items()}
+    tables.setdefault(backends.scheme(config.token), {})
+    return tables

@@ -1,0 +1,37 @@
+"""``frost-hsm verify``: check a signature. Needs no token, no identity, nothing but the key."""
+
+from __future__ import annotations
+
+import click
+
+from frost_hsm.cli.options import command
+from frost_hsm.cli.output import Result
+from frost_hsm.cli.public_keys import find
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import DeserializationError, InvalidSignature
+from frost_hsm.frost.values import Signature
+
+
+@command(None, "verify")
+@click.option(
+    "--key", metavar="KEY", required=True, help="A key's name, a public key package file, or the key in hex."
+)
+@click.option("--suite", default="p256", show_default=True, help="The ciphersuite, for a key in hex.")
+@click.argument("message")
+@click.argument("signature")
+def verify(place: Workplace, key: str, suite: str, message: str, signature: str) -> Result:
+    """Check SIGNATURE on MESSAGE, both files. Exits with 10 if it is not good.
+
+    A P-256 signature of FROST is a Schnorr signature, R ‖ z, 65 bytes; ECDSA verifiers do not take it.
+    """
+    verifying_key = find(place, key, suite)
+    try:
+        verifying_key.verify(
+            place.read(message), Signature.deserialize(verifying_key.ciphersuite, place.read(signature))
+        )
+    except (InvalidSignature, DeserializationError) as error:
+        raise InvalidSignature(
+            f"BAD signature: {signature} is not a signature by {key} on {message}"
+        ) from error
+    fields = {"key": verifying_key.serialize().hex(), "suite": verifying_key.ciphersuite.id}
+    return Result("verify", [f"good signature by {key} ({verifying_key.serialize()[:8].hex()})"], fields)
