@@ -1,0 +1,33 @@
+"""What every backend must pass: tests to subclass, which need pytest (``frost-hsm[testing]``).
+
+```python
+class TestMyBackend(BackendConformance):
+    @pytest.fixture
+    def backend(self): return MyBackend({}, SilentInteraction())
+
+    @pytest.fixture
+    def uri(self): ...           # of a new, empty token with a PIN, for each test
+```
+
+and likewise ``pin``, ``wrong_pin`` and ``missing_uri``. Each test says which sentence of `frost_hsm.backends`
+it holds the backend to. What a token's capabilities exclude is skipped.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.register_assert_rewrite(
+    "frost_hsm.testing.opening", "frost_hsm.testing.keys", "frost_hsm.testing.records"
+)
+
+from frost_hsm.testing.actors import PinSourceSpy, SilentInteraction  # noqa: E402
+from frost_hsm.testing.keys import KeyTests  # noqa: E402
+from frost_hsm.testing.opening import OpeningTests  # noqa: E402
+from frost_hsm.testing.records import RecordTests  # noqa: E402
+
+__all__ = ["BackendConformance", "PinSourceSpy", "SilentInteraction"]
+
+
+class BackendConformance(OpeningTests, KeyTests, RecordTests):
+    """All tests of the `Backend` and `Token` contracts. Subclass it and override the five fixtures."""

@@ -1,0 +1,52 @@
+"""Our own backends pass the kit that we hand to others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TokenFixture
+
+from frost_hsm.backends import Backend
+from frost_hsm.testing import BackendConformance
+
+PIN = "frost-1234"
+
+
+class _OurBackend(BackendConformance):
+    @pytest.fixture
+    def pin(self) -> str:
+        return PIN
+
+    @pytest.fixture
+    def wrong_pin(self) -> str:
+        return "wrong-9876"
+
+
+class TestPkcs11(_OurBackend):
+    @pytest.fixture
+    def backend(self, load_backend: Callable[[str], Backend]) -> Backend:
+        return load_backend("pkcs11")
+
+    @pytest.fixture
+    def uri(self, new_token: Callable[..., TokenFixture]) -> str:
+        return new_token("conformance", PIN).uri
+
+    @pytest.fixture
+    def missing_uri(self) -> str:
+        return "pkcs11:token=conformance;serial=0123456789abcdef"
+
+
+class TestSoftware(_OurBackend):
+    @pytest.fixture
+    def backend(self, load_backend: Callable[[str], Backend]) -> Backend:
+        return load_backend("software")
+
+    @pytest.fixture
+    def uri(self, software_token: Callable[..., TokenFixture]) -> str:
+        return software_token("conformance", PIN).uri
+
+    @pytest.fixture
+    def missing_uri(self, tmp_path: Path) -> str:
+        return f"software:{tmp_path}/nobody.token"
