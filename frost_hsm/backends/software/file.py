@@ -195,15 +195,15 @@ def _decode(data: bytes) -> Contents:
     if document["format"] != FORMAT:
         raise ValueError("another format")
     scrypt = _typed(document["scrypt"], dict)
-    log2_n = _typed(scrypt["log2_n"], int)
-    if log2_n not in LOG2_N_RANGE:
-        raise ValueError("scrypt cost out of range")
+    log2_n, failed_tries = _typed(scrypt["log2_n"], int), _typed(document["failed_tries"], int)
+    if log2_n not in LOG2_N_RANGE or failed_tries < 0:
+        raise ValueError("a number out of range")
     return Contents(
         label=_typed(document["label"], str),
         serial=_typed(document["serial"], str),
         scrypt_log2_n=log2_n,
         scrypt_salt=_bytes(scrypt, "salt"),
-        failed_tries=_typed(document["failed_tries"], int),
+        failed_tries=failed_tries,
         check=_bytes(document, "check"),
         keys=tuple(
             SealedKey(
