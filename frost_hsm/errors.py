@@ -164,6 +164,13 @@ class BadMessageSignature(InputProblem):
     default_hint = "this does not show that its sender did anything wrong; ask for it again by another way"
 
 
+class FingerprintMismatch(InputProblem):
+    """An identity is not the one whose fingerprint its owner told."""
+
+    code = "fingerprint-mismatch"
+    default_hint = "somebody may have swapped the file; get it from its owner in another way"
+
+
 class UnknownSender(InputProblem):
     """A message signed by a key that is not in the roster."""
 

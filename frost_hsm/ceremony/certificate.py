@@ -73,9 +73,7 @@ class Certificate:
     @property
     def tbs(self) -> bytes:
         """The DER TBSCertificate."""
-        name = der.sequence(
-            der.element(der.SET, der.sequence(der.oid(oids.COMMON_NAME), der.utf8_string(self.name)))
-        )
+        name = der.sequence(der.element(der.SET, der.sequence(der.oid(oids.COMMON_NAME), der.utf8_string(self.name))))
         return der.sequence(
             _VERSION_3,
             der.element(der.INTEGER, _positive(self.serial)),
@@ -99,16 +97,12 @@ class Certificate:
         authority_key = der.sequence(der.element(der.context(0, constructed=False), self.issuer.key_id))
         extensions = [
             _extension(oids.BASIC_CONSTRAINTS, der.sequence(), critical=True),
-            _extension(
-                oids.KEY_USAGE, _KEY_ENCIPHERMENT if self.key.is_rsa else _KEY_AGREEMENT, critical=True
-            ),
+            _extension(oids.KEY_USAGE, _KEY_ENCIPHERMENT if self.key.is_rsa else _KEY_AGREEMENT, critical=True),
             subject_key,
             _extension(oids.AUTHORITY_KEY_IDENTIFIER, authority_key),
         ]
         if self.oaep_hash is not None:
-            extensions.append(
-                _extension(oids.SMIME_CAPABILITIES, der.sequence(OAEP_ALGORITHM[self.oaep_hash]))
-            )
+            extensions.append(_extension(oids.SMIME_CAPABILITIES, der.sequence(OAEP_ALGORITHM[self.oaep_hash])))
         return extensions
 
     def issue(self, sign: Callable[[bytes], bytes]) -> bytes:

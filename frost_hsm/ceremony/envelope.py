@@ -102,9 +102,7 @@ def encrypt(
     envelope's key and nonce; ephemeral keys come from the library's own generator. Touches no token.
     """
     if not 1 <= len(to) <= MAX_RECIPIENTS or context.recipient != to[0].agree_key.digest:
-        raise NotPossible(
-            f"an envelope has 1 to {MAX_RECIPIENTS} recipients, and its context names the first"
-        )
+        raise NotPossible(f"an envelope has 1 to {MAX_RECIPIENTS} recipients, and its context names the first")
     encoded = context.encode()
     nonce = bytearray(_NONCE_LENGTH)
     entropy(memoryview(nonce))

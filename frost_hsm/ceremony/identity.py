@@ -51,9 +51,7 @@ class PublicIdentity:
     name: str = field(init=False, compare=False)
     sign_key: PublicKey = field(init=False, repr=False, compare=False)
     agree_key: PublicKey = field(init=False, repr=False, compare=False)
-    oaep_hash: OaepHash | None = field(
-        init=False, repr=False, compare=False
-    )  # given exactly if agree_key is RSA
+    oaep_hash: OaepHash | None = field(init=False, repr=False, compare=False)  # given exactly if agree_key is RSA
 
     def __post_init__(self) -> None:
         sign = certificate.parse(self.sign_certificate)
@@ -82,9 +80,7 @@ class PublicIdentity:
 
     def to_pem(self) -> bytes:
         """Write the identity file: two CERTIFICATE blocks, sign first."""
-        return b"".join(
-            pem.encode(PEM_LABEL, each) for each in (self.sign_certificate, self.agree_certificate)
-        )
+        return b"".join(pem.encode(PEM_LABEL, each) for each in (self.sign_certificate, self.agree_certificate))
 
     @classmethod
     def from_pem(cls, data: bytes) -> Self:
@@ -198,9 +194,7 @@ def _own_key(token: Token, kind: KeyKind, label: str, entropy: Entropy) -> Token
         token.generate(kind, _random(entropy), label)
         keys = [key for key in token.keys() if key.label == label]
     if len(keys) != 1 or keys[0].kind is not kind:
-        raise KeyExists(
-            f'the token holds other keys labelled "{label}"', hint="choose another name, or adopt the keys"
-        )
+        raise KeyExists(f'the token holds other keys labelled "{label}"', hint="choose another name, or adopt the keys")
     _require_confined(keys[0])
     return keys[0]
 

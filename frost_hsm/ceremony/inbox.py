@@ -42,17 +42,17 @@ class Contradiction(Equivocation):
 
 
 class Inbox:
-    """The files that were given for one step.
+    """The files that were given for one step, each read and verified once.
 
-    In a directory, what does not belong is passed over with a notice; a file that was named one by one has to
-    fit. A file that does belong and is damaged is an error either way.
+    In a directory, what does not belong is passed over; a file that was named one by one has to fit. A file that
+    does belong and is damaged is an error either way.
     """
 
-    def __init__(
-        self, files: Iterable[Incoming] = (), notice: Callable[[str], None] = lambda text: None
-    ) -> None:
+    def __init__(self, files: Iterable[Incoming] = ()) -> None:
         self._files = tuple(files)
-        self._notice = notice
+        self._read: dict[str, Signed[Any] | None] = {}
+        self.passed_over: list[str] = []
+        """The labels of the files that did not belong, after `collect`."""
 
     def collect(
         self,
@@ -62,7 +62,7 @@ class Inbox:
         home: str,
         known: Mapping[str, Signed[M]],
     ) -> dict[str, Signed[M]]:
-        """Add the messages of one kind to those that are ``known``, by sender's name; others of the ceremony pass.
+        """Add the messages of one kind to those that are ``known``, by sender's name; other kinds are let be.
 
         belongs: whether a message is of this ceremony or request; home: what that is called in an error. Raises
         `Contradiction` when one sender signed two with different contents, one of which may be a known one.
@@ -70,7 +70,9 @@ class Inbox:
         found = dict(known)
         labels = dict.fromkeys(known, "what was received before")
         for file in self._files:
-            read = self._read(file, roster, belongs, home)
+            if file.label not in self._read:
+                self._read[file.label] = self._open(file, roster, belongs, home)
+            read = self._read[file.label]
             if read is None or not isinstance(read.message, kind):
                 continue
             said, name = read.expect(kind), read.sender.name
@@ -85,13 +87,13 @@ class Inbox:
                 )
         return found
 
-    def _read(
+    def _open(
         self, file: Incoming, roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
     ) -> Signed[Any] | None:
-        if not file.named and not file.data.startswith(_FIRST_LINE):
-            self._notice(f"{file.label} is not a message, passed over")
-            return None
+        """Read one file; None if it was found in a directory and does not belong."""
         try:
+            if not file.named and not file.data.startswith(_FIRST_LINE):
+                raise ForeignMessage("it is not a message")
             read = signed.read(file.data, roster)
             if not belongs(read):
                 raise ForeignMessage(f"it does not belong to {home}")
@@ -99,7 +101,7 @@ class Inbox:
         except (UnknownSender, ForeignMessage) as error:
             if file.named:
                 raise _placed(error, file.label) from error
-            self._notice(f"{file.label}: {error}, passed over")
+            self.passed_over.append(file.label)
             return None
         except (InputProblem, InvalidContents) as error:
             raise _placed(error, file.label) from error

@@ -148,9 +148,7 @@ class KeyGeneration:
         """Take up a ceremony that was accepted before. Raises `NotKnown`."""
         data = home.read(f"{ceremony_folder(name)}/{PROPOSAL}")
         if data is None:
-            raise NotKnown(
-                f'there is no ceremony "{name}" here', hint="begin with: frost-hsm dkg round1 PROPOSAL.pem"
-            )
+            raise NotKnown(f'there is no ceremony "{name}" here', hint="begin with: frost-hsm dkg round1 PROPOSAL.pem")
         return cls(home, signed.read(data).expect(Proposal), me)
 
     def check_roster(self, peers: Mapping[str, PublicIdentity]) -> None:
@@ -173,14 +171,9 @@ class KeyGeneration:
     def is_accepted(self) -> bool:
         """Whether this proposal is kept here; `StepConflict` if another one has its name."""
         if self.home.exists(given_up_folder(self.id)):
-            raise CeremonyStopped(
-                f"this proposal of {self.name} was given up here", hint="ask for a new proposal"
-            )
+            raise CeremonyStopped(f"this proposal of {self.name} was given up here", hint="ask for a new proposal")
         kept = self.home.read(f"{self._folder}/{PROPOSAL}")
-        if (
-            kept is not None
-            and signed.read(kept).expect(Proposal).content_digest != self.proposal.content_digest
-        ):
+        if kept is not None and signed.read(kept).expect(Proposal).content_digest != self.proposal.content_digest:
             raise StepConflict(
                 f'another ceremony or key has the name "{self.name}" here',
                 hint="propose another name, or let go of the old one: frost-hsm dkg abort, frost-hsm keys delete",
@@ -207,9 +200,7 @@ class KeyGeneration:
                 self._draw(records, entropy)
             secret, package = self._recall(records)
             secret.wipe()
-            return self.transcript.write(
-                Round1(self.id, package.serialize(), package.y_coordinates()), holder
-            )
+            return self.transcript.write(Round1(self.id, package.serialize(), package.y_coordinates()), holder)
 
     def round2(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
         """Check everybody's round 1 and encrypt a share to each; returns the message for all.
@@ -264,9 +255,7 @@ class KeyGeneration:
             shares = self._open_shares(holder, second)
             context = self._context(Kind.ROUND2_STATE, binding=own.round1_hash)
             with records.get(self._record(Kind.ROUND2_STATE), context) as plaintext:
-                state = frost_round2.SecretPackage.deserialize(
-                    self.suite, plaintext, dkg.digest_round1(packages)
-                )
+                state = frost_round2.SecretPackage.deserialize(self.suite, plaintext, dkg.digest_round1(packages))
             try:
                 key_package, public_key_package = dkg.part3(state, packages, shares, strict=strict)
             except ProtocolViolation as violation:
@@ -313,9 +302,7 @@ class KeyGeneration:
     def abort(self, open_holder: OpenHolder) -> None:
         """Give this ceremony up for good, on our side; an active key cannot be aborted."""
         if self.home.exists(f"{self._folder}/{ACTIVE}"):
-            raise NotPossible(
-                f"{self.name} is an active key", hint="to give up its share: frost-hsm keys delete"
-            )
+            raise NotPossible(f"{self.name} is an active key", hint="to give up its share: frost-hsm keys delete")
         with open_holder() as holder, self.home.lock():
             self.transcript.stop([self.proposal])
             SealedRecords(holder, self.home).destroy_all(self.id, self._position)
@@ -379,13 +366,9 @@ class KeyGeneration:
             is_same = False
         self._require_same(is_same)
 
-    def _seal_key_package(
-        self, records: SealedRecords, package: KeyPackage, confirmation: Confirmation
-    ) -> None:
+    def _seal_key_package(self, records: SealedRecords, package: KeyPackage, confirmation: Confirmation) -> None:
         key = package.verifying_key.serialize()
-        context = self._context(
-            Kind.SIGNING_SHARE, key=key, binding=hashlib.sha256(confirmation.encode()).digest()
-        )
+        context = self._context(Kind.SIGNING_SHARE, key=key, binding=hashlib.sha256(confirmation.encode()).digest())
         with package.serialize() as plaintext:
             self._seal_again(records, context, plaintext)
         package.wipe()
@@ -438,9 +421,7 @@ class KeyGeneration:
                 continue
             context = self._share_context(said.sender, self.me, said.message.round1_hash)
             try:
-                with envelope.decrypt(
-                    said.message.envelopes[self._position - 1], context, holder
-                ) as plaintext:
+                with envelope.decrypt(said.message.envelopes[self._position - 1], context, holder) as plaintext:
                     shares[self._identifier(name)] = frost_round2.Package.deserialize(self.suite, plaintext)
             except (SealBroken, DeserializationError) as error:
                 self.transcript.stop([said])
@@ -450,9 +431,7 @@ class KeyGeneration:
                 ) from error
         return shares
 
-    def _share_context(
-        self, sender: PublicIdentity, recipient: PublicIdentity, round1_hash: bytes
-    ) -> Context:
+    def _share_context(self, sender: PublicIdentity, recipient: PublicIdentity, round1_hash: bytes) -> Context:
         return Context(
             self.id, Kind.ROUND2_SHARE, self.suite.id, sender.sign_key.digest, recipient.agree_key.digest,
             binding=round1_hash,
@@ -460,9 +439,7 @@ class KeyGeneration:
 
     # ── What others signed ──
 
-    def _round1_packages(
-        self, received: Mapping[str, Signed[Round1]]
-    ) -> dict[Identifier, frost_round1.Package]:
+    def _round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
         packages = {}
         for name, said in received.items():
             if name == self.me.name:
@@ -516,6 +493,4 @@ class KeyGeneration:
     def _finished(self, confirmation: Signed[Confirmation]) -> Finished:
         data = self.home.read(f"{self._folder}/{PUBLIC_KEY_PACKAGE}") or b""
         package = PublicKeyPackage.from_json(self.suite, data.decode())
-        return Finished(
-            confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code
-        )
+        return Finished(confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code)

@@ -58,9 +58,7 @@ class GroupKey:
         package = home.read(f"{folder}/{PUBLIC_KEY_PACKAGE}")
         confirmation = home.read(f"{folder}/confirm/{me.name}.pem")
         if proposal is None or package is None or confirmation is None:
-            raise NotKnown(
-                f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status"
-            )
+            raise NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
         proposed = signed.read(proposal).expect(Proposal)
         plan = proposed.message
         confirmed = signed.read(confirmation, plan.roster).expect(Confirmation)
@@ -88,9 +86,7 @@ class GroupKey:
     def names(cls, home: StateDirectory) -> list[str]:
         """List the keys there are, pending ones included."""
         return [
-            name
-            for name in home.names("ceremonies")
-            if home.exists(f"{ceremony_folder(name)}/{PUBLIC_KEY_PACKAGE}")
+            name for name in home.names("ceremonies") if home.exists(f"{ceremony_folder(name)}/{PUBLIC_KEY_PACKAGE}")
         ]
 
     @property
@@ -126,9 +122,7 @@ class GroupKey:
 
     def context(self, kind: Kind, binding: bytes) -> Context:
         """Return the context of something sealed for this key."""
-        return own_context(
-            self.me, self.ceremony, kind, self.suite.id, key=self.verifying_key, binding=binding
-        )
+        return own_context(self.me, self.ceremony, kind, self.suite.id, key=self.verifying_key, binding=binding)
 
     @property
     def share_record(self) -> str:

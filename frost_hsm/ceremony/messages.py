@@ -244,12 +244,7 @@ class SigningRequest:
         if len(self.message) > MAX_MESSAGE_TO_SIGN:
             raise NotPossible(f"the message is larger than {MAX_MESSAGE_TO_SIGN} bytes")
         ascending = all(one < next_ for one, next_ in zip(self.signers, self.signers[1:], strict=False))
-        if (
-            len(self.signers) < 2
-            or self.signers[0] < 1
-            or self.signers[-1] > MAX_PARTICIPANTS
-            or not ascending
-        ):
+        if len(self.signers) < 2 or self.signers[0] < 1 or self.signers[-1] > MAX_PARTICIPANTS or not ascending:
             raise NotPossible("the signers are not two or more positions in ascending order")
 
     def encode(self) -> bytes:

@@ -33,7 +33,5 @@ def decode(label: str, data: bytes, what: str, *, blocks: int = 1) -> list[bytes
     except binascii.Error:
         raise MalformedMessage(f"{what} is damaged: not base64") from None
     if len(ders) != blocks or b"".join(encode(label, der) for der in ders) != text:
-        raise MalformedMessage(
-            f'{what} is not {blocks} PEM block{"s" * (blocks > 1)} "{label}", and nothing else'
-        )
+        raise MalformedMessage(f'{what} is not {blocks} PEM block{"s" * (blocks > 1)} "{label}", and nothing else')
     return ders

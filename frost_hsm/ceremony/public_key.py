@@ -38,9 +38,7 @@ class PublicKey:
     """
 
     spki: bytes
-    bits: bytes = field(
-        init=False, repr=False, compare=False
-    )  # the subjectPublicKey: for P-256 the 65-byte point
+    bits: bytes = field(init=False, repr=False, compare=False)  # the subjectPublicKey: for P-256 the 65-byte point
     handle: ec.EllipticCurvePublicKey | rsa.RSAPublicKey = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -23,23 +23,17 @@ class Roster:
     """
 
     members: tuple[PublicIdentity, ...]
-    _positions: dict[str | bytes, int] = field(
-        init=False, repr=False, compare=False
-    )  # by name, by sign key id
+    _positions: dict[str | bytes, int] = field(init=False, repr=False, compare=False)  # by name, by sign key id
 
     def __post_init__(self) -> None:
         if not 2 <= len(self.members) <= MAX_PARTICIPANTS:
-            raise InvalidMaxSigners(
-                f"a group has 2 to {MAX_PARTICIPANTS} participants, not {len(self.members)}"
-            )
+            raise InvalidMaxSigners(f"a group has 2 to {MAX_PARTICIPANTS} participants, not {len(self.members)}")
         seen: set[str | bytes] = set()
         positions: dict[str | bytes, int] = {}
         for position, member in enumerate(self.members, start=1):
             for mark in (member.name, member.sign_key.key_id, member.agree_key.key_id):
                 if mark in seen:
-                    raise DuplicatedIdentifier(
-                        f'participant "{member.name}" has the name or a key of another'
-                    )
+                    raise DuplicatedIdentifier(f'participant "{member.name}" has the name or a key of another')
                 seen.add(mark)
             positions[member.name] = positions[member.sign_key.key_id] = position
         object.__setattr__(self, "_positions", positions)

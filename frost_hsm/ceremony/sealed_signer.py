@@ -55,9 +55,7 @@ class SealedSigner:
             nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
             package.wipe()
             with nonces.serialize() as plaintext:
-                self._records.put(
-                    self._loose(request or _hash(commitments)), self._loose_context(request), plaintext
-                )
+                self._records.put(self._loose(request or _hash(commitments)), self._loose_context(request), plaintext)
             nonces.wipe()
             return commitments
 
@@ -107,9 +105,7 @@ class SealedSigner:
             raise MissingCommitment(f"the signing package holds no commitments of {self.key.me.name}")
         return mine
 
-    def _bind(
-        self, subject: bytes, request: bytes, package: SigningPackage, mine: SigningCommitments
-    ) -> Secret:
+    def _bind(self, subject: bytes, request: bytes, package: SigningPackage, mine: SigningCommitments) -> Secret:
         """Bind waiting nonces to one signing package, for good; returns them."""
         context = self.key.context(Kind.BOUND_NONCES, hashlib.sha256(package.serialize()).digest())
         loose, bound = self._loose(subject), self._bound(subject)

@@ -46,9 +46,7 @@ class Signed(Generic[M]):
     def expect(self, kind: type[N]) -> Signed[N]:
         """Return this as a message of one kind; raises `ForeignMessage` if it is of another."""
         if not isinstance(self.message, kind):
-            raise ForeignMessage(
-                f"this is the {self.message.title} of {self.sender.name}, not a {kind.title}"
-            )
+            raise ForeignMessage(f"this is the {self.message.title} of {self.sender.name}, not a {kind.title}")
         return cast("Signed[N]", self)
 
     def to_pem(self) -> bytes:
@@ -67,7 +65,7 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
     roster: None reads a proposal, whose author has to be in the roster that it proposes.
 
     Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`, `ForeignMessage` for a message of
-    another version: all without a culprit. `InvalidContents`, naming the sender, if the signature is good and
+    another version or signed data of another type: all without a culprit. `InvalidContents`, naming the sender, if the signature is good and
     what it signs is not a message.
     """
     signed = parse(data)
@@ -99,10 +97,10 @@ def parse(data: bytes) -> cms.SignedMessage:
 
 
 def decode(signed: cms.SignedMessage) -> Message:
-    """Read what a SignedData says, without verifying anything; raises `MalformedMessage`."""
+    """Read what a SignedData says, without verifying anything; raises `MalformedMessage`, `ForeignMessage`."""
     kind = _KINDS.get(signed.content_type)
     if kind is None:
-        raise MalformedMessage("a signed message is of no type that is known here")
+        raise ForeignMessage("this is signed data, but no message of a type that is known here")
     return kind.decode(signed.content)
 
 

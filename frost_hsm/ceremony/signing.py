@@ -51,9 +51,7 @@ def request(
     """Write a request: which key signs which message, by whom. Any participant may; returns the signed message."""
     key.require_active()
     if len(set(signers)) < key.min_signers or len(set(signers)) != len(signers):
-        raise NotPossible(
-            f"{key.name} needs {key.min_signers} or more different signers, not {len(set(signers))}"
-        )
+        raise NotPossible(f"{key.name} needs {key.min_signers} or more different signers, not {len(set(signers))}")
     positions = tuple(sorted(key.roster.position(name) for name in signers))
     random = bytearray(HASH_LENGTH)
     entropy(memoryview(random))
@@ -140,9 +138,7 @@ class SigningSession:
         commitments_hash = transcript_hash(received.values())
         if (sent := self.transcript.sent(Response)) is not None:
             if sent.message.commitments_hash != commitments_hash:
-                raise NonceUsed(
-                    f"the nonces for request {self.id[:8].hex()} were used, with other commitments"
-                )
+                raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
             return sent.to_pem()
         package = self._signing_package(received)
         with open_holder() as holder, self.home.lock():
@@ -179,9 +175,7 @@ class SigningSession:
                 package, shares, self.key.public_key_package, cheater_detection=CheaterDetection.ALL
             )
         except InvalidSignatureShare as error:
-            names = [
-                self.key.participant(culprit) for culprit in error.culprits if isinstance(culprit, Identifier)
-            ]
+            names = [self.key.participant(culprit) for culprit in error.culprits if isinstance(culprit, Identifier)]
             self.transcript.stop([responses[name] for name in names])
             raise InvalidSignatureShare(
                 f"{' and '.join(names)} signed a signature share that does not verify", culprits=names
@@ -218,22 +212,16 @@ class SigningSession:
                     self.key.suite, message.commitments, message.y_coordinates
                 )
             except DeserializationError as error:
-                raise InvalidContents(
-                    f"{name} signed commitments that are none: {error}", culprits=[name]
-                ) from error
+                raise InvalidContents(f"{name} signed commitments that are none: {error}", culprits=[name]) from error
         return SigningPackage(self.key.suite, commitments, self.request.message.message)
 
     def _shares(self, received: Mapping[str, Signed[Response]]) -> dict[Identifier, SignatureShare]:
         shares = {}
         for name, said in received.items():
             try:
-                shares[self.key.identifier(name)] = SignatureShare.deserialize(
-                    self.key.suite, said.message.share
-                )
+                shares[self.key.identifier(name)] = SignatureShare.deserialize(self.key.suite, said.message.share)
             except DeserializationError as error:
-                raise InvalidContents(
-                    f"{name} signed a share that is none: {error}", culprits=[name]
-                ) from error
+                raise InvalidContents(f"{name} signed a share that is none: {error}", culprits=[name]) from error
         return shares
 
     def _belongs(self, said: Signed[Any]) -> bool:

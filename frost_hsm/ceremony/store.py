@@ -92,9 +92,7 @@ class StateDirectory:
         if not stat.S_ISDIR(status.st_mode):
             raise StorageProblem(f"{path} is not a directory")
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
-            raise StorageProblem(
-                f"{path} is open to other users", hint=f"chown it to yourself and: chmod 700 {path}"
-            )
+            raise StorageProblem(f"{path} is open to other users", hint=f"chown it to yourself and: chmod 700 {path}")
         return cls(path)
 
     @contextmanager

@@ -60,9 +60,7 @@ class Transcript:
     def require_running(self) -> None:
         """Raise `CeremonyStopped` if evidence or its owner stopped it."""
         if self.is_stopped:
-            raise CeremonyStopped(
-                f"{self._title} was stopped here; see {self._home.path / self.folder / EVIDENCE}"
-            )
+            raise CeremonyStopped(f"{self._title} was stopped here; see {self._home.path / self.folder / EVIDENCE}")
 
     @property
     def is_stopped(self) -> bool:
@@ -85,9 +83,7 @@ class Transcript:
 
     def known(self, kind: type[M]) -> dict[str, Signed[M]]:
         """Return the messages of a kind that are kept, by sender's name."""
-        kept = {
-            name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self.expected
-        }
+        kept = {name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self.expected}
         return {name: said for name, said in kept.items() if said is not None}
 
     def gather(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
@@ -132,9 +128,7 @@ class Transcript:
             return None
         kept = signed.read(data, self._roster).expect(kind)
         if kept.sender != sender or not self._belongs(kept):
-            raise StorageProblem(
-                f"{self._home.path / path} is not what its name says", hint="restore the directory"
-            )
+            raise StorageProblem(f"{self._home.path / path} is not what its name says", hint="restore the directory")
         return kept
 
     def _path(self, kind: type[Message], name: str) -> str:

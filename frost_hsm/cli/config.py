@@ -60,9 +60,7 @@ class Config:
         backends = document.pop("backends", {})
         tables = [document, *(backends.values() if isinstance(backends, dict) else [None])]
         if set(document) != {"me", "token"} or not all(map(_is_strings, tables)):
-            raise ConfigProblem(
-                f"{path} does not hold exactly me, token and tables [backends.NAME] of strings"
-            )
+            raise ConfigProblem(f"{path} does not hold exactly me, token and tables [backends.NAME] of strings")
         return cls(document["me"], document["token"], backends)
 
     def save(self, home: StateDirectory) -> None:

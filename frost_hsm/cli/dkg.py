@@ -17,7 +17,7 @@ from frost_hsm.ceremony.transcript import STEPS
 from frost_hsm.cli.options import command, inputs, output
 from frost_hsm.cli.output import Result, grouped
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NotKnown, NotPossible, ProtocolViolation, StepConflict
+from frost_hsm.errors import Aborted, NotKnown, ProtocolViolation, StepConflict
 
 
 @click.group()
@@ -110,8 +110,8 @@ def round2(
     """Check the commitments of all and send everybody their encrypted share."""
     ceremony = KeyGeneration.load(place.home, name, place.me)
     path = _check_output(place, ceremony, Round2, output, force)
-    with _keeping_evidence(place, ceremony):
-        data = ceremony.round2(place.holder, place.inbox(files, directory))
+    with _keeping_evidence(place, ceremony), place.inbox(files, directory) as inbox:
+        data = ceremony.round2(place.holder, inbox)
     lines = [f"Checked the messages of {_others(ceremony)}"]
     return _wrote(place, ceremony, Round2, path, data, force, "finish", lines)
 
@@ -131,8 +131,8 @@ def finish(
     """Check the shares, seal your own in the token, and send your confirmation."""
     ceremony = KeyGeneration.load(place.home, name, place.me)
     path = _check_output(place, ceremony, Confirmation, output, force)
-    with _keeping_evidence(place, ceremony):
-        finished = ceremony.finish(place.holder, place.inbox(files, directory))
+    with _keeping_evidence(place, ceremony), place.inbox(files, directory) as inbox:
+        finished = ceremony.finish(place.holder, inbox)
     raw = place.write(path, finished.message, force=force)
     lines = [
         f"Checked the shares of {_others(ceremony)}",
@@ -144,9 +144,7 @@ def finish(
         f"compare the check code with {_others(ceremony)} by voice and send them {path}; "
         f"with theirs: frost-hsm dkg confirm {name} --in DIR"
     )
-    return Result(
-        "dkg-finish", lines, {**_fields(ceremony), **_key_fields(finished), "file": path}, after, raw
-    )
+    return Result("dkg-finish", lines, {**_fields(ceremony), **_key_fields(finished), "file": path}, after, raw)
 
 
 @command(dkg, "confirm", asks=True)
@@ -155,23 +153,20 @@ def finish(
 def confirm(place: Workplace, name: str, files: tuple[str, ...], directory: str | None) -> Result:
     """Take in the confirmations of all: when they agree, the key is active. Needs no token."""
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    inbox = place.inbox(files, directory)
-    with _keeping_evidence(place, ceremony):
+    with _keeping_evidence(place, ceremony), place.inbox(files, directory) as inbox:
         agreed = ceremony.compare(inbox)
-    if ceremony.status().step != "active" and not place.terminal.confirm(
-        f"Did {_others(ceremony)} read the same check code {agreed.check_code}?"
-    ):
-        raise Aborted("the check codes were not compared; the key stays pending")
-    finished = ceremony.confirm(inbox)
+        if ceremony.status().step != "active" and not place.terminal.confirm(
+            f"Did {_others(ceremony)} read the same check code {agreed.check_code}?"
+        ):
+            raise Aborted("the check codes were not compared; the key stays pending")
+        finished = ceremony.confirm(inbox)
     lines = [
         f"All {len(ceremony.roster)} confirm the same transcript",
         *_key_lines(finished),
         f'Key "{name}" is active',
     ]
     after = f"frost-hsm sign request {name} FILE"
-    return Result(
-        "dkg-confirm", lines, {**_fields(ceremony), **_key_fields(finished), "state": "active"}, after
-    )
+    return Result("dkg-confirm", lines, {**_fields(ceremony), **_key_fields(finished), "state": "active"}, after)
 
 
 @command(dkg, "status")
@@ -207,9 +202,7 @@ def status(place: Workplace, name: str | None) -> Result:
 def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
     """Give a ceremony up, for good, on your side. A key that is active is not touched."""
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    place.terminal.confirm_by_name(
-        f"This gives up ceremony {name} and what you sealed for it", name, confirm_name
-    )
+    place.terminal.confirm_by_name(f"This gives up ceremony {name} and what you sealed for it", name, confirm_name)
     ceremony.abort(place.holder)
     return Result("dkg-abort", [f"Ceremony {name} is given up and forgotten here"], _fields(ceremony))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-
 from frost_hsm import backends
 from frost_hsm.backends import PinState
 from frost_hsm.ceremony import identity
@@ -24,10 +23,7 @@ def doctor(place: Workplace) -> Result:
     """Check the machine, the backends and the token. Asks for no PIN and changes nothing."""
     findings = [*_program(), *_groups(), *_state(place), *_backends(place), *_token(place)]
     worst = sum(not fine for fine, _ in findings)
-    lines = [
-        f"{emphasis('ok  ', 'green') if fine else emphasis('warn', 'yellow')}  {text}"
-        for fine, text in findings
-    ]
+    lines = [f"{emphasis('ok  ', 'green') if fine else emphasis('warn', 'yellow')}  {text}" for fine, text in findings]
     lines.append("no warnings" if worst == 0 else f"{worst} warning{'s' * (worst > 1)}")
     return Result("doctor", lines, {"findings": [{"ok": fine, "text": text} for fine, text in findings]})
 
@@ -78,15 +74,11 @@ def _token(place: Workplace) -> list[Finding]:
         uri = place.token_uri or place.config.token
         with place.backend(backends.scheme(uri)).open(uri, None) as token:
             info = token.info
-            lacking = [
-                capability for capability in backends.Capability if capability not in token.capabilities
-            ]
+            lacking = [capability for capability in backends.Capability if capability not in token.capabilities]
             found = [each.name for each in identity.find(token)]
     except FrostHsmError as error:
         return [(False, _text(error))]
-    findings: list[Finding] = [
-        (True, f"{token_name(info)} is here: {info.manufacturer} {info.model}".rstrip())
-    ]
+    findings: list[Finding] = [(True, f"{token_name(info)} is here: {info.manufacturer} {info.model}".rstrip())]
     pin = {
         PinState.OK: "its user PIN is set, its tries are not low",
         PinState.LOW: "a wrong PIN was given lately; few tries may be left",
@@ -96,15 +88,11 @@ def _token(place: Workplace) -> list[Finding]:
     }[info.pin_state]
     findings.append((info.pin_state is PinState.OK, f"{token_name(info)}: {pin}"))
     if lacking:
-        findings.append(
-            (True, f"{token_name(info)} cannot: {', '.join(lacking)}; other ways are used instead")
-        )
+        findings.append((True, f"{token_name(info)} cannot: {', '.join(lacking)}; other ways are used instead"))
     findings.append(
         (
             bool(found),
-            f"{token_name(info)} holds the identity of {', '.join(found)}"
-            if found
-            else "no identity on it yet",
+            f"{token_name(info)} holds the identity of {', '.join(found)}" if found else "no identity on it yet",
         )
     )
     if info.is_software:

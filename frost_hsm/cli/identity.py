@@ -54,9 +54,7 @@ def create(
         where = token_name(token.info)
     data = made.public.to_pem()
     if present is not None and present != data:
-        raise OutputExists(
-            f"{name} has another identity already", hint="use another state directory for a second one"
-        )
+        raise OutputExists(f"{name} has another identity already", hint="use another state directory for a second one")
     place.home.put("identity.pem", data)
     raw = place.write(path, data, force=force)
     lines = [*_lines(made.public), f"Keys and certificates are in {where}", f"Wrote {path}"]

@@ -38,9 +38,7 @@ def init(place: Workplace, me: str, modules: tuple[str, ...], create: bool, forc
     backend = backends.load(backend_name, settings.get(backend_name, {}), place.terminal)
     if create:
         if uri is None:
-            raise UsageProblem(
-                "--create needs --token", hint="for example --token software:alice.token --create"
-            )
+            raise UsageProblem("--create needs --token", hint="for example --token software:alice.token --create")
         entry = PinEntry(place.pin_source, place.terminal)
         backend.create(uri, lambda info: entry.new(info.label))
     try:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import click
 
-from frost_hsm.ceremony import cms, pem, signed
+from frost_hsm.ceremony import cms, signed
 from frost_hsm.ceremony.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.ceremony.messages import (
     Commitment,
@@ -31,9 +31,7 @@ _END = b"-----END CMS-----\n"
 
 @command(None, "inspect")
 @click.argument("files", nargs=-1, required=True)
-@click.option(
-    "--digest", is_flag=True, help="Only the digest of the contents: equal files of one step are equal here."
-)
+@click.option("--digest", is_flag=True, help="Only the digest of the contents: equal files of one step are equal here.")
 @click.option("--message", is_flag=True, help="Write the message of a signing request to stdout, as it is.")
 def inspect(place: Workplace, files: tuple[str, ...], digest: bool, message: bool) -> Result:
     """Say what FILES are: identities, messages, evidence, packages in JSON. Needs no token and no PIN.

@@ -62,12 +62,8 @@ def _shared(*, token: bool, asks: bool) -> list[Callable[[Callable[..., None]], 
                 envvar="FROST_HSM_TOKEN",
                 help="The token, where it cannot be guessed.",
             ),
-            click.option(
-                "--pin-source", metavar="SOURCE", default=PROMPT, help="prompt, file:PATH, fd:N or env:NAME."
-            ),
-            click.option(
-                "--allow-final-pin-try", is_flag=True, help="Use the last PIN try before the token locks."
-            ),
+            click.option("--pin-source", metavar="SOURCE", default=PROMPT, help="prompt, file:PATH, fd:N or env:NAME."),
+            click.option("--allow-final-pin-try", is_flag=True, help="Use the last PIN try before the token locks."),
             click.option("--pin", hidden=True, expose_value=False, callback=_refuse_pin),
         ]
     if asks:
@@ -105,7 +101,5 @@ def output(function: Function) -> Function:
 
 def inputs(function: Function) -> Function:
     """Add ``[FILES]…`` and ``--in DIR``: messages of the others, in any order."""
-    function = click.option("--in", "directory", metavar="DIR", help="A directory with the others' files.")(
-        function
-    )
+    function = click.option("--in", "directory", metavar="DIR", help="A directory with the others' files.")(function)
     return click.argument("files", nargs=-1, metavar="[FILES]...")(function)

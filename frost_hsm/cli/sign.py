@@ -32,11 +32,25 @@ def sign() -> None:
 @click.argument("key")
 @click.argument("file")
 @click.option("--signers", metavar="NAMES", help="Who signs: alice,carol. Left out only where all must.")
+@click.option(
+    "--commitments",
+    multiple=True,
+    metavar="NAME=FILE",
+    help="Plain JSON commitments: write a signing package.",
+)
 @output
 def request(
-    place: Workplace, key: str, file: str, signers: str | None, output: str | None, force: bool
+    place: Workplace,
+    key: str,
+    file: str,
+    signers: str | None,
+    commitments: tuple[str, ...],
+    output: str | None,
+    force: bool,
 ) -> Result:
     """Ask for a signature with KEY on FILE."""
+    if commitments:
+        return plain.package(place, key, file, commitments, output or f"{_stem(file)}.package.json", force)
     group_key = GroupKey.load(place.home, key, place.me)
     path = output or f"{_stem(file)}.request.pem"
     place.check_output(path, force=force)
@@ -50,9 +64,7 @@ def request(
     group_key.require_active()
     with place.holder() as holder:
         data = signing.request(holder, group_key, message, names)
-    session = SigningSession(
-        place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest)
-    )
+    session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
     raw = place.write(path, data, force=force)
     after = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign commit {path}"
     return Result(
@@ -70,11 +82,10 @@ def request(
 @output
 def commit(place: Workplace, request: str | None, key: str | None, output: str | None, force: bool) -> Result:
     """Agree to sign what REQUEST asks for."""
-    if (request is None) == (key is None):
-        raise UsageProblem("give a request file, or --key for plain JSON commitments")
-    if key is not None:
+    if key is not None and request is None:
         return plain.commit(place, key, output, force)
-    assert request is not None
+    if request is None or key is not None:
+        raise UsageProblem("give a request file, or --key for plain JSON commitments")
     session = _session(place, request)
     path = _check_output(place, session, Commitment, request, output, force)
     if session.transcript.sent(Commitment) is None:
@@ -105,7 +116,8 @@ def respond(
         return plain.respond(place, key, request, output, force)
     session = _session(place, request)
     path = _check_output(place, session, Response, request, output, force)
-    data = session.respond(place.holder, place.inbox(files, directory))
+    with place.inbox(files, directory) as inbox:
+        data = session.respond(place.holder, inbox)
     raw = place.write(path, data, force=force)
     lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
     after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {request} --in DIR -o SIGNATURE"
@@ -132,7 +144,8 @@ def aggregate(
     if key is not None:
         return plain.aggregate(place, key, request, files, directory, path, force)
     session = _session(place, request)
-    signature = session.aggregate(place.inbox(files, directory))
+    with place.inbox(files, directory) as inbox:
+        signature = session.aggregate(inbox)
     raw = place.write(path, signature, force=force)
     lines = [
         f"Checked the signature shares of {', '.join(session.signers)}",
@@ -182,8 +195,7 @@ def _request_lines(session: SigningSession) -> list[str]:
     key, message = session.key, session.request.message.message
     return [
         f"Request {grouped(session.id[:8])} by {session.request.sender.name} (signature good)",
-        f"  key      {key.name} ({key.verifying_key[:8].hex()})"
-        + (f", for: {key.purpose}" if key.purpose else ""),
+        f"  key      {key.name} ({key.verifying_key[:8].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
         f"  message  {len(message)} bytes, sha256 {hashlib.sha256(message).hexdigest()}",
         f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
     ]
@@ -237,6 +249,4 @@ def _check_output(
 def _stem(file: str) -> str:
     """Name outputs after what they belong to: pay.json → pay, pay.request.pem → pay."""
     name = file.rsplit("/", 1)[-1]
-    return (
-        name.removesuffix(".pem").removesuffix(".request").removesuffix(".json") if name != "-" else "stdin"
-    )
+    return name.removesuffix(".pem").removesuffix(".request").removesuffix(".json") if name != "-" else "stdin"

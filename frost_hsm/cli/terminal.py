@@ -47,9 +47,7 @@ class Terminal:
         if self.assume_yes:
             return True
         if not sys.stdin.isatty():
-            raise NoTerminal(
-                f"{prompt} There is no terminal to ask on", hint="look at what is asked, then add --yes"
-            )
+            raise NoTerminal(f"{prompt} There is no terminal to ask on", hint="look at what is asked, then add --yes")
         return click.confirm(prompt, default=False, err=True)
 
     def confirm_by_name(self, what: str, name: str, given: str | None) -> None:
@@ -104,16 +102,12 @@ class PinEntry:
             try:
                 return self._terminal.request_secret(f"PIN for {token_name(info)}")
             except NoTerminal:
-                raise NoTerminal(
-                    f"a PIN is needed for {token_name(info)} and there is no terminal to ask on"
-                ) from None
+                raise NoTerminal(f"a PIN is needed for {token_name(info)} and there is no terminal to ask on") from None
         if self._pin is None:
             self._terminal.message(f"note: PIN for {token_name(info)} taken from {self._description}")
             self._pin = self._read()
             if not self._pin:
-                raise PinUnusable(
-                    f"{self._description} holds an empty PIN", hint="an empty PIN is never tried"
-                )
+                raise PinUnusable(f"{self._description} holds an empty PIN", hint="an empty PIN is never tried")
         return self._pin
 
     def new(self, label: str) -> str:
@@ -137,13 +131,11 @@ class PinEntry:
                     raise StorageProblem(f"PIN file {path} is open to other users", hint=f"chmod 600 {path}")
                 return _decode(file.read(_LONGEST_PIN + 1))
         except OSError as error:
-            raise PinUnusable(
-                f"cannot read PIN file {path}: {error.strerror}", hint="check --pin-source"
-            ) from error
+            raise PinUnusable(f"cannot read PIN file {path}: {error.strerror}", hint="check --pin-source") from error
 
     def _from_descriptor(self) -> str:
         try:
-            with open(int(self._place), "rb", closefd=False) as file:  # noqa: PTH123 - a descriptor, not a path
+            with open(int(self._place), "rb", closefd=False) as file:
                 return _decode(file.read(_LONGEST_PIN + 1))
         except (OSError, ValueError) as error:
             raise PinUnusable(

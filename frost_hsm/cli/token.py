@@ -17,9 +17,7 @@ def token() -> None:
 
 
 @command(token, "list")
-@click.option(
-    "--backend", "names", multiple=True, help="Ask this backend; else pkcs11 and the configured one."
-)
+@click.option("--backend", "names", multiple=True, help="Ask this backend; else pkcs11 and the configured one.")
 @click.option("--module", "modules", metavar="PATH", multiple=True, help="A PKCS#11 module to look through.")
 def list_(place: Workplace, names: tuple[str, ...], modules: tuple[str, ...]) -> Result:
     """List tokens. Needs no PIN."""

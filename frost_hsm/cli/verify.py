@@ -13,9 +13,7 @@ from frost_hsm.frost.values import Signature
 
 
 @command(None, "verify")
-@click.option(
-    "--key", metavar="KEY", required=True, help="A key's name, a public key package file, or the key in hex."
-)
+@click.option("--key", metavar="KEY", required=True, help="A key's name, a public key package file, or the key in hex.")
 @click.option("--suite", default="p256", show_default=True, help="The ciphersuite, for a key in hex.")
 @click.argument("message")
 @click.argument("signature")
@@ -30,8 +28,6 @@ def verify(place: Workplace, key: str, suite: str, message: str, signature: str)
             place.read(message), Signature.deserialize(verifying_key.ciphersuite, place.read(signature))
         )
     except (InvalidSignature, DeserializationError) as error:
-        raise InvalidSignature(
-            f"BAD signature: {signature} is not a signature by {key} on {message}"
-        ) from error
+        raise InvalidSignature(f"BAD signature: {signature} is not a signature by {key} on {message}") from error
     fields = {"key": verifying_key.serialize().hex(), "suite": verifying_key.ciphersuite.id}
     return Result("verify", [f"good signature by {key} ({verifying_key.serialize()[:8].hex()})"], fields)

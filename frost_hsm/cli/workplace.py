@@ -78,9 +78,7 @@ class Workplace:
 
         data = self.home.read("identity.pem")
         if data is None:
-            raise ConfigProblem(
-                f"{self.config.me} has no identity yet", hint="make one: frost-hsm identity create"
-            )
+            raise ConfigProblem(f"{self.config.me} has no identity yet", hint="make one: frost-hsm identity create")
         return PublicIdentity.from_pem(data)
 
     def peers(self) -> dict[str, PublicIdentity]:
@@ -114,9 +112,7 @@ class Workplace:
         with backend.open(uri, None) as public:
             info: TokenInfo = public.info
         if info.uri != self.config.token:
-            raise WrongToken(
-                f"the identity of {self.config.me} is in {self.config.token}, not in {token_name(info)}"
-            )
+            raise WrongToken(f"the identity of {self.config.me} is in {self.config.token}, not in {token_name(info)}")
 
     def log_in(self, backend: Backend, uri: str) -> Token:
         """Open a token with the PIN from ``--pin-source``; only a person at a terminal may try again."""
@@ -166,7 +162,8 @@ class Workplace:
             )
         return data
 
-    def inbox(self, files: Sequence[str], directory: str | None) -> Inbox:
+    @contextmanager
+    def inbox(self, files: Sequence[str], directory: str | None) -> Iterator[Inbox]:
         """Take in the files that were named and those of a directory, in any order."""
         from frost_hsm.ceremony.inbox import Inbox, Incoming
 
@@ -176,9 +173,15 @@ class Workplace:
                 paths = sorted(path for path in Path(directory).iterdir() if path.is_file())
             except OSError as error:
                 raise FileMissing(f"cannot read directory {directory}: {error.strerror}") from error
-            for path in paths:
-                incoming.append(Incoming(str(path), self.read(str(path)), named=False))
-        return Inbox(incoming, lambda text: self.terminal.message(f"note: {text}"))
+            incoming += [Incoming(str(path), self.read(str(path)), named=False) for path in paths]
+        inbox = Inbox(incoming)
+        try:
+            yield inbox
+        finally:
+            if inbox.passed_over:
+                shown = ", ".join(Path(label).name for label in inbox.passed_over[:3])
+                more = f" and {len(inbox.passed_over) - 3} more" if len(inbox.passed_over) > 3 else ""
+                self.terminal.message(f"note: passed over in {directory}, as not belonging here: {shown}{more}")
 
     def check_output(self, path: str, *, force: bool, again: bytes | None = None) -> None:
         """Refuse early what `write` would refuse late, before anything is changed.
@@ -188,16 +191,10 @@ class Workplace:
         target = Path(path)
         if path == "-":
             return
-        if (
-            target.exists()
-            and not force
-            and (not target.is_file() or again is None or target.read_bytes() != again)
-        ):
+        if target.exists() and not force and (not target.is_file() or again is None or target.read_bytes() != again):
             raise OutputExists(f"{path} exists and is different; not overwritten")
         if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise StorageProblem(
-                f"cannot write into {target.parent.absolute()}", hint="use another place with -o"
-            )
+            raise StorageProblem(f"cannot write into {target.parent.absolute()}", hint="use another place with -o")
 
     def write(self, path: str, data: bytes, *, force: bool = False) -> bytes | None:
         """Write an output file, whole or not at all; the same contents again are fine, others need ``--force``.
@@ -222,9 +219,7 @@ class Workplace:
             finally:
                 partial.unlink(missing_ok=True)
         except OSError as error:
-            raise StorageProblem(
-                f"cannot write {path}: {error.strerror}", hint="use another place with -o"
-            ) from error
+            raise StorageProblem(f"cannot write {path}: {error.strerror}", hint="use another place with -o") from error
         return None
 
     def select_token(self, backend: Backend, uri: str | None) -> TokenInfo:
