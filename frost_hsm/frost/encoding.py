@@ -76,7 +76,7 @@ class Package:
     def read(cls, suite: Ciphersuite, reader: Reader) -> Self:
         """Read the postcard form. Raises `DeserializationError`."""
         if cls.header is Header.BOTH and reader.take(len(suite.header)) != suite.header:
-            raise DeserializationError(f"{cls.title}: not of version {_VERSION} and ciphersuite {suite.id}")
+            raise DeserializationError(f"not of version {_VERSION} and ciphersuite {suite.id}")
         return cls._gather(suite, lambda name, codec: codec.read(suite, reader))
 
     @classmethod
@@ -86,11 +86,9 @@ class Package:
         if cls.header is not Header.NONE:
             header = as_map(members.pop("header", {}))
             if header != {"version": _VERSION, "ciphersuite": suite.id.encode()}:
-                raise DeserializationError(
-                    f"{cls.title}: not of version {_VERSION} and ciphersuite {suite.id}"
-                )
+                raise DeserializationError(f"not of version {_VERSION} and ciphersuite {suite.id}")
         for name in members.keys() - cls.fields.keys():
-            raise DeserializationError(f'{cls.title}: unknown field "{name[:80]}"')
+            raise DeserializationError(f'unknown field "{name[:80]}"')
 
         def read(name: str, codec: Codec) -> Any:
             if name in members:
@@ -108,29 +106,32 @@ class Package:
             try:
                 values[name] = read(name, codec)
             except DeserializationError as error:
-                raise type(error)(f"{cls.title}: {name}: {error}") from None
+                raise type(error)(f"{name}: {error}") from None
         return cls(ciphersuite=suite, **values)  # type: ignore[call-arg]  # a dataclass with these fields
 
     @classmethod
     def _deserialize(cls, suite: Ciphersuite, data: memoryview, y: bytes | None = None) -> Self:
-        cls._check_size(data)
-        reader = Reader(data, y)
-        package = cls.read(suite, reader)
-        try:
+        def read() -> Self:
+            reader = Reader(data, y)
+            package = cls.read(suite, reader)
             reader.finish()
-        except DeserializationError as error:
-            raise DeserializationError(f"{cls.title}: {error}") from None
-        return package
+            return package
+
+        return cls._titled(data, read)
 
     @classmethod
     def _from_json(cls, suite: Ciphersuite, text: memoryview) -> Self:
-        cls._check_size(text)
-        return cls.read_json(suite, parse(text))
+        return cls._titled(text, lambda: cls.read_json(suite, parse(text)))
 
     @classmethod
-    def _check_size(cls, data: memoryview) -> None:
-        if len(data) > MAX_LENGTH:
-            raise DeserializationError(f"{cls.title}: {len(data)} bytes are more than any package has")
+    def _titled(cls, data: memoryview, read: Callable[[], Self]) -> Self:
+        """Check the size and read; an error says of what."""
+        try:
+            if len(data) > MAX_LENGTH:
+                raise DeserializationError(f"{len(data)} bytes are more than any package has")
+            return read()
+        except DeserializationError as error:
+            raise type(error)(f"{cls.title}: {error}") from None
 
 
 class PublicPackage(Package):

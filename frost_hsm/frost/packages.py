@@ -195,7 +195,7 @@ class SigningNonces(SecretPackage):
     def _gather(cls, suite: Ciphersuite, read: Callable[[str, Codec], Any]) -> Self:
         nonces = super()._gather(suite, read)
         if nonces.commitments != commit_nonces(suite, nonces.hiding, nonces.binding):
-            raise DeserializationError("signing nonces: the commitments are not theirs")
+            raise DeserializationError("commitments: not those of the nonces")
         return nonces
 
 

@@ -189,7 +189,7 @@ class P256Libcrypto:
 
     def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
         """Evaluate a polynomial by Horner's rule, many coefficients to a BIGNUM where that pays."""
-        if len(coefficients) >= _PACK_FROM and max(points, default=0) < _WORD:
+        if len(coefficients) >= _PACK_FROM and max(points, default=_WORD) < _WORD:
             return self._evaluate_packed(coefficients, points)
         library, space = self._library, self._spaces.mine
         multiply, add = library.BN_mod_mul_montgomery, library.BN_mod_add_quick

@@ -96,7 +96,7 @@ class P256Pycryptodome:
 
     def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
         """Evaluate a polynomial by Horner's rule, reducing seldom where the points are small."""
-        seldom = max(1, 512 // max(points, default=1).bit_length())
+        seldom = max(1, 512 // max((1, *points)).bit_length())
         top, *lower = (coefficient.handle for coefficient in reversed(coefficients))
         values: list[SecretScalar] = []
         for point in points:
