@@ -1,4 +1,4 @@
-"""A token in memory, made with `cryptography` alone: keys that a test can take out, hand to OpenSSL or spoil."""
+"""A token in memory, made with `cryptography` alone: its keys can be taken out, given to OpenSSL, spoilt."""
 
 from __future__ import annotations
 

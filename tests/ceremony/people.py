@@ -8,11 +8,11 @@ from functools import cache
 from pathlib import Path
 
 from ceremony.memory_token import MemoryToken
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from frost_hsm.backends import KeyKind, OaepHash
 from frost_hsm.ceremony import identity, pem
-from frost_hsm.ceremony.identity import Holder
+from frost_hsm.ceremony.identity import Holder, Identity, PublicIdentity
 from frost_hsm.ceremony.roster import Roster
 
 
@@ -46,6 +46,15 @@ def bob() -> Holder:
 
 def roster() -> Roster:
     return Roster((alice().public, bob().public, holder("carol").public))
+
+
+def golden_alice(identity_file: bytes) -> Holder:
+    """Return the Alice of the golden files, whose private keys are the numbers 1001 and 1002."""
+    token = MemoryToken()
+    for number, kind, key_id in ((1001, KeyKind.SIGN, b"s" * 16), (1002, KeyKind.AGREE, b"a" * 16)):
+        token.put(ec.derive_private_key(number, ec.SECP256R1()), kind, key_id, "golden")
+    public = PublicIdentity.from_pem(identity_file)
+    return Holder(Identity(public, b"s" * 16, b"a" * 16, token.info), token)
 
 
 def memory_token(person: Holder) -> MemoryToken:

@@ -137,9 +137,7 @@ def unsigned_attribute(signed: asn1_cms.SignedData) -> None:
 
 def signing_time(signed: asn1_cms.SignedData) -> None:
     signed["signer_infos"][0]["signed_attrs"].append(
-        asn1_cms.CMSAttribute.load(
-            cms.attribute("1.2.840.113549.1.9.5", der.element(der.UTC_TIME, b"260101000000Z"))
-        )
+        asn1_cms.CMSAttribute.load(cms.attribute("1.2.840.113549.1.9.5", der.element(der.UTC_TIME, b"260101000000Z")))
     )
 
 

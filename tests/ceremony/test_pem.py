@@ -49,7 +49,7 @@ def test_takes_other_line_ends_and_another_end_of_file(same: bytes) -> None:
     ],
 )
 def test_refuses_every_other_form(other: bytes) -> None:
-    with pytest.raises(MalformedMessage, match="^a message "):
+    with pytest.raises(MalformedMessage, match=r"^a message "):
         pem.decode("CMS", other, "a message")
 
 

@@ -1,0 +1,482 @@
+from __future__ import annotations
+
+import hashlib
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from asn1crypto import core
+from ceremony.memory_token import MemoryToken
+from ceremony.people import (
+    alice,
+    bob,
+    flips,
+    golden_alice,
+    holder,
+    openssl,
+    roster,
+    rsa_holder,
+    truncations,
+)
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frost_hsm.backends import OaepHash
+from frost_hsm.ceremony import cms, der, identity, oids, pem
+from frost_hsm.ceremony.certificate import Certificate
+from frost_hsm.ceremony.context import Context, Kind
+from frost_hsm.ceremony.envelope import decrypt
+from frost_hsm.ceremony.identity import PublicIdentity
+from frost_hsm.ceremony.messages import (
+    MAX_MESSAGE_TO_SIGN,
+    Commitment,
+    Confirmation,
+    Message,
+    Proposal,
+    Response,
+    Round1,
+    Round2,
+    SigningRequest,
+)
+from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
+from frost_hsm.ceremony.signed import read, transcript_hash, write
+from frost_hsm.errors import (
+    BadMessageSignature,
+    DuplicatedIdentifier,
+    ForeignMessage,
+    InputProblem,
+    InvalidContents,
+    InvalidMaxSigners,
+    InvalidMinSigners,
+    MalformedMessage,
+    NotKnown,
+    NotPossible,
+    ProtocolViolation,
+    UnknownSender,
+    UsageProblem,
+)
+
+H1, H2, H3, H4 = (bytes((number,)) * 32 for number in range(1, 5))
+ENVELOPE = der.sequence(der.octet_string(b"sealed"))
+
+
+def proposal() -> Proposal:
+    return Proposal(H1, "treasury", "to sign releases", "FROST-P256-SHA256-v1", 2, roster())
+
+
+ROUND1 = Round1(H1, b"package")
+SMALL: list[Message] = [
+    ROUND1,
+    Round1(H1, b"package", b"y"),
+    Round1(H1, b"", b""),
+    Round2(H1, H2, (ENVELOPE,) * 3),
+    Confirmation(H1, H2, H3, H4),
+    SigningRequest(H1, b"\2" * 33, 0, H2, b"message", (1, 3)),
+    SigningRequest(H1, b"\2" * 33, 300, H2, b"", (1, 2, 1024)),
+    Commitment(H1, b"commitments"),
+    Commitment(H1, b"commitments", b"y"),
+    Response(H1, H2, b"share"),
+]
+
+
+def title(message: Message) -> str:
+    return message.title
+
+
+# ── The contents ──
+
+# Written out by hand from the ASN.1 in the docstrings. These bytes are what is signed: they never change.
+GOLDEN = [
+    (ROUND1, "302e 020101 0420" + H1.hex() + "0407" + b"package".hex()),
+    (Round1(H1, b"p", b"y"), "302b 020101 0420" + H1.hex() + "0401 70 8001 79"),
+    (
+        Round2(H1, H2, (ENVELOPE, ENVELOPE)),
+        "305d 020101 0420" + H1.hex() + "0420" + H2.hex() + "3014" + ("3008 0406" + b"sealed".hex()) * 2,
+    ),
+    (
+        Confirmation(H1, H2, H3, H4),
+        "30818b 020101" + "".join("0420" + each.hex() for each in (H1, H2, H3, H4)),
+    ),
+    (
+        SigningRequest(H1, b"k", 200, H2, b"m", (1, 3)),
+        "3059 020101 0420" + H1.hex() + "0401 6b 0202 00c8 0420" + H2.hex() + "0401 6d 3006 020101 020103",
+    ),
+    (Commitment(H1, b"c"), "3028 020101 0420" + H1.hex() + "0401 63"),
+    (Response(H1, H2, b"s"), "304a 020101 0420" + H1.hex() + "0420" + H2.hex() + "0401 73"),
+]
+
+
+@pytest.mark.parametrize(("message", "expected"), GOLDEN, ids=title)
+def test_the_encoding_is_the_documented_one(message: Message, expected: str) -> None:
+    assert message.encode().hex() == expected.replace(" ", "")
+
+
+def test_the_encoding_of_a_proposal_is_the_documented_one() -> None:
+    encoded = core.Sequence.load(proposal().encode())
+    kinds = [core.Integer, core.OctetString, *[core.UTF8String] * 3, core.Integer, core.Sequence]
+    assert [type(encoded[index]) for index in range(7)] == kinds
+    values = [encoded[index].native for index in range(6)]
+    assert values == [1, H1, "treasury", "to sign releases", "FROST-P256-SHA256-v1", 2]
+    for pair, member in zip((encoded[6][index] for index in range(3)), roster(), strict=True):
+        assert pair.contents == member.sign_certificate + member.agree_certificate
+
+
+def test_the_encoding_of_a_context_is_the_documented_one() -> None:
+    one = Context(H1, Kind.SIGNING_SHARE, "S", H2, H3, b"k", 1, b"b")
+    expected = "3081 85 020101 0420" + H1.hex() + "0c0d" + b"signing-share".hex() + "0c01 53 0420" + H2.hex()
+    expected += "0420" + H3.hex() + "0401 6b 020101 0401 62"
+    expected = expected.replace("3081 85", f"3081{len(bytes.fromhex(expected.replace(' ', ''))) - 3:02x}")
+    assert one.encode().hex() == expected.replace(" ", "")
+    assert Context.decode(one.encode()) == one
+
+
+@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+def test_a_message_is_read_back(message: Message) -> None:
+    assert type(message).decode(message.encode()) == message
+
+
+@pytest.mark.parametrize("message", SMALL, ids=title)
+def test_changed_contents_are_malformed_or_another_message(message: Message) -> None:
+    encoded = message.encode()
+    for changed in flips(encoded):
+        try:
+            other = type(message).decode(changed)
+        except (MalformedMessage, ForeignMessage):
+            continue
+        assert other != message and other.encode() == changed
+
+
+@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+def test_truncated_contents_are_malformed(message: Message) -> None:
+    for cut in truncations(message.encode()):
+        with pytest.raises(MalformedMessage):
+            type(message).decode(cut)
+
+
+@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+def test_extra_fields_trailing_bytes_and_other_lengths_are_malformed(message: Message) -> None:
+    encoded = message.encode()
+    inner = der.Reader(encoded, "it").contents(der.SEQUENCE)
+    long = len(inner).to_bytes(4, "big")
+    for changed in (
+        encoded + b"\0",
+        der.sequence(inner, der.octet_string(b"more")),
+        der.sequence(inner, b"\x05\x00"),
+        b"\x30\x84" + long + inner,
+        b"\x30\x80" + inner + b"\0\0",
+        b"\x31" + encoded[1:],
+        b"",
+    ):
+        with pytest.raises(MalformedMessage):
+            type(message).decode(changed)
+
+
+@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+def test_another_version_is_foreign_and_nobodys_fault(message: Message) -> None:
+    inner = der.Reader(message.encode(), "it").contents(der.SEQUENCE)
+    with pytest.raises(ForeignMessage, match="version 2"):
+        type(message).decode(der.sequence(der.integer(2), inner[3:]))
+    with pytest.raises(MalformedMessage):
+        type(message).decode(der.sequence(der.element(der.INTEGER, b"\1" * 5000), inner[3:]))
+
+
+@given(st.binary(max_size=200))
+def test_noise_is_refused_with_a_typed_error(noise: bytes) -> None:
+    for message in (ROUND1, *SMALL):
+        with pytest.raises((MalformedMessage, ForeignMessage)):
+            type(message).decode(noise)
+    with pytest.raises(InputProblem):
+        read(noise, roster())
+
+
+# ── What cannot be said ──
+
+
+@pytest.mark.parametrize("message", SMALL, ids=title)
+def test_hashes_have_32_bytes(message: Message) -> None:
+    names = [each.name for each in fields(message) if getattr(message, each.name) in (H1, H2, H3, H4)]  # type: ignore[arg-type]
+    assert names
+    for name in names:
+        for wrong in (b"", bytes(31), bytes(33)):
+            with pytest.raises(NotPossible):
+                replace(message, **{name: wrong})  # type: ignore[type-var]
+            encoded = message.encode().replace(der.octet_string(getattr(message, name)), der.octet_string(wrong), 1)
+            inner = encoded[2:] if encoded[1] < 0x80 else encoded[3:]
+            with pytest.raises(MalformedMessage):
+                type(message).decode(der.sequence(inner))
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ({"min_signers": 1}, InvalidMinSigners),
+        ({"min_signers": 4}, InvalidMinSigners),
+        ({"name": "../treasury"}, NotPossible),
+        ({"name": ""}, NotPossible),
+        ({"random": bytes(31)}, NotPossible),
+        ({"purpose": "two\nlines"}, NotPossible),
+        ({"purpose": "\x1b[31mred"}, NotPossible),
+        ({"purpose": "\u202ereversed"}, NotPossible),
+        ({"purpose": "\udcff"}, NotPossible),
+        ({"purpose": "x" * 1025}, NotPossible),
+        ({"suite": "\x1b[31m"}, NotPossible),
+        ({"suite": "x" * 65}, NotPossible),
+    ],
+)
+def test_a_proposal_that_cannot_be_made(change: dict[str, Any], error: type[UsageProblem]) -> None:
+    with pytest.raises(error):
+        replace(proposal(), **change)
+
+
+@pytest.mark.parametrize("threshold", [0, 1, 4, 255])
+def test_a_proposal_with_an_impossible_threshold_is_malformed(threshold: int) -> None:
+    encoded = proposal().encode()
+    before = der.utf8_string("FROST-P256-SHA256-v1") + der.integer(2)
+    after = der.utf8_string("FROST-P256-SHA256-v1") + der.integer(threshold)
+    contents = der.Reader(encoded, "it").contents(der.SEQUENCE).replace(before, after)
+    with pytest.raises(MalformedMessage, match="threshold"):
+        Proposal.decode(der.sequence(contents))
+
+
+@pytest.mark.parametrize("signers", [(), (1,), (2, 1), (1, 1), (0, 1), (1, MAX_PARTICIPANTS + 1)])
+def test_signers_are_two_or_more_positions_in_ascending_order(signers: tuple[int, ...]) -> None:
+    good = SigningRequest(H1, b"k", 0, H2, b"m", (1, 2))
+    with pytest.raises(NotPossible):
+        replace(good, signers=signers)
+    contents = der.Reader(good.encode(), "it").contents(der.SEQUENCE)
+    contents = contents[:-8] + der.sequence(*map(der.integer, signers))
+    with pytest.raises(MalformedMessage, match="signers"):
+        SigningRequest.decode(der.sequence(contents))
+
+
+def test_a_message_to_sign_has_a_largest_size() -> None:
+    with pytest.raises(NotPossible):
+        SigningRequest(H1, b"k", 0, H2, bytes(MAX_MESSAGE_TO_SIGN + 1), (1, 2))
+    largest = SigningRequest(H1, b"k", 0, H2, bytes(MAX_MESSAGE_TO_SIGN), (1, 2))
+    assert read(write(largest, alice()), roster()).message == largest
+
+
+@pytest.mark.parametrize("number", [0, 1, MAX_PARTICIPANTS + 1])
+def test_envelopes_are_as_many_as_participants_can_be(number: int) -> None:
+    with pytest.raises(NotPossible):
+        Round2(H1, H2, (ENVELOPE,) * number)
+    head = der.integer(1) + der.octet_string(H1) + der.octet_string(H2)
+    with pytest.raises(MalformedMessage):
+        Round2.decode(der.sequence(head, der.sequence(*[ENVELOPE] * number)))
+
+
+def test_the_check_code_is_128_bits_of_the_contents() -> None:
+    one = Confirmation(H1, H2, H3, H4)
+    assert one.check_code.replace(" ", "") == hashlib.sha256(one.encode()).hexdigest()[:32]
+    assert one.check_code.count(" ") == 7
+    for name in ("ceremony", "round1_hash", "round2_hash", "public_key_package_hash"):
+        assert replace(one, **{name: bytes(32)}).check_code != one.check_code
+
+
+# ── Rosters ──
+
+
+def test_a_roster_knows_positions_names_and_signers() -> None:
+    three = roster()
+    assert [three.position(member.name) for member in three] == [1, 2, 3]
+    assert [three.at(position).name for position in (1, 2, 3)] == ["alice", "bob", "carol"]
+    assert three.by_signer(bob().public.sign_key.key_id) == bob().public
+    for position in (0, 4, -1):
+        with pytest.raises(NotKnown):
+            three.at(position)
+    with pytest.raises(NotKnown):
+        three.position("mallory")
+    for stranger in (holder("mallory").public.sign_key.key_id, bob().public.agree_key.key_id, b""):
+        with pytest.raises(UnknownSender):
+            three.by_signer(stranger)
+
+
+def test_the_digest_of_a_roster_depends_on_the_order() -> None:
+    three = roster()
+    assert three.digest == hashlib.sha256(three.encode()).digest()
+    assert Roster(three.members[::-1]).digest != three.digest
+    assert Roster.read(der.Reader(three.encode(), "it")) == three
+
+
+def test_a_roster_has_two_to_1024_members_all_different() -> None:
+    for members in ((), (alice().public,), (alice().public,) * (MAX_PARTICIPANTS + 1)):
+        with pytest.raises(InvalidMaxSigners):
+            Roster(members)
+    with pytest.raises(DuplicatedIdentifier, match="alice"):
+        Roster((alice().public, bob().public, alice().public))
+
+
+@pytest.mark.parametrize("name", ["alice", "shared"])
+def test_nobody_has_the_name_or_the_key_of_another(name: str) -> None:
+    """A second Alice with keys of her own, and a stranger who has certified Alice's agree key."""
+    if name == "alice":
+        other = identity.create(MemoryToken(), "alice").public
+    else:
+        stranger = holder("shared")
+        certificate = Certificate("shared", alice().public.agree_key, H1[:16], stranger.public.sign_key)
+        other = PublicIdentity(stranger.public.sign_certificate, certificate.issue(stranger.sign))
+    with pytest.raises(DuplicatedIdentifier):
+        Roster((alice().public, other))
+    pairs = (der.sequence(each.sign_certificate, each.agree_certificate) for each in (alice().public, other))
+    contents = der.Reader(proposal().encode(), "it").contents(der.SEQUENCE)
+    contents = contents[: -len(roster().encode())] + der.sequence(*pairs)
+    with pytest.raises(MalformedMessage, match="name or a key"):
+        Proposal.decode(der.sequence(contents))
+
+
+# ── Signed ──
+
+
+@pytest.mark.parametrize("message", SMALL, ids=title)
+def test_a_signed_message_is_read_with_its_sender(message: Message) -> None:
+    file = write(message, bob())
+    signed = read(file, roster())
+    assert (signed.message, signed.sender) == (message, bob().public)
+    assert signed.content_digest == hashlib.sha256(message.encode()).digest()
+    assert signed.to_pem() == file
+    assert read(signed.der, roster()) == signed
+    assert signed.expect(type(message)) is signed
+    with pytest.raises(ForeignMessage, match=f"the {message.title} of bob, not a proposal"):
+        signed.expect(Proposal)
+
+
+def test_a_proposal_brings_the_roster_of_its_author() -> None:
+    signed = read(write(proposal(), bob()))
+    assert signed.message == proposal()
+    assert signed.sender == bob().public
+    with pytest.raises(UnknownSender):
+        read(write(proposal(), holder("mallory")))
+    with pytest.raises(ForeignMessage, match="round-1 message, not a proposal"):
+        read(write(ROUND1, bob()))
+
+
+@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+def test_openssl_verifies_every_message(message: Message, tmp_path: Path) -> None:
+    ran = openssl(
+        tmp_path,
+        *("cms", "-verify", "-inform", "PEM", "-binary", "-certfile", "bob.pem", "-CAfile", "bob.pem"),
+        *("-in", "message.pem"),
+        message=write(message, bob()),
+        bob=bob().public.to_pem(),
+    )
+    assert (ran.returncode, ran.stdout) == (0, message.encode()), ran.stderr
+
+
+def test_openssl_verifies_with_an_rsa_identity(tmp_path: Path) -> None:
+    person = rsa_holder(OaepHash.SHA1)
+    ran = openssl(
+        tmp_path,
+        *("cms", "-verify", "-inform", "PEM", "-binary", "-certfile", "rsa.pem", "-CAfile", "rsa.pem"),
+        *("-in", "message.pem"),
+        message=write(ROUND1, person),
+        rsa=person.public.to_pem(),
+    )
+    assert ran.stdout == ROUND1.encode(), ran.stderr
+
+
+def test_every_changed_byte_of_a_signed_message_is_refused_and_blames_nobody() -> None:
+    signed = cms.sign(oids.ROUND1, ROUND1.encode(), bob())
+    for changed in flips(signed):
+        with pytest.raises(InputProblem) as caught:
+            read(changed, roster())
+        assert caught.value.culprits == ()
+
+
+def test_a_changed_key_identifier_names_nobody_else() -> None:
+    signed = cms.sign(oids.ROUND1, ROUND1.encode(), bob())
+    changed = signed.replace(bob().public.sign_key.key_id, alice().public.sign_key.key_id)
+    with pytest.raises(BadMessageSignature) as caught:
+        read(changed, roster())
+    assert caught.value.culprits == ()
+
+
+def test_a_stranger_is_unknown() -> None:
+    with pytest.raises(UnknownSender, match=holder("mallory").public.sign_key.key_id.hex()):
+        read(write(ROUND1, holder("mallory")), roster())
+
+
+def test_signed_nonsense_is_the_senders_fault() -> None:
+    nonsense = cms.sign(oids.ROUND1, b"nonsense", bob())
+    with pytest.raises(InvalidContents, match="bob signed what is not a message") as caught:
+        read(nonsense, roster())
+    assert caught.value.culprits == ("bob",)
+    assert isinstance(caught.value, ProtocolViolation)
+
+
+def test_a_signed_message_of_a_later_version_is_nobodys_fault() -> None:
+    later = der.sequence(der.integer(2), der.octet_string(b"something new"))
+    with pytest.raises(ForeignMessage) as caught:
+        read(cms.sign(oids.ROUND1, later, bob()), roster())
+    assert caught.value.culprits == ()
+
+
+def test_a_message_under_another_type_is_not_itself() -> None:
+    """Round 1 and commitment have the same ASN.1; only the signed type tells them apart."""
+    commitment = Commitment(H1, b"package")
+    assert commitment.encode() == ROUND1.encode()
+    assert read(cms.sign(oids.COMMITMENT, ROUND1.encode(), bob()), roster()).message == commitment
+    renamed = cms.sign(oids.COMMITMENT, ROUND1.encode(), bob()).replace(der.oid(oids.COMMITMENT), der.oid(oids.ROUND1))
+    with pytest.raises(BadMessageSignature):
+        read(renamed, roster())
+
+
+@pytest.mark.parametrize("kind", [oids.SEALED_RECORD, oids.DATA, f"{oids.ARC}.99"])
+def test_other_signed_data_is_not_a_message_and_blames_nobody(kind: str) -> None:
+    """A sealed record is signed by its owner, but whoever sends it around need not be the owner."""
+    for whose in (roster(), None):
+        with pytest.raises(ForeignMessage, match="no message of a type") as caught:
+            read(cms.sign(kind, ROUND1.encode(), bob()), whose)
+        assert caught.value.culprits == ()
+
+
+@pytest.mark.parametrize("number", [0, cms.MAX_PEM_SIZE + 1])
+def test_a_file_of_no_possible_size_is_malformed(number: int) -> None:
+    with pytest.raises(MalformedMessage):
+        read(b"-" * number, roster())
+
+
+def test_a_file_is_one_message() -> None:
+    file = write(ROUND1, bob())
+    for other in (file + file, b"\n" + file, file.replace(b"CMS", b"PKCS7"), file[:-30]):
+        with pytest.raises(MalformedMessage):
+            read(other, roster())
+
+
+def test_the_transcript_hash_covers_every_message_and_their_order() -> None:
+    signed = [read(write(Round1(H1, who.public.name.encode()), who), roster()) for who in (alice(), bob())]
+    expected = hashlib.sha256(b"".join(hashlib.sha256(each.message.encode()).digest() for each in signed)).digest()
+    assert transcript_hash(signed) == expected
+    assert transcript_hash(signed[::-1]) != expected
+    assert transcript_hash(signed[:1]) != expected
+    again = read(write(signed[0].message, alice()), roster())
+    assert again.der != signed[0].der, "another signature …"
+    assert again == signed[0], "… of the same message"
+    assert transcript_hash([again, signed[1]]) == expected
+
+
+# ── Files of the first version ──
+
+
+GOLDEN_FILES = Path(__file__).parent / "golden"
+
+
+def test_files_of_the_first_version_are_still_read() -> None:
+    """Written once; every later version reads them, or says why not."""
+    first = read((GOLDEN_FILES / "proposal.pem").read_bytes())
+    assert first.message.name == "treasury"
+    assert [member.name for member in first.message.roster] == ["alice", "rsa-sha1"]
+    assert first.content_digest.hex() == (GOLDEN_FILES / "proposal.sha256").read_text().strip()
+    for kind in (Round1, Round2, Confirmation, SigningRequest, Commitment, Response):
+        name = kind.title.replace(" ", "-")
+        signed = read((GOLDEN_FILES / f"{name}.pem").read_bytes(), first.message.roster)
+        assert isinstance(signed.message, kind)
+        assert signed.sender.name == "alice"
+
+
+def test_the_golden_envelope_still_opens() -> None:
+    person = golden_alice((GOLDEN_FILES / "alice.identity.pem").read_bytes())
+    data = pem.decode("CMS", (GOLDEN_FILES / "envelope.pem").read_bytes(), "it")[0]
+    expected = Context(H1, Kind.SIGNING_SHARE, "S", H2, person.public.agree_key.digest, b"k", 1, b"b")
+    with decrypt(data, expected, person).reveal() as view:
+        assert bytes(view) == b"golden"
