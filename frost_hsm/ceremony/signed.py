@@ -64,9 +64,9 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
 
     roster: None reads a proposal, whose author has to be in the roster that it proposes.
 
-    Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`, `ForeignMessage` for a message of
-    another version or signed data of another type: all without a culprit. `InvalidContents`, naming the sender, if the signature is good and
-    what it signs is not a message.
+    Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`, and `ForeignMessage` for a message of
+    another version or signed data of another type: all without a culprit. `InvalidContents`, naming the sender,
+    if the signature is good and what it signs is not a message.
     """
     signed = parse(data)
     if roster is None:
@@ -97,7 +97,7 @@ def parse(data: bytes) -> cms.SignedMessage:
 
 
 def decode(signed: cms.SignedMessage) -> Message:
-    """Read what a SignedData says, without verifying anything; raises `MalformedMessage`, `ForeignMessage`."""
+    """Read what it says, without verifying anything; raises `MalformedMessage` and `ForeignMessage`."""
     kind = _KINDS.get(signed.content_type)
     if kind is None:
         raise ForeignMessage("this is signed data, but no message of a type that is known here")
