@@ -1,3 +1,96 @@
-"""frost-hsm: signing keys that belong to a group, each share sealed in its owner's token."""
+"""frost-hsm: signing keys that belong to a group, each share sealed in its owner's token.
+
+The names below are the public ones; they are loaded when they are first used. The protocol alone needs no
+token: `dkg.part1`, `dkg.part2`, `dkg.part3`, `signing.commit`, `signing.sign`, `signing.aggregate`. With tokens:
+`KeyGeneration` makes a key, `SigningSession` and `SealedSigner` sign.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from frost_hsm.ceremony.identity import Holder, PublicIdentity
+    from frost_hsm.ceremony.inbox import Inbox, Incoming
+    from frost_hsm.ceremony.keygen import KeyGeneration
+    from frost_hsm.ceremony.keys import GroupKey
+    from frost_hsm.ceremony.sealed_signer import SealedSigner
+    from frost_hsm.ceremony.signing import SigningSession
+    from frost_hsm.ceremony.store import StateDirectory
+    from frost_hsm.errors import FrostHsmError
+    from frost_hsm.frost import dkg, round1, round2, signing
+    from frost_hsm.frost.ciphersuites import P256
+    from frost_hsm.frost.packages import (
+        Identifier,
+        KeyPackage,
+        PublicKeyPackage,
+        Signature,
+        SignatureShare,
+        SigningCommitments,
+        SigningNonces,
+        SigningPackage,
+        SigningShare,
+        VerifyingKey,
+        VerifyingShare,
+    )
+    from frost_hsm.secret import Secret
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "P256",
+    "FrostHsmError",
+    "GroupKey",
+    "Holder",
+    "Identifier",
+    "Inbox",
+    "Incoming",
+    "KeyGeneration",
+    "KeyPackage",
+    "PublicIdentity",
+    "PublicKeyPackage",
+    "SealedSigner",
+    "Secret",
+    "Signature",
+    "SignatureShare",
+    "SigningCommitments",
+    "SigningNonces",
+    "SigningPackage",
+    "SigningSession",
+    "SigningShare",
+    "StateDirectory",
+    "VerifyingKey",
+    "VerifyingShare",
+    "dkg",
+    "round1",
+    "round2",
+    "signing",
+]
+
+_HOMES = {
+    "frost_hsm.ceremony.identity": ("Holder", "PublicIdentity"),
+    "frost_hsm.ceremony.inbox": ("Inbox", "Incoming"),
+    "frost_hsm.ceremony.keygen": ("KeyGeneration",),
+    "frost_hsm.ceremony.keys": ("GroupKey",),
+    "frost_hsm.ceremony.sealed_signer": ("SealedSigner",),
+    "frost_hsm.ceremony.signing": ("SigningSession",),
+    "frost_hsm.ceremony.store": ("StateDirectory",),
+    "frost_hsm.errors": ("FrostHsmError",),
+    "frost_hsm.frost.ciphersuites": ("P256",),
+    "frost_hsm.secret": ("Secret",),
+}
+_MODULES = ("dkg", "round1", "round2", "signing")
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        return import_module(f"frost_hsm.frost.{name}")
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(home), name)
+    return getattr(import_module("frost_hsm.frost.packages"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])
