@@ -2,8 +2,9 @@
 
 P-256: KeyAgreeRecipientInfo, ephemeral-static ECDH, X9.63 KDF with SHA-256, AES-256 key wrap (RFC 5753). The
 envelope's context is the ``ukm``, so that a wrapped key is of no use under another context. RSA:
-KeyTransRecipientInfo with RSAES-OAEP (RFC 3560), where only the envelope's own authentication binds the
-context.
+KeyTransRecipientInfo with RSAES-OAEP (RFC 3560), which has no room for the context; what is encrypted binds it.
+
+A token is asked only for what its holder's certificate says it does.
 """
 
 from __future__ import annotations
@@ -92,6 +93,8 @@ class KeyAgreement:
         Raises `SealBroken` if the context is not the expected one, `InvalidUnwrap`, `MalformedMessage`.
         """
         Context.decode(self.ukm).require(expected)
+        if holder.public.agree_key.is_rsa:
+            raise InvalidUnwrap
         point(self.ephemeral)  # a token never sees a point that was not checked here
         with (
             holder.token.agree(holder.identity.agree_key_id, self.ephemeral) as shared,
@@ -139,6 +142,8 @@ class KeyTransport:
 
     def unwrap(self, _expected: Context, holder: Holder) -> Secret:
         """Have the holder's token decrypt the key. One token operation. Raises `InvalidUnwrap`."""
+        if self.oaep_hash is not holder.public.oaep_hash:
+            raise InvalidUnwrap
         try:
             return holder.token.decrypt(holder.identity.agree_key_id, self.encrypted, self.oaep_hash)
         except SealBroken:

@@ -208,6 +208,12 @@ def test_a_high_s_is_refused_though_openssl_takes_it(tmp_path: Path) -> None:
         cms.parse(changed).verify(alice().public.sign_key)
 
 
+@pytest.mark.parametrize(("key_id", "digest"), [(19, 32), (21, 32), (20, 31), (20, 33), (0, 32), (20, 0)])
+def test_a_key_identifier_or_digest_of_another_length_is_malformed(key_id: int, digest: int) -> None:
+    with pytest.raises(MalformedMessage, match="another length"):
+        cms.parse(cms._encode(oids.ROUND1, CONTENT, bytes(key_id), bytes(digest), b"signature"))
+
+
 def relength(data: bytes, header: bytes) -> bytes:
     """Give the outermost element another length."""
     start = 2 + (data[1] - 0x80)

@@ -60,12 +60,10 @@ def test_refuses_an_element_that_is_not_der(data: bytes, why: str) -> None:
         der.Reader(data, "the thing").octet_string()
 
 
-@pytest.mark.parametrize("data", ["020100ff", "0200", "0201ff", "02020001", "0209010000000000000000"])
+@pytest.mark.parametrize("data", ["0200", "0201ff", "0201 80", "02020001", "0202007f", "0209010000000000000000"])
 def test_refuses_an_integer_that_is_negative_long_or_not_minimal(data: str) -> None:
-    reader = der.Reader(bytes.fromhex(data), "it")
-    with pytest.raises(MalformedMessage):
-        reader.integer()
-        reader.integer()
+    with pytest.raises(MalformedMessage, match="a number is"):
+        der.Reader(bytes.fromhex(data), "it").integer()
 
 
 @pytest.mark.parametrize("data", ["0600", "060180", "06028001", "060281", "0641" + "81" * 64 + "01"])

@@ -343,6 +343,21 @@ def test_a_key_of_another_length_is_refused(length: int) -> None:
         decrypt(Envelope((wrapped,), bytes(12), sealed).encode(), context(with_rsa()), with_rsa())
 
 
+def test_a_token_is_asked_only_for_what_its_certificate_says() -> None:
+    """A recipient part of the other form, or with the other hash, under the holder's own key identifier."""
+    for person, part in (
+        (bob(), KeyTransport(bob().public.agree_key.key_id, OaepHash.SHA256, bytes(384))),
+        (with_rsa(), replace(agreement(TO_BOB), key_id=with_rsa().public.agree_key.key_id)),
+        (with_rsa_sha1(), KeyTransport(with_rsa_sha1().public.agree_key.key_id, OaepHash.SHA256, bytes(384))),
+    ):
+        if isinstance(part, KeyAgreement):
+            part = replace(part, ukm=context(person).encode())
+        before = memory_token(person).calls
+        with pytest.raises(SealBroken, match="does not open"):
+            decrypt(Envelope((part,), bytes(12), bytes(80)).encode(), context(person), person)
+        assert memory_token(person).calls == before
+
+
 def test_a_lost_token_is_not_a_broken_seal(monkeypatch: pytest.MonkeyPatch) -> None:
     def lost(key_id: bytes, point: bytes) -> Secret:
         raise TokenLost("gone")

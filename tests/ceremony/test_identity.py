@@ -218,6 +218,13 @@ def test_certificates_of_other_profiles_are_refused() -> None:
         certificate.parse(other)
 
 
+@pytest.mark.parametrize("length", [1, 15, 17])
+def test_a_serial_number_of_another_length_is_refused(length: int) -> None:
+    key = alice().public.sign_key
+    with pytest.raises(MalformedMessage, match="serial number"):
+        certificate.parse(issued(alice(), Certificate("alice", key, bytes(length), key)))
+
+
 def test_a_high_s_in_a_certificate_is_refused() -> None:
     public = alice().public
     outer = der.Reader(public.sign_certificate, "it").sequence()
@@ -423,6 +430,14 @@ def test_adopt_certifies_existing_keys() -> None:
     assert (adopted.sign_key_id, adopted.agree_key_id) == (b"s" * 16, b"a" * 16)
     assert identity.adopt(token, "ann", b"s" * 16, b"a" * 16) == adopted
     assert identity.find(token) == [adopted]
+
+
+def test_adopt_gives_the_same_keys_another_name() -> None:
+    token = MemoryToken()
+    first = identity.create(token, "ann")
+    second = identity.adopt(token, "ben", first.sign_key_id, first.agree_key_id)
+    assert (second.name, second.public.sign_key) == ("ben", first.public.sign_key)
+    assert identity.find(token) == [first, second]
 
 
 def test_adopt_refuses_keys_that_were_outside_unless_allowed() -> None:

@@ -351,6 +351,13 @@ def test_a_proposal_brings_the_roster_of_its_author() -> None:
         read(write(ROUND1, bob()))
 
 
+def test_a_proposal_that_its_author_did_not_sign_is_refused() -> None:
+    forged = cms.sign(oids.PROPOSAL, proposal().encode(), holder("mallory"))
+    forged = forged.replace(holder("mallory").public.sign_key.key_id, bob().public.sign_key.key_id)
+    with pytest.raises(BadMessageSignature):
+        read(forged)
+
+
 @pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
 def test_openssl_verifies_every_message(message: Message, tmp_path: Path) -> None:
     ran = openssl(
