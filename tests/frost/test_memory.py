@@ -1,0 +1,108 @@
+"""On the libcrypto path no secret is ever a Python ``int``, and none is left in memory when it has served.
+
+Another process generates a key and signs with secrets that can be computed here; its whole memory is searched for
+them. What was freed without being wiped is mostly still there, and would be found.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import memory_run
+import pytest
+from memory_run import KnownEntropy
+from p256 import SUITES
+
+SUITE = SUITES["libcrypto"]
+ORDER = SUITE.group.order
+
+if not Path("/proc/self/mem").exists():
+    pytest.skip("needs /proc to look into another process", allow_module_level=True)
+
+
+def draw(entropy: KnownEntropy) -> int:
+    data = bytearray(32)
+    entropy(memoryview(data))
+    value = int.from_bytes(data, "big")
+    assert 0 < value < ORDER
+    return value
+
+
+def secrets() -> tuple[dict[str, int], dict[str, int]]:
+    """Return the values drawn as such, and those computed from them."""
+    drawn, computed = {}, {}
+    shares = dict.fromkeys((1, 2, 3), 0)
+    for i in (1, 2, 3):
+        entropy = KnownEntropy(b"dkg%d" % i)
+        constant, linear, nonce = (draw(entropy) for _ in range(3))
+        drawn |= {f"a0 of {i}": constant, f"a1 of {i}": linear, f"k of {i}": nonce}
+        for j in (1, 2, 3):
+            computed[f"share of {i} for {j}"] = value = (constant + linear * j) % ORDER
+            shares[j] = (shares[j] + value) % ORDER
+    for i, share in shares.items():
+        computed[f"signing share of {i}"] = share
+    for i in (1, 2):
+        entropy = KnownEntropy(b"sign%d" % i)
+        for kind in ("hiding", "binding"):
+            seed = draw(entropy).to_bytes(32, "big") + shares[i].to_bytes(32, "big")
+            computed[f"{kind} nonce of {i}"] = SUITE._hashing.to_scalar(SUITE.group, b"nonce", seed)
+    return drawn, computed
+
+
+def as_int(value: int) -> bytes:
+    """Return the digits of a CPython int: 30 bits in each 32, least significant first."""
+    assert sys.int_info.bits_per_digit == 30
+    digits = [(value >> shift) & (1 << 30) - 1 for shift in range(0, 256, 30)]
+    return b"".join(digit.to_bytes(4, sys.byteorder) for digit in digits)
+
+
+FORMS = {
+    "int": as_int,
+    "bytes": lambda value: value.to_bytes(32, "big"),
+    "BIGNUM": lambda value: value.to_bytes(32, "little"),
+    "hex": lambda value: value.to_bytes(32, "big").hex().encode(),
+}
+
+
+def writable_memory(pid: int) -> Iterator[bytes]:
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            addresses, permissions = line.split()[:2]
+            if permissions.startswith("rw"):
+                start, end = (int(address, 16) for address in addresses.split("-"))
+                memory.seek(start)
+                try:
+                    yield memory.read(end - start)
+                except OSError:  # [vvar] and the like
+                    continue
+
+
+def found(mode: str) -> set[tuple[str, str]]:
+    """Run the other process and return which secrets its memory holds, in which form."""
+    drawn, computed = secrets()
+    needles = {(name, "int"): as_int(value) for name, value in drawn.items()}
+    # drawn values exist as bytes there, where the test's entropy made them
+    needles |= {(name, form): write(value) for name, value in computed.items() for form, write in FORMS.items()}
+    program = Path(memory_run.__file__)
+    with subprocess.Popen(
+        [sys.executable, str(program), mode], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        memory = list(writable_memory(process.pid))
+        process.communicate("\n")
+    assert process.returncode == 0
+    assert sum(map(len, memory)) > 1 << 20
+    return {key for key, needle in needles.items() if any(needle in region for region in memory)}
+
+
+@pytest.mark.parametrize("form", ["int", "bytes"])
+def test_the_search_finds_what_is_left(form: str) -> None:
+    assert ("signing share of 1", form) in found(form)
+
+
+def test_nothing_is_left_in_memory() -> None:
+    assert found("wiped") == set()
