@@ -1,0 +1,145 @@
+"""Time sealing, unsealing and signing with a SoftHSM2 token: python tests/benchmarks/sealed_signing.py
+
+Each row compares one of our operations with the token's calls that it makes, timed inside the very same runs, and with
+the mathematics of signing where there is any. What is above the sum is ours: CMS, encryption on the host, checks.
+"""
+
+from __future__ import annotations
+
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+import parties
+import softhsm
+
+from frost_hsm.ceremony import envelope
+from frost_hsm.ceremony.context import Kind
+from frost_hsm.ceremony.identity import Holder
+from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.frost import signing
+from frost_hsm.frost.packages import SigningPackage
+from frost_hsm.secret import Secret
+
+ROUNDS = 30
+
+
+class TimedToken:
+    """A token that adds up the time spent in its methods."""
+
+    def __init__(self, token: Any) -> None:
+        self._token = token
+        self.seconds = 0.0
+        self.calls = 0
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self._token, name)
+        if not callable(value):
+            return value
+
+        def timed(*arguments: Any) -> Any:
+            start = time.perf_counter()
+            try:
+                return value(*arguments)
+            finally:
+                self.seconds += time.perf_counter() - start
+                self.calls += 1
+
+        return timed
+
+
+def measure(token: TimedToken, work: Callable[[], Any]) -> tuple[float, float, int]:
+    """Run once; return the seconds of all of it, those in the token, and the number of calls."""
+    token.seconds, token.calls = 0.0, 0
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start, token.seconds, token.calls
+
+
+def main() -> None:
+    """Print the table."""
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(Path(folder)))
+        module = softhsm.module_path()
+        if module is None:
+            raise SystemExit("SoftHSM2 is not installed")
+        rows = _rows(Path(folder), module)
+    print(f"{'SoftHSM2, 2 of 3, milliseconds':<34}{'ours':>8}{'token':>8}{'calls':>7}{'maths':>8}{'ratio':>7}")
+    for name, ours, in_token, calls, maths in rows:
+        print(f"{name:<34}{ours:>8.2f}{in_token:>8.2f}{calls:>7}{maths:>8.2f}{ours / (in_token + maths):>7.2f}")
+
+
+def _rows(folder: Path, module: str) -> list[tuple[str, float, float, int, float]]:
+    settings = {"pkcs11": {"softhsm": module}, **parties.QUICK}
+
+    def new_token(name: str, place: Path) -> str:
+        return f"pkcs11:token={name};serial={softhsm.initialise(module, name, parties.PIN)}"
+
+    people = parties.gather(folder / "people", new_token=new_token, settings=settings)
+    key = parties.generate(people)
+    alice, bob = people[0], people[1]
+    with alice.holder() as holder, bob.holder() as other:
+        token = TimedToken(holder.token)
+        timed = Holder(holder.identity, token)  # type: ignore[arg-type]
+        mine, theirs = SealedSigner(key, timed, alice.home), SealedSigner(bob.key(), other, bob.home)
+        records = SealedRecords(timed, alice.home)
+        context = key.context(Kind.SIGNING_NONCES, b"benchmark")
+        runs: dict[str, list[tuple[float, float, int, float]]] = {}
+
+        def note(name: str, work: Callable[[], Any], maths: float = 0.0) -> Any:
+            results: list[Any] = []
+            runs.setdefault(name, []).append((*measure(token, lambda: results.append(work())), maths))
+            return results[0]
+
+        for _ in range(ROUNDS):
+            secret = Secret(bytes(range(32)))
+            note("seal a record into the token", lambda secret=secret: records.put("benchmark", context, secret))
+            note("unseal it", lambda: records.get("benchmark", context))
+            note("destroy it", lambda: records.destroy("benchmark"))
+            data = note("seal only (one token signature)", lambda secret=secret: envelope.seal(context, secret, timed))
+            note("unseal only (one token ECDH)", lambda data=data: envelope.unseal(data, context, timed))
+            commitments = note("sign commit", mine.commit, _commit_seconds(key.unseal(records)))
+            answer = theirs.commit()
+            package = SigningPackage(
+                key.suite, {key.identifier("alice"): commitments, key.identifier("bob"): answer}, b"message"
+            )
+            note(
+                "sign respond", lambda package=package: mine.sign(package), _sign_seconds(key.unseal(records), package)
+            )
+    return [
+        (
+            name,
+            *(1000 * statistics.median(run[column] for run in measured) for column in (0, 1)),
+            measured[0][2],
+            1000 * statistics.median(run[3] for run in measured),
+        )
+        for name, measured in runs.items()
+    ]
+
+
+def _commit_seconds(key_package: Any) -> float:
+    start = time.perf_counter()
+    signing.commit(key_package)
+    return time.perf_counter() - start
+
+
+def _sign_seconds(key_package: Any, package: SigningPackage) -> float:
+    """Time the mathematics of one signature share over the same number of signers."""
+    nonces, own = signing.commit(key_package)
+    replaced = {**package.signing_commitments, key_package.identifier: own}
+    ready = SigningPackage(package.ciphersuite, replaced, package.message)
+    start = time.perf_counter()
+    signing.sign(ready, nonces, key_package)
+    return time.perf_counter() - start
+
+
+if __name__ == "__main__":
+    main()
