@@ -22,9 +22,7 @@ class Ciphersuite:
     def __init__(self, name: str, id: str, hashing: Hashing, make_group: Callable[[], Group]) -> None:
         self.name = name
         self.id = id
-        self.header = b"\0" + zlib.crc32(id.encode()).to_bytes(
-            4, "big"
-        )  # of postcard: version 0, CRC-32 of the id
+        self.header = b"\0" + zlib.crc32(id.encode()).to_bytes(4, "big")  # of postcard: version 0, CRC-32 of the id
         self._hashing = hashing
         self._make_group = make_group
 

@@ -62,9 +62,7 @@ def part1(
     group = ciphersuite.group
     coefficients = tuple(Coefficient(ciphersuite, group.random_scalar(entropy)) for _ in range(min_signers))
     scalars = [coefficient.scalar for coefficient in coefficients]
-    commitment = VerifiableSecretSharingCommitment.from_elements(
-        ciphersuite, polynomial.commit(group, scalars)
-    )
+    commitment = VerifiableSecretSharingCommitment.from_elements(ciphersuite, polynomial.commit(group, scalars))
     proof = _prove_knowledge(identifier, scalars[0], commitment, entropy)
     secret = round1.SecretPackage(ciphersuite, identifier, coefficients, commitment, min_signers, max_signers)
     return secret, round1.Package(ciphersuite, commitment, proof)
@@ -173,22 +171,15 @@ def _part3(
     if group.is_identity(total[0]) or group.is_identity(total[-1]):
         raise InvalidIdentityElement("the commitments cancel out: no key, or one with a lower threshold")
     everybody = sorted((own, *packages))
-    public = polynomial.evaluate_commitment_at_all(
-        group, total, [identifier.value for identifier in everybody]
-    )
+    public = polynomial.evaluate_commitment_at_all(group, total, [identifier.value for identifier in everybody])
     verifying_shares = dict(zip(everybody, public, strict=True))
     if not group.equal(verifying_share, verifying_shares[own]):
         _check_shares(own, packages, shares)
-        raise IncorrectPackage(
-            "the round 2 secret package contradicts itself"
-        )  # all others' shares are right
+        raise IncorrectPackage("the round 2 secret package contradicts itself")  # all others' shares are right
 
     public_key_package = PublicKeyPackage(
         suite,
-        {
-            identifier: VerifyingShare.from_element(suite, element)
-            for identifier, element in verifying_shares.items()
-        },
+        {identifier: VerifyingShare.from_element(suite, element) for identifier, element in verifying_shares.items()},
         VerifyingKey.from_element(suite, total[0]),
         secret.min_signers,
     )
@@ -219,17 +210,13 @@ def _check_numbers(max_signers: int, min_signers: int) -> None:
     if not 2 <= max_signers <= _MOST_SIGNERS:
         raise InvalidMaxSigners(f"{max_signers} participants are not from 2 to {_MOST_SIGNERS}")
     if min_signers > max_signers:
-        raise InvalidMinSigners(
-            f"the threshold {min_signers} is above the number of participants {max_signers}"
-        )
+        raise InvalidMinSigners(f"the threshold {min_signers} is above the number of participants {max_signers}")
 
 
 def _check_suite(suite: Ciphersuite, values: Sequence[Identifier | round1.Package | round2.Package]) -> None:
     for value in values:
         if value.ciphersuite is not suite:
-            raise IncorrectPackage(
-                f"a package or identifier of {value.ciphersuite.id} where {suite.id} is used"
-            )
+            raise IncorrectPackage(f"a package or identifier of {value.ciphersuite.id} where {suite.id} is used")
 
 
 def _check_round1(
@@ -299,14 +286,10 @@ def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:
         if group.is_identity(commitment) or group.encode(commitment) != proof.commitment:
             wrong.append(sender)
     if wrong:
-        raise InvalidProofOfKnowledge(
-            f"the proof of knowledge of {_names(wrong)} does not verify", culprits=wrong
-        )
+        raise InvalidProofOfKnowledge(f"the proof of knowledge of {_names(wrong)} does not verify", culprits=wrong)
 
 
-def _proof_challenge(
-    identifier: Identifier, commitment: VerifiableSecretSharingCommitment, encoded: bytes
-) -> int:
+def _proof_challenge(identifier: Identifier, commitment: VerifiableSecretSharingCommitment, encoded: bytes) -> int:
     """Hash identifier, constant term and R (ZcashFoundation: ``challenge`` of ``keys::dkg``)."""
     return identifier.ciphersuite.hdkg(identifier.serialize() + commitment.constant_term + encoded)
 
@@ -323,9 +306,7 @@ def _check_shares(
 
     wrong = [sender for sender in packages if not fits(shares[sender], packages[sender].commitment.elements)]
     if wrong:
-        raise InvalidSecretShare(
-            f"the share from {_names(wrong)} does not match the commitment", culprits=wrong
-        )
+        raise InvalidSecretShare(f"the share from {_names(wrong)} does not match the commitment", culprits=wrong)
 
 
 def _names(identifiers: Sequence[Identifier]) -> str:

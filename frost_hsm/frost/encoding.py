@@ -11,7 +11,8 @@ Whatever is secret is written from and read into wiped memory; a package with se
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any, ClassVar, Self
 
@@ -63,9 +64,7 @@ class Package:
         """Append the JSON form."""
         members: list[Parts] = []
         if self.header is not Header.NONE:
-            members.append(
-                [b'"header":{"version":%d,"ciphersuite":"%s"}' % (_VERSION, self.ciphersuite.id.encode())]
-            )
+            members.append([b'"header":{"version":%d,"ciphersuite":"%s"}' % (_VERSION, self.ciphersuite.id.encode())])
         for name, codec in self.fields.items():
             value = getattr(self, name)
             if value is not None:
@@ -111,25 +110,25 @@ class Package:
 
     @classmethod
     def _deserialize(cls, suite: Ciphersuite, data: memoryview, y: bytes | None = None) -> Self:
-        def read() -> Self:
+        with cls._reading(data):
             reader = Reader(data, y)
             package = cls.read(suite, reader)
             reader.finish()
             return package
 
-        return cls._titled(data, read)
-
     @classmethod
     def _from_json(cls, suite: Ciphersuite, text: memoryview) -> Self:
-        return cls._titled(text, lambda: cls.read_json(suite, parse(text)))
+        with cls._reading(text):
+            return cls.read_json(suite, parse(text))
 
     @classmethod
-    def _titled(cls, data: memoryview, read: Callable[[], Self]) -> Self:
-        """Check the size and read; an error says of what."""
+    @contextmanager
+    def _reading(cls, data: memoryview) -> Iterator[None]:
+        """Check the size, and make errors say of what they are."""
         try:
             if len(data) > MAX_LENGTH:
                 raise DeserializationError(f"{len(data)} bytes are more than any package has")
-            return read()
+            yield
         except DeserializationError as error:
             raise type(error)(f"{cls.title}: {error}") from None
 

@@ -45,22 +45,21 @@ class XmdSha256:
     def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
         """Hash secret data to a secret scalar: the same function, in wiped memory all the way."""
         suffix = self._suffix(tag)
-
-        def sha256(*parts: Secret | bytes) -> Secret:
-            with Secret.join(*parts) as joined:
-                return group.digest("sha256", joined)
-
-        with sha256(self._BLOCK, data, self._LENGTH + b"\0" + suffix) as b0, sha256(b0, b"\1" + suffix) as b1:
-            with Secret.zeros(32) as mixed:
-                with mixed.reveal() as target, b0.reveal() as x, b1.reveal() as y:
-                    for k in range(32):
-                        target[k] = x[k] ^ y[k]
-                with (
-                    sha256(mixed, b"\2" + suffix) as b2,
-                    b2.part(0, 16) as half,
-                    Secret.join(b1, half) as wide,
-                ):
-                    return group.reduce(wide)
+        with (
+            Secret.join(self._BLOCK, data, self._LENGTH + b"\0" + suffix) as message,
+            Secret.join(bytes(32), b"\1" + suffix) as next_block,
+            Secret.zeros(48) as wide,
+        ):
+            with message.reveal() as source, next_block.reveal() as block, wide.reveal() as uniform:
+                chained = block[:32]
+                group.digest("sha256", source, chained)  # b0
+                group.digest("sha256", block, uniform[:32])  # b1
+                for k in range(32):
+                    chained[k] ^= uniform[k]
+                block[32] = 2
+                group.digest("sha256", block, chained)  # b2
+                uniform[32:] = chained[:16]
+            return group.reduce(wide)
 
     def digest(self, tag: bytes, data: bytes) -> bytes:
         """Hash public data to 32 bytes."""

@@ -49,9 +49,7 @@ class Redacted:
         return repr(self)
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError(
-            f"a {type(self).__qualname__} holds a secret: not compared with ==, hashed, copied or pickled"
-        )
+        raise TypeError(f"a {type(self).__qualname__} holds a secret: not compared with ==, hashed, copied or pickled")
 
     __eq__ = _refuse
     __ne__ = _refuse

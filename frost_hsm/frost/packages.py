@@ -233,8 +233,5 @@ def commit_nonces(suite: Ciphersuite, hiding: Nonce, binding: Nonce) -> SigningC
     """Multiply a pair of nonces with the generator."""
     return SigningCommitments(
         suite,
-        *(
-            NonceCommitment.from_element(suite, suite.group.multiply_base(n.scalar))
-            for n in (hiding, binding)
-        ),
+        *(NonceCommitment.from_element(suite, suite.group.multiply_base(n.scalar)) for n in (hiding, binding)),
     )

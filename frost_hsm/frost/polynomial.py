@@ -56,9 +56,7 @@ def evaluate_commitment(group: Group, commitment: Sequence[Element], x: int) -> 
     return value
 
 
-def evaluate_commitment_at_all(
-    group: Group, commitment: Sequence[Element], numbers: Sequence[int]
-) -> list[Element]:
+def evaluate_commitment_at_all(group: Group, commitment: Sequence[Element], numbers: Sequence[int]) -> list[Element]:
     """Evaluate at many numbers."""
     largest = max(numbers)
     if largest > _DENSE * len(numbers):

@@ -82,9 +82,7 @@ def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: Ke
     if identifier not in commitments:
         raise MissingCommitment(f"the signing package has no commitments of {identifier}")
     if commitments[identifier] != nonces.commitments:
-        raise IncorrectCommitment(
-            f"the signing package has other commitments of {identifier} than these nonces have"
-        )
+        raise IncorrectCommitment(f"the signing package has other commitments of {identifier} than these nonces have")
     hiding, binding = nonces.take()
     try:
         session = _Session.open(signing_package, key_package.verifying_key)
@@ -93,9 +91,7 @@ def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: Ke
         masked = group.multiply_add(hiding.scalar, binding.scalar, session.binding_factors[identifier])
         share = group.multiply_add(masked, key_package.signing_share.scalar, factor)
         with group.encode_scalar(share).reveal() as encoded:
-            return SignatureShare(
-                suite, SignatureResponse.deserialize(suite, bytes(encoded))
-            )  # public from here on
+            return SignatureShare(suite, SignatureResponse.deserialize(suite, bytes(encoded)))  # public from here on
     finally:
         hiding.wipe()
         binding.wipe()
@@ -123,9 +119,7 @@ def aggregate(
     for identifier in signers.keys() - public_key_package.verifying_shares.keys():
         raise UnknownIdentifier(f"{identifier} is not of this group")
     if len(signers) < (public_key_package.min_signers or 1):
-        raise IncorrectNumberOfSigners(
-            f"{len(signers)} signers are fewer than {public_key_package.min_signers}"
-        )
+        raise IncorrectNumberOfSigners(f"{len(signers)} signers are fewer than {public_key_package.min_signers}")
     group, key = suite.group, public_key_package.verifying_key
     session = _Session.open(signing_package, key)
     response = sum(share.share.value for share in signature_shares.values()) % group.order
@@ -161,12 +155,8 @@ def verify_signature_share(
     _check_suite(verifying_key.ciphersuite, identifier, verifying_share, signature_share, signing_package)
     if identifier not in signing_package.signing_commitments:
         raise UnknownIdentifier(f"{identifier} is not a signer of this package")
-    if not _Session.open(signing_package, verifying_key).share_fits(
-        identifier, verifying_share, signature_share
-    ):
-        raise InvalidSignatureShare(
-            f"the signature share of {identifier} does not verify", culprits=(identifier,)
-        )
+    if not _Session.open(signing_package, verifying_key).share_fits(identifier, verifying_share, signature_share):
+        raise InvalidSignatureShare(f"the signature share of {identifier} does not verify", culprits=(identifier,))
 
 
 def verify(message: bytes, signature: Signature, verifying_key: VerifyingKey) -> None:
@@ -196,9 +186,7 @@ class _Session:
         prefix = verifying_key.encoded + suite.h4(signing_package.message) + suite.h5(encoded_list)
         factors = {identifier: suite.h1(prefix + encoded) for identifier, encoded in identifiers.items()}
 
-        commitment = group.sum_products(
-            list(factors.values()), [c.binding.element for c in commitments.values()]
-        )
+        commitment = group.sum_products(list(factors.values()), [c.binding.element for c in commitments.values()])
         for signer in commitments.values():
             group.accumulate(commitment, signer.hiding.element)
         if group.is_identity(commitment):
@@ -212,9 +200,7 @@ class _Session:
         numbers = [signer.value for signer in self.signing_package.signing_commitments]
         return polynomial.lagrange(identifier.ciphersuite.group.order, numbers, identifier.value)
 
-    def share_fits(
-        self, identifier: Identifier, verifying_share: VerifyingShare, share: SignatureShare
-    ) -> bool:
+    def share_fits(self, identifier: Identifier, verifying_share: VerifyingShare, share: SignatureShare) -> bool:
         """Say whether z·G = D + ρ·E + (c·λ)·Y."""
         group = identifier.ciphersuite.group
         commitments = self.signing_package.signing_commitments[identifier]

@@ -32,9 +32,7 @@ class Identifier:
 
     def __post_init__(self) -> None:
         if not 0 < self.value < self.ciphersuite.group.order:
-            raise UsageProblem(
-                f"{self.value} is no identifier: it is zero, negative or not below the group order"
-            )
+            raise UsageProblem(f"{self.value} is no identifier: it is zero, negative or not below the group order")
 
     @classmethod
     def from_u16(cls, ciphersuite: Ciphersuite, number: int) -> Self:
@@ -112,9 +110,7 @@ class SigningShare(SecretValue):
 
     def verifying_share(self) -> VerifyingShare:
         """Multiply it with the generator: s·G. Raises `InvalidIdentityElement` for a zero share."""
-        return VerifyingShare.from_element(
-            self.ciphersuite, self.ciphersuite.group.multiply_base(self.scalar)
-        )
+        return VerifyingShare.from_element(self.ciphersuite, self.ciphersuite.group.multiply_base(self.scalar))
 
 
 class Coefficient(SecretValue):

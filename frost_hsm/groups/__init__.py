@@ -102,8 +102,11 @@ class Group(Protocol):
     def reduce(self, wide: Secret) -> SecretScalar:
         """Read an integer of any length, in the byte order of scalars, modulo the order."""
 
-    def digest(self, algorithm: str, data: Secret) -> Secret:
-        """Hash secret data ("sha256") into wiped memory."""
+    def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
+        """Hash secret data by "sha256" or another, into ``target``, which has the digest's length.
+
+        ``target`` may be a part of ``source``.
+        """
 
     def is_zero(self, scalar: SecretScalar) -> bool:
         """Say whether a scalar is zero."""
@@ -188,9 +191,7 @@ def decode_all(group: Group, data: bytes, y: bytes | None = None) -> tuple[Eleme
     length, y_length = group.element_length, group.y_length
     count, rest = divmod(len(data), length)
     if rest or (y is not None and len(y) != count * y_length):
-        raise MalformedElement(
-            f"{len(data)} bytes are not a whole number of {group.name} points with their y"
-        )
+        raise MalformedElement(f"{len(data)} bytes are not a whole number of {group.name} points with their y")
 
     def decode_range(first: int, last: int) -> list[Element]:
         decode = group.decode

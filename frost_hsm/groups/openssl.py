@@ -21,6 +21,7 @@ from frost_hsm.secret import Entropy, Secret, system_entropy
 
 _NID_PRIME256V1 = 415
 _COMPRESSED, _UNCOMPRESSED = 2, 4
+_DIGEST_LENGTHS = {"sha256": 32, "sha512": 64}
 _CONSTANT_TIME = 4  # BN_FLG_CONSTTIME
 _WORD = 1 << 32  # multipliers below it fit into BN_mul_word everywhere
 _PACK_FROM = 12  # coefficients; below, plain Horner is as fast
@@ -146,19 +147,13 @@ class P256Libcrypto:
             self._library.BN_CTX_free(context)  # clears what the division left in it
         return scalar
 
-    def digest(self, algorithm: str, data: Secret) -> Secret:
-        """Hash with EVP_Digest from wiped memory into wiped memory."""
+    def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
+        """Hash with EVP_Digest, from one buffer into the other."""
         library = self._library
         kind = library.EVP_get_digestbyname(algorithm.encode())
-        room = Secret.zeros(64)  # EVP_MAX_MD_SIZE
-        length = ctypes.c_uint()
-        with data.reveal() as source, room.reveal() as target, room:
-            arguments = (_array(source), len(source), _array(target), ctypes.byref(length), kind, None)
-            done = library.EVP_Digest(*arguments)
-            del arguments  # its arrays lend the buffers out
-            if done != 1:
-                raise self._failure(f"EVP_Digest failed for {algorithm}")
-            return Secret(target[: length.value])
+        if not kind or len(target) != _DIGEST_LENGTHS[algorithm]:
+            raise ValueError(f"no digest {algorithm} of {len(target)} bytes")
+        self._check(library.EVP_Digest(_array(source), len(source), _array(target), None, kind, None))
 
     def is_zero(self, scalar: SecretScalar) -> bool:
         """Say whether a scalar is zero."""
@@ -180,9 +175,7 @@ class P256Libcrypto:
         result = self._new_scalar()
         self._check(
             library.BN_to_montgomery(factor.handle, source, self._montgomery, space.context)
-            and library.BN_mod_mul_montgomery(
-                result.handle, b.handle, factor.handle, self._montgomery, space.context
-            )
+            and library.BN_mod_mul_montgomery(result.handle, b.handle, factor.handle, self._montgomery, space.context)
             and library.BN_mod_add_quick(result.handle, result.handle, a.handle, self._order)
         )
         return result
@@ -204,15 +197,12 @@ class P256Libcrypto:
             self._check(library.BN_to_montgomery(x, self._set(space.a, point), montgomery, context))
             for coefficient in lower:
                 self._check(
-                    multiply(handle, handle, x, montgomery, context)
-                    and add(handle, handle, coefficient, order)
+                    multiply(handle, handle, x, montgomery, context) and add(handle, handle, coefficient, order)
                 )
             values.append(value)
         return values
 
-    def _evaluate_packed(
-        self, coefficients: Sequence[SecretScalar], points: Sequence[int]
-    ) -> list[SecretScalar]:
+    def _evaluate_packed(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
         """Evaluate several blocks of the polynomial by the same steps.
 
         With t coefficients in ``blocks`` blocks of ``steps``, row r holds coefficients r, r + steps, … in
@@ -266,9 +256,7 @@ class P256Libcrypto:
         point = self._new_point()
         context = self._library.BN_CTX_secure_new()
         try:
-            self._check(
-                self._library.EC_POINT_mul(self._group, point.handle, scalar.handle, None, None, context)
-            )
+            self._check(self._library.EC_POINT_mul(self._group, point.handle, scalar.handle, None, None, context))
         finally:
             self._library.BN_CTX_free(context)
         return point
@@ -324,9 +312,7 @@ class P256Libcrypto:
     def accumulate(self, target: Element, element: Element) -> None:
         """Add to ``target`` in place."""
         handle = target.handle
-        if not self._library.EC_POINT_add(
-            self._group, handle, handle, element.handle, self._spaces.mine.context
-        ):
+        if not self._library.EC_POINT_add(self._group, handle, handle, element.handle, self._spaces.mine.context):
             raise self._failure("EC_POINT_add failed")
 
     def double(self, target: Element) -> None:
@@ -339,11 +325,7 @@ class P256Libcrypto:
         """Compute a·G + b·element."""
         space, point = self._spaces.mine, self._new_point()
         first, second = self._set(space.a, a % self.order), self._set(space.b, b % self.order)
-        self._check(
-            self._library.EC_POINT_mul(
-                self._group, point.handle, first, element.handle, second, space.context
-            )
-        )
+        self._check(self._library.EC_POINT_mul(self._group, point.handle, first, element.handle, second, space.context))
         return point
 
     def sum_products(self, scalars: Sequence[int], elements: Sequence[Element]) -> Element:
@@ -354,9 +336,7 @@ class P256Libcrypto:
             for scalar, element in zip(scalars, elements, strict=True):
                 factor = self._set(space.a, scalar % self.order)
                 self._check(
-                    self._library.EC_POINT_mul(
-                        self._group, product.handle, None, element.handle, factor, space.context
-                    )
+                    self._library.EC_POINT_mul(self._group, product.handle, None, element.handle, factor, space.context)
                 )
                 self.accumulate(total, product)
             return total

@@ -73,10 +73,9 @@ class P256Pycryptodome:
         """Read big-endian bytes modulo the order."""
         return _Scalar(self._load(wide) % self._order)
 
-    def digest(self, algorithm: str, data: Secret) -> Secret:
+    def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
         """Hash with `hashlib`."""
-        with data.reveal() as view:
-            return Secret(hashlib.new(algorithm, view).digest())
+        target[:] = hashlib.new(algorithm, source).digest()
 
     def is_zero(self, scalar: SecretScalar) -> bool:
         """Say whether a scalar is zero."""

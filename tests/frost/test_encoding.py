@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from documents import COMMITMENTS, DOCUMENTS, E1, HEADER, ID, S, Document
+from documents import COMMITMENTS, DOCUMENTS, E1, HEADER, ID, Document, S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from p256 import SUITES, G, identifiers, public_bytes
@@ -136,6 +136,18 @@ def test_y_coordinates_travel_beside(suite: Ciphersuite) -> None:
             round1.Package.deserialize(suite, data, wrong)
 
 
+@pytest.mark.parametrize("count", [0, 1, 3, 60])
+def test_reading_many_round_1_packages(suite: Ciphersuite, count: int) -> None:
+    data = DOCUMENTS["round1_package"].postcard
+    ids = identifiers(suite, *range(count, 0, -1))
+    packages = round1.deserialize_all(suite, dict.fromkeys(ids, data))
+    assert list(packages) == ids
+    assert all(package.serialize() == data for package in packages.values())
+    if count:
+        with pytest.raises(MalformedElement, match=f"of {count}: round 1 package: commitment: "):
+            round1.deserialize_all(suite, {**dict.fromkeys(ids, data), ids[0]: data.replace(G, b"\2" + b"\xff" * 32)})
+
+
 # ── what is refused in postcard ──
 
 
@@ -169,7 +181,7 @@ def test_every_flipped_byte_gives_an_error_or_another_package(document: Document
         try:
             package = read(FAST, document, bytes(data))
         except DeserializationError as error:
-            assert str(error).startswith(document.kind.title + ": ")  # noqa: PT017
+            assert str(error).startswith(document.kind.title + ": ")
         else:
             assert public_bytes(package.serialize()) == bytes(data)
 

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from p256 import G, SUITES
+from p256 import SUITES, G
 
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite

@@ -4,7 +4,7 @@ import copy
 import pickle
 
 import pytest
-from p256 import G, SUITES, identifiers, scalar
+from p256 import SUITES, G, identifiers, scalar
 
 from frost_hsm.errors import (
     InvalidIdentityElement,

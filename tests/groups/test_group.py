@@ -11,7 +11,7 @@ import p256
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from p256 import G, number, public_bytes, scalar, vectors
+from p256 import G, number, scalar, vectors
 
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar, UsageProblem
@@ -56,9 +56,7 @@ def test_zero_times_the_generator_is_the_identity(group: Group) -> None:
             write(element)
 
 
-@pytest.mark.parametrize(
-    ("a", "b", "k"), [(1, 1, 1), (N - 1, 1, 1), (5, 7, 11), (0, 3, 4), (3, 0, 4), (-2, -3, N - 5)]
-)
+@pytest.mark.parametrize(("a", "b", "k"), [(1, 1, 1), (N - 1, 1, 1), (5, 7, 11), (0, 3, 4), (3, 0, 4), (-2, -3, N - 5)])
 def test_combination_with_the_base(group: Group, a: int, b: int, k: int) -> None:
     element = group.combine_base(a, b, group.decode(compressed(k)))
     expected = (a + b * k) % N
@@ -97,14 +95,12 @@ def test_addition_doubling_and_copies(group: Group) -> None:
 X_WITHOUT_Y = next(
     x
     for x in range(1, 99)
-    if pow(x**3 - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B, (P - 1) // 2, P)
-    != 1
+    if pow(x**3 - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B, (P - 1) // 2, P) != 1
 )
 X_BELOW_2_256_MINUS_P = next(
     x
     for x in range(1, 99)
-    if pow(x**3 - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B, (P - 1) // 2, P)
-    == 1
+    if pow(x**3 - 3 * x + 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B, (P - 1) // 2, P) == 1
 )
 UNCOMPRESSED = multiple_of_g(1).public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
@@ -263,9 +259,7 @@ def test_arithmetic_of_scalars(group: Group) -> None:
 
 @pytest.mark.parametrize("name", ["random_scalar_", "sigma_"])
 def test_sums_of_zcashfoundation(group: Group, name: str) -> None:
-    section = vectors("repair-share.json")[
-        "scalar_generation" if name == "random_scalar_" else "sigma_generation"
-    ]
+    section = vectors("repair-share.json")["scalar_generation" if name == "random_scalar_" else "sigma_generation"]
     parts = [scalar(group, int(value, 16)) for key, value in section.items() if not key.endswith("sum")]
     assert len(parts) >= 3
     assert number(group, group.add_scalars(parts)) == int(section[name + "sum"], 16)
@@ -300,8 +294,17 @@ def test_random_scalars_differ(group: Group) -> None:
 
 def test_digest_of_secrets(group: Group) -> None:
     for data in (b"", b"abc", bytes(1000)):
-        assert public_bytes(group.digest("sha256", Secret(data))) == hashlib.sha256(data).digest()
-        assert public_bytes(group.digest("sha512", Secret(data))) == hashlib.sha512(data).digest()
+        for algorithm in ("sha256", "sha512"):
+            expected = hashlib.new(algorithm, data).digest()
+            target = bytearray(len(expected))
+            group.digest(algorithm, memoryview(bytearray(data)), memoryview(target))
+            assert target == expected
+    overlapping = memoryview(bytearray(100))
+    group.digest("sha256", overlapping, overlapping[:32])
+    assert overlapping[:32] == hashlib.sha256(bytes(100)).digest()
+    for room in (0, 31, 33):
+        with pytest.raises(ValueError):
+            group.digest("sha256", memoryview(bytearray(3)), memoryview(bytearray(room)))
 
 
 def test_a_wiped_scalar_is_zero(group: Group) -> None:

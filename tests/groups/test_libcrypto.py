@@ -42,9 +42,7 @@ def test_without_libcrypto_pycryptodome_is_chosen(monkeypatch: pytest.MonkeyPatc
     assert self_test.computes_p256(group)
 
 
-def test_a_libcrypto_that_computes_wrong_is_not_chosen(
-    monkeypatch: pytest.MonkeyPatch, library: Libcrypto
-) -> None:
+def test_a_libcrypto_that_computes_wrong_is_not_chosen(monkeypatch: pytest.MonkeyPatch, library: Libcrypto) -> None:
     double = library.EC_POINT_dbl
 
     def wrong(group: int, result: int, point: int, context: int) -> int:
@@ -75,9 +73,7 @@ def test_what_cannot_be_loaded_is_passed_over(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_missing_optional_function_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(
-        libcrypto._OPTIONAL, "EC_POINTs_no_such_function", libcrypto._OPTIONAL["EC_POINTs_mul"]
-    )
+    monkeypatch.setitem(libcrypto._OPTIONAL, "EC_POINTs_no_such_function", libcrypto._OPTIONAL["EC_POINTs_mul"])
     assert next(libcrypto.find()).EC_POINTs_no_such_function is None
 
 
