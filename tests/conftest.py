@@ -6,6 +6,7 @@ With FROST_HSM_REQUIRE_ALL=1 in the environment a skipped test is a failed test.
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import os
 import shutil
 import tempfile
@@ -23,10 +24,11 @@ from frost_hsm import backends
 REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
 
 # A module reads its configuration when it is first loaded, so this cannot wait for a fixture. The directory
-# is this process's own, so every pytest-xdist worker has its own tokens.
-_tokens = Path(tempfile.mkdtemp(prefix="frost-hsm-tests-"))
-atexit.register(shutil.rmtree, _tokens, ignore_errors=True)
-os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(_tokens))
+# is this process's own, so every pytest-xdist worker has its own tokens; children of multiprocessing share it.
+if multiprocessing.current_process().name == "MainProcess":
+    _tokens = Path(tempfile.mkdtemp(prefix="frost-hsm-tests-"))
+    atexit.register(shutil.rmtree, _tokens, ignore_errors=True)
+    os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(_tokens))
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ CANDIDATES = (
 
 _CKF_RW_SERIAL = 6
 _CKU_SO = 0
+_CKR_PIN_INCORRECT = 0xA0
+_CKR_SESSION_EXISTS = 0xB6
 
 
 def module_path() -> str | None:
@@ -45,9 +47,7 @@ def initialise(path: str, label: str, pin: str | None) -> str:
     """Make a token in the free slot; returns its serial. Without a PIN none is set."""
     import pkcs11
 
-    loaded = pkcs11.lib(
-        path
-    )  # the same binding as the code under test, so that the module is initialised once
+    loaded = pkcs11.lib(path)  # the same binding as the code under test, so that the module is initialised once
     module = ctypes.CDLL(path)
     free = [slot for slot in loaded.get_slots() if not slot.get_token().label]
     slot = ctypes.c_ulong(free[0].slot_id)
@@ -64,6 +64,20 @@ def initialise(path: str, label: str, pin: str | None) -> str:
         _check(module.C_CloseSession(session))
     loaded.get_slots()  # makes the next free slot
     return str(free[0].get_token().serial.decode())
+
+
+def has_open_session(path: str, serial: str) -> bool:
+    """Whether this process has a session open with a token: none may be while C_InitToken runs.
+
+    The security officer's PIN is wrong, so the token stays as it is. (C_GetTokenInfo of SoftHSM2 does not count.)
+    """
+    import pkcs11
+
+    slot = ctypes.c_ulong(pkcs11.lib(path).get_token(token_serial=serial.encode()).slot.slot_id)
+    answer: int = ctypes.CDLL(path).C_InitToken(slot, b"wrong", ctypes.c_ulong(5), b" " * 32)
+    if answer not in (_CKR_SESSION_EXISTS, _CKR_PIN_INCORRECT):
+        raise RuntimeError(f"SoftHSM2 answered 0x{answer:x}")
+    return answer == _CKR_SESSION_EXISTS
 
 
 def _check(result: int) -> None:

@@ -17,9 +17,7 @@ from frost_hsm.errors import UsageProblem
 
 MAX_URI_LENGTH = 4096
 
-_ATTRIBUTE = re.compile(
-    r"(?P<name>[a-zA-Z0-9_-]+)=(?P<value>(?:[a-zA-Z0-9._~:\[\]@!$'()*+,=&/?|-]|%[0-9a-fA-F]{2})*)"
-)
+_ATTRIBUTE = re.compile(r"(?P<name>[a-zA-Z0-9_-]+)=(?P<value>(?:[a-zA-Z0-9._~:\[\]@!$'()*+,=&/?|-]|%[0-9a-fA-F]{2})*)")
 
 _REFUSED = {
     "pin-value": (
@@ -67,9 +65,7 @@ class Pkcs11Uri:
             raise UsageProblem(f"the token URI has more than {MAX_URI_LENGTH} characters")
         scheme, _, rest = uri.partition(":")
         if scheme.lower() != "pkcs11":
-            raise UsageProblem(
-                "a PKCS#11 URI begins with pkcs11:", hint="like pkcs11:token=LABEL;serial=SERIAL"
-            )
+            raise UsageProblem("a PKCS#11 URI begins with pkcs11:", hint="like pkcs11:token=LABEL;serial=SERIAL")
         path, question, query = rest.partition("?")
         found: dict[str, str | bytes] = {}
         for part in [*_split(path, ";"), *_split(query, "&", required=bool(question))]:
@@ -85,9 +81,7 @@ class Pkcs11Uri:
         if parsed.module_path is not None and not parsed.module_path.startswith("/"):
             raise UsageProblem("module-path is not an absolute path", hint="modules are not searched for")
         if parsed.type is not None and parsed.type not in cls._TYPES:
-            raise UsageProblem(
-                f'the token URI has an unknown type "{parsed.type}"', hint=", ".join(cls._TYPES)
-            )
+            raise UsageProblem(f'the token URI has an unknown type "{parsed.type}"', hint=", ".join(cls._TYPES))
         return parsed
 
     def __str__(self) -> str:

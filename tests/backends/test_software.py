@@ -313,8 +313,7 @@ def test_processes_share_a_file(backend: Backend, token: TokenFixture) -> None:
         context = multiprocessing.get_context("spawn")
         start, results = context.Barrier(3), context.Queue()
         processes = [
-            context.Process(target=_delete_each, args=(token.uri, token.pin, start, results))
-            for _ in range(3)
+            context.Process(target=_delete_each, args=(token.uri, token.pin, start, results)) for _ in range(3)
         ]
         for process in processes:
             process.start()

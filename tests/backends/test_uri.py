@@ -95,9 +95,7 @@ def test_refuses_and_names_what(uri: str, named: str) -> None:
     assert caught.value.hint
 
 
-@pytest.mark.parametrize(
-    "uri", ["pkcs11:token=a?pin-value=1234-secret", "pkcs11:pin-value=1234-secret;token=a"]
-)
+@pytest.mark.parametrize("uri", ["pkcs11:token=a?pin-value=1234-secret", "pkcs11:pin-value=1234-secret;token=a"])
 def test_never_repeats_a_pin(uri: str) -> None:
     with pytest.raises(UsageProblem) as caught:
         Pkcs11Uri.parse(uri)

@@ -134,9 +134,7 @@ class Pkcs11Backend:
     def _sources(self, uri: Pkcs11Uri) -> list[_Source]:
         """List the modules to look in; where the URI names one, that one and no other."""
         if uri.module_path is not None:
-            return [
-                _Source(Path(uri.module_path).name, uri.module_path, Pkcs11Uri(module_path=uri.module_path))
-            ]
+            return [_Source(Path(uri.module_path).name, uri.module_path, Pkcs11Uri(module_path=uri.module_path))]
         if uri.module_name is not None:
             path = self._settings.get(uri.module_name)
             if path is None:
@@ -146,10 +144,7 @@ class Pkcs11Backend:
                 )
             return [_Source(uri.module_name, path, Pkcs11Uri(module_name=uri.module_name))]
         if self._settings:
-            return [
-                _Source(name, path, Pkcs11Uri(module_name=name))
-                for name, path in sorted(self._settings.items())
-            ]
+            return [_Source(name, path, Pkcs11Uri(module_name=name)) for name, path in sorted(self._settings.items())]
         proxy = find_proxy()
         if proxy is None:
             raise ModuleUnavailable(

@@ -69,14 +69,10 @@ def load(path: str) -> Module:
     second time under another name refuses.
     """
     if not path.startswith("/"):
-        raise ModuleUnavailable(
-            f"PKCS#11 module {path}: not an absolute path", hint="modules are not searched for"
-        )
+        raise ModuleUnavailable(f"PKCS#11 module {path}: not an absolute path", hint="modules are not searched for")
     real = os.path.realpath(path)
     if not Path(real).is_file():
-        raise ModuleUnavailable(
-            f"PKCS#11 module {path}: there is no such file", hint="install it, or correct the path"
-        )
+        raise ModuleUnavailable(f"PKCS#11 module {path}: there is no such file", hint="install it, or correct the path")
     loaded = _modules.get(real)
     if loaded is not None:
         loaded.check_process()
@@ -99,9 +95,7 @@ def _unloadable(path: str, error: Exception) -> ModuleUnavailable:
     reason = name_of(error)
     if "OS exception" in reason or isinstance(error, OSError):
         return ModuleUnavailable(f"{path} is not a PKCS#11 module: {error}", hint="check the path")
-    hint = (
-        "its configuration is missing or cannot be read, its daemon is not running, or no reader is connected"
-    )
+    hint = "its configuration is missing or cannot be read, its daemon is not running, or no reader is connected"
     if "softhsm" in path:
         hint = "SoftHSM2 finds no configuration: set SOFTHSM2_CONF to a softhsm2.conf that you can read"
     return ModuleUnavailable(f"PKCS#11 module {path} does not start: {reason}", hint=hint)

@@ -32,9 +32,7 @@ class _Attribute(ctypes.Structure):
 _HANDLE = ctypes.c_ulong
 _Login = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong)
 _Logout = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE)
-_GetAttributeValue = ctypes.CFUNCTYPE(
-    ctypes.c_ulong, _HANDLE, _HANDLE, ctypes.POINTER(_Attribute), ctypes.c_ulong
-)
+_GetAttributeValue = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE, _HANDLE, ctypes.POINTER(_Attribute), ctypes.c_ulong)
 
 
 class NativeFunctions:

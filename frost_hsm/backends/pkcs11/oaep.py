@@ -25,9 +25,7 @@ _PROBE_BITS = 2048
 
 def decrypt(key: Any, ciphertext: bytes, oaep_hash: OaepHash) -> bytes:
     """Decrypt in the token. Raises whatever python-pkcs11 raises."""
-    result: bytes = key.decrypt(
-        ciphertext, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=_PARAMETERS[oaep_hash]
-    )
+    result: bytes = key.decrypt(ciphertext, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=_PARAMETERS[oaep_hash])
     return result
 
 

@@ -20,6 +20,7 @@ from frost_hsm.backends.pkcs11.attributes import attribute_mapper, private_key_t
 from frost_hsm.backends.pkcs11.module import LOCK, Module
 from frost_hsm.errors import KeyNotFound, TokenLost
 
+_SEARCHES = 5
 _Key = tuple[str, int, bytes, str]
 _sessions: dict[_Key, SharedSession] = {}
 
@@ -135,7 +136,13 @@ class SharedSession:
         return self.module.native.read_value(self._handle, item.handle, target)
 
     def find(self, template: dict[Attribute, Any]) -> list[Any]:
-        """Find objects. The search is over when this returns: the module allows no other call within one."""
+        """Find objects. The search is over when this returns: the module allows no other call within one.
+
+        An object that another process destroys meanwhile fails the search, so it is made again.
+        """
+        for _ in range(_SEARCHES - 1):
+            with suppress(*STALE):
+                return list(self._raw.get_objects(template))
         return list(self._raw.get_objects(template))
 
     def not_found(self, what: str) -> KeyNotFound:

@@ -149,9 +149,7 @@ class Pkcs11Token:
             try:
                 # the binding gives bytes, and takes the ciphertext as bytes only: one copy is not wiped
                 return Secret(
-                    self._with_key(
-                        key_id, KeyKind.DECRYPT, lambda key: oaep.decrypt(key, ciphertext, oaep_hash)
-                    )
+                    self._with_key(key_id, KeyKind.DECRYPT, lambda key: oaep.decrypt(key, ciphertext, oaep_hash))
                 )
             except BINDING_ERRORS as error:
                 if isinstance(error, pkcs11.PKCS11Error) and name_of(error) not in _NOT_DECRYPTED:
@@ -216,7 +214,12 @@ class Pkcs11Token:
             return [name for name in names if name]
 
     def write_record(self, name: str, value: bytes) -> None:
-        """Create a record. If two processes create one of the same name at once, at most one succeeds."""
+        """Create a record.
+
+        PKCS#11 keeps no names apart. Two processes that create the same one at the same instant are both
+        refused, or, where the token shows objects of others late (SoftHSM2), both accepted; then `read_record`
+        refuses to choose.
+        """
         check_record(name, value)
         wanted = attributes.record_template(name)
         with self._login(f'writing record "{name}"') as raw:
@@ -225,7 +228,7 @@ class Pkcs11Token:
                 created = raw.create_object({**wanted, **private})
                 if len(self._session.find(wanted)) == 1:
                     return
-                created.destroy()  # the token does not keep names apart: another process was there too
+                _destroy_first(created)
             raise KeyExists(f'{self._session.name} has a record "{name}" already')
 
     def read_record(self, name: str) -> bytes:
@@ -302,9 +305,7 @@ class Pkcs11Token:
         encoded = next(filter(None, (attributes.public_key_info(kind, holder) for holder in holders)), None)
         if encoded is None:
             return None
-        return TokenKey(
-            key_id, read(private, Attribute.LABEL) or "", kind, encoded, attributes.audit(private)
-        )
+        return TokenKey(key_id, read(private, Attribute.LABEL) or "", kind, encoded, attributes.audit(private))
 
     def _takes_data(self, raw: pkcs11.Session) -> bool:
         template = attributes.record_template("probe")

@@ -96,9 +96,7 @@ class TokenFile:
             try:
                 os.link(temporary, self.path)
             except FileExistsError:
-                raise OutputExists(
-                    f"{self.path} exists already", hint="use another path for the token"
-                ) from None
+                raise OutputExists(f"{self.path} exists already", hint="use another path for the token") from None
             temporary.unlink()
 
     @contextmanager
@@ -106,9 +104,7 @@ class TokenFile:
         temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.{os.urandom(4).hex()}")
         data = _encode(contents)
         if len(data) > MAX_FILE_SIZE:
-            raise StorageProblem(
-                f"token file {self.path} is full: {MAX_FILE_SIZE} bytes", hint="delete records"
-            )
+            raise StorageProblem(f"token file {self.path} is full: {MAX_FILE_SIZE} bytes", hint="delete records")
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -132,13 +128,9 @@ class TokenFile:
         if status.st_uid != os.geteuid():
             raise StorageProblem(f"token file {self.path} belongs to another user", hint="make it yours")
         if status.st_mode & 0o077:
-            raise StorageProblem(
-                f"others can read or change token file {self.path}", hint=f"chmod 600 {self.path}"
-            )
+            raise StorageProblem(f"others can read or change token file {self.path}", hint=f"chmod 600 {self.path}")
         if status.st_size > MAX_FILE_SIZE:
-            raise StorageProblem(
-                f"token file {self.path} has more than {MAX_FILE_SIZE} bytes", hint="restore it"
-            )
+            raise StorageProblem(f"token file {self.path} has more than {MAX_FILE_SIZE} bytes", hint="restore it")
 
     def _decode(self, data: bytes) -> Contents:
         try:
@@ -147,9 +139,7 @@ class TokenFile:
                 return contents
         except (ValueError, KeyError, TypeError, RecursionError):
             pass
-        raise StorageProblem(
-            f"token file {self.path} is damaged, or is none", hint="restore it from a backup"
-        )
+        raise StorageProblem(f"token file {self.path} is damaged, or is none", hint="restore it from a backup")
 
 
 @contextmanager
@@ -220,8 +210,7 @@ def _decode(data: bytes) -> Contents:
             for entry in _typed(document["certificates"], list)
         ),
         records=tuple(
-            (_typed(entry["name"], str), _bytes(entry, "sealed"))
-            for entry in _typed(document["records"], list)
+            (_typed(entry["name"], str), _bytes(entry, "sealed")) for entry in _typed(document["records"], list)
         ),
     )
 

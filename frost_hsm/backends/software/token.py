@@ -29,9 +29,7 @@ from frost_hsm.errors import KeyExists, KeyNotFound, NotPossible, PinUnusable, S
 from frost_hsm.secret import Secret
 
 _RSA_BITS = 3072
-_INSIDE = KeyAttributes(
-    sensitive=True, extractable=False, always_sensitive=True, never_extractable=True, local=True
-)
+_INSIDE = KeyAttributes(sensitive=True, extractable=False, always_sensitive=True, never_extractable=True, local=True)
 
 _PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -133,9 +131,7 @@ class SoftwareToken:
                 if stored.id == key_id:
                     if stored.der == der:
                         return
-                    raise KeyExists(
-                        f"token {self._info.label} has another certificate for key {key_id.hex()}"
-                    )
+                    raise KeyExists(f"token {self._info.label} has another certificate for key {key_id.hex()}")
             new = StoredCertificate(key_id, label, der)
             self._file.replace(replace(contents, certificates=(*contents.certificates, new)))
 

@@ -1,0 +1,268 @@
+"""What would take this process down, or its tokens away: each in a process, and mostly a SoftHSM2, of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import softhsm
+from conftest import NoInteraction, TokenFixture
+
+from frost_hsm import errors
+from frost_hsm.backends import Backend
+from frost_hsm.backends.pkcs11 import Pkcs11Backend
+
+PIN = "1234"
+
+SETUP = """
+import os, shutil, subprocess, sys
+from pathlib import Path
+from frost_hsm import errors
+from frost_hsm.backends import KeyKind
+from frost_hsm.backends.pkcs11 import Pkcs11Backend
+from frost_hsm.testing import SilentInteraction
+
+MODULE, TOKENS = sys.argv[1], Path(sys.argv[2])
+backend = Pkcs11Backend({"softhsm": MODULE}, SilentInteraction())
+key_id = bytes(16)
+
+def open_token():
+    return backend.open("pkcs11:token=alice", lambda info: "1234")
+
+def outcome(operation):
+    try:
+        return operation()
+    except errors.FrostHsmError as error:
+        return f"{type(error).__name__}: {error}"
+"""
+
+
+@pytest.fixture
+def run(softhsm_module: str, tmp_path: Path) -> Callable[[str], list[str]]:
+    """Run a script in a process with a SoftHSM2 that holds one token, alice; gives the lines that it prints."""
+    environment = {**os.environ, "SOFTHSM2_CONF": str(softhsm.configure(tmp_path))}
+    subprocess.run(
+        ["softhsm2-util", "--init-token", "--free", "--label", "alice", "--pin", PIN, "--so-pin", softhsm.SO_PIN],
+        env=environment,
+        check=True,
+        capture_output=True,
+    )
+
+    def run(script: str) -> list[str]:
+        ran = subprocess.run(
+            [sys.executable, "-c", SETUP + script, softhsm_module, str(tmp_path / "tokens")],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout.splitlines()
+
+    return run
+
+
+def test_a_forked_child_is_refused(run: Callable[[str], list[str]]) -> None:
+    lines = run("""
+token = open_token()
+token.generate(KeyKind.SIGN, key_id, "key")
+sys.stdout.flush()
+child = os.fork()
+if child == 0:
+    print(outcome(token.keys))
+    print(outcome(open_token))
+    token.close()
+    sys.stdout.flush()
+    os._exit(0)
+os.waitpid(child, 0)
+print(len(token.sign(key_id, bytes(32))))
+token.close()
+""")
+    assert [line.partition(":")[0] for line in lines] == ["TokenLost", "TokenLost", "64"]
+    assert "forked" in lines[0]
+
+
+def test_a_fork_before_the_first_use_is_fine(run: Callable[[str], list[str]]) -> None:
+    lines = run("""
+child = os.fork()
+if child == 0:
+    print(open_token().keys(), flush=True)
+    os._exit(0)
+os.waitpid(child, 0)
+print(open_token().keys())
+""")
+    assert lines == ["[]", "[]"]
+
+
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "token.keys()",
+        "token.certificates()",
+        "token.record_names()",
+        "token.sign(key_id, bytes(32))",
+        "token.sign(bytes(15) + b'1', bytes(32))",
+        "token.agree(agree_id, point)",
+        "token.read_record('name')",
+        "token.delete_record('name')",
+        "token.write_record('other', b'value')",
+        "token.generate(KeyKind.SIGN, bytes(15) + b'2', 'key')",
+    ],
+)
+def test_a_token_taken_away_is_lost(run: Callable[[str], list[str]], operation: str) -> None:
+    """It never looks like an empty token, and afterwards it stays lost."""
+    first, second, third = run(f"""
+token = open_token()
+token.generate(KeyKind.SIGN, key_id, "key")
+agree_id = bytes(15) + b'3'
+point = token.generate(KeyKind.AGREE, agree_id, "key")[-65:]
+token.write_record("name", b"value")
+shutil.rmtree(next(TOKENS.iterdir()))
+print(outcome(lambda: {operation}))
+print(outcome(lambda: token.keys()))
+print(outcome(open_token))
+token.close()
+""")
+    assert first.startswith('TokenLost: token "alice"')
+    assert second.startswith('TokenLost: token "alice"')
+    assert third.partition(":")[0] in ("TokenLost", "TokenNotFound")
+
+
+def test_a_token_initialised_again_holds_nothing_old(run: Callable[[str], list[str]]) -> None:
+    """SoftHSM2 keeps the serial of a token that is initialised again, so it is the same token, emptied."""
+    lines = run("""
+token = open_token()
+token.generate(KeyKind.SIGN, key_id, "key")
+token.write_record("name", b"value")
+serial = token.info.serial
+subprocess.run(["softhsm2-util", "--init-token", "--serial", serial, "--label", "alice", "--pin", "1234",
+                "--so-pin", "87654321"], check=True, capture_output=True)
+for operation in (token.keys, lambda: token.read_record("name"), lambda: token.sign(key_id, bytes(32))):
+    print(outcome(operation))
+token.close()
+""")
+    assert [line.partition(":")[0] for line in lines] == ["[]", "KeyNotFound", "KeyNotFound"]
+
+
+def test_no_configuration(softhsm_module: str, tmp_path: Path) -> None:
+    script = (
+        SETUP
+        + """
+try:
+    open_token()
+except errors.ModuleUnavailable as error:
+    print(error, error.hint)
+print(backend.describe())
+"""
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script, softhsm_module, str(tmp_path)],
+        env={**os.environ, "SOFTHSM2_CONF": str(tmp_path / "missing.conf")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    explained, described = ran.stdout.splitlines()
+    assert "CKR_GENERAL_ERROR" in explained
+    assert "SOFTHSM2_CONF" in explained
+    assert described.startswith("[(False,")
+
+
+def test_doctor_gives_a_command_that_makes_a_token(softhsm_module: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "SOFTHSM2_CONF": str(softhsm.configure(tmp_path))}
+    script = SETUP + "print(*(line for _, line in backend.describe()), sep='\\n')"
+
+    def describe() -> list[str]:
+        command = [sys.executable, "-c", script, softhsm_module, str(tmp_path)]
+        ran = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return ran.stdout.splitlines()
+
+    before = describe()
+    assert "SoftHSM" in before[0]
+    command = before[1].partition("SoftHSM2: ")[2].split()
+    assert command[0] == "softhsm2-util"
+    subprocess.run([*command, "--pin", PIN, "--so-pin", PIN], env=environment, check=True, capture_output=True)
+    after = describe()
+    assert len(after) == 2
+    assert "pkcs11:token=NAME;serial=" in after[1]
+
+
+# ── Several processes, one token ─────────────────────────────────────────────────────────────────────────────
+
+
+def _race(module: str, uri: str, start: Any, results: Any, names: list[str], value: bytes | None) -> None:
+    with Pkcs11Backend({"softhsm": module}, NoInteraction()).open(uri, lambda _: "frost-1234") as token:
+        for name in names:
+            start.wait()
+            try:
+                if value is None:
+                    token.delete_record(name)
+                else:
+                    token.write_record(name, value)
+                results.put((name, "done"))
+            except errors.FrostHsmError as error:
+                results.put((name, type(error).__name__))
+
+
+@pytest.fixture
+def race(softhsm_module: str) -> Callable[..., dict[str, Counter[str]]]:
+    def race(uri: str, names: list[str], value: bytes | None) -> dict[str, Counter[str]]:
+        context = multiprocessing.get_context("spawn")
+        start, results = context.Barrier(3), context.Queue()
+        arguments = (softhsm_module, uri, start, results, names, value)
+        processes = [context.Process(target=_race, args=arguments) for _ in range(3)]
+        for process in processes:
+            process.start()
+        outcomes: dict[str, Counter[str]] = {name: Counter() for name in names}
+        for _ in range(3 * len(names)):
+            name, outcome = results.get(timeout=20)
+            outcomes[name][outcome] += 1
+        for process in processes:
+            process.join(60)
+        return outcomes
+
+    return race
+
+
+def test_of_processes_that_delete_a_record_one_succeeds(
+    new_token: Callable[..., TokenFixture],
+    open_token: Callable[[TokenFixture], Any],
+    race: Callable[..., dict[str, Counter[str]]],
+) -> None:
+    fixture = new_token("race")
+    names = [f"record {number}" for number in range(15)]
+    with open_token(fixture) as token:
+        for name in names:
+            token.write_record(name, b"value")
+        outcomes = race(fixture.uri, names, None)
+        assert token.record_names() == []
+    assert outcomes == {name: {"done": 1, "KeyNotFound": 2} for name in names}
+
+
+def test_a_record_that_two_processes_wrote_is_not_chosen_from(
+    new_token: Callable[..., TokenFixture],
+    load_backend: Callable[[str], Backend],
+    race: Callable[..., dict[str, Counter[str]]],
+) -> None:
+    """SoftHSM2 may let both write; whoever reads then gets the value, or an error, and never a guess."""
+    fixture = new_token("race")
+    names = [f"record {number}" for number in range(15)]
+    outcomes = race(fixture.uri, names, b"value")
+    assert {outcome for counts in outcomes.values() for outcome in counts} <= {"done", "KeyExists"}
+    with load_backend("pkcs11").open(fixture.uri, fixture.pin_source) as token:
+        stored = Counter(token.record_names())
+        for name in names:
+            assert stored[name] == outcomes[name]["done"]
+            if stored[name] == 1:
+                assert token.read_record(name) == b"value"
+            elif stored[name] > 1:
+                with pytest.raises(errors.TokenProblem):
+                    token.read_record(name)
