@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import ClassVar, Self
@@ -65,6 +64,8 @@ def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, byte
 
     if sum(map(len, packages.values())) < _WORTH_THREADS:
         return dict(zip(packages, map(read, packages.items()), strict=True))
+    from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
+
     with ThreadPoolExecutor(THREADS) as pool:
         return dict(zip(packages, pool.map(read, packages.items()), strict=True))
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, NoReturn, Protocol
 
 from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
@@ -204,6 +203,8 @@ def decode_all(group: Group, data: bytes, y: bytes | None = None) -> tuple[Eleme
 
     if count < _WORTH_A_THREAD or y is not None:
         return tuple(decode_range(0, count))
+    from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
+
     step = -(-count // THREADS)
     with ThreadPoolExecutor(THREADS) as pool:
         parts = pool.map(lambda first: decode_range(first, min(first + step, count)), range(0, count, step))

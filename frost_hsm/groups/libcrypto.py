@@ -8,7 +8,6 @@ interpreter's lock.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
 import importlib
 from collections.abc import Iterator
 from ctypes import c_char_p, c_int, c_size_t, c_void_p
@@ -101,6 +100,8 @@ def _candidates() -> Iterator[str | None]:
         except ImportError:
             continue
         yield getattr(module, "__file__", None)  # None: built into the interpreter itself
-    path = ctypes.util.find_library("crypto")
+    from ctypes import util  # takes longer to import than all the rest
+
+    path = util.find_library("crypto")
     if path is not None:
         yield path

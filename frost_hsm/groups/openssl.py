@@ -56,6 +56,21 @@ class _Scalar(SecretScalar):
         self._library.BN_clear_free(self.handle)
 
 
+class _Context:
+    """A BN_CTX for secret computations: freed with its owner at once, which clears what they left in it."""
+
+    __slots__ = ("_free", "handle")
+
+    def __init__(self, library: Libcrypto) -> None:
+        self.handle = library.BN_CTX_secure_new()
+        self._free = library.BN_CTX_free
+        if not self.handle:
+            raise MemoryError
+
+    def __del__(self) -> None:
+        self._free(self.handle)
+
+
 class _Workspace:
     """What one thread computes with: a BN_CTX, two BIGNUMs and a buffer, for public values only."""
 
@@ -140,11 +155,8 @@ class P256Libcrypto:
     def reduce(self, wide: Secret) -> SecretScalar:
         """Read big-endian bytes modulo the order."""
         scalar = self._load(wide)
-        context = self._library.BN_CTX_secure_new()
-        try:
-            self._check(self._library.BN_nnmod(scalar.handle, scalar.handle, self._order, context))
-        finally:
-            self._library.BN_CTX_free(context)  # clears what the division left in it
+        context = _Context(self._library)
+        self._check(self._library.BN_nnmod(scalar.handle, scalar.handle, self._order, context.handle))
         return scalar
 
     def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
@@ -169,13 +181,13 @@ class P256Libcrypto:
 
     def multiply_add(self, a: SecretScalar, b: SecretScalar, c: int | SecretScalar) -> SecretScalar:
         """Compute a + b·c by one Montgomery multiplication and one addition."""
-        library, space = self._library, self._spaces.mine
+        library, context = self._library, _Context(self._library)
         factor = self._new_scalar()  # c in Montgomery form, so that the product leaves it again
-        source = self._set(space.a, c % self.order) if isinstance(c, int) else c.handle
+        source = self._set(self._spaces.mine.a, c % self.order) if isinstance(c, int) else c.handle
         result = self._new_scalar()
         self._check(
-            library.BN_to_montgomery(factor.handle, source, self._montgomery, space.context)
-            and library.BN_mod_mul_montgomery(result.handle, b.handle, factor.handle, self._montgomery, space.context)
+            library.BN_to_montgomery(factor.handle, source, self._montgomery, context.handle)
+            and library.BN_mod_mul_montgomery(result.handle, b.handle, factor.handle, self._montgomery, context.handle)
             and library.BN_mod_add_quick(result.handle, result.handle, a.handle, self._order)
         )
         return result
@@ -186,7 +198,8 @@ class P256Libcrypto:
             return self._evaluate_packed(coefficients, points)
         library, space = self._library, self._spaces.mine
         multiply, add = library.BN_mod_mul_montgomery, library.BN_mod_add_quick
-        order, montgomery, context = self._order, self._montgomery, space.context
+        order, montgomery, secret_context = self._order, self._montgomery, _Context(library)
+        context = secret_context.handle
         *lower, top = (coefficient.handle for coefficient in coefficients)
         lower.reverse()
         values: list[SecretScalar] = []
@@ -225,40 +238,34 @@ class P256Libcrypto:
         first, *rest = reversed([row.handle for row in rows])
         multiply_word, add = library.BN_mul_word, library.BN_add
         packed, block = self._new_scalar(), self._new_scalar()
-        context = library.BN_CTX_secure_new()
-        try:
-            values: list[SecretScalar] = []
-            for point in points:
-                handle = packed.handle
-                self._check(library.BN_copy(handle, first))
-                for row_handle in rest:
-                    self._check(multiply_word(handle, point) and add(handle, handle, row_handle))
-                x = self._set(space.a, pow(point, steps, self.order))
-                self._check(library.BN_to_montgomery(space.b, x, self._montgomery, space.context))
-                value = self._new_scalar()
-                for k in range(blocks - 1, -1, -1):
-                    self._check(
-                        library.BN_rshift(block.handle, handle, k * slot)
-                        and library.BN_nnmod(block.handle, block.handle, self._order, context)
-                        and library.BN_mod_mul_montgomery(
-                            value.handle, value.handle, space.b, self._montgomery, context
-                        )
-                        and library.BN_mod_add_quick(value.handle, value.handle, block.handle, self._order)
+        context = _Context(library)
+        values: list[SecretScalar] = []
+        for point in points:
+            handle = packed.handle
+            self._check(library.BN_copy(handle, first))
+            for row_handle in rest:
+                self._check(multiply_word(handle, point) and add(handle, handle, row_handle))
+            x = self._set(space.a, pow(point, steps, self.order))
+            self._check(library.BN_to_montgomery(space.b, x, self._montgomery, space.context))
+            value = self._new_scalar()
+            for k in range(blocks - 1, -1, -1):
+                self._check(
+                    library.BN_rshift(block.handle, handle, k * slot)
+                    and library.BN_nnmod(block.handle, block.handle, self._order, context.handle)
+                    and library.BN_mod_mul_montgomery(
+                        value.handle, value.handle, space.b, self._montgomery, context.handle
                     )
-                    library.BN_mask_bits(handle, k * slot)  # fails, and changes nothing, if it is shorter
-                values.append(value)
-            return values
-        finally:
-            library.BN_CTX_free(context)  # clears what the divisions left in it
+                    and library.BN_mod_add_quick(value.handle, value.handle, block.handle, self._order)
+                )
+                library.BN_mask_bits(handle, k * slot)  # fails, and changes nothing, if it is shorter
+            values.append(value)
+        return values
 
     def multiply_base(self, scalar: SecretScalar) -> Element:
         """Compute scalar·G in constant time."""
         point = self._new_point()
-        context = self._library.BN_CTX_secure_new()
-        try:
-            self._check(self._library.EC_POINT_mul(self._group, point.handle, scalar.handle, None, None, context))
-        finally:
-            self._library.BN_CTX_free(context)
+        context = _Context(self._library)
+        self._check(self._library.EC_POINT_mul(self._group, point.handle, scalar.handle, None, None, context.handle))
         return point
 
     # ── public elements ──
