@@ -290,6 +290,7 @@ class InvalidContents(ProtocolViolation):
     """A correctly signed message whose contents its sender cannot have made by following the protocol."""
 
     code = "invalid-contents"
+    default_hint = "its sender cannot deny the file: show it to the others"
 
 
 class Equivocation(ProtocolViolation):
@@ -334,7 +335,7 @@ class StateRolledBack(Refused):
     """The token shows that a later step was taken than the state directory knows of."""
 
     code = "state-rolled-back"
-    default_hint = "the state directory was restored or lost; put the file you sent for this step beside the others"
+    default_hint = "put the files you sent beside those of the others and go on: frost-hsm dkg finish NAME --in DIR"
 
 
 class CeremonyStopped(Refused):

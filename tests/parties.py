@@ -32,6 +32,15 @@ KEY = "treasury"
 QUICK = {"software": {"scrypt_log2_n": "10"}}
 PROGRAM = (sys.executable, "-c", "from frost_hsm.cli import main; main()")
 
+_ASKING = ("peer add", "dkg round1", "dkg confirm", "sign commit", "sign respond")
+_WITH_TOKEN = (
+    "init",
+    "identity create",
+    *(f"dkg {step}" for step in ("propose", "round1", "round2", "finish", "abort")),
+    *(f"sign {step}" for step in ("request", "commit", "respond")),
+    "keys delete",
+)
+
 Settings = Mapping[str, Mapping[str, str]]
 Messages = dict[str, bytes]  # by sender
 
@@ -137,18 +146,13 @@ class Party:
 
     def _arguments(self, arguments: Sequence[str]) -> list[str]:
         """Add the options that nobody has to type here: where the home is, the PIN, and yes."""
-        groups = ("token", "identity", "peer", "dkg", "sign", "keys")
-        words = 2 if arguments[0] in groups else 1
-        command: Any = cli.frost_hsm
-        for word in arguments[:words]:
-            command = command.get_command(None, word)
-        known = {option for parameter in command.params for option in parameter.opts}
-        added = {
-            "--home": [str(self.directory / "home")],
-            "--pin-source": [f"file:{self.directory / 'pin'}"],
-            "--yes": [],
-        }
-        missing = [[name, *value] for name, value in added.items() if name in known and name not in arguments]
+        command = " ".join(arguments[:2])
+        added = {"--home": [str(self.directory / "home")]}
+        if command.startswith(_WITH_TOKEN):
+            added["--pin-source"] = [f"file:{self.directory / 'pin'}"]
+        if command.startswith(_ASKING):
+            added["--yes"] = []
+        missing = [[name, *value] for name, value in added.items() if name not in arguments]
         return [*arguments, *(word for option in missing for word in option)]
 
     def _ask(self, info: TokenInfo) -> str:

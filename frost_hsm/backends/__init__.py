@@ -203,7 +203,7 @@ class Token(Protocol):
     def write_record(self, name: str, value: bytes) -> None:
         """Create a private record. Raises `KeyExists` if the name is taken; never overwrites.
 
-        name: 1 to 255 bytes of UTF-8 without NUL. value: 1 to 65536 bytes, kept as they are: seal them first.
+        name: 1 to 255 bytes of UTF-8 without NUL. value: 1 to 131072 bytes, kept as they are: seal them first.
         """
 
     def read_record(self, name: str) -> bytes:

@@ -6,7 +6,7 @@ from frost_hsm.errors import NotPossible
 
 KEY_ID_LENGTH = 16
 MAX_NAME_LENGTH = 255
-MAX_RECORD_LENGTH = 1 << 16
+MAX_RECORD_LENGTH = 1 << 17  # the largest is the sealed polynomial of a threshold of 1024, 68 KiB
 
 # P-256: y² = x³ - 3x + b over the field of p elements (SEC 2, secp256r1)
 _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
@@ -42,7 +42,7 @@ def check_name(what: str, name: str) -> None:
 
 
 def check_record(name: str, value: bytes) -> None:
-    """Refuse a record whose name is out of bounds, or whose value is empty or above 64 KiB."""
+    """Refuse a record whose name is out of bounds, or whose value is empty or above 128 KiB."""
     check_name("a record name", name)
     if not 1 <= len(value) <= MAX_RECORD_LENGTH:
         raise NotPossible(f'record "{name}" has {len(value)} bytes; possible are 1 to {MAX_RECORD_LENGTH}')

@@ -14,7 +14,7 @@ class Kind(StrEnum):
 
     ROUND2_SHARE = "round2-share"
     ROUND1_STATE = "round1-state"
-    ROUND2_STATE = "round2-state"
+    ROUND2_DONE = "round2-done"
     SIGNING_SHARE = "signing-share"
     SIGNING_NONCES = "signing-nonces"
     BOUND_NONCES = "bound-nonces"

@@ -4,10 +4,10 @@ Each participant sends one message a step, the same to everybody. What a step de
 folder before its message leaves, so the same step again gives the same message, and a crash anywhere leaves a
 ceremony that goes on where it was:
 
-    round1   seal the polynomial in the token     → keep the message
-    round2   seal the own share in the token      → keep the message → destroy the polynomial
-    finish   seal the key package in the token    → keep the message → destroy the own share
-    confirm  compare the confirmations of all     → the key is active
+    round1   seal the polynomial in the token      → keep the message
+    round2   bind it to the round-1 messages       → keep the message → destroy the polynomial
+    finish   seal the key package in the token     → keep the message
+    confirm  compare the confirmations of all      → the key is active
 
 The sealed record comes first and the kept message decides: a record without its message is taken up again, with
 the same contents.
@@ -16,18 +16,19 @@ the same contents.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from frost_hsm.ceremony import envelope, signed
-from frost_hsm.ceremony.context import Context, Kind
+from frost_hsm.ceremony import shares, signed
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox
+from frost_hsm.ceremony.keys import read_public_key_package
 from frost_hsm.ceremony.messages import HASH_LENGTH, Confirmation, Message, Proposal, Round1, Round2
-from frost_hsm.ceremony.records import SealedRecords, own_context, record_name
 from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.sealed_rounds import SealedRounds
+from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed, transcript_hash
 from frost_hsm.ceremony.store import (
     ACTIVE,
@@ -37,7 +38,7 @@ from frost_hsm.ceremony.store import (
     ceremony_folder,
     given_up_folder,
 )
-from frost_hsm.ceremony.transcript import Transcript
+from frost_hsm.ceremony.transcript import Transcript, read_kept
 from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
@@ -50,15 +51,14 @@ from frost_hsm.errors import (
     NotPossible,
     ProtocolViolation,
     SealBroken,
-    StateRolledBack,
     StepConflict,
     UnknownSender,
 )
 from frost_hsm.frost import ciphersuites, dkg
 from frost_hsm.frost import round1 as frost_round1
 from frost_hsm.frost import round2 as frost_round2
-from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage, Signature
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
+from frost_hsm.secret import Entropy, system_entropy
 
 OpenHolder = Callable[[], AbstractContextManager[Holder]]
 """Opens the token, asking for the PIN if it must; called only once everything public has been checked."""
@@ -116,21 +116,15 @@ class KeyGeneration:
     """
 
     def __init__(self, home: StateDirectory, proposal: Signed[Proposal], me: PublicIdentity) -> None:
-        plan = proposal.message
         self.home = home
         self.proposal = proposal
         self.me = me
-        self.id = proposal.content_digest
-        self.name = plan.name
-        self.suite = ciphersuites.by_id(plan.suite)
-        self.roster = plan.roster
-        self.min_signers = plan.min_signers
-        if me not in self.roster:
-            raise NotPossible(
-                f"{me.name} is not a participant of {self.name} with this identity",
-                hint="the proposal has to hold the identity file that you sent; ask its author for a new one",
-            )
-        self._position = self.roster.position(me.name)
+        self._seat = Seat.take(proposal, me)
+        self.id = self._seat.ceremony
+        self.name = self._seat.name
+        self.suite = self._seat.suite
+        self.roster = self._seat.roster
+        self.min_signers = self._seat.min_signers
         self._folder = ceremony_folder(self.name)
         self.transcript = Transcript(
             home,
@@ -146,10 +140,10 @@ class KeyGeneration:
     @classmethod
     def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> KeyGeneration:
         """Take up a ceremony that was accepted before. Raises `NotKnown`."""
-        data = home.read(f"{ceremony_folder(name)}/{PROPOSAL}")
-        if data is None:
+        proposal = read_kept(home, f"{ceremony_folder(name)}/{PROPOSAL}", Proposal)
+        if proposal is None:
             raise NotKnown(f'there is no ceremony "{name}" here', hint="begin with: frost-hsm dkg round1 PROPOSAL.pem")
-        return cls(home, signed.read(data).expect(Proposal), me)
+        return cls(home, proposal, me)
 
     def check_roster(self, peers: Mapping[str, PublicIdentity]) -> None:
         """Make sure that everybody in the roster is somebody we know under this very identity.
@@ -172,8 +166,8 @@ class KeyGeneration:
         """Whether this proposal is kept here; `StepConflict` if another one has its name."""
         if self.home.exists(given_up_folder(self.id)):
             raise CeremonyStopped(f"this proposal of {self.name} was given up here", hint="ask for a new proposal")
-        kept = self.home.read(f"{self._folder}/{PROPOSAL}")
-        if kept is not None and signed.read(kept).expect(Proposal).content_digest != self.proposal.content_digest:
+        kept = read_kept(self.home, f"{self._folder}/{PROPOSAL}", Proposal)
+        if kept is not None and kept.content_digest != self.id:
             raise StepConflict(
                 f'another ceremony or key has the name "{self.name}" here',
                 hint="propose another name, or let go of the old one: frost-hsm dkg abort, frost-hsm keys delete",
@@ -190,86 +184,125 @@ class KeyGeneration:
 
     def round1(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
         """Commit to a fresh polynomial; returns the message for all. ZcashFoundation: ``dkg::part1``."""
-        self.transcript.require_running()
-        if (sent := self.transcript.sent(Round1)) is not None:
-            return sent.to_pem()
-        with open_holder() as holder, self.home.lock():
-            records = SealedRecords(holder, self.home)
-            if self._record(Kind.ROUND1_STATE) not in records.names():
-                self._require_none_later(records, Kind.ROUND2_STATE, Kind.SIGNING_SHARE)
-                self._draw(records, entropy)
-            secret, package = self._recall(records)
-            secret.wipe()
-            return self.transcript.write(Round1(self.id, package.serialize(), package.y_coordinates()), holder)
+        self._require_running()
+        sent = self.transcript.sent(Round1)
+        if sent is None:
+            with self._at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Round1)
+                if sent is None:
+                    package = sealed.draw(entropy)
+                    said = Round1(self.id, package.serialize(), package.y_coordinates())
+                    sent = self.transcript.write(said, holder)
+        return sent.to_pem()
 
     def round2(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
         """Check everybody's round 1 and encrypt a share to each; returns the message for all.
 
         ZcashFoundation: ``dkg::part2``. A wrong package convicts its sender; the signed message is the proof.
         """
-        self.transcript.require_running()
+        self._require_running()
         received = self.transcript.gather(Round1, inbox)
-        round1_hash = transcript_hash(received.values())
-        if (sent := self.transcript.sent(Round2)) is not None:
-            self._require_same(sent.message.round1_hash == round1_hash)
-            return sent.to_pem()
-        packages = self._round1_packages(received)
-        with open_holder() as holder, self.home.lock():
-            records = SealedRecords(holder, self.home)
-            if self._record(Kind.ROUND1_STATE) not in records.names():
-                self._require_none_later(records, Kind.ROUND2_STATE, Kind.SIGNING_SHARE)
-            secret, _ = self._recall(records)
-            try:
-                state, shares = dkg.part2(secret, packages)
-            except ProtocolViolation as violation:
-                raise self._convict(violation, received) from violation
-            finally:
-                secret.wipe()
-            with state.serialize() as plaintext:
-                self._seal_again(records, self._context(Kind.ROUND2_STATE, binding=round1_hash), plaintext)
-            envelopes = self._encrypt_shares(shares, state, round1_hash)
-            self.transcript.keep(received)
-            data = self.transcript.write(Round2(self.id, round1_hash, envelopes), holder)
-            records.destroy(self._record(Kind.ROUND1_STATE))
-            return data
+        sent = self.transcript.find(Round2, inbox).get(self.me.name)
+        if sent is None:
+            packages = self._round1_packages(received)
+            with self._at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Round2)
+                if sent is None:
+                    sent = self._part2(holder, sealed, received, packages)
+        self._require_same(sent.message.round1_hash == transcript_hash(received.values()))
+        self.transcript.keep({self.me.name: sent})  # it may have come back from others
+        return sent.to_pem()
+
+    def _part2(
+        self,
+        holder: Holder,
+        sealed: SealedRounds,
+        received: Mapping[str, Signed[Round1]],
+        packages: dict[Identifier, frost_round1.Package],
+    ) -> Signed[Round2]:
+        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        secret = sealed.recall()
+        try:
+            state, sending = dkg.part2(secret, others)
+        except ProtocolViolation as violation:
+            raise self._convict(violation, received) from violation
+        finally:
+            secret.wipe()
+        sending[self._own_identifier] = frost_round2.Package(self.suite, state.secret_share)
+        try:
+            round1_hash = transcript_hash(received.values())
+            sealed.mark_round2(round1_hash)
+            envelopes = shares.encrypt(self._seat, sending, round1_hash)
+        finally:
+            for package in sending.values():
+                package.wipe()
+        self.transcript.keep(received)
+        sent = self.transcript.write(Round2(self.id, round1_hash, envelopes), holder)
+        sealed.forget_polynomial()
+        return sent
 
     def finish(self, open_holder: OpenHolder, inbox: Inbox, *, strict: bool | None = None) -> Finished:
         """Open and check the shares and seal the key package, as *pending*; returns the confirmation for all.
 
-        ZcashFoundation: ``dkg::part3``. A share that does not match its sender's round 1 convicts the sender.
+        ZcashFoundation: ``dkg::part3``. A share that does not match its sender's round 1 convicts the sender. All it
+        needs is in the messages and the token, so it can be done again by somebody whose state directory was lost.
         """
-        self.transcript.require_running()
+        self._require_running()
         first = self.transcript.gather(Round1, inbox)
         second = self.transcript.gather(Round2, inbox)
-        own = second[self.me.name].message
-        self._require_one_view(own.round1_hash, second)
+        round1_hash = transcript_hash(first.values())
+        self._require_one_view(round1_hash, second)
         round2_hash = transcript_hash(second.values())
-        if (sent := self.transcript.sent(Confirmation)) is not None:
-            self._require_same(sent.message.round2_hash == round2_hash)
-            return self._finished(sent)
-        packages = self._round1_packages(first)
-        with open_holder() as holder, self.home.lock():
-            records = SealedRecords(holder, self.home)
-            if self._record(Kind.ROUND2_STATE) not in records.names():
-                self._require_none_later(records, Kind.SIGNING_SHARE)
-            shares = self._open_shares(holder, second)
-            context = self._context(Kind.ROUND2_STATE, binding=own.round1_hash)
-            with records.get(self._record(Kind.ROUND2_STATE), context) as plaintext:
-                state = frost_round2.SecretPackage.deserialize(self.suite, plaintext, dkg.digest_round1(packages))
+        sent = self.transcript.sent(Confirmation)
+        if sent is None:
+            packages = self._round1_packages(first)
+            with self._at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Confirmation)
+                if sent is None:
+                    key_package, public = self._part3(holder, packages, first, second, strict)
+                    digest = hashlib.sha256(public.serialize()).digest()
+                    confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
+                    sealed.seal_share(key_package, confirmation)
+                    sealed.forget_polynomial()
+                    self.transcript.keep(first)
+                    self.transcript.keep(second)
+                    self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
+                    sent = self.transcript.write(confirmation, holder)
+                    sealed.forget_mark()
+        self._require_same(sent.message.round2_hash == round2_hash)
+        return self._finished(sent)
+
+    def _part3(
+        self,
+        holder: Holder,
+        packages: dict[Identifier, frost_round1.Package],
+        first: Mapping[str, Signed[Round1]],
+        second: Mapping[str, Signed[Round2]],
+        strict: bool | None,
+    ) -> tuple[KeyPackage, PublicKeyPackage]:
+        own = shares.decrypt(self._seat, second[self.me.name], holder)  # the token works: from here on it is others
+        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        state = frost_round2.SecretPackage(
+            self.suite,
+            self._own_identifier,
+            packages[self._own_identifier].commitment,
+            own.signing_share,
+            self.min_signers,
+            len(self.roster),
+            dkg.digest_round1(others),  # part2 checked these: our own round 2 names their hash
+        )
+        received: dict[Identifier, frost_round2.Package] = {}
+        try:
+            for name, said in second.items():
+                if name != self.me.name:
+                    received[self._seat.identifier(name)] = self._open_share(holder, said)
             try:
-                key_package, public_key_package = dkg.part3(state, packages, shares, strict=strict)
+                return dkg.part3(state, others, received, strict=strict)
             except ProtocolViolation as violation:
                 raise self._convict(violation, first, second) from violation
-            digest = hashlib.sha256(public_key_package.serialize()).digest()
-            confirmation = Confirmation(self.id, own.round1_hash, round2_hash, digest)
-            self._seal_key_package(records, key_package, confirmation)
-            self.transcript.keep(second)
-            self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public_key_package.to_json().encode())
-            data = self.transcript.write(confirmation, holder)
-            for kind in (Kind.ROUND1_STATE, Kind.ROUND2_STATE):
-                if self._record(kind) in records.names():
-                    records.destroy(self._record(kind))
-            return Finished(data, public_key_package.verifying_key.serialize(), confirmation.check_code)
+        finally:
+            for package in (own, *received.values()):
+                package.wipe()
 
     def compare(self, inbox: Inbox) -> Finished:
         """Compare everybody's confirmation with our own; changes nothing unless they differ. Needs no token."""
@@ -285,7 +318,7 @@ class KeyGeneration:
         return self._finished(own)
 
     def _compare(self, inbox: Inbox) -> dict[str, Signed[Confirmation]]:
-        self.transcript.require_running()
+        self._require_running()
         received = self.transcript.gather(Confirmation, inbox)
         own = received[self.me.name]
         for name, said in received.items():
@@ -305,7 +338,7 @@ class KeyGeneration:
             raise NotPossible(f"{self.name} is an active key", hint="to give up its share: frost-hsm keys delete")
         with open_holder() as holder, self.home.lock():
             self.transcript.stop([self.proposal])
-            SealedRecords(holder, self.home).destroy_all(self.id, self._position)
+            SealedRounds(self._seat, holder, self.home).destroy_all()
             self.home.move(self._folder, given_up_folder(self.id))
 
     def status(self) -> Status:
@@ -326,124 +359,29 @@ class KeyGeneration:
                 return Status(step, tuple(known), missing)
         return Status("round1")
 
-    # ── Secrets between the steps ──
+    # ── Whether a step may be taken ──
 
-    def _draw(self, records: SealedRecords, entropy: Entropy) -> None:
-        secret, package = dkg.part1(
-            self.suite,
-            self._identifier(self.me.name),
-            max_signers=len(self.roster),
-            min_signers=self.min_signers,
-            entropy=entropy,
-        )
-        # The proof of knowledge is kept beside the polynomial, so that a second try says the same.
-        with (
-            secret.serialize() as state,
-            Secret.join(state, package.proof_of_knowledge.serialize()) as plaintext,
-        ):
-            records.put(self._record(Kind.ROUND1_STATE), self._context(Kind.ROUND1_STATE), plaintext)
-        secret.wipe()
+    @contextmanager
+    def _at_work(self, open_holder: OpenHolder) -> Iterator[tuple[Holder, SealedRounds]]:
+        """Open the token and keep everybody else out; what happened while we waited is seen from here on."""
+        with open_holder() as holder, self.home.lock():
+            self._require_running()
+            yield holder, SealedRounds(self._seat, holder, self.home)
 
-    def _recall(self, records: SealedRecords) -> tuple[frost_round1.SecretPackage, frost_round1.Package]:
-        with records.get(self._record(Kind.ROUND1_STATE), self._context(Kind.ROUND1_STATE)) as plaintext:
-            split = len(plaintext) - self.suite.signature_length
-            with plaintext.part(0, split) as state, plaintext.part(split, len(plaintext)) as proof:
-                secret = frost_round1.SecretPackage.deserialize(self.suite, state)
-                with proof.reveal() as public:
-                    signature = Signature.deserialize(self.suite, bytes(public))
-        return secret, frost_round1.Package(self.suite, secret.commitment, signature)
-
-    def _seal_again(self, records: SealedRecords, context: Context, plaintext: Secret) -> None:
-        """Seal a record, unless an earlier try that was cut short has sealed the same."""
-        name = self._record(context.kind)
-        if name not in records.names():
-            records.put(name, context, plaintext)
-            return
-        try:
-            with records.get(name, context) as present:
-                is_same = present.equals(plaintext)
-        except SealBroken:
-            is_same = False
-        self._require_same(is_same)
-
-    def _seal_key_package(self, records: SealedRecords, package: KeyPackage, confirmation: Confirmation) -> None:
-        key = package.verifying_key.serialize()
-        context = self._context(Kind.SIGNING_SHARE, key=key, binding=hashlib.sha256(confirmation.encode()).digest())
-        with package.serialize() as plaintext:
-            self._seal_again(records, context, plaintext)
-        package.wipe()
-
-    def _context(self, kind: Kind, *, key: bytes = b"", binding: bytes = b"") -> Context:
-        return own_context(self.me, self.id, kind, self.suite.id, key=key, binding=binding)
-
-    def _record(self, kind: Kind) -> str:
-        return record_name(kind, self.id, self._position)
-
-    def _require_none_later(self, records: SealedRecords, *kinds: Kind) -> None:
-        """Refuse to begin a step anew when the token shows that it was done."""
-        names = records.names()
-        for kind in kinds:
-            if self._record(kind) in names:
-                raise StateRolledBack(f"the token holds the {kind} of {self.name}: this step was done before")
+    def _require_running(self) -> None:
+        if not self.is_accepted:
+            raise NotPossible(f"you have not agreed to take part in {self.name}")
+        self.transcript.require_running()
 
     def _require_same(self, is_same: bool) -> None:
         if not is_same:
             raise StepConflict(f"this step of {self.name} was done before, with other messages")
-
-    # ── Shares on their way ──
-
-    def _encrypt_shares(
-        self,
-        shares: Mapping[Identifier, frost_round2.Package],
-        state: frost_round2.SecretPackage,
-        round1_hash: bytes,
-    ) -> tuple[bytes, ...]:
-        envelopes = []
-        for identity in self.roster:
-            # One's own share too: transcript and token alone can rebuild the key package.
-            is_own = identity == self.me
-            package = (
-                frost_round2.Package(self.suite, state.secret_share)
-                if is_own
-                else shares[self._identifier(identity.name)]
-            )
-            with package.serialize() as plaintext:
-                context = self._share_context(self.me, identity, round1_hash)
-                envelopes.append(envelope.encrypt(context, plaintext, [identity]))
-        return tuple(envelopes)
-
-    def _open_shares(
-        self, holder: Holder, received: Mapping[str, Signed[Round2]]
-    ) -> dict[Identifier, frost_round2.Package]:
-        shares = {}
-        for name, said in received.items():
-            if name == self.me.name:
-                continue
-            context = self._share_context(said.sender, self.me, said.message.round1_hash)
-            try:
-                with envelope.decrypt(said.message.envelopes[self._position - 1], context, holder) as plaintext:
-                    shares[self._identifier(name)] = frost_round2.Package.deserialize(self.suite, plaintext)
-            except (SealBroken, DeserializationError) as error:
-                self.transcript.stop([said])
-                raise InvalidContents(
-                    f"{name} signed an envelope for {self.me.name} that holds no share: {error}",
-                    culprits=[name],
-                ) from error
-        return shares
-
-    def _share_context(self, sender: PublicIdentity, recipient: PublicIdentity, round1_hash: bytes) -> Context:
-        return Context(
-            self.id, Kind.ROUND2_SHARE, self.suite.id, sender.sign_key.digest, recipient.agree_key.digest,
-            binding=round1_hash,
-        )  # fmt: skip
 
     # ── What others signed ──
 
     def _round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
         packages = {}
         for name, said in received.items():
-            if name == self.me.name:
-                continue
             message = said.message
             try:
                 package = frost_round1.Package.deserialize(self.suite, message.package, message.y_coordinates)
@@ -452,10 +390,21 @@ class KeyGeneration:
                 raise InvalidContents(
                     f"{name} signed a round 1 package that is none: {error}", culprits=[name]
                 ) from error
-            packages[self._identifier(name)] = package
+            packages[self._seat.identifier(name)] = package
         return packages
 
+    def _open_share(self, holder: Holder, said: Signed[Round2]) -> frost_round2.Package:
+        try:
+            return shares.decrypt(self._seat, said, holder)
+        except (SealBroken, DeserializationError) as error:
+            self.transcript.stop([said])
+            raise InvalidContents(
+                f"{said.sender.name} signed an envelope for {self.me.name} that holds no share: {error}",
+                culprits=[said.sender.name],
+            ) from error
+
     def _require_one_view(self, round1_hash: bytes, received: Mapping[str, Signed[Round2]]) -> None:
+        self._require_same(received[self.me.name].message.round1_hash == round1_hash)
         for name, said in received.items():
             if len(said.message.envelopes) != len(self.roster):
                 self.transcript.stop([said])
@@ -464,7 +413,7 @@ class KeyGeneration:
                     culprits=[name],
                 )
             if said.message.round1_hash != round1_hash:
-                self.transcript.stop([said])
+                self.transcript.stop([received[self.me.name], said])
                 raise Equivocation(
                     f"{name} saw other round 1 messages than {self.me.name} did",
                     hint="somebody sent different messages to different people; compare everybody's files: "
@@ -477,7 +426,7 @@ class KeyGeneration:
         *received: Mapping[str, Signed[Round1]] | Mapping[str, Signed[Round2]],
     ) -> ProtocolViolation:
         """Keep the proof and return the violation with people's names."""
-        by_identifier = {self._identifier(identity.name): identity.name for identity in self.roster}
+        by_identifier = {self._seat.identifier(identity.name): identity.name for identity in self.roster}
         names = [by_identifier[culprit] for culprit in violation.culprits if isinstance(culprit, Identifier)]
         self.transcript.stop([of_one_step[name] for of_one_step in received for name in names])
         return type(violation)(f"{' and '.join(names)} {_VIOLATIONS[type(violation)]}", culprits=names)
@@ -487,10 +436,11 @@ class KeyGeneration:
             return said.message.ceremony == self.id
         return said.content_digest == self.id  # the proposal itself, lying among the others
 
-    def _identifier(self, name: str) -> Identifier:
-        return Identifier.from_u16(self.suite, self.roster.position(name))
+    @property
+    def _own_identifier(self) -> Identifier:
+        return self._seat.identifier(self.me.name)
 
     def _finished(self, confirmation: Signed[Confirmation]) -> Finished:
-        data = self.home.read(f"{self._folder}/{PUBLIC_KEY_PACKAGE}") or b""
-        package = PublicKeyPackage.from_json(self.suite, data.decode())
+        path = f"{self._folder}/{PUBLIC_KEY_PACKAGE}"
+        package = read_public_key_package(self.home, path, self.suite, confirmation)
         return Finished(confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code)

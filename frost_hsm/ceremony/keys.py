@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
 
-from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Confirmation, Proposal
 from frost_hsm.ceremony.records import SealedRecords, own_context, record_name
 from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import (
     ACTIVE,
     EVIDENCE,
@@ -20,10 +21,32 @@ from frost_hsm.ceremony.store import (
     ceremony_folder,
     given_up_folder,
 )
-from frost_hsm.errors import CeremonyStopped, NotKnown, NotYet, SealBroken, StorageProblem, UnknownIdentifier
+from frost_hsm.ceremony.transcript import STEPS, read_kept
+from frost_hsm.errors import (
+    CeremonyStopped,
+    DeserializationError,
+    NotKnown,
+    NotYet,
+    SealBroken,
+    StorageProblem,
+    UnknownIdentifier,
+)
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
+
+
+def read_public_key_package(
+    home: StateDirectory, path: str, suite: Ciphersuite, confirmation: Signed[Confirmation]
+) -> PublicKeyPackage:
+    """Read the public key package that goes with one's own confirmation; raises `StorageProblem` for another."""
+    try:
+        package = PublicKeyPackage.from_json(suite, home.read(path) or b"")
+        if hashlib.sha256(package.serialize()).digest() == confirmation.message.public_key_package_hash:
+            return package
+    except DeserializationError:
+        pass
+    raise StorageProblem(f"{home.path / path} is not what was confirmed", hint="restore it from a backup")
 
 
 class KeyState(StrEnum):
@@ -54,16 +77,14 @@ class GroupKey:
     def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
         """Read a key from the state directory. Raises `NotKnown`."""
         folder = ceremony_folder(name)
-        proposal = home.read(f"{folder}/{PROPOSAL}")
-        package = home.read(f"{folder}/{PUBLIC_KEY_PACKAGE}")
-        confirmation = home.read(f"{folder}/confirm/{me.name}.pem")
-        if proposal is None or package is None or confirmation is None:
+        proposed = read_kept(home, f"{folder}/{PROPOSAL}", Proposal)
+        path = f"{folder}/{STEPS[Confirmation]}/{me.name}.pem"
+        confirmed = read_kept(home, path, Confirmation, proposed.message.roster) if proposed is not None else None
+        if proposed is None or confirmed is None:
             raise NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
-        proposed = signed.read(proposal).expect(Proposal)
         plan = proposed.message
-        confirmed = signed.read(confirmation, plan.roster).expect(Confirmation)
-        if confirmed.message.ceremony != proposed.content_digest:
-            raise StorageProblem(f"{home.path / folder} holds a confirmation of something else")
+        if confirmed.message.ceremony != proposed.content_digest or confirmed.sender != me:
+            raise StorageProblem(f"{home.path / path} confirms something else", hint="restore it from a backup")
         if home.exists(f"{folder}/{EVIDENCE}"):
             state = KeyState.STOPPED
         else:
@@ -77,7 +98,7 @@ class GroupKey:
             plan.purpose,
             plan.roster,
             plan.min_signers,
-            PublicKeyPackage.from_json(suite, package.decode()),
+            read_public_key_package(home, f"{folder}/{PUBLIC_KEY_PACKAGE}", suite, confirmed),
             confirmed.content_digest,
             me,
         )
@@ -85,9 +106,8 @@ class GroupKey:
     @classmethod
     def names(cls, home: StateDirectory) -> list[str]:
         """List the keys there are, pending ones included."""
-        return [
-            name for name in home.names("ceremonies") if home.exists(f"{ceremony_folder(name)}/{PUBLIC_KEY_PACKAGE}")
-        ]
+        step = STEPS[Confirmation]
+        return [name for name in home.names("ceremonies") if home.exists(f"{ceremony_folder(name)}/{step}")]
 
     @property
     def verifying_key(self) -> bytes:

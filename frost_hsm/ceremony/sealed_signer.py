@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder
@@ -13,6 +14,7 @@ from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     IncorrectCommitment,
     IncorrectNumberOfSigners,
+    KeyExists,
     KeyNotFound,
     MissingCommitment,
     NonceUsed,
@@ -31,7 +33,8 @@ class SealedSigner:
     crash anywhere loses nothing: the same package can still be signed, with the same result, and no other can.
     The bound record goes once the share has been kept.
 
-    The state directory's lock is what keeps two processes from binding the same nonces to two packages.
+    The state directory's lock keeps two processes from binding the same nonces to two packages. Where two state
+    directories share a token, the one that destroys the first record wins; the other gives up.
     """
 
     def __init__(self, key: GroupKey, holder: Holder, home: StateDirectory) -> None:
@@ -88,8 +91,17 @@ class SealedSigner:
                 package.wipe()
                 nonces.wipe()
             keep(share)
-            self._records.destroy(self._bound(subject))
+            with suppress(KeyNotFound):  # somebody who does not share our lock has lost the race and cleared up
+                self._records.destroy(self._bound(subject))
             return share
+
+    def forget(self, requests: Iterable[bytes]) -> None:
+        """Destroy what is left of the nonces for requests that were answered: by a crash after `keep`."""
+        with self._home.lock():
+            names = set(self._records.names())
+            for request in requests:
+                if self._bound(request) in names:
+                    self._records.destroy(self._bound(request))
 
     def _check(self, package: SigningPackage) -> SigningCommitments:
         """Find everything wrong with a signing package that can be found before nonces are bound to it."""
@@ -120,16 +132,24 @@ class SealedSigner:
         if nonces is None:
             if waiting is None:
                 raise NonceUsed("these nonces have been used, or are not in this token")
-            self._records.put(bound, context, waiting)
+            try:
+                self._records.put(bound, context, waiting)
+            except KeyExists:
+                raise self._lost_race(waiting) from None
             nonces = waiting
         if waiting is not None:
             try:
                 self._records.destroy(loose)
             except KeyNotFound:
-                # Somebody who does not share our lock was faster: these nonces are theirs.
-                self._records.destroy(bound)
-                raise NonceUsed("these nonces were used from another place at this instant") from None
+                with suppress(KeyNotFound):
+                    self._records.destroy(bound)
+                raise self._lost_race(waiting) from None
         return nonces
+
+    def _lost_race(self, nonces: Secret) -> NonceUsed:
+        """Give up: somebody who does not share our lock was faster, and these nonces are theirs."""
+        nonces.wipe()
+        return NonceUsed("these nonces were used from another place at this instant")
 
     def _commitments(self, plaintext: Secret) -> SigningCommitments:
         nonces = SigningNonces.deserialize(self.key.suite, plaintext)

@@ -19,7 +19,7 @@ from frost_hsm.ceremony.messages import HASH_LENGTH, Commitment, Response, Signi
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.signed import Signed, transcript_hash
 from frost_hsm.ceremony.store import REQUEST, SIGNATURE, StateDirectory, request_folder
-from frost_hsm.ceremony.transcript import Transcript
+from frost_hsm.ceremony.transcript import STEPS, Transcript
 from frost_hsm.errors import (
     DeserializationError,
     ForeignMessage,
@@ -119,13 +119,18 @@ class SigningSession:
         """Agree to sign: draw nonces and publish their commitments; returns the message for the other signers."""
         self._require_signer()
         self.key.require_active()
-        if (sent := self.transcript.sent(Commitment)) is not None:
-            return sent.to_pem()
-        with open_holder() as holder, self.home.lock():
-            self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
-            commitments = SealedSigner(self.key, holder, self.home).commit(self.id, entropy=entropy)
-            message = Commitment(self.id, commitments.serialize(), commitments.y_coordinates())
-            return self.transcript.write(message, holder)
+        sent = self.transcript.sent(Commitment)
+        if sent is None:
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(Commitment)
+                if sent is None:
+                    signer = SealedSigner(self.key, holder, self.home)
+                    signer.forget(self._answered())
+                    self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
+                    commitments = signer.commit(self.id, entropy=entropy)
+                    said = Commitment(self.id, commitments.serialize(), commitments.y_coordinates())
+                    sent = self.transcript.write(said, holder)
+        return sent.to_pem()
 
     def respond(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
         """Sign with the commitments of all signers; returns the message for whoever aggregates.
@@ -136,22 +141,23 @@ class SigningSession:
         self.key.require_active()
         received = self.transcript.gather(Commitment, inbox)
         commitments_hash = transcript_hash(received.values())
-        if (sent := self.transcript.sent(Response)) is not None:
-            if sent.message.commitments_hash != commitments_hash:
-                raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
-            return sent.to_pem()
-        package = self._signing_package(received)
-        with open_holder() as holder, self.home.lock():
-
-            def keep(share: SignatureShare) -> None:
-                self.transcript.keep(received)
-                self.transcript.write(Response(self.id, commitments_hash, share.serialize()), holder)
-
-            if (sent := self.transcript.sent(Response)) is None:
-                SealedSigner(self.key, holder, self.home).sign(package, self.id, keep=keep)
-                sent = self.transcript.sent(Response)
+        sent = self.transcript.sent(Response)
         if sent is None:
-            raise NotKnown(f"the response to request {self.id[:8].hex()} is gone again from {self.home.path}")
+            package = self._signing_package(received)
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(Response)
+                if sent is None:
+                    answers: list[Signed[Response]] = []
+
+                    def keep(share: SignatureShare) -> None:
+                        self.transcript.keep(received)
+                        said = Response(self.id, commitments_hash, share.serialize())
+                        answers.append(self.transcript.write(said, holder))
+
+                    SealedSigner(self.key, holder, self.home).sign(package, self.id, keep=keep)
+                    [sent] = answers
+        if sent.message.commitments_hash != commitments_hash:
+            raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
         return sent.to_pem()
 
     def aggregate(self, inbox: Inbox) -> bytes:
@@ -187,6 +193,12 @@ class SigningSession:
             self.transcript.keep(responses)
             self.home.replace(f"{self._folder}/{SIGNATURE}", encoded)
         return encoded
+
+    def _answered(self) -> list[bytes]:
+        """List the requests that were answered here: their nonces have served, whatever is left of them."""
+        answer = f"{STEPS[Response]}/{self.key.me.name}.pem"
+        names = self.home.names("requests")
+        return [bytes.fromhex(name) for name in names if self.home.exists(f"requests/{name}/{answer}")]
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""

@@ -15,8 +15,10 @@
     given-up/ID/…                      ceremonies and keys that were given up, under their id
     sealed/NAME                        sealed records of a token that can hold none
 
-Every file is public or sealed. A file appears whole or not at all: written beside its place, synced, renamed,
-and the directory synced. Only what belongs together is decided by a single file appearing, so a crash leaves
+    partial                            what is being written
+
+Every file is public or sealed. A file appears whole or not at all: written as ``partial``, synced, renamed into
+its place, and the directory synced. Only what belongs together is decided by a single file appearing, so a crash leaves
 the state before or after it, never between. Directories are 0700, files 0600; looser ones are refused.
 """
 
@@ -24,7 +26,6 @@ from __future__ import annotations
 
 import fcntl
 import os
-import shutil
 import stat
 import threading
 import time
@@ -45,7 +46,7 @@ EVIDENCE = "evidence.pem"
 REQUEST = "request.pem"
 SIGNATURE = "signature"
 
-_PARTIAL = ".partial-"
+_PARTIAL = "partial"  # the one file that is being written, by the holder of the lock
 
 
 def ceremony_folder(name: str) -> str:
@@ -71,7 +72,6 @@ class StateDirectory:
         self._mutex = threading.RLock()
         self._depth = 0
         self._lock_file = -1
-        self._swept = False
 
     @classmethod
     def create(cls, path: Path) -> StateDirectory:
@@ -115,8 +115,7 @@ class StateDirectory:
             self._lock_file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
             try:
                 self._wait_for_lock()
-                if not self._swept:
-                    self._sweep()
+                (self.path / _PARTIAL).unlink(missing_ok=True)  # left by a process that was killed
             except BaseException:
                 os.close(self._lock_file)
                 raise
@@ -134,15 +133,6 @@ class StateDirectory:
                         hint="let it finish, then run this again",
                     ) from None
                 time.sleep(0.02)
-
-    def _sweep(self) -> None:
-        """Clear away what a process left that was killed while writing or removing."""
-        for leftover in list(self.path.rglob(_PARTIAL + "*")):
-            if leftover.is_dir():
-                shutil.rmtree(leftover)
-            else:
-                leftover.unlink(missing_ok=True)
-        self._swept = True
 
     def read(self, name: str) -> bytes | None:
         """Return the contents of a file, or None if there is none."""
@@ -165,7 +155,7 @@ class StateDirectory:
         path = self.path / folder
         with _storage(path):
             try:
-                return sorted(entry.name for entry in path.iterdir() if not entry.name.startswith("."))
+                return sorted(entry.name for entry in path.iterdir())
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
@@ -180,12 +170,11 @@ class StateDirectory:
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""
-        path = self.path / name
-        partial = path.with_name(f"{_PARTIAL}{path.name}")
+        path, partial = self.path / name, self.path / _PARTIAL
         with self.lock(), _storage(path):
             self._make_folder(path.parent)
             try:
-                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
                 with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor with the right mode
                     file.write(data)
                     file.flush()
@@ -197,17 +186,10 @@ class StateDirectory:
             _sync_folder(path.parent)
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a folder with all that is in it; what is not there is fine."""
+        """Remove a file; what is not there is fine."""
         path = self.path / name
         with self.lock(), _storage(path):
-            if path.is_dir():
-                # A folder leaves under another name in one step: half of it never counts as the whole.
-                doomed = path.with_name(f"{_PARTIAL}{path.name}")
-                shutil.rmtree(doomed, ignore_errors=True)
-                path.rename(doomed)
-                _sync_folder(path.parent)
-                shutil.rmtree(doomed)
-            elif path.exists():
+            if path.exists():
                 path.unlink()
                 _sync_folder(path.parent)
 

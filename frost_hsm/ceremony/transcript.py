@@ -14,8 +14,8 @@ from frost_hsm.ceremony.inbox import Contradiction, Inbox
 from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Response, Round1, Round2
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
-from frost_hsm.ceremony.store import EVIDENCE, StateDirectory
-from frost_hsm.errors import CeremonyStopped, NotKnown, NotYet, StorageProblem
+from frost_hsm.ceremony.store import ACTIVE, EVIDENCE, StateDirectory
+from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
 
 M = TypeVar("M", bound=Message)
 
@@ -27,6 +27,21 @@ STEPS: Mapping[type[Message], str] = {
     Response: "response",
 }
 """The word for each kind of message in file names."""
+
+
+def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | None = None) -> Signed[M] | None:
+    """Read a message that was kept in the state directory; None if there is none.
+
+    roster: None for a proposal, which brings its own. Raises `StorageProblem` if the file is damaged: then nothing
+    goes on.
+    """
+    data = home.read(path)
+    if data is None:
+        return None
+    try:
+        return signed.read(data, roster).expect(kind)
+    except (InputProblem, InvalidContents) as error:
+        raise StorageProblem(f"{home.path / path} is damaged: {error}", hint="restore it from a backup") from error
 
 
 class Transcript:
@@ -68,9 +83,9 @@ class Transcript:
         return self._home.exists(f"{self.folder}/{EVIDENCE}")
 
     def stop(self, proof: Iterable[Signed[Any]]) -> None:
-        """Stop for good and keep the signed messages that show why."""
+        """Stop for good and keep the signed messages that show why. What all have agreed to, an active key, stays."""
         with self._home.lock():
-            if not self.is_stopped:
+            if not self.is_stopped and not self._home.exists(f"{self.folder}/{ACTIVE}"):
                 self._home.put(f"{self.folder}/{EVIDENCE}", b"".join(said.to_pem() for said in proof))
 
     def evidence(self) -> bytes | None:
@@ -86,16 +101,21 @@ class Transcript:
         kept = {name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self.expected}
         return {name: said for name, said in kept.items() if said is not None}
 
-    def gather(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
-        """Return everybody's message of a kind in roster order, kept ones and new ones; keeps nothing itself.
+    def find(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
+        """Return the messages of a kind that are kept or have come in, by sender's name; keeps nothing itself.
 
-        Raises `NotYet`, naming who is missing; `Contradiction`, which stops the ceremony.
+        Our own may come in too, sent back by others after the state directory was lost. Raises `Contradiction`, which
+        stops the ceremony.
         """
         try:
-            found = inbox.collect(kind, self._roster, self._belongs, self._title, self.known(kind))
+            return inbox.collect(kind, self._roster, self._belongs, self._title, self.known(kind))
         except Contradiction as contradiction:
             self.stop(contradiction.proof)
             raise
+
+    def gather(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
+        """As `find`, everybody's in roster order. Raises `NotYet`, naming who is missing."""
+        found = self.find(kind, inbox)
         missing = [name for name in self.expected if name not in found]
         if self._me.name in missing:
             raise NotKnown(f"your own {kind.title} of {self._title} is not here", hint="do that step first")
@@ -108,11 +128,12 @@ class Transcript:
             )
         return {name: found[name] for name in self.expected}
 
-    def write(self, message: Message, holder: Holder) -> bytes:
+    def write(self, message: M, holder: Holder) -> Signed[M]:
         """Sign one's own message and keep it: from here on the step is done, and this is what it said."""
         data = signed.write(message, holder)
+        said = signed.read(data, self._roster).expect(type(message))
         self._home.put(self._path(type(message), self._me.name), data)
-        return data
+        return said
 
     def keep(self, received: Mapping[str, Signed[M]]) -> None:
         """Keep the messages of others."""
@@ -123,12 +144,9 @@ class Transcript:
 
     def _kept(self, kind: type[M], sender: PublicIdentity) -> Signed[M] | None:
         path = self._path(kind, sender.name)
-        data = self._home.read(path)
-        if data is None:
-            return None
-        kept = signed.read(data, self._roster).expect(kind)
-        if kept.sender != sender or not self._belongs(kept):
-            raise StorageProblem(f"{self._home.path / path} is not what its name says", hint="restore the directory")
+        kept = read_kept(self._home, path, kind, self._roster)
+        if kept is not None and (kept.sender != sender or not self._belongs(kept)):
+            raise StorageProblem(f"{self._home.path / path} is not what its name says", hint="restore it from a backup")
         return kept
 
     def _path(self, kind: type[Message], name: str) -> str:

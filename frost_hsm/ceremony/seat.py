@@ -1,0 +1,48 @@
+"""A seat at the making of a key: who makes which key with whom, seen by one of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+from frost_hsm.ceremony.identity import PublicIdentity
+from frost_hsm.ceremony.messages import Proposal
+from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.signed import Signed
+from frost_hsm.errors import NotPossible
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.values import Identifier
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What a proposal says, as ``me`` reads it. ceremony: its id, 32 bytes."""
+
+    ceremony: bytes
+    name: str
+    suite: Ciphersuite
+    roster: Roster
+    min_signers: int
+    me: PublicIdentity
+
+    @classmethod
+    def take(cls, proposal: Signed[Proposal], me: PublicIdentity) -> Self:
+        """Find one's own place in a proposal; raises `NotPossible` if there is none."""
+        plan = proposal.message
+        if me not in plan.roster:
+            raise NotPossible(
+                f"{me.name} is not a participant of {plan.name} with this identity",
+                hint="the proposal has to hold the identity file that you sent; ask its author for a new one",
+            )
+        suite = ciphersuites.by_id(plan.suite)
+        return cls(proposal.content_digest, plan.name, suite, plan.roster, plan.min_signers, me)
+
+    @property
+    def position(self) -> int:
+        """One's own position in the roster, from 1."""
+        return self.roster.position(self.me.name)
+
+    def identifier(self, name: str) -> Identifier:
+        """Return a participant's identifier: their position."""
+        return Identifier.from_u16(self.suite, self.roster.position(name))
