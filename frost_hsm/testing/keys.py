@@ -161,7 +161,7 @@ class KeyTests(BackendFixtures):
             lambda: token.write_record("ü" * 128, b"value"),
             lambda: token.write_record("\ud800", b"value"),
             lambda: token.write_record("name", b""),
-            lambda: token.write_record("name", bytes(65537)),
+            lambda: token.write_record("name", bytes((1 << 17) + 1)),
         ]
         for attempt in attempts:
             with pytest.raises(NotPossible):
