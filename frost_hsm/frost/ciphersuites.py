@@ -5,12 +5,21 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterable
 from functools import cached_property
+from typing import Protocol
 
 from frost_hsm import groups
-from frost_hsm.errors import MalformedScalar, NotPossible
+from frost_hsm.errors import IncorrectPackage, MalformedScalar, NotPossible
 from frost_hsm.frost.hashing import Hashing, XmdSha256
 from frost_hsm.groups import Group, SecretScalar
 from frost_hsm.secret import Secret
+
+
+class OfSuite(Protocol):
+    """A value or package of some ciphersuite."""
+
+    @property
+    def ciphersuite(self) -> Ciphersuite:
+        """The suite it was made for."""
 
 
 class Ciphersuite:
@@ -39,6 +48,12 @@ class Ciphersuite:
     def signature_length(self) -> int:
         """Bytes of a signature, R ‖ z."""
         return self.group.element_length + self.group.scalar_length
+
+    def check_owns(self, *parts: OfSuite) -> None:
+        """Raise `IncorrectPackage` unless everything given is of this very suite."""
+        for part in parts:
+            if part.ciphersuite is not self:
+                raise IncorrectPackage(f"something of {part.ciphersuite.id} where {self.id} is used")
 
     # ── public scalars ──
 

@@ -58,7 +58,7 @@ def part1(
     `InvalidMinSigners`, `InvalidMaxSigners`.
     """
     _check_numbers(max_signers, min_signers)
-    _check_suite(ciphersuite, (identifier,))
+    ciphersuite.check_owns(identifier)
     group = ciphersuite.group
     coefficients = tuple(Coefficient(ciphersuite, group.random_scalar(entropy)) for _ in range(min_signers))
     scalars = [coefficient.scalar for coefficient in coefficients]
@@ -80,10 +80,13 @@ def part2(
     """
     coefficients = secret_package.take()
     try:
-        return _part2(secret_package, coefficients, round1_packages)
+        result = _part2(secret_package, coefficients, round1_packages)
     except BaseException:
         secret_package.put_back(coefficients)
         raise
+    for coefficient in coefficients:  # an interruption here must not put half of them back
+        coefficient.wipe()
+    return result
 
 
 def _part2(
@@ -109,8 +112,6 @@ def _part2(
         digest_round1(packages),
     )
     sent = {to: round2.Package(suite, share) for to, share in zip(packages, others, strict=True)}
-    for coefficient in coefficients:
-        coefficient.wipe()
     return kept, sent
 
 
@@ -135,10 +136,12 @@ def part3(
     """
     share = secret_package.take()
     try:
-        return _part3(secret_package, share, round1_packages, round2_packages, strict)
+        result = _part3(secret_package, share, round1_packages, round2_packages, strict)
     except BaseException:
         secret_package.put_back(share)
         raise
+    share.wipe()
+    return result
 
 
 def _part3(
@@ -191,7 +194,6 @@ def _part3(
         public_key_package.verifying_key,
         secret.min_signers,
     )
-    own_share.wipe()
     return key_package, public_key_package
 
 
@@ -213,12 +215,6 @@ def _check_numbers(max_signers: int, min_signers: int) -> None:
         raise InvalidMinSigners(f"the threshold {min_signers} is above the number of participants {max_signers}")
 
 
-def _check_suite(suite: Ciphersuite, values: Sequence[Identifier | round1.Package | round2.Package]) -> None:
-    for value in values:
-        if value.ciphersuite is not suite:
-            raise IncorrectPackage(f"a package or identifier of {value.ciphersuite.id} where {suite.id} is used")
-
-
 def _check_round1(
     secret: round1.SecretPackage | round2.SecretPackage, round1_packages: Mapping[Identifier, round1.Package]
 ) -> dict[Identifier, round1.Package]:
@@ -229,7 +225,7 @@ def _check_round1(
         raise IncorrectNumberOfPackages(f"{len(round1_packages)} round 1 packages instead of {expected}")
     if secret.identifier in round1_packages:
         raise UnknownIdentifier("the own round 1 package is among those of the others")
-    _check_suite(secret.ciphersuite, (*round1_packages, *round1_packages.values()))
+    secret.ciphersuite.check_owns(*round1_packages, *round1_packages.values())
     packages = dict(sorted(round1_packages.items()))
     wrong = [sender for sender, package in packages.items() if len(package.commitment) != secret.min_signers]
     if wrong:
@@ -254,7 +250,7 @@ def _check_round2(
     for sender in packages:
         if sender not in round2_packages:
             raise IncorrectPackage(f"no round 2 package of {sender}")
-    _check_suite(own.ciphersuite, tuple(round2_packages.values()))
+    own.ciphersuite.check_owns(*round2_packages.values())
     return {sender: round2_packages[sender].signing_share for sender in packages}
 
 

@@ -14,14 +14,12 @@ from frost_hsm.errors import (
     IdentityCommitment,
     IncorrectCommitment,
     IncorrectNumberOfSigners,
-    IncorrectPackage,
     InvalidSignature,
     InvalidSignatureShare,
     MissingCommitment,
     UnknownIdentifier,
 )
 from frost_hsm.frost import polynomial
-from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import (
     KeyPackage,
     PublicKeyPackage,
@@ -75,7 +73,7 @@ def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: Ke
     different suites, `IdentityCommitment`, and `SecretConsumed` for nonces that have served.
     """
     suite, identifier = key_package.ciphersuite, key_package.identifier
-    _check_suite(suite, signing_package, nonces)
+    suite.check_owns(signing_package, nonces)
     commitments = signing_package.signing_commitments
     if len(commitments) < key_package.min_signers:
         raise IncorrectNumberOfSigners(f"{len(commitments)} signers are fewer than {key_package.min_signers}")
@@ -111,12 +109,12 @@ def aggregate(
     culprits, or `InvalidSignature` where those are not asked for.
     """
     suite = public_key_package.ciphersuite
-    _check_suite(suite, signing_package, *signature_shares.values())
+    suite.check_owns(signing_package, *signature_shares.values())
     signers = signing_package.signing_commitments
     for identifier in sorted(signers.keys() ^ signature_shares.keys()):
         lacks = "share" if identifier in signers else "place in the signing package"
         raise UnknownIdentifier(f"{identifier} has no {lacks}")
-    for identifier in signers.keys() - public_key_package.verifying_shares.keys():
+    for identifier in sorted(signers.keys() - public_key_package.verifying_shares.keys()):
         raise UnknownIdentifier(f"{identifier} is not of this group")
     if len(signers) < (public_key_package.min_signers or 1):
         raise IncorrectNumberOfSigners(f"{len(signers)} signers are fewer than {public_key_package.min_signers}")
@@ -152,7 +150,7 @@ def verify_signature_share(
 
     Raises `UnknownIdentifier` too, `IncorrectPackage` and `IdentityCommitment`.
     """
-    _check_suite(verifying_key.ciphersuite, identifier, verifying_share, signature_share, signing_package)
+    verifying_key.ciphersuite.check_owns(identifier, verifying_share, signature_share, signing_package)
     if identifier not in signing_package.signing_commitments:
         raise UnknownIdentifier(f"{identifier} is not a signer of this package")
     if not _Session.open(signing_package, verifying_key).share_fits(identifier, verifying_share, signature_share):
@@ -221,11 +219,3 @@ def _nonce(share: SigningShare, entropy: Entropy) -> Nonce:
                 scalar = suite.h3(seed)
         if not suite.group.is_zero(scalar):
             return Nonce(suite, scalar)
-
-
-def _check_suite(
-    suite: Ciphersuite, *parts: Identifier | VerifyingShare | SigningPackage | SigningNonces | SignatureShare
-) -> None:
-    for part in parts:
-        if part.ciphersuite is not suite:
-            raise IncorrectPackage(f"something of {part.ciphersuite.id} where {suite.id} is used")

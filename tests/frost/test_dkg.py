@@ -8,6 +8,7 @@ import pytest
 from group_run import Run, Signing, others
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from memory_run import KnownEntropy
 from p256 import SUITES, ScriptedEntropy, identifiers, number, public_bytes, scalar, vectors
 
 from frost_hsm.errors import (
@@ -541,3 +542,27 @@ def test_a_failed_check_leaves_the_maps_and_secrets_alone(run: Run) -> None:
     assert public_bytes(run.secrets2[own].serialize()) == before
     assert list(round1_packages.items()) == list(snapshot[0].items())
     assert all(a is b for a, b in zip(round2_packages.values(), snapshot[1].values(), strict=True))
+
+
+@pytest.mark.parametrize(("max_signers", "min_signers"), [(3, 2), (15, 13)])
+def test_all_implementations_agree(max_signers: int, min_signers: int) -> None:
+    outcomes = []
+    for suite in SUITES.values():
+        ids = identifiers(suite, *range(1, max_signers + 1))
+        secrets, packages = {}, {}
+        for own in ids:
+            secrets[own], packages[own] = dkg.part1(
+                suite,
+                own,
+                max_signers=max_signers,
+                min_signers=min_signers,
+                entropy=KnownEntropy(b"%d" % own.value),
+            )
+        own = ids[0]
+        kept, sent = dkg.part2(secrets[own], others(packages, own))
+        received = {i: dkg.part2(secrets[i], others(packages, i))[1][own] for i in ids[1:]}
+        key_package, public = dkg.part3(kept, others(packages, own), received)
+        nonces, commitments = signing.commit(key_package, KnownEntropy(b"nonces"))
+        outcome = [package.serialize() for package in (*packages.values(), *sent.values(), key_package, public)]
+        outcomes.append([public_bytes(data) for data in (*outcome, nonces.serialize(), commitments.y_coordinates())])
+    assert outcomes[0] == outcomes[1] == outcomes[2]
