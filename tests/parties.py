@@ -26,6 +26,7 @@ from frost_hsm.ceremony.messages import Proposal
 from frost_hsm.ceremony.signing import SigningSession
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import Config
+from frost_hsm.cli.program import frost_hsm
 
 PIN = "frost-1234"
 KEY = "treasury"

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import get_completion_class
+from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
+from frost_hsm.cli import PROGRAM
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
 
+_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
+
 
 @command(None, "completion")
-@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.argument("shell", type=click.Choice(list(_SHELLS)))
 def completion(place: Workplace, shell: str) -> Result:
-    """Print the completion script of a shell; for bash: source <(frost-hsm completion bash)."""
-    from frost_hsm.cli import frost_hsm
+    """Print the completion script of a shell.
 
-    kind = get_completion_class(shell)
-    if kind is None:
-        raise AssertionError(f"click has no completion for {shell}")
-    script = kind(frost_hsm, {}, "frost-hsm", "_FROST_HSM_COMPLETE").source()
+    \b
+    bash: source <(frost-hsm completion bash)           in ~/.bashrc
+    zsh:  source <(frost-hsm completion zsh)            in ~/.zshrc
+    fish: frost-hsm completion fish | source            in config.fish
+
+    Names of keys, requests and peers are completed from the state directory; no token is opened.
+    """
+    from frost_hsm.cli.program import frost_hsm
+
+    script = _SHELLS[shell](frost_hsm, {}, PROGRAM, "_FROST_HSM_COMPLETE").source()
     return Result("completion", raw=script.encode() + b"\n")

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from frost_hsm.ceremony.names import NAME
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import ConfigProblem
 
 SCHEMA = "frost-hsm/config/1"
 FILE = "config.toml"
-
-
-def default_home() -> Path:
-    """Return the state directory that is used without ``--home``; state, not configuration: it is not for syncing."""
-    base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
-    return Path(base).expanduser() / "frost-hsm"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +54,8 @@ class Config:
         tables = [document, *(backends.values() if isinstance(backends, dict) else [None])]
         if set(document) != {"me", "token"} or not all(map(_is_strings, tables)):
             raise ConfigProblem(f"{path} does not hold exactly me, token and tables [backends.NAME] of strings")
+        if not NAME.fullmatch(document["me"]):
+            raise ConfigProblem(f"{path}: me is not a name")
         return cls(document["me"], document["token"], backends)
 
     def save(self, home: StateDirectory) -> None:

@@ -2,37 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from dataclasses import replace
 
 import click
 
 from frost_hsm.ceremony import keygen, signed
+from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.keygen import Finished, KeyGeneration
-from frost_hsm.ceremony.messages import Confirmation, Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages import HASH_LENGTH, Confirmation, Message, Proposal, Round1, Round2
 from frost_hsm.ceremony.names import require_name
+from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import ceremony_folder
 from frost_hsm.ceremony.transcript import STEPS
-from frost_hsm.cli.options import command, inputs, output
+from frost_hsm.cli import completing, files
+from frost_hsm.cli.incoming import inputs, taking_in
+from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.output import Result, grouped
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NotKnown, ProtocolViolation, StepConflict
+from frost_hsm.errors import Aborted, NotKnown, StepConflict
+from frost_hsm.frost import ciphersuites
 
 
 @click.group()
 def dkg() -> None:
-    """Make a key together: propose, round1, round2, finish, confirm.
+    """Make a key together.
 
-    Every participant sends one file a step, the same to everybody, over any channel. A step can be repeated: the
-    same input gives the same output.
+    The steps are propose, round1, round2, finish, confirm. Every participant sends one file a step, the same to
+    everybody, over any channel. A step can be repeated: the same input gives the same output, other input is
+    refused, and nothing is lost when a step is cut short.
     """
 
 
 @command(dkg, "propose", token=True)
 @click.argument("name")
-@click.option("-t", "--threshold", type=int, required=True, help="How many must sign.")
-@click.option("--with", "others", metavar="NAMES", required=True, help="The other participants: bob,carol.")
+@click.option("-t", "--threshold", type=int, required=True, help="How many participants it takes to sign.")
+@click.option(
+    "--with",
+    "others",
+    metavar="NAMES",
+    required=True,
+    shell_complete=completing.peers,
+    help="The other participants, from your peers: bob,carol.",
+)
 @click.option("--suite", default="p256", show_default=True, help="The ciphersuite.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the key is for; every signer sees it.")
 @output
@@ -46,41 +58,60 @@ def propose(
     output: str | None,
     force: bool,
 ) -> Result:
-    """Propose a key: its name, its threshold, its participants."""
+    """Propose a key: its name, its threshold, its participants.
+
+    Writes NAME.proposal.pem, which everybody has to see and agree to with round1, you included.
+    """
     path = output or f"{require_name(name)}.proposal.pem"
-    place.check_output(path, force=force)
+    plan = Proposal(
+        bytes(HASH_LENGTH),
+        name,
+        purpose,
+        ciphersuites.by_name(suite).id,
+        threshold,
+        Roster((place.me, *_peers(place, others))),
+    )
     if place.home.exists(ceremony_folder(name)):
-        raise StepConflict(f'a ceremony or key has the name "{name}" here', hint="propose another name")
-    peers = place.peers()
-    names = [other.strip() for other in others.split(",") if other.strip()]
-    for other in names:
-        if other not in peers:
-            raise NotKnown(
-                f'there is no peer "{other}"', hint=f"add them first: frost-hsm peer add {other}.identity.pem"
+        ceremony = KeyGeneration.load(place.home, name, place.me)
+        if replace(ceremony.proposal.message, random=plan.random) != plan:
+            raise StepConflict(f'another ceremony or key has the name "{name}" here', hint="propose another name")
+        data = ceremony.proposal.to_pem()
+        files.check_output(path, force=force, again=data)
+    else:
+        files.check_output(path, force=force)
+        with place.holder() as holder:
+            data = keygen.propose(
+                holder, name, list(plan.roster)[1:], min_signers=threshold, suite=suite, purpose=purpose
             )
-    with place.holder() as holder:
-        data = keygen.propose(
-            holder,
-            name,
-            [peers[other] for other in names],
-            min_signers=threshold,
-            suite=suite,
-            purpose=purpose,
-        )
-    ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
-    ceremony.accept()
-    raw = place.write(path, data, force=force)
+        ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+        ceremony.accept()
+    raw = files.write(path, data, force=force)
     lines = [*_plan(ceremony), f"Wrote {path}"]
     after = f"send {path} to {_others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
     return Result("dkg-propose", lines, {**_fields(ceremony), "file": path}, after, raw)
+
+
+def _peers(place: Workplace, names: str) -> list[PublicIdentity]:
+    known, found = place.peers(), []
+    for name in split_names(names):
+        if name not in known:
+            raise NotKnown(f'there is no peer "{name}"', hint=f"add them first: frost-hsm peer add {name}.identity.pem")
+        found.append(known[name])
+    return found
 
 
 @command(dkg, "round1", token=True, asks=True)
 @click.argument("proposal")
 @output
 def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> Result:
-    """Agree to a PROPOSAL, a file, and send your commitment."""
-    ceremony = KeyGeneration(place.home, signed.read(place.read(proposal)).expect(Proposal), place.me)
+    """Agree to PROPOSAL, a file, and send your commitment.
+
+    Seals your part of the key in the token and writes NAME.YOU.round1.pem. You are shown what is proposed, and
+    asked, before the token is used. Everybody in it has to be among your peers.
+    """
+    ceremony = files.parse(
+        proposal, lambda data: KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+    )
     lines = []
     if not ceremony.is_accepted:
         ceremony.check_roster(place.peers())
@@ -89,51 +120,58 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
             place.terminal.message(line)
         if not place.terminal.confirm("Take part?"):
             raise Aborted("you did not agree to take part; nothing was changed")
-    path = _check_output(place, ceremony, Round1, output, force)
+    path = _check_output(ceremony, Round1, output, force)
     ceremony.accept()
     data = ceremony.round1(place.holder)
-    return _wrote(place, ceremony, Round1, path, data, force, "round2", [])
+    return _wrote(ceremony, Round1, path, data, force, "round2", [])
 
 
 @command(dkg, "round2", token=True)
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @inputs
 @output
 def round2(
     place: Workplace,
     name: str,
-    files: tuple[str, ...],
+    paths: tuple[str, ...],
     directory: str | None,
     output: str | None,
     force: bool,
 ) -> Result:
-    """Check the commitments of all and send everybody their encrypted share."""
+    """Check the commitments of all, and send everybody their share.
+
+    Writes NAME.YOU.round2.pem, one file for all: each share in it is encrypted to its recipient's token.
+    """
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    path = _check_output(place, ceremony, Round2, output, force)
-    with _keeping_evidence(place, ceremony), place.inbox(files, directory) as inbox:
+    path = _check_output(ceremony, Round2, output, force)
+    with taking_in(paths, directory, ceremony.transcript, name) as inbox:
         data = ceremony.round2(place.holder, inbox)
     lines = [f"Checked the messages of {_others(ceremony)}"]
-    return _wrote(place, ceremony, Round2, path, data, force, "finish", lines)
+    return _wrote(ceremony, Round2, path, data, force, "finish", lines)
 
 
 @command(dkg, "finish", token=True)
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @inputs
 @output
 def finish(
     place: Workplace,
     name: str,
-    files: tuple[str, ...],
+    paths: tuple[str, ...],
     directory: str | None,
     output: str | None,
     force: bool,
 ) -> Result:
-    """Check the shares, seal your own in the token, and send your confirmation."""
+    """Check the shares, and seal your own in the token.
+
+    Writes NAME.YOU.confirm.pem and shows a check code, to be compared by voice. Until everybody has confirmed,
+    the key is pending and does not sign.
+    """
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    path = _check_output(place, ceremony, Confirmation, output, force)
-    with _keeping_evidence(place, ceremony), place.inbox(files, directory) as inbox:
+    path = _check_output(ceremony, Confirmation, output, force)
+    with taking_in(paths, directory, ceremony.transcript, name) as inbox:
         finished = ceremony.finish(place.holder, inbox)
-    raw = place.write(path, finished.message, force=force)
+    raw = files.write(path, finished.message, force=force)
     lines = [
         f"Checked the shares of {_others(ceremony)}",
         "Your share is sealed in the token; the key is pending",
@@ -148,12 +186,15 @@ def finish(
 
 
 @command(dkg, "confirm", asks=True)
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @inputs
-def confirm(place: Workplace, name: str, files: tuple[str, ...], directory: str | None) -> Result:
-    """Take in the confirmations of all: when they agree, the key is active. Needs no token."""
+def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str | None) -> Result:
+    """Take in the confirmations of all; when they agree, the key is active.
+
+    Needs no token. Before you answer yes, hear from the others, by voice, that their check code is the same.
+    """
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    with _keeping_evidence(place, ceremony), place.inbox(files, directory) as inbox:
+    with taking_in(paths, directory, ceremony.transcript, name) as inbox:
         agreed = ceremony.compare(inbox)
         if ceremony.status().step != "active" and not place.terminal.confirm(
             f"Did {_others(ceremony)} read the same check code {agreed.check_code}?"
@@ -170,9 +211,12 @@ def confirm(place: Workplace, name: str, files: tuple[str, ...], directory: str 
 
 
 @command(dkg, "status")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=completing.keys)
 def status(place: Workplace, name: str | None) -> Result:
-    """Say where a ceremony stands and what comes next; without NAME, of all."""
+    """Say where a ceremony stands and what comes next.
+
+    Without NAME, of all ceremonies. Needs no token.
+    """
     names = [name] if name is not None else place.home.names("ceremonies")
     lines, entries, after = [], [], None
     for each in names:
@@ -197,10 +241,14 @@ def status(place: Workplace, name: str | None) -> Result:
 
 
 @command(dkg, "abort", token=True)
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
 def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
-    """Give a ceremony up, for good, on your side. A key that is active is not touched."""
+    """Give a ceremony up for good, on your side.
+
+    Destroys what was sealed for it in the token; nobody can take part again with the same proposal. A key that
+    is active is not touched. The name has to be typed again; --yes does not answer that.
+    """
     ceremony = KeyGeneration.load(place.home, name, place.me)
     place.terminal.confirm_by_name(f"This gives up ceremony {name} and what you sealed for it", name, confirm_name)
     ceremony.abort(place.holder)
@@ -217,17 +265,14 @@ _STATES = {
 }
 
 
-def _check_output(
-    place: Workplace, ceremony: KeyGeneration, kind: type[Message], output: str | None, force: bool
-) -> str:
-    path = output or f"{ceremony.name}.{place.me.name}.{STEPS[kind]}.pem"
+def _check_output(ceremony: KeyGeneration, kind: type[Message], output: str | None, force: bool) -> str:
+    path = output or f"{ceremony.name}.{ceremony.me.name}.{STEPS[kind]}.pem"
     sent: Signed[Message] | None = ceremony.transcript.sent(kind)
-    place.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
     return path
 
 
 def _wrote(
-    place: Workplace,
     ceremony: KeyGeneration,
     kind: type[Message],
     path: str,
@@ -236,27 +281,13 @@ def _wrote(
     step: str,
     lines: list[str],
 ) -> Result:
-    raw = place.write(path, data, force=force)
+    raw = files.write(path, data, force=force)
     after = (
         f"send {path} to {_others(ceremony)}, put theirs into one directory; "
         f"then: frost-hsm dkg {step} {ceremony.name} --in DIR"
     )
     fields = {**_fields(ceremony), "file": path}
     return Result(f"dkg-{STEPS[kind]}", [*lines, f"Wrote {path}"], fields, after, raw)
-
-
-@contextmanager
-def _keeping_evidence(place: Workplace, ceremony: KeyGeneration) -> Iterator[None]:
-    """When a participant is convicted, write the proof beside the other files, to be shown around."""
-    try:
-        yield
-    except ProtocolViolation as violation:
-        evidence = ceremony.transcript.evidence()
-        if evidence is not None:
-            path = f"{ceremony.name}.evidence.pem"
-            place.write(path, evidence, force=True)
-            violation.hint = f"{violation.hint}; evidence in {path}"
-        raise
 
 
 def _plan(ceremony: KeyGeneration) -> list[str]:

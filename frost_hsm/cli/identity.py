@@ -7,9 +7,10 @@ import click
 from frost_hsm.backends import Capability, KeyKind
 from frost_hsm.ceremony import identity as identities
 from frost_hsm.ceremony.identity import PublicIdentity
+from frost_hsm.cli import files
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
-from frost_hsm.cli.terminal import token_name
+from frost_hsm.cli.pin import token_name
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import OutputExists, UsageProblem
 
@@ -34,14 +35,15 @@ def create(
     adopt_agree: str | None,
     allow_imported: bool,
 ) -> Result:
-    """Make your identity: two keys in the token and their certificates.
+    """Make your identity: two keys and their certificates.
 
-    The first key signs, the second opens what is encrypted to you; neither can leave the token.
+    Both keys are made in the token and cannot leave it: the first signs what you send, the second opens what is
+    encrypted to you. Writes YOU.identity.pem, which is public. The same again changes nothing.
     """
     name = place.config.me
     path = output or f"{name}.identity.pem"
     present = place.home.read("identity.pem")
-    place.check_output(path, force=force, again=present)
+    files.check_output(path, force=force, again=present)
     if (adopt_sign is None) != (adopt_agree is None):
         raise UsageProblem("--adopt-sign and --adopt-agree belong together")
     with place.token() as token:
@@ -56,37 +58,39 @@ def create(
     if present is not None and present != data:
         raise OutputExists(f"{name} has another identity already", hint="use another state directory for a second one")
     place.home.put("identity.pem", data)
-    raw = place.write(path, data, force=force)
+    raw = files.write(path, data, force=force)
     lines = [*_lines(made.public), f"Keys and certificates are in {where}", f"Wrote {path}"]
     after = f"send {path} to the others, and read the fingerprint to them over another channel"
     return Result("identity-create", lines, {**_fields(made.public), "file": path}, after, raw)
 
 
 @command(identity, "show", token=True)
-@click.option("--from-token", is_flag=True, help="Read it from the token; needs no PIN.")
+@click.option("--from-token", is_flag=True, help="Show every identity that the token holds.")
 def show(place: Workplace, from_token: bool) -> Result:
-    """Show your identity and its fingerprint."""
-    if not from_token:
-        return Result("identity-show", _lines(place.me), _fields(place.me))
-    from frost_hsm import backends
+    """Show your identity and its fingerprint.
 
-    uri = place.token_uri or place.config.token
-    with place.backend(backends.scheme(uri)).open(uri, None) as token:
+    Needs no PIN.
+    """
+    if not from_token:
+        return Result("identity-show", _lines(place.me), {"identities": [_fields(place.me)]})
+    with place.public_token() as token:
         found = [each.public for each in identities.find(token)]
-        lines = [line for public in found for line in _lines(public)]
-        return Result(
-            "identity-show",
-            lines or [f"{token_name(token.info)} holds no identity"],
-            {"identities": [_fields(public) for public in found]},
-        )
+        nothing = f"{token_name(token.info)} holds no identity"
+    lines = [line for public in found for line in _lines(public)] or [nothing]
+    return Result("identity-show", lines, {"identities": [_fields(public) for public in found]})
 
 
 @command(identity, "export")
 @output
 def export(place: Workplace, output: str | None, force: bool) -> Result:
-    """Write your identity file again. Needs no token."""
+    """Write your identity file again.
+
+    Needs no token.
+    """
     path = output or f"{place.me.name}.identity.pem"
-    raw = place.write(path, place.me.to_pem(), force=force)
+    data = place.me.to_pem()
+    files.check_output(path, force=force, again=data)
+    raw = files.write(path, data, force=force)
     return Result("identity-export", [f"Wrote {path}"], {**_fields(place.me), "file": path}, raw=raw)
 
 

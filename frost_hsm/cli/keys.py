@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.cli import completing, files
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result, table
 from frost_hsm.cli.workplace import Workplace
@@ -12,12 +13,15 @@ from frost_hsm.cli.workplace import Workplace
 
 @click.group()
 def keys() -> None:
-    """See and hand out the keys you have a share of."""
+    """See, hand out and destroy the keys you have a share of."""
 
 
 @command(keys, "list")
 def list_(place: Workplace) -> Result:
-    """List the keys. Needs no token."""
+    """List the keys.
+
+    Needs no token.
+    """
     found = [GroupKey.load(place.home, name, place.me) for name in GroupKey.names(place.home)]
     rows = [
         [
@@ -34,10 +38,13 @@ def list_(place: Workplace) -> Result:
 
 
 @command(keys, "show", token=True)
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @click.option("--check-token", is_flag=True, help="Open the sealed share and check it; needs the PIN.")
 def show(place: Workplace, name: str, check_token: bool) -> Result:
-    """Show everything public about a key."""
+    """Show everything public about a key.
+
+    Needs no token, unless --check-token asks whether your sealed share is there and is the right one.
+    """
     key = GroupKey.load(place.home, name, place.me)
     lines = [
         f'Key "{key.name}", {key.state}',
@@ -60,7 +67,7 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 
 
 @command(keys, "export")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @click.option(
     "--format",
     "form",
@@ -71,7 +78,10 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 )
 @output
 def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
-    """Write the public key package, for those who verify or aggregate. Needs no token."""
+    """Write the public key package.
+
+    For those who verify or aggregate. Needs no token.
+    """
     key = GroupKey.load(place.home, name, place.me)
     package = key.public_key_package
     if form == "postcard":
@@ -80,16 +90,24 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
         written = package.verifying_key.serialize().hex().encode() + b"\n"
     else:
         written = (package.as_v2() if form == "json-v2" else package).to_json().encode() + b"\n"
-    path = output or f"{name}.public.{form.replace('json-v2', 'v2.json')}"
-    raw = place.write(path, written, force=force)
+    path = output or f"{name}.public.{_ENDINGS.get(form, form)}"
+    files.check_output(path, force=force, again=written, is_text=form != "postcard")
+    raw = files.write(path, written, force=force)
     return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)
 
 
+_ENDINGS = {"json-v2": "v2.json"}
+
+
 @command(keys, "delete", token=True)
-@click.argument("name")
+@click.argument("name", shell_complete=completing.keys)
 @click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
 def delete(place: Workplace, name: str, confirm_name: str | None) -> Result:
-    """Destroy your share of a key, for good. What is public is put away in the state directory."""
+    """Destroy your share of a key, for good.
+
+    The share leaves the token and cannot be brought back; the others keep theirs. What is public is put away in
+    the state directory. The name has to be typed again; --yes does not answer that.
+    """
     key = GroupKey.load(place.home, name, place.me)
     place.terminal.confirm_by_name(f"This destroys your share of key {name} for good", name, confirm_name)
     with place.holder() as holder:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from frost_hsm.cli.output import Result, show
-from frost_hsm.cli.terminal import PROMPT, Terminal
+from frost_hsm.cli.terminal import Terminal
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import PinOnCommandLine
 
@@ -30,19 +30,19 @@ def command(
         def run(
             home: Path | None,
             as_json: bool,
-            verbose: bool,
+            verbose: bool,  # read from the arguments where it matters: in `frost_hsm.cli.program`
             token_uri: str | None = None,
-            pin_source: str = PROMPT,
+            pin_source: str = "prompt",
             allow_final_pin_try: bool = False,
             assume_yes: bool = False,
             **parameters: Any,
         ) -> None:
             terminal = Terminal(assume_yes=assume_yes)
-            place = Workplace(home, token_uri, pin_source, allow_final_pin_try, as_json, terminal)
+            place = Workplace(home, token_uri, pin_source, allow_final_pin_try, terminal)
             show(function(place, **parameters), as_json=as_json)
 
         decorated: Callable[..., None] = run
-        for option in reversed(_shared(token=token, asks=asks)):
+        for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks else ()), *_ALWAYS]):
             decorated = option(decorated)
         make = group.command if group is not None else click.command
         made: click.Command = make(name)(decorated)
@@ -51,46 +51,51 @@ def command(
     return decorate
 
 
-def _shared(*, token: bool, asks: bool) -> list[Callable[[Callable[..., None]], Callable[..., None]]]:
-    options: list[Callable[[Callable[..., None]], Callable[..., None]]] = []
-    if token:
-        options += [
-            click.option(
-                "--token",
-                "token_uri",
-                metavar="URI",
-                envvar="FROST_HSM_TOKEN",
-                help="The token, where it cannot be guessed.",
-            ),
-            click.option("--pin-source", metavar="SOURCE", default=PROMPT, help="prompt, file:PATH, fd:N or env:NAME."),
-            click.option("--allow-final-pin-try", is_flag=True, help="Use the last PIN try before the token locks."),
-            click.option("--pin", hidden=True, expose_value=False, callback=_refuse_pin),
-        ]
-    if asks:
-        options.append(click.option("--yes", "assume_yes", is_flag=True, help="Answer yes to what is asked."))
-    options += [
-        click.option(
-            "--home",
-            metavar="DIR",
-            envvar="FROST_HSM_HOME",
-            type=click.Path(path_type=Path),
-            help="The state directory.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="Print one JSON object, errors too."),
-        click.option("-v", "--verbose", is_flag=True, help="Show a traceback if frost-hsm itself fails."),
-    ]
-    return options
-
-
 def _refuse_pin(context: click.Context, parameter: click.Parameter, value: str | None) -> None:
     if value is not None:
-        _pin_is_public()
+        raise PinOnCommandLine(
+            "PINs are never taken from the command line: other users can read it and the shell keeps it in history"
+        )
 
 
-def _pin_is_public() -> NoReturn:
-    raise PinOnCommandLine(
-        "PINs are never taken from the command line: other users can read it and the shell keeps it in history"
-    )
+_TOKEN = (
+    click.option(
+        "--token",
+        "token_uri",
+        metavar="URI",
+        envvar="FROST_HSM_TOKEN",
+        help="The token to use, as frost-hsm token list prints it; else the one of init.",
+    ),
+    click.option(
+        "--pin-source",
+        metavar="SOURCE",
+        default="prompt",
+        show_default=True,
+        help="Where the PIN comes from: prompt, file:PATH, fd:N or env:NAME. Never the PIN itself.",
+    ),
+    click.option(
+        "--allow-final-pin-try",
+        is_flag=True,
+        help="Use the last PIN try before the token locks; without this it is left alone.",
+    ),
+)
+
+_ASKS = (click.option("--yes", "assume_yes", is_flag=True, help="Answer yes to what is asked."),)
+
+_ALWAYS = (
+    click.option(
+        "--home",
+        metavar="DIR",
+        envvar="FROST_HSM_HOME",
+        type=click.Path(path_type=Path),
+        help="The state directory; else $XDG_STATE_HOME/frost-hsm or ~/.local/state/frost-hsm.",
+    ),
+    click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for errors too."),
+    click.option("-v", "--verbose", is_flag=True, help="Show a traceback if frost-hsm itself fails."),
+    click.option(
+        "--pin", hidden=True, expose_value=False, is_eager=True, is_flag=False, flag_value="", callback=_refuse_pin
+    ),
+)
 
 
 def output(function: Function) -> Function:
@@ -99,7 +104,25 @@ def output(function: Function) -> Function:
     return click.option("-o", "--output", metavar="FILE", help="Where to write; - is stdout.")(function)
 
 
-def inputs(function: Function) -> Function:
-    """Add ``[FILES]…`` and ``--in DIR``: messages of the others, in any order."""
-    function = click.option("--in", "directory", metavar="DIR", help="A directory with the others' files.")(function)
-    return click.argument("files", nargs=-1, metavar="[FILES]...")(function)
+def modules(function: Function) -> Function:
+    """Add ``--module``, any number of times: the setting of the pkcs11 backend, alias → absolute path."""
+    return click.option(
+        "--module",
+        "modules",
+        metavar="[ALIAS=]PATH",
+        multiple=True,
+        callback=lambda context, parameter, value: dict(map(_module, value)),
+        help="A PKCS#11 module, a library file; the alias is what token URIs call it.",
+    )(function)
+
+
+def split_names(text: str) -> list[str]:
+    """Take a list of names apart: alice,carol."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _module(text: str) -> tuple[str, str]:
+    alias, equals, path = text.partition("=")
+    if not equals:
+        alias, path = Path(text).name.split(".")[0].removeprefix("lib"), text
+    return alias, str(Path(path).absolute())

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TextIO
 
 import click
 
-from frost_hsm.errors import FrostHsmError
+from frost_hsm.errors import FrostHsmError, NotPossible, StorageProblem
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,31 +25,34 @@ class Result:
     fields: Mapping[str, object] = field(default_factory=dict)
     next_step: str | None = None
     raw: bytes | None = None
-    """Data asked for on stdout by ``-o -``: alone there, all text then goes to stderr."""
+    """Data asked for on stdout: alone there, all text then goes to stderr. In JSON it is ``data``, in base64."""
 
 
 def show(result: Result, *, as_json: bool) -> None:
     """Write a result: lines and the next step as text, or one JSON object on stdout and the text on stderr."""
-    text_to_stderr = as_json or result.raw is not None
+    if result.raw is not None and not as_json:
+        require_showable(result.raw)
     for line in result.lines:
-        click.echo(line, err=text_to_stderr)
+        say(line, to_stderr=as_json or result.raw is not None)
     if result.next_step is not None:
-        click.echo(f"Next: {result.next_step}", err=True)
-    if result.raw is not None:
-        sys.stdout.buffer.write(result.raw)
-        sys.stdout.buffer.flush()
-    elif as_json:
+        say(f"Next: {result.next_step}")
+    if as_json:
         document: dict[str, object] = {"schema": f"frost-hsm/{result.schema}/1", "ok": True, **result.fields}
         if result.next_step is not None:
             document["next"] = result.next_step
-        click.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+        if result.raw is not None:
+            document["data"] = base64.b64encode(result.raw).decode()
+        _write_json(document)
+    elif result.raw is not None:
+        _write(result.raw)
 
 
 def show_error(error: FrostHsmError, *, as_json: bool) -> None:
     """Write an error: one sentence and a hint on stderr; with ``--json`` also one object on stdout."""
-    click.echo(f"{emphasis('error:', 'red')} {error}", err=True)
+    for line in f"error: {error}".split("\n"):
+        say(line)
     if error.hint is not None:
-        click.echo(f"{emphasis('hint:', 'cyan')} {error.hint}", err=True)
+        say(f"hint: {error.hint}")
     if as_json:
         described = {
             "code": error.code,
@@ -55,14 +60,60 @@ def show_error(error: FrostHsmError, *, as_json: bool) -> None:
             "message": str(error),
             "hint": error.hint,
         }
-        document = {"schema": "frost-hsm/error/1", "ok": False, "error": described}
-        click.echo(json.dumps(document, ensure_ascii=False, separators=(",", ":")))
+        _write_json({"schema": "frost-hsm/error/1", "ok": False, "error": described})
 
 
-def emphasis(word: str, colour: str) -> str:
-    """Colour a word where stderr is a terminal that takes it; the meaning is always in the word too."""
-    plain = "NO_COLOR" in os.environ or os.environ.get("TERM") == "dumb" or not sys.stderr.isatty()
-    return word if plain else click.style(word, fg=colour)
+def say(line: str, *, to_stderr: bool = True) -> None:
+    """Write one line of talk, its first word in colour where it is one of ours and a terminal takes colour."""
+    word, space, rest = printable(line).partition(" ")
+    if word in _COLOURS and _takes_colour(sys.stderr if to_stderr else sys.stdout):
+        word = click.style(word, fg=_COLOURS[word])
+    click.echo(f"{word}{space}{rest}", err=to_stderr)
+
+
+_COLOURS = {"error:": "red", "hint:": "cyan", "ok": "green", "warn": "yellow"}
+
+
+def _takes_colour(stream: TextIO | None) -> bool:
+    plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not plain and stream is not None and stream.isatty()
+
+
+def printable(line: str) -> str:
+    """Replace what could steer a terminal or hide text in it: names of files, and of tokens, are chosen by others."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+
+
+def require_showable(data: bytes | None = None) -> None:
+    """Refuse to write to a terminal what is not plain text; None if it is known to be none."""
+    if sys.stdout is None or not sys.stdout.isatty():
+        return
+    if data is None or not _is_text(data):
+        raise NotPossible("this is not text, and stdout is a terminal", hint="write it to a file: -o FILE, or > FILE")
+
+
+def _is_text(data: bytes) -> bool:
+    try:
+        return all(letter.isprintable() or letter in "\n\t" for letter in data.decode())
+    except UnicodeDecodeError:
+        return False
+
+
+def _write_json(document: Mapping[str, object]) -> None:
+    _write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
+
+
+def _write(data: bytes) -> None:
+    """Write to stdout, all of it now: what cannot be written must fail here and not when Python ends."""
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except (OSError, AttributeError) as error:  # AttributeError: stdout was closed before we started
+        reason = error.strerror if isinstance(error, OSError) else "it is closed"
+        raise StorageProblem(f"cannot write to stdout: {reason}", hint="write to a file with -o") from error
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -76,5 +127,4 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
 
 def grouped(data: bytes) -> str:
     """Write bytes for people to compare: lower-case hex in groups of four."""
-    digits = data.hex()
-    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+    return data.hex(" ", 2)

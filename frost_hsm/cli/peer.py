@@ -7,6 +7,7 @@ import hmac
 import click
 
 from frost_hsm.ceremony.identity import PublicIdentity
+from frost_hsm.cli import completing, files
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result, table
 from frost_hsm.cli.workplace import Workplace
@@ -22,11 +23,13 @@ def peer() -> None:
 @click.argument("file")
 @click.option("--fingerprint", metavar="HEX", help="What its owner read to you; compared instead of asking.")
 def add(place: Workplace, file: str, fingerprint: str | None) -> Result:
-    """Add a peer's identity, once you have compared its fingerprint with them.
+    """Add the identity of a peer.
+
+    Compare its fingerprint with its owner first, by voice or in person: --yes says that you have.
 
     Everything rests on this: whoever swaps an identity here takes part in their place.
     """
-    public = PublicIdentity.from_pem(place.read(file))
+    public = files.parse(file, PublicIdentity.from_pem)
     path = f"peers/{public.name}.pem"
     if place.config.me == public.name:
         raise NotPossible(f"{public.name} is your own name")
@@ -39,11 +42,14 @@ def add(place: Workplace, file: str, fingerprint: str | None) -> Result:
     if fingerprint is not None:
         _require_equal(public, fingerprint)
     elif present is None:
-        place.terminal.message(f"Identity of {public.name}\n  fingerprint  {public.fingerprint}")
+        place.terminal.message(f"Identity of {public.name}")
+        place.terminal.message(f"  fingerprint  {public.fingerprint}")
         if not place.terminal.confirm(f"Compare it with {public.name} by voice or in person. Does it match?"):
             raise Aborted(f"{public.name} was not added")
     place.home.put(path, public.to_pem())
-    return Result("peer-add", [f"Added peer {public.name}"], _fields(public))
+    return Result(
+        "peer-add", [f"Added peer {public.name}"], _fields(public), "frost-hsm dkg propose NAME -t T --with NAMES"
+    )
 
 
 @command(peer, "list")
@@ -56,9 +62,12 @@ def list_(place: Workplace) -> Result:
 
 
 @command(peer, "remove")
-@click.argument("name")
+@click.argument("name", shell_complete=completing.peers)
 def remove(place: Workplace, name: str) -> Result:
-    """Forget a peer. Keys made with them stay as they are."""
+    """Forget a peer.
+
+    Keys made with them stay as they are.
+    """
     if name not in place.peers():
         raise NotKnown(f'there is no peer "{name}"', hint="see: frost-hsm peer list")
     place.home.remove(f"peers/{name}.pem")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from frost_hsm import backends
-from frost_hsm.cli.options import command
+from frost_hsm.cli.options import command, modules
 from frost_hsm.cli.output import Result, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import ConfigProblem, NotKnown
@@ -17,15 +17,19 @@ def token() -> None:
 
 
 @command(token, "list")
-@click.option("--backend", "names", multiple=True, help="Ask this backend; else pkcs11 and the configured one.")
-@click.option("--module", "modules", metavar="PATH", multiple=True, help="A PKCS#11 module to look through.")
-def list_(place: Workplace, names: tuple[str, ...], modules: tuple[str, ...]) -> Result:
-    """List tokens. Needs no PIN."""
+@click.option(
+    "--backend", "names", multiple=True, metavar="NAME", help="Ask this backend; else pkcs11 and the configured one."
+)
+@modules
+def list_(place: Workplace, names: tuple[str, ...], modules: dict[str, str]) -> Result:
+    """List the tokens in reach.
+
+    Needs no PIN. The last column is what --token takes.
+    """
     configured = _configured_backends(place)
-    settings = {str(number): path for number, path in enumerate(modules, start=1)}
     found = []
     for name in names or ("pkcs11", *(name for name in configured if name != "pkcs11")):
-        own = settings if name == "pkcs11" and settings else configured.get(name, {})
+        own = modules if name == "pkcs11" and modules else configured.get(name, {})
         found += backends.load(name, own, place.terminal).tokens()
     header = ["LABEL", "SERIAL", "MODEL", "PIN", "SOURCE", "URI"]
     rows = [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from frost_hsm.cli import completing, files
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.public_keys import find
@@ -13,20 +14,28 @@ from frost_hsm.frost.values import Signature
 
 
 @command(None, "verify")
-@click.option("--key", metavar="KEY", required=True, help="A key's name, a public key package file, or the key in hex.")
+@click.option(
+    "--key",
+    metavar="KEY",
+    required=True,
+    shell_complete=completing.keys,
+    help="The name of a key here, a public key package file, or the key in hex.",
+)
 @click.option("--suite", default="p256", show_default=True, help="The ciphersuite, for a key in hex.")
 @click.argument("message")
 @click.argument("signature")
 def verify(place: Workplace, key: str, suite: str, message: str, signature: str) -> Result:
-    """Check SIGNATURE on MESSAGE, both files. Exits with 10 if it is not good.
+    """Check a signature.
 
-    A P-256 signature of FROST is a Schnorr signature, R ‖ z, 65 bytes; ECDSA verifiers do not take it.
+    MESSAGE and SIGNATURE are files, one of them may be - for stdin. The exit status is 0 if the signature is
+    good and 10 if it is not. Needs no token and no PIN.
+
+    A P-256 signature of FROST is a Schnorr signature, R and z, 65 bytes; ECDSA verifiers do not take it.
     """
     verifying_key = find(place, key, suite)
+    signed, encoded = files.read(message), files.read(signature)
     try:
-        verifying_key.verify(
-            place.read(message), Signature.deserialize(verifying_key.ciphersuite, place.read(signature))
-        )
+        verifying_key.verify(signed, Signature.deserialize(verifying_key.ciphersuite, encoded))
     except (InvalidSignature, DeserializationError) as error:
         raise InvalidSignature(f"BAD signature: {signature} is not a signature by {key} on {message}") from error
     fields = {"key": verifying_key.serialize().hex(), "suite": verifying_key.ciphersuite.id}

@@ -1,0 +1,158 @@
+"""What a file is, as fields for people and programs: identities, messages, evidence, packages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+
+from frost_hsm.ceremony import cms, oids, pem, signed
+from frost_hsm.ceremony.identity import PEM_LABEL, PublicIdentity
+from frost_hsm.ceremony.messages import (
+    Commitment,
+    Confirmation,
+    Message,
+    Proposal,
+    Response,
+    Round1,
+    Round2,
+    SigningRequest,
+)
+from frost_hsm.cli.public_keys import read_package
+from frost_hsm.errors import DeserializationError, MalformedMessage, NotPossible
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.encoding import PublicPackage
+from frost_hsm.frost.packages import PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
+from frost_hsm.frost.round1 import Package as Round1Package
+
+Description = dict[str, object]
+Known = Mapping[bytes, PublicIdentity]
+"""Everybody whose identity is known, by the key identifier of their sign key."""
+
+_MESSAGE = f"-----END {cms.PEM_LABEL}-----".encode()
+_IDENTITY = f"-----BEGIN {PEM_LABEL}-----".encode()
+
+_PUBLIC: Mapping[frozenset[str], type[PublicPackage]] = {
+    frozenset({"verifying_shares", "verifying_key"}): PublicKeyPackage,
+    frozenset({"signing_commitments", "message"}): SigningPackage,
+    frozenset({"hiding", "binding"}): SigningCommitments,
+    frozenset({"share"}): SignatureShare,
+    frozenset({"commitment", "proof_of_knowledge"}): Round1Package,
+}
+_SECRET = {
+    frozenset({"identifier", "signing_share", "verifying_share", "verifying_key"}): "key package",
+    frozenset({"identifier", "signing_share", "commitment"}): "secret share",
+    frozenset({"signing_share"}): "round-2 package",
+    frozenset({"hiding", "binding", "commitments"}): "signing nonces",
+}
+_NEVER = "SECRET: whoever has it can sign in its owner's place; it is never sent, and never kept like this"
+
+
+def describe(data: bytes, known: Known) -> Iterator[Description]:
+    """Say what a file is, one description a message: evidence holds several. Opens nothing that is sealed.
+
+    Raises `InputProblem` for what is damaged, or nothing that is known here.
+    """
+    if data.startswith(_IDENTITY):
+        yield identity(PublicIdentity.from_pem(data))
+    elif data.startswith(tuple(suite.header for suite in ciphersuites.ALL)):
+        yield _public_key_package(read_package(data))
+    elif data.lstrip()[:1] == b"{":
+        yield _json(data)
+    elif data.count(_MESSAGE) > 1:
+        for der in pem.decode(cms.PEM_LABEL, data, "evidence", blocks=data.count(_MESSAGE)):
+            yield _message(signed.parse(der), known)
+    else:
+        yield _message(signed.parse(data), known)
+
+
+def identity(public: PublicIdentity) -> Description:
+    """Describe an identity."""
+    return {"kind": "identity", "name": public.name, "fingerprint": public.fingerprint.replace(" ", "")}
+
+
+def _message(parsed: cms.SignedMessage, known: Known) -> Description:
+    message = None if parsed.content_type == oids.SEALED_RECORD else signed.decode(parsed)
+    if isinstance(message, Proposal):
+        known = {**known, **{each.sign_key.key_id: each for each in message.roster}}
+    sender = known.get(parsed.signer_key_id)
+    if sender is not None:
+        parsed.verify(sender.sign_key)
+    return {
+        "kind": message.title if message is not None else "sealed record, which only its owner's token opens",
+        "sender": sender.name if sender is not None else None,
+        "signature": "good" if sender is not None else "not checked, its maker is not known here",
+        "digest": hashlib.sha256(parsed.content).hexdigest(),
+        "size": len(parsed.content),
+        **(_details(message) if message is not None else {}),
+    }
+
+
+def _details(message: Message) -> Description:
+    match message:
+        case Proposal():
+            return {
+                "name": message.name,
+                "purpose": message.purpose,
+                "suite": message.suite,
+                "threshold": f"{message.min_signers} of {len(message.roster)}",
+                "participants": [f"{each.name} {each.fingerprint}" for each in message.roster],
+            }
+        case Round1():
+            return {"ceremony": message.ceremony.hex()}
+        case Round2():
+            return {
+                "ceremony": message.ceremony.hex(),
+                "round1": message.round1_hash.hex(),
+                "envelopes": len(message.envelopes),
+            }
+        case Confirmation():
+            return {"ceremony": message.ceremony.hex(), "check_code": message.check_code}
+        case SigningRequest():
+            return {
+                "ceremony": message.ceremony.hex(),
+                "key": message.key.hex(),
+                "signers": list(message.signers),
+                "message_size": len(message.message),
+                "message_sha256": hashlib.sha256(message.message).hexdigest(),
+            }
+        case Commitment() | Response():
+            return {"request": message.request.hex()}
+    return {}
+
+
+def _json(data: bytes) -> Description:
+    try:
+        document = json.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise MalformedMessage(f"this is not JSON: {error}") from None
+    header = document.get("header") if isinstance(document, dict) else None
+    suite_id = header.get("ciphersuite") if isinstance(header, dict) else None
+    try:
+        suite = ciphersuites.by_id(str(suite_id))
+    except NotPossible:
+        raise DeserializationError("this is JSON, but not a package of a ciphersuite that is known here") from None
+    fields = frozenset(document) - {"header", "min_signers"}
+    if fields in _SECRET:
+        return {"kind": _SECRET[fields], "suite": suite.id, "warning": _NEVER}
+    if fields not in _PUBLIC:
+        raise DeserializationError(f"this is no package of {suite.id}")
+    package = _PUBLIC[fields].from_json(suite, data)
+    if isinstance(package, PublicKeyPackage):
+        return _public_key_package(package)
+    described: Description = {"kind": package.title, "suite": suite.id}
+    if isinstance(package, SigningPackage):
+        described["identifiers"] = [each.serialize().hex() for each in package.signing_commitments]
+        described["message_size"] = len(package.message)
+        described["message_sha256"] = hashlib.sha256(package.message).hexdigest()
+    return described
+
+
+def _public_key_package(package: PublicKeyPackage) -> Description:
+    return {
+        "kind": package.title,
+        "suite": package.ciphersuite.id,
+        "key": package.verifying_key.serialize().hex(),
+        "min_signers": package.min_signers,
+        "participants": len(package.verifying_shares),
+    }
