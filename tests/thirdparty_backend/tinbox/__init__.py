@@ -173,7 +173,7 @@ class TinboxToken:
     def write_record(self, name: str, value: bytes) -> None:
         with self._in_use():
             self._bounded("\0" not in name and 1 <= len(name.encode(errors="replace")) <= 255)
-            self._bounded(1 <= len(value) <= 65536 and not any("\ud800" <= letter <= "\udfff" for letter in name))
+            self._bounded(1 <= len(value) <= 131072 and not any("\ud800" <= letter <= "\udfff" for letter in name))
             self._create("records", _file_name(name), json.dumps({"name": name, "value": value.hex()}).encode())
 
     def read_record(self, name: str) -> bytes:
