@@ -263,12 +263,11 @@ class KeyGeneration:
                     digest = hashlib.sha256(public.serialize()).digest()
                     confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
                     sealed.seal_share(key_package, confirmation)
-                    sealed.forget_polynomial()
+                    sealed.forget_rounds()
                     self.transcript.keep(first)
                     self.transcript.keep(second)
                     self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
                     sent = self.transcript.write(confirmation, holder)
-                    sealed.forget_mark()
         self._require_same(sent.message.round2_hash == round2_hash)
         return self._finished(sent)
 

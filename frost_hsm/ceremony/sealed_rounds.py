@@ -79,9 +79,10 @@ class SealedRounds:
             self._put_same(self._context(Kind.SIGNING_SHARE, key=key, binding=binding), plaintext)
         package.wipe()
 
-    def forget_mark(self) -> None:
-        """Destroy the mark of round 2, which the share replaces."""
-        self._destroy(Kind.ROUND2_DONE)
+    def forget_rounds(self) -> None:
+        """Destroy the mark of round 2, which the share replaces, and what else is left; none is fine."""
+        for kind in (Kind.ROUND1_STATE, Kind.ROUND2_DONE):
+            self._destroy(kind)
 
     def destroy_all(self) -> None:
         """Destroy every record of this ceremony; none is fine."""
