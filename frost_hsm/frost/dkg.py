@@ -12,36 +12,23 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 
-from frost_hsm.errors import (
-    IncorrectNumberOfCommitments,
-    IncorrectNumberOfPackages,
-    IncorrectPackage,
-    InvalidIdentityElement,
-    InvalidMaxSigners,
-    InvalidMinSigners,
-    InvalidProofOfKnowledge,
-    InvalidSecretShare,
-    UnknownIdentifier,
-)
-from frost_hsm.frost import polynomial, round1, round2
+from frost_hsm.errors import IncorrectPackage, InvalidIdentityElement, InvalidProofOfKnowledge
+from frost_hsm.frost import polynomial, proof_of_knowledge, round1, round2
+from frost_hsm.frost.checks import check_numbers, check_round1, check_round2, check_shares, names
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,
-    Signature,
     SigningShare,
     VerifiableSecretSharingCommitment,
     VerifyingKey,
     VerifyingShare,
 )
-from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.secret import Entropy, system_entropy
 
 STRICT_UP_TO = 10
 """Up to this many participants `part3` checks every sender's share by default: it costs next to nothing."""
-
-_MOST_SIGNERS = (1 << 16) - 1  # ZcashFoundation counts participants in 16 bits
 
 
 def part1(
@@ -57,13 +44,13 @@ def part1(
     Returns what to keep for `part2` (secret) and what to send to all others (public). Raises
     `InvalidMinSigners`, `InvalidMaxSigners`.
     """
-    _check_numbers(max_signers, min_signers)
+    check_numbers(max_signers, min_signers)
     ciphersuite.check_owns(identifier)
     group = ciphersuite.group
     coefficients = tuple(Coefficient(ciphersuite, group.random_scalar(entropy)) for _ in range(min_signers))
     scalars = [coefficient.scalar for coefficient in coefficients]
     commitment = VerifiableSecretSharingCommitment.from_elements(ciphersuite, polynomial.commit(group, scalars))
-    proof = _prove_knowledge(identifier, scalars[0], commitment, entropy)
+    proof = proof_of_knowledge.prove(identifier, scalars[0], commitment, entropy)
     secret = round1.SecretPackage(ciphersuite, identifier, coefficients, commitment, min_signers, max_signers)
     return secret, round1.Package(ciphersuite, commitment, proof)
 
@@ -95,7 +82,7 @@ def _part2(
     round1_packages: Mapping[Identifier, round1.Package],
 ) -> tuple[round2.SecretPackage, dict[Identifier, round2.Package]]:
     suite = secret.ciphersuite
-    packages = _check_round1(secret, round1_packages)
+    packages = check_round1(secret, round1_packages, secret.min_signers)
     if not len(coefficients) == len(secret.commitment) == secret.min_signers:
         raise IncorrectPackage("the round 1 secret package contradicts itself")
     _check_proofs(packages)
@@ -153,31 +140,28 @@ def _part3(
 ) -> tuple[KeyPackage, PublicKeyPackage]:
     suite, own = secret.ciphersuite, secret.identifier
     group = suite.group
-    packages = _check_round1(secret, round1_packages)
+    packages = check_round1(secret, round1_packages, secret.min_signers)
     if len(secret.commitment) != secret.min_signers:
         raise IncorrectPackage("the round 2 secret package contradicts itself")
     if secret.round1_digest is None:
         _check_proofs(packages)
     elif secret.round1_digest != digest_round1(packages):
         raise IncorrectPackage("the round 1 packages are not those of part 2")
-    shares = _check_round2(own, packages, round2_packages)
+    shares = check_round2(own, packages, round2_packages)
+    commitments = {sender: package.commitment.elements for sender, package in packages.items()}
     if strict or (strict is None and secret.max_signers <= STRICT_UP_TO):
-        _check_shares(own, packages, shares)
+        check_shares(own, commitments, shares)
 
     signing_share = group.add_scalars([own_share.scalar, *(shares[sender].scalar for sender in packages)])
     verifying_share = group.multiply_base(signing_share)
-    commitments = [
-        secret.commitment.elements,
-        *(package.commitment.elements for package in packages.values()),
-    ]
-    total = polynomial.add_commitments(group, commitments)
+    total = polynomial.add_commitments(group, [secret.commitment.elements, *commitments.values()])
     if group.is_identity(total[0]) or group.is_identity(total[-1]):
         raise InvalidIdentityElement("the commitments cancel out: no key, or one with a lower threshold")
     everybody = sorted((own, *packages))
     public = polynomial.evaluate_commitment_at_all(group, total, [identifier.value for identifier in everybody])
     verifying_shares = dict(zip(everybody, public, strict=True))
     if not group.equal(verifying_share, verifying_shares[own]):
-        _check_shares(own, packages, shares)
+        check_shares(own, commitments, shares)
         raise IncorrectPackage("the round 2 secret package contradicts itself")  # all others' shares are right
 
     public_key_package = PublicKeyPackage(
@@ -206,104 +190,14 @@ def digest_round1(round1_packages: Mapping[Identifier, round1.Package]) -> bytes
     return digest.digest()
 
 
-def _check_numbers(max_signers: int, min_signers: int) -> None:
-    if min_signers < 2:
-        raise InvalidMinSigners(f"the threshold {min_signers} is below 2")
-    if not 2 <= max_signers <= _MOST_SIGNERS:
-        raise InvalidMaxSigners(f"{max_signers} participants are not from 2 to {_MOST_SIGNERS}")
-    if min_signers > max_signers:
-        raise InvalidMinSigners(f"the threshold {min_signers} is above the number of participants {max_signers}")
-
-
-def _check_round1(
-    secret: round1.SecretPackage | round2.SecretPackage, round1_packages: Mapping[Identifier, round1.Package]
-) -> dict[Identifier, round1.Package]:
-    """Check that each other participant sent one package, of the right length. Returns them in order."""
-    _check_numbers(secret.max_signers, secret.min_signers)
-    expected = secret.max_signers - 1
-    if len(round1_packages) != expected:
-        raise IncorrectNumberOfPackages(f"{len(round1_packages)} round 1 packages instead of {expected}")
-    if secret.identifier in round1_packages:
-        raise UnknownIdentifier("the own round 1 package is among those of the others")
-    secret.ciphersuite.check_owns(*round1_packages, *round1_packages.values())
-    packages = dict(sorted(round1_packages.items()))
-    wrong = [sender for sender, package in packages.items() if len(package.commitment) != secret.min_signers]
-    if wrong:
-        found = len(packages[wrong[0]].commitment)
-        raise IncorrectNumberOfCommitments(
-            f"the commitment of {wrong[0]} has {found} entries instead of {secret.min_signers}",
-            culprits=wrong,
-        )
-    return packages
-
-
-def _check_round2(
-    own: Identifier,
-    packages: Mapping[Identifier, round1.Package],
-    round2_packages: Mapping[Identifier, round2.Package],
-) -> dict[Identifier, SigningShare]:
-    """Check that each sender of a round 1 package sent a share, and nobody else. Returns them in order."""
-    if own in round2_packages:
-        raise UnknownIdentifier("the own round 2 package is among those of the others")
-    if len(round2_packages) != len(packages):
-        raise IncorrectNumberOfPackages(f"{len(round2_packages)} round 2 packages instead of {len(packages)}")
-    for sender in packages:
-        if sender not in round2_packages:
-            raise IncorrectPackage(f"no round 2 package of {sender}")
-    own.ciphersuite.check_owns(*round2_packages.values())
-    return {sender: round2_packages[sender].signing_share for sender in packages}
-
-
-def _prove_knowledge(
-    identifier: Identifier,
-    secret: SecretScalar,
-    commitment: VerifiableSecretSharingCommitment,
-    entropy: Entropy,
-) -> Signature:
-    """Prove knowledge of the constant term: R = k·G, z = k + a₀·c."""
-    suite = identifier.ciphersuite
-    group = suite.group
-    nonce = group.random_scalar(entropy)
-    encoded = group.encode(group.multiply_base(nonce))
-    challenge = _proof_challenge(identifier, commitment, encoded)
-    with group.encode_scalar(group.multiply_add(nonce, secret, challenge)).reveal() as response:
-        proof = Signature(suite, encoded, suite.decode_scalar(bytes(response)))  # public from here on
-    nonce.wipe()
-    return proof
-
-
 def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:
-    """Check each proof of knowledge: z·G - c·φ₀ must be R, compared as bytes."""
-    wrong = []
-    for sender, package in packages.items():
-        group, proof = sender.ciphersuite.group, package.proof_of_knowledge
-        challenge = _proof_challenge(sender, package.commitment, proof.commitment)
-        commitment = group.combine_base(proof.response, -challenge, package.commitment.elements[0])
-        if group.is_identity(commitment) or group.encode(commitment) != proof.commitment:
-            wrong.append(sender)
+    """Check each proof of knowledge of a constant term."""
+    wrong = [
+        sender
+        for sender, package in packages.items()
+        if not proof_of_knowledge.verify(
+            sender, package.commitment, package.proof_of_knowledge, package.commitment.elements[0]
+        )
+    ]
     if wrong:
-        raise InvalidProofOfKnowledge(f"the proof of knowledge of {_names(wrong)} does not verify", culprits=wrong)
-
-
-def _proof_challenge(identifier: Identifier, commitment: VerifiableSecretSharingCommitment, encoded: bytes) -> int:
-    """Hash identifier, constant term and R (ZcashFoundation: ``challenge`` of ``keys::dkg``)."""
-    return identifier.ciphersuite.hdkg(identifier.serialize() + commitment.constant_term + encoded)
-
-
-def _check_shares(
-    own: Identifier, packages: Mapping[Identifier, round1.Package], shares: Mapping[Identifier, SigningShare]
-) -> None:
-    """Check each share against its sender's commitment: f_l(i)·G must be Σ iᵏ·φ_lk."""
-    group = own.ciphersuite.group
-
-    def fits(share: SigningShare, commitment: Sequence[Element]) -> bool:
-        expected = polynomial.evaluate_commitment(group, commitment, own.value)
-        return group.equal(group.multiply_base(share.scalar), expected)
-
-    wrong = [sender for sender in packages if not fits(shares[sender], packages[sender].commitment.elements)]
-    if wrong:
-        raise InvalidSecretShare(f"the share from {_names(wrong)} does not match the commitment", culprits=wrong)
-
-
-def _names(identifiers: Sequence[Identifier]) -> str:
-    return ", ".join(map(str, identifiers))
+        raise InvalidProofOfKnowledge(f"the proof of knowledge of {names(wrong)} does not verify", culprits=wrong)
