@@ -70,6 +70,13 @@ class DuplicatedIdentifier(UsageProblem):
     default_hint = "each participant has an identifier of their own"
 
 
+class IncorrectNumberOfIdentifiers(UsageProblem):
+    """Not as many identifiers as participants, or too few helpers (ZcashFoundation's name, too)."""
+
+    code = "incorrect-number-of-identifiers"
+    default_hint = "one identifier for each participant, and at least as many helpers as the threshold"
+
+
 class SecretConsumed(UsageProblem):
     """A single-use secret was used before: a secret package, or nonces."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from frost_hsm.errors import (
+    DuplicatedIdentifier,
     IncorrectNumberOfCommitments,
     IncorrectNumberOfPackages,
     IncorrectPackage,
@@ -28,6 +29,15 @@ def check_numbers(max_signers: int, min_signers: int) -> None:
         raise InvalidMaxSigners(f"{max_signers} participants are not from 2 to {_MOST_SIGNERS}")
     if min_signers > max_signers:
         raise InvalidMinSigners(f"the threshold {min_signers} is above the number of participants {max_signers}")
+
+
+def check_different(identifiers: Sequence[Identifier]) -> None:
+    """Raise `DuplicatedIdentifier` if one is there twice."""
+    seen: set[Identifier] = set()
+    for identifier in identifiers:
+        if identifier in seen:
+            raise DuplicatedIdentifier(f"the identifier {identifier} is there twice")
+        seen.add(identifier)
 
 
 def check_round1(
@@ -77,20 +87,18 @@ def check_round2(
     return {sender: round2_packages[sender].signing_share for sender in packages}
 
 
-def share_fits(own: Identifier, share: SigningShare, commitment: Sequence[Element]) -> bool:
-    """Say whether a share is the committed polynomial's value: s·G = Σ iᵏ·φ_k."""
-    group = own.ciphersuite.group
-    expected = polynomial.evaluate_commitment(group, commitment, own.value)
-    return group.equal(group.multiply_base(share.scalar), expected)
-
-
 def check_shares(
     own: Identifier,
     commitments: Mapping[Identifier, Sequence[Element]],
     shares: Mapping[Identifier, SigningShare],
 ) -> None:
     """Check each share against its sender's commitment. Raises `InvalidSecretShare` with all culprits."""
-    wrong = [sender for sender, share in shares.items() if not share_fits(own, share, commitments[sender])]
+    group = own.ciphersuite.group
+    wrong = [
+        sender
+        for sender, share in shares.items()
+        if not polynomial.commits_to(group, commitments[sender], own.value, share.scalar)
+    ]
     if wrong:
         raise InvalidSecretShare(f"the share from {names(wrong)} does not match the commitment", culprits=wrong)
 

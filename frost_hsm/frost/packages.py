@@ -10,7 +10,8 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from frost_hsm.errors import DeserializationError, SecretConsumed
+from frost_hsm.errors import DeserializationError, IncorrectPackage, InvalidSecretShare, SecretConsumed
+from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import U16, Bytes, Codec, Commitment, Fixed, MapOf, Nested, OptionalTail, Point
 from frost_hsm.frost.encoding import Header, PublicPackage, SecretPackage
@@ -22,6 +23,7 @@ from frost_hsm.frost.values import (
     NonceCommitment,
     Signature,
     SignatureResponse,
+    SigningKey,
     SigningShare,
     VerifiableSecretSharingCommitment,
     VerifyingKey,
@@ -40,6 +42,7 @@ __all__ = [
     "SignatureResponse",
     "SignatureShare",
     "SigningCommitments",
+    "SigningKey",
     "SigningNonces",
     "SigningPackage",
     "SigningShare",
@@ -68,6 +71,30 @@ class KeyPackage(SecretPackage):
         "verifying_key": Point(VerifyingKey),
         "min_signers": U16(),
     }
+
+    @classmethod
+    def from_secret_share(cls, secret_share: SecretShare) -> Self:
+        """Check what a dealer sent and make a key package of it (ZcashFoundation: ``TryFrom<SecretShare>``).
+
+        The share is copied; the caller wipes ``secret_share``. Compare the key and ``min_signers`` with what was
+        agreed, and the commitment with the other participants'. Raises `IncorrectPackage` for a commitment that
+        is no threshold's and `InvalidSecretShare`, without culprits: the dealer is none of the participants.
+        """
+        suite, commitment = secret_share.ciphersuite, secret_share.commitment
+        suite.check_owns(secret_share.identifier, secret_share.signing_share, commitment)
+        if len(commitment) < 2:
+            raise IncorrectPackage(f"a commitment of {len(commitment)} entries is that of no threshold")
+        number, scalar = secret_share.identifier.value, secret_share.signing_share.scalar
+        if not polynomial.commits_to(suite.group, commitment.elements, number, scalar):
+            raise InvalidSecretShare(f"the share of {secret_share.identifier} does not match the commitment")
+        return cls(
+            suite,
+            secret_share.identifier,
+            SigningShare(suite, suite.group.add_scalars((scalar,))),
+            secret_share.signing_share.verifying_share(),
+            VerifyingKey.from_element(suite, commitment.elements[0]),
+            len(commitment),
+        )
 
     def wipe(self) -> None:
         """Overwrite the signing share."""

@@ -1,13 +1,13 @@
 """Polynomials, secret ones in the exponent: committing, evaluating commitments, interpolating.
 
-Everything here but `commit` works on public values, in variable time. Evaluating at small numbers takes small
-multiples instead of full multiplications, and evaluating at 1, 2, 3, … takes additions alone, by finite
-differences.
+Secrets are `SecretScalar`, in constant time; everything else is public, in variable time. Evaluating at small
+numbers takes small multiples instead of full multiplications, and evaluating at 1, 2, 3, … takes additions
+alone, by finite differences.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from frost_hsm.groups import Element, Group, SecretScalar
@@ -34,6 +34,23 @@ def lagrange(order: int, numbers: Sequence[int], at: int, x: int = 0) -> int:
     return numerator * pow(denominator, -1, order) % order
 
 
+def interpolate(group: Group, points: Mapping[int, Element], x: int = 0) -> Element:
+    """Return the value at ``x`` of the polynomial through f(number)·G for each number, by Lagrange's formula."""
+    numbers = list(points)
+    factors = [lagrange(group.order, numbers, at, x) for at in numbers]
+    return group.sum_products(factors, list(points.values()))
+
+
+def interpolate_secret(group: Group, points: Mapping[int, SecretScalar], x: int = 0) -> SecretScalar:
+    """Return the value at ``x`` of the polynomial through f(number) for each number, in constant time."""
+    numbers = list(points)
+    value = group.add_scalars(())
+    for at, scalar in points.items():
+        partial, value = value, group.multiply_add(value, scalar, lagrange(group.order, numbers, at, x))
+        partial.wipe()
+    return value
+
+
 def add_commitments(group: Group, commitments: Iterable[Sequence[Element]]) -> list[Element]:
     """Add commitments of equal length, entry by entry (ZcashFoundation: ``sum_commitments``)."""
     first, *others = commitments
@@ -54,6 +71,11 @@ def evaluate_commitment(group: Group, commitment: Sequence[Element], x: int) -> 
         _multiply_small(group, value, x)
         group.accumulate(value, element)
     return value
+
+
+def commits_to(group: Group, commitment: Sequence[Element], x: int, value: SecretScalar) -> bool:
+    """Say whether ``value`` is the committed polynomial's at ``x``: value·G = Σ xᵏ·φ_k."""
+    return group.equal(group.multiply_base(value), evaluate_commitment(group, commitment, x))
 
 
 def evaluate_commitment_at_all(group: Group, commitment: Sequence[Element], numbers: Sequence[int]) -> list[Element]:

@@ -15,7 +15,7 @@ from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedEleme
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.keeping import Redacted
 from frost_hsm.groups import Element, SecretScalar, decode_all
-from frost_hsm.secret import Secret
+from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +101,32 @@ class SecretValue(Redacted):
     def wipe(self) -> None:
         """Overwrite it with zero. Wiping twice is fine."""
         self.scalar.wipe()
+
+
+class SigningKey(SecretValue):
+    """The group's whole private key, which only a trusted dealer and `dealer.reconstruct` ever hold. Secret.
+
+    It is the scalar, not what other programs make it from, such as the seed of RFC 8032. Never zero.
+    """
+
+    __slots__ = ()
+
+    @classmethod
+    def generate(cls, ciphersuite: Ciphersuite, entropy: Entropy = system_entropy) -> Self:
+        """Draw a new one."""
+        return cls(ciphersuite, ciphersuite.group.random_scalar(entropy))
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: Secret) -> Self:
+        """Read the scalar. Raises `MalformedScalar`, `InvalidZeroScalar`."""
+        key = super().deserialize(ciphersuite, data)
+        if ciphersuite.group.is_zero(key.scalar):
+            raise InvalidZeroScalar("zero is no signing key")
+        return key
+
+    def verifying_key(self) -> VerifyingKey:
+        """Multiply it with the generator."""
+        return VerifyingKey.from_element(self.ciphersuite, self.ciphersuite.group.multiply_base(self.scalar))
 
 
 class SigningShare(SecretValue):
