@@ -8,7 +8,8 @@ and found again on a token by `find`.
 from __future__ import annotations
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Callable
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 from typing import Final, Self
@@ -124,6 +125,10 @@ class Holder:
     def sign(self, data: bytes) -> bytes:
         """Sign ``data`` with the sign key: a DER ECDSA signature with a low s. Raises `TokenProblem`."""
         return public_key.sign(self.token, self.identity.sign_key_id, self.public.sign_key, data)
+
+
+OpenHolder = Callable[[], AbstractContextManager[Holder]]
+"""Opens the token, asking for the PIN if it must; called only once everything public has been checked."""
 
 
 def create(

@@ -27,10 +27,17 @@ def _owner(ceremony: bytes, position: int) -> str:
 
 
 def own_context(
-    me: PublicIdentity, ceremony: bytes, kind: Kind, suite: str, *, key: bytes = b"", binding: bytes = b""
+    me: PublicIdentity,
+    ceremony: bytes,
+    kind: Kind,
+    suite: str,
+    *,
+    key: bytes = b"",
+    epoch: int = 0,
+    binding: bytes = b"",
 ) -> Context:
     """Return the context of something that we seal to ourselves."""
-    return Context(ceremony, kind, suite, me.sign_key.digest, me.agree_key.digest, key, binding=binding)
+    return Context(ceremony, kind, suite, me.sign_key.digest, me.agree_key.digest, key, epoch, binding)
 
 
 class SealedRecords:

@@ -1,4 +1,4 @@
-"""What is kept sealed while a key is made: the polynomial, then a mark, then the share.
+"""What is kept sealed while shares are made: the polynomial, then a mark, then the share.
 
 Each record is also the token's own word on how far the ceremony went, should the state directory be lost or
 restored from a backup: what was drawn is never drawn again, and what was sent is never sent with other contents.
@@ -7,6 +7,7 @@ restored from a backup: what was drawn is never drawn again, and what was sent i
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder
@@ -15,11 +16,10 @@ from frost_hsm.ceremony.records import SealedRecords, own_context, record_name
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import SealBroken, StateRolledBack, StepConflict
-from frost_hsm.frost import dkg
 from frost_hsm.frost.packages import KeyPackage
 from frost_hsm.frost.round1 import Package, SecretPackage
 from frost_hsm.frost.values import Signature
-from frost_hsm.secret import Entropy, Secret
+from frost_hsm.secret import Secret
 
 _ORDER = (Kind.ROUND1_STATE, Kind.ROUND2_DONE, Kind.SIGNING_SHARE)
 
@@ -31,20 +31,14 @@ class SealedRounds:
         self._seat = seat
         self._records = SealedRecords(holder, home)
 
-    def draw(self, entropy: Entropy) -> Package:
-        """Draw the polynomial and seal it, unless that was done before; returns its round-1 package.
+    def draw(self, part1: Callable[[], tuple[SecretPackage, Package]]) -> Package:
+        """Draw the polynomial, by ``part1``, and seal it, unless that was done before; returns its round-1 package.
 
         Raises `StateRolledBack` if the token shows that a later step was taken.
         """
         if not self._has(Kind.ROUND1_STATE):
             self._require_none_later()
-            secret, package = dkg.part1(
-                self._seat.suite,
-                self._seat.identifier(self._seat.me.name),
-                max_signers=len(self._seat.roster),
-                min_signers=self._seat.min_signers,
-                entropy=entropy,
-            )
+            secret, package = part1()
             # The proof of knowledge is kept beside the polynomial, so that a second try says the same.
             proof = package.proof_of_knowledge.serialize()
             with secret.serialize() as state, Secret.join(state, proof) as plaintext:
@@ -76,7 +70,7 @@ class SealedRounds:
         """Seal the key package, bound to what its owner confirms; wipes it."""
         key, binding = package.verifying_key.serialize(), hashlib.sha256(confirmation.encode()).digest()
         with package.serialize() as plaintext:
-            self._put_same(self._context(Kind.SIGNING_SHARE, key=key, binding=binding), plaintext)
+            self._put_same(self._context(Kind.SIGNING_SHARE, key, binding), plaintext)
         package.wipe()
 
     def forget_rounds(self) -> None:
@@ -110,12 +104,16 @@ class SealedRounds:
         except SealBroken:
             is_same = False
         if not is_same:
-            raise StepConflict(f"this step of {self._seat.name} was done before, with other messages")
+            raise StepConflict(f"this step of {self._seat.title} was done before, with other messages")
 
     def _require_none_later(self) -> None:
         names = self._records.names()
         if any(self._name(kind) in names for kind in _ORDER):
-            raise StateRolledBack(f"the token shows that round 2 of {self._seat.name} was done before")
+            raise StateRolledBack(
+                f"the token shows that round 2 of {self._seat.title} was done before",
+                hint="put the files you sent beside those of the others and go on: "
+                f"frost-hsm {self._seat.command} finish {self._seat.name} --in DIR",
+            )
 
     def _has(self, kind: Kind) -> bool:
         return self._name(kind) in self._records.names()
@@ -127,6 +125,8 @@ class SealedRounds:
     def _name(self, kind: Kind) -> str:
         return record_name(kind, self._seat.ceremony, self._seat.position)
 
-    def _context(self, kind: Kind, *, key: bytes = b"", binding: bytes = b"") -> Context:
+    def _context(self, kind: Kind, key: bytes = b"", binding: bytes = b"") -> Context:
         seat = self._seat
-        return own_context(seat.me, seat.ceremony, kind, seat.suite.id, key=key, binding=binding)
+        return own_context(
+            seat.me, seat.ceremony, kind, seat.suite.id, key=key or seat.key, epoch=seat.epoch, binding=binding
+        )

@@ -1,4 +1,4 @@
-"""A seat at the making of a key: who makes which key with whom, seen by one of them."""
+"""A seat at the making of shares: who makes which key, or makes its shares anew, with whom, seen by one of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ from frost_hsm.frost.values import Identifier
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """What a proposal says, as ``me`` reads it. ceremony: its id, 32 bytes."""
+    """What a proposal says, as ``me`` reads it.
+
+    ceremony: its id, 32 bytes. epoch: of the shares that are made, 0 for those of a new key. key: the group's
+    verifying key, empty before there is one.
+    """
 
     ceremony: bytes
     name: str
@@ -25,6 +29,8 @@ class Seat:
     roster: Roster
     min_signers: int
     me: PublicIdentity
+    epoch: int = 0
+    key: bytes = b""
 
     @classmethod
     def take(cls, proposal: Signed[Proposal], me: PublicIdentity) -> Self:
@@ -37,6 +43,16 @@ class Seat:
             )
         suite = ciphersuites.by_id(plan.suite)
         return cls(proposal.content_digest, plan.name, suite, plan.roster, plan.min_signers, me)
+
+    @property
+    def title(self) -> str:
+        """What is being made, in sentences."""
+        return f"refresh {self.epoch} of {self.name}" if self.epoch else self.name
+
+    @property
+    def command(self) -> str:
+        """What the command line calls it."""
+        return "refresh" if self.epoch else "dkg"
 
     @property
     def position(self) -> int:

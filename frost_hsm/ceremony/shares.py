@@ -44,5 +44,7 @@ def _context(seat: Seat, sender: PublicIdentity, recipient: PublicIdentity, roun
         seat.suite.id,
         sender.sign_key.digest,
         recipient.agree_key.digest,
+        seat.key,
+        seat.epoch,
         binding=round1_hash,
     )

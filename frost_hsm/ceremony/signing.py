@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox
-from frost_hsm.ceremony.keygen import OpenHolder
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.messages import HASH_LENGTH, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealed_signer import SealedSigner

@@ -8,10 +8,11 @@ import click
 
 from frost_hsm.ceremony import keygen, signed
 from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.keygen import Finished, KeyGeneration
+from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.messages import HASH_LENGTH, Confirmation, Message, Proposal, Round1, Round2
 from frost_hsm.ceremony.names import require_name
 from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.rounds import Finished
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import ceremony_folder
 from frost_hsm.ceremony.transcript import STEPS

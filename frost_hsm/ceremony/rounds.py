@@ -1,0 +1,427 @@
+"""Three rounds and an agreement: how shares are made between people, whether of a new key or anew of a key.
+
+Each participant sends one message a step, the same to everybody. What a step decided lies in the ceremony's
+folder before its message leaves, so the same step again gives the same message, and a crash anywhere leaves a
+ceremony that goes on where it was:
+
+    round1   seal the polynomial in the token      → keep the message
+    round2   bind it to the round-1 messages       → keep the message → destroy the polynomial
+    finish   seal the key package in the token     → keep the message
+    confirm  compare the confirmations of all      → the shares are active
+
+The sealed record comes first and the kept message decides: a record without its message is taken up again, with
+the same contents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from frost_hsm.ceremony import shares
+from frost_hsm.ceremony.identity import Holder, OpenHolder
+from frost_hsm.ceremony.inbox import Inbox
+from frost_hsm.ceremony.keys import read_public_key_package
+from frost_hsm.ceremony.messages import Confirmation, Message, Round1, Round2
+from frost_hsm.ceremony.sealed_rounds import SealedRounds
+from frost_hsm.ceremony.seat import Seat
+from frost_hsm.ceremony.signed import Signed, transcript_hash
+from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, PUBLIC_KEY_PACKAGE, StateDirectory, given_up_folder
+from frost_hsm.ceremony.transcript import Transcript
+from frost_hsm.errors import (
+    CeremonyStopped,
+    DeserializationError,
+    Equivocation,
+    IncorrectNumberOfCommitments,
+    InvalidContents,
+    InvalidProofOfKnowledge,
+    InvalidSecretShare,
+    NotPossible,
+    ProtocolViolation,
+    SealBroken,
+    StepConflict,
+)
+from frost_hsm.frost import dkg
+from frost_hsm.frost import round1 as frost_round1
+from frost_hsm.frost import round2 as frost_round2
+from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
+from frost_hsm.secret import Entropy, system_entropy
+
+_VIOLATIONS: Mapping[type[ProtocolViolation], str] = {
+    IncorrectNumberOfCommitments: "signed a round 1 commitment of another length than the threshold",
+    InvalidProofOfKnowledge: "signed a round 1 proof of knowledge that does not verify",
+    InvalidSecretShare: "sent you a share that does not match the round 1 commitment",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What `Rounds.finish` made: a message to send, and what people compare."""
+
+    message: bytes
+    verifying_key: bytes
+    check_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a ceremony stands: the step that comes next, and whose message for it is not here yet."""
+
+    step: str  # round1, round2, finish, confirm, active, stopped
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Rounds(ABC):
+    """One run of the three rounds, as one of its participants sees it. Subclasses say which FROST parts are run.
+
+    home: where it is kept, in ``folder``; proposal: what everybody agreed to; title: what it is called in
+    sentences; stem: what its files are called.
+    """
+
+    def __init__(
+        self, home: StateDirectory, proposal: Signed[Any], seat: Seat, folder: str, *, title: str, stem: str
+    ) -> None:
+        self.home = home
+        self.proposal = proposal
+        self._seat = seat
+        self.me = seat.me
+        self.id = seat.ceremony
+        self.name = seat.name
+        self.suite = seat.suite
+        self.roster = seat.roster
+        self.min_signers = seat.min_signers
+        self._folder = folder
+        self.transcript = Transcript(
+            home,
+            folder,
+            self.roster,
+            self.me,
+            self._belongs,
+            title=title,
+            stem=stem,
+            expected=[identity.name for identity in self.roster],
+        )
+
+    # ── What differs ──
+
+    @abstractmethod
+    def _kept_proposal(self) -> Signed[Any] | None:
+        """Read the proposal that is kept in the folder, this one or another."""
+
+    @abstractmethod
+    def _conflict(self) -> StepConflict:
+        """Say that another proposal has the place of this one."""
+
+    @abstractmethod
+    def _part1(self, entropy: Entropy) -> tuple[frost_round1.SecretPackage, frost_round1.Package]:
+        """Make a secret polynomial and the package for all others."""
+
+    @abstractmethod
+    def _part2(
+        self, secret: frost_round1.SecretPackage, others: Mapping[Identifier, frost_round1.Package]
+    ) -> tuple[frost_round2.SecretPackage, dict[Identifier, frost_round2.Package]]:
+        """Check the packages of the others and evaluate the polynomial for each."""
+
+    @abstractmethod
+    def _part3(
+        self,
+        sealed: SealedRounds,
+        state: frost_round2.SecretPackage,
+        others: Mapping[Identifier, frost_round1.Package],
+        received: Mapping[Identifier, frost_round2.Package],
+        strict: bool | None,
+    ) -> tuple[KeyPackage, PublicKeyPackage]:
+        """Check the shares of the others and make the key package of them."""
+
+    # ── Taking part ──
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether this proposal is kept here; `StepConflict` if another one has its place."""
+        if self.home.exists(given_up_folder(self.id)):
+            raise CeremonyStopped(
+                f"this proposal of {self._seat.title} was given up here", hint="ask for a new proposal"
+            )
+        kept = self._kept_proposal()
+        if kept is not None and kept.content_digest != self.id:
+            raise self._conflict()
+        return kept is not None
+
+    def accept(self) -> None:
+        """Keep the proposal: agree to take part."""
+        with self.home.lock():
+            if not self.is_accepted:
+                self.home.put(f"{self._folder}/{PROPOSAL}", self.proposal.to_pem())
+
+    # ── The steps ──
+
+    def round1(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
+        """Commit to a fresh polynomial; returns the message for all."""
+        self._require_running()
+        sent = self.transcript.sent(Round1)
+        if sent is None:
+            with self._at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Round1)
+                if sent is None:
+                    package = sealed.draw(lambda: self._part1(entropy))
+                    said = Round1(self.id, package.serialize(), package.y_coordinates())
+                    sent = self.transcript.write(said, holder)
+        return sent.to_pem()
+
+    def round2(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+        """Check everybody's round 1 and encrypt a share to each; returns the message for all.
+
+        A wrong package convicts its sender; the signed message is the proof.
+        """
+        self._require_running()
+        received = self.transcript.gather(Round1, inbox)
+        sent = self.transcript.find(Round2, inbox).get(self.me.name)
+        if sent is None:
+            packages = self._round1_packages(received)
+            with self._at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Round2)
+                if sent is None:
+                    sent = self._send_shares(holder, sealed, received, packages)
+        self._require_same(sent.message.round1_hash == transcript_hash(received.values()))
+        self.transcript.keep({self.me.name: sent})  # it may have come back from others
+        return sent.to_pem()
+
+    def _send_shares(
+        self,
+        holder: Holder,
+        sealed: SealedRounds,
+        received: Mapping[str, Signed[Round1]],
+        packages: dict[Identifier, frost_round1.Package],
+    ) -> Signed[Round2]:
+        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        secret = sealed.recall()
+        try:
+            state, sending = self._part2(secret, others)
+        except ProtocolViolation as violation:
+            raise self._convict(violation, received) from violation
+        finally:
+            secret.wipe()
+        sending[self._own_identifier] = frost_round2.Package(self.suite, state.secret_share)
+        try:
+            round1_hash = transcript_hash(received.values())
+            sealed.mark_round2(round1_hash)
+            envelopes = shares.encrypt(self._seat, sending, round1_hash)
+        finally:
+            for package in sending.values():
+                package.wipe()
+        self.transcript.keep(received)
+        sent = self.transcript.write(Round2(self.id, round1_hash, envelopes), holder)
+        sealed.forget_polynomial()
+        return sent
+
+    def finish(self, open_holder: OpenHolder, inbox: Inbox, *, strict: bool | None = None) -> Finished:
+        """Open and check the shares and seal the key package, as *pending*; returns the confirmation for all.
+
+        A share that does not match its sender's round 1 convicts the sender. All it needs is in the messages and the
+        token, so it can be done again by somebody whose state directory was lost.
+        """
+        self._require_running()
+        first = self.transcript.gather(Round1, inbox)
+        second = self.transcript.gather(Round2, inbox)
+        round1_hash = transcript_hash(first.values())
+        self._require_one_view(round1_hash, second)
+        round2_hash = transcript_hash(second.values())
+        sent = self.transcript.sent(Confirmation)
+        if sent is None:
+            packages = self._round1_packages(first)
+            with self._at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Confirmation)
+                if sent is None:
+                    key_package, public = self._add_up_shares(holder, sealed, packages, first, second, strict)
+                    digest = hashlib.sha256(public.serialize()).digest()
+                    confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
+                    sealed.seal_share(key_package, confirmation)
+                    sealed.forget_rounds()
+                    self.transcript.keep(first)
+                    self.transcript.keep(second)
+                    self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
+                    sent = self.transcript.write(confirmation, holder)
+        self._require_same(sent.message.round2_hash == round2_hash)
+        return self._finished(sent)
+
+    def _add_up_shares(
+        self,
+        holder: Holder,
+        sealed: SealedRounds,
+        packages: dict[Identifier, frost_round1.Package],
+        first: Mapping[str, Signed[Round1]],
+        second: Mapping[str, Signed[Round2]],
+        strict: bool | None,
+    ) -> tuple[KeyPackage, PublicKeyPackage]:
+        own = shares.decrypt(self._seat, second[self.me.name], holder)  # the token works: from here on it is others
+        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        state = frost_round2.SecretPackage(
+            self.suite,
+            self._own_identifier,
+            packages[self._own_identifier].commitment,
+            own.signing_share,
+            self.min_signers,
+            len(self.roster),
+            dkg.digest_round1(others),  # part2 checked these: our own round 2 names their hash
+        )
+        received: dict[Identifier, frost_round2.Package] = {}
+        try:
+            for name, said in second.items():
+                if name != self.me.name:
+                    received[self._seat.identifier(name)] = self._open_share(holder, said)
+            try:
+                return self._part3(sealed, state, others, received, strict)
+            except ProtocolViolation as violation:
+                raise self._convict(violation, first, second) from violation
+        finally:
+            for package in (own, *received.values()):
+                package.wipe()
+
+    def compare(self, inbox: Inbox) -> Finished:
+        """Compare everybody's confirmation with our own; changes nothing unless they differ. Needs no token."""
+        return self._finished(self._compare(inbox)[self.me.name])
+
+    def _activate(self, inbox: Inbox) -> Finished:
+        """As `compare`; when all n are here and equal, the shares are active."""
+        with self.home.lock():
+            received = self._compare(inbox)
+            own = received[self.me.name]
+            self.transcript.keep(received)
+            self.home.put(f"{self._folder}/{ACTIVE}", own.message.check_code.encode() + b"\n")
+        return self._finished(own)
+
+    def _compare(self, inbox: Inbox) -> dict[str, Signed[Confirmation]]:
+        self._require_running()
+        received = self.transcript.gather(Confirmation, inbox)
+        own = received[self.me.name]
+        for name, said in received.items():
+            if said.content_digest != own.content_digest:
+                self.transcript.stop([own, said])
+                raise Equivocation(
+                    f"{name} confirms another transcript: theirs {said.message.check_code}, "
+                    f"yours {own.message.check_code}",
+                    hint="somebody was shown other messages; do not use this key; compare everybody's files: "
+                    "frost-hsm inspect --digest",
+                )
+        return received
+
+    def _give_up(self, open_holder: OpenHolder) -> None:
+        """Give this ceremony up for good, on our side: destroy what was sealed for it, put away the rest."""
+        with open_holder() as holder, self.home.lock():
+            self.transcript.stop([self.proposal])
+            SealedRounds(self._seat, holder, self.home).destroy_all()
+            self.home.move(self._folder, given_up_folder(self.id))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether all n have confirmed, and it was taken in here."""
+        return self.home.exists(f"{self._folder}/{ACTIVE}")
+
+    def status(self) -> Status:
+        """Say what comes next, and whose message for it has not been taken in."""
+        if self.transcript.is_stopped:
+            return Status("stopped")
+        if self.is_active:
+            return Status("active")
+        steps: tuple[tuple[type[Message], str], ...] = (
+            (Confirmation, "confirm"),
+            (Round2, "finish"),
+            (Round1, "round2"),
+        )
+        for kind, step in steps:
+            if self.transcript.sent(kind) is not None:
+                known = self.transcript.known(kind)
+                missing = tuple(name for name in self.transcript.expected if name not in known)
+                return Status(step, tuple(known), missing)
+        return Status("round1")
+
+    # ── Whether a step may be taken ──
+
+    @contextmanager
+    def _at_work(self, open_holder: OpenHolder) -> Iterator[tuple[Holder, SealedRounds]]:
+        """Open the token and keep everybody else out; what happened while we waited is seen from here on."""
+        with open_holder() as holder, self.home.lock():
+            self._require_running()
+            yield holder, SealedRounds(self._seat, holder, self.home)
+
+    def _require_running(self) -> None:
+        if not self.is_accepted:
+            raise NotPossible(f"you have not agreed to take part in {self._seat.title}")
+        self.transcript.require_running()
+
+    def _require_same(self, is_same: bool) -> None:
+        if not is_same:
+            raise StepConflict(f"this step of {self._seat.title} was done before, with other messages")
+
+    # ── What others signed ──
+
+    def _round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
+        packages = {}
+        for name, said in received.items():
+            message = said.message
+            try:
+                package = frost_round1.Package.deserialize(self.suite, message.package, message.y_coordinates)
+            except DeserializationError as error:
+                self.transcript.stop([said])
+                raise InvalidContents(
+                    f"{name} signed a round 1 package that is none: {error}", culprits=[name]
+                ) from error
+            packages[self._seat.identifier(name)] = package
+        return packages
+
+    def _open_share(self, holder: Holder, said: Signed[Round2]) -> frost_round2.Package:
+        try:
+            return shares.decrypt(self._seat, said, holder)
+        except (SealBroken, DeserializationError) as error:
+            self.transcript.stop([said])
+            raise InvalidContents(
+                f"{said.sender.name} signed an envelope for {self.me.name} that holds no share: {error}",
+                culprits=[said.sender.name],
+            ) from error
+
+    def _require_one_view(self, round1_hash: bytes, received: Mapping[str, Signed[Round2]]) -> None:
+        self._require_same(received[self.me.name].message.round1_hash == round1_hash)
+        for name, said in received.items():
+            if len(said.message.envelopes) != len(self.roster):
+                self.transcript.stop([said])
+                raise InvalidContents(
+                    f"{name} signed {len(said.message.envelopes)} envelopes for {len(self.roster)} participants",
+                    culprits=[name],
+                )
+            if said.message.round1_hash != round1_hash:
+                self.transcript.stop([received[self.me.name], said])
+                raise Equivocation(
+                    f"{name} saw other round 1 messages than {self.me.name} did",
+                    hint="somebody sent different messages to different people; compare everybody's files: "
+                    "frost-hsm inspect --digest",
+                )
+
+    def _convict(
+        self,
+        violation: ProtocolViolation,
+        *received: Mapping[str, Signed[Round1]] | Mapping[str, Signed[Round2]],
+    ) -> ProtocolViolation:
+        """Keep the proof and return the violation with people's names."""
+        by_identifier = {self._seat.identifier(identity.name): identity.name for identity in self.roster}
+        names = [by_identifier[culprit] for culprit in violation.culprits if isinstance(culprit, Identifier)]
+        self.transcript.stop([of_one_step[name] for of_one_step in received for name in names])
+        return type(violation)(f"{' and '.join(names)} {_VIOLATIONS[type(violation)]}", culprits=names)
+
+    def _belongs(self, said: Signed[Any]) -> bool:
+        if isinstance(said.message, Round1 | Round2 | Confirmation):
+            return said.message.ceremony == self.id
+        return said.content_digest == self.id  # the proposal itself, lying among the others
+
+    @property
+    def _own_identifier(self) -> Identifier:
+        return self._seat.identifier(self.me.name)
+
+    def _finished(self, confirmation: Signed[Confirmation]) -> Finished:
+        path = f"{self._folder}/{PUBLIC_KEY_PACKAGE}"
+        package = read_public_key_package(self.home, path, self.suite, confirmation)
+        return Finished(confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code)
