@@ -1,0 +1,50 @@
+"""What the README says is so: its session is run, its programs too, and its tables are compared with the code."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import runpy
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+import walkthrough
+
+from frost_hsm import errors
+from frost_hsm.backends import Backend
+
+TEXT = walkthrough.README.read_text()
+
+
+@pytest.mark.slow
+def test_every_block_is_what_happens(tmp_path: Path, softhsm_module: str) -> None:
+    machine = walkthrough.Machine(tmp_path)
+    for block in walkthrough.blocks(TEXT):
+        happened = machine.run(block)
+        assert walkthrough.without_what_varies(happened) == walkthrough.without_what_varies(block.body)
+
+
+def test_commands_are_those_of_help() -> None:
+    assert walkthrough.commands_table() in TEXT
+
+
+def test_exit_statuses_are_those_of_the_errors() -> None:
+    codes = defaultdict(set)
+    classes = [errors.FrostHsmError]
+    while classes:
+        each = classes.pop()
+        codes[each.exit].add(each.code)
+        classes += each.__subclasses__()
+    rows = re.findall(r"^\| (\d+) \| [^|]+ \| (.*) \|$", TEXT, re.MULTILINE)
+    assert {int(status): set(re.findall(r"`([a-z0-9-]+)`", listed)) for status, listed in rows if status != "0"} == codes
+
+
+def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> None:
+    (block,) = [each for each in walkthrough.blocks(TEXT) if each.head == "python file frost_vault.py"]
+    (tmp_path / "frost_vault.py").write_text(block.body)
+    example = runpy.run_path(str(tmp_path / "frost_vault.py"))["VaultBackend"]
+    methods = {name: value for name, value in vars(Backend).items() if inspect.isfunction(value) and name[0] != "_"}
+    assert methods
+    for name, method in methods.items():
+        assert list(inspect.signature(vars(example)[name]).parameters) == list(inspect.signature(method).parameters)
