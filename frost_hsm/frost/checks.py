@@ -15,6 +15,7 @@ from frost_hsm.errors import (
     UnknownIdentifier,
 )
 from frost_hsm.frost import polynomial, round1, round2
+from frost_hsm.frost.packages import PublicKeyPackage
 from frost_hsm.frost.values import Identifier, SigningShare
 from frost_hsm.groups import Element
 
@@ -38,6 +39,16 @@ def check_different(identifiers: Sequence[Identifier]) -> None:
         if identifier in seen:
             raise DuplicatedIdentifier(f"the identifier {identifier} is there twice")
         seen.add(identifier)
+
+
+def check_threshold(public_key_package: PublicKeyPackage) -> int:
+    """Return min_signers. Raises `InvalidMinSigners` where it is not known, `IncorrectPackage` if it cannot be."""
+    min_signers = public_key_package.min_signers
+    if min_signers is None:  # a package from before version 3 of ZcashFoundation's crates
+        raise InvalidMinSigners("the public key package does not say its threshold: set its min_signers")
+    if not 2 <= min_signers <= len(public_key_package.verifying_shares):
+        raise IncorrectPackage(f"the public key package has a threshold of {min_signers} and fewer participants")
+    return min_signers
 
 
 def check_round1(

@@ -100,6 +100,10 @@ class Ciphersuite:
         """Hash to an identifier."""
         return self._hashing.to_scalar(self.group, b"id", data)
 
+    def hash_randomizer(self, data: Secret) -> SecretScalar:
+        """Hash to a randomizer (ZcashFoundation: ``frost-rerandomized``)."""
+        return self._hashing.to_secret_scalar(self.group, b"randomizer", data)
+
     def __repr__(self) -> str:
         return f"<Ciphersuite {self.id}>"
 

@@ -262,3 +262,11 @@ def commit_nonces(suite: Ciphersuite, hiding: Nonce, binding: Nonce) -> SigningC
         suite,
         *(NonceCommitment.from_element(suite, suite.group.multiply_base(n.scalar)) for n in (hiding, binding)),
     )
+
+
+def encode_group_commitments(signing_commitments: Mapping[Identifier, SigningCommitments]) -> bytes:
+    """Write identifier, D and E of every signer, in order (RFC 9591, section 4.3)."""
+    return b"".join(
+        identifier.serialize() + commitments.hiding.encoded + commitments.binding.encoded
+        for identifier, commitments in sorted(signing_commitments.items(), key=lambda item: item[0])
+    )

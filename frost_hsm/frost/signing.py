@@ -18,6 +18,7 @@ from frost_hsm.errors import (
     InvalidSignatureShare,
     MissingCommitment,
     UnknownIdentifier,
+    UsageProblem,
 )
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.packages import (
@@ -28,6 +29,7 @@ from frost_hsm.frost.packages import (
     SigningNonces,
     SigningPackage,
     commit_nonces,
+    encode_group_commitments,
 )
 from frost_hsm.frost.values import (
     Identifier,
@@ -63,6 +65,19 @@ def commit(
     hiding, binding = _nonce(share, entropy), _nonce(share, entropy)
     commitments = commit_nonces(suite, hiding, binding)
     return SigningNonces(suite, hiding, binding, commitments), commitments
+
+
+def preprocess(
+    count: int, signing_share: SigningShare | KeyPackage, entropy: Entropy = system_entropy
+) -> list[tuple[SigningNonces, SigningCommitments]]:
+    """Make many pairs at once, to sign in one round later (RFC 9591, section 5; ZcashFoundation: ``preprocess``).
+
+    The commitments are published in their order; each pair serves one signature. Raises `UsageProblem` for a
+    ``count`` below 1.
+    """
+    if count < 1:
+        raise UsageProblem(f"{count} pairs of nonces are none")
+    return [commit(signing_share, entropy) for _ in range(count)]
 
 
 def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage) -> SignatureShare:
@@ -176,13 +191,9 @@ class _Session:
     def open(cls, signing_package: SigningPackage, verifying_key: VerifyingKey) -> _Session:
         suite, commitments = signing_package.ciphersuite, signing_package.signing_commitments
         group = suite.group
-        identifiers = {identifier: identifier.serialize() for identifier in commitments}
-        encoded_list = b"".join(
-            encoded + commitments[identifier].hiding.encoded + commitments[identifier].binding.encoded
-            for identifier, encoded in identifiers.items()
-        )
+        encoded_list = encode_group_commitments(commitments)
         prefix = verifying_key.encoded + suite.h4(signing_package.message) + suite.h5(encoded_list)
-        factors = {identifier: suite.h1(prefix + encoded) for identifier, encoded in identifiers.items()}
+        factors = {identifier: suite.h1(prefix + identifier.serialize()) for identifier in commitments}
 
         commitment = group.sum_products(list(factors.values()), [c.binding.element for c in commitments.values()])
         for signer in commitments.values():
