@@ -381,7 +381,10 @@ def test_two_tokens_that_match_are_not_guessed_between(pkcs11_backend: Backend, 
     assert opened == serials
 
 
-def test_every_attribute_selects(softhsm_module: str, pkcs11_backend: Backend, fixture: TokenFixture) -> None:
+def test_every_attribute_selects(
+    softhsm_module: str, pkcs11_backend: Backend, fixture: TokenFixture, token: Token
+) -> None:
+    """``token`` is open meanwhile, so that no miss starts SoftHSM2 again and renumbers its slots."""
     found = pkcs11.lib(softhsm_module).get_token(token_serial=fixture.serial.encode())
     library = pkcs11.lib(softhsm_module)
     exact = {
@@ -397,8 +400,8 @@ def test_every_attribute_selects(softhsm_module: str, pkcs11_backend: Backend, f
     for name, value in exact.items():
         quoted = "".join(f"%{byte:02X}" for byte in value.encode())
         uri = f"pkcs11:serial={fixture.serial};{name}={quoted}"
-        with pkcs11_backend.open(uri, None) as token:
-            assert token.info.serial == fixture.serial
+        with pkcs11_backend.open(uri, None) as found_again:
+            assert found_again.info.serial == token.info.serial
         with pytest.raises(errors.TokenNotFound):
             pkcs11_backend.open(f"{uri}X", None)
 

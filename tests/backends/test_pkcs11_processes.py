@@ -152,6 +152,23 @@ token.close()
     assert [line.partition(":")[0] for line in lines] == ["[]", "KeyNotFound", "KeyNotFound"]
 
 
+def test_a_token_made_since_is_found(run: Callable[[str], list[str]]) -> None:
+    """Also while nothing else is open; SoftHSM2 alone would not look again."""
+    lines = run("""
+with open_token() as token:
+    print(token.keys())
+subprocess.run(["softhsm2-util", "--init-token", "--free", "--label", "bob", "--pin", "1234",
+                "--so-pin", "87654321"], check=True, capture_output=True)
+with open_token():
+    print(outcome(lambda: backend.open("pkcs11:token=bob", None)))  # starting again would close alice's session
+with backend.open("pkcs11:token=bob", lambda info: "1234") as token:
+    print(token.info.label)
+""")
+    assert lines[0] == "[]"
+    assert lines[1].startswith("TokenNotFound")
+    assert lines[2] == "bob"
+
+
 def test_no_configuration(softhsm_module: str, tmp_path: Path) -> None:
     script = (
         SETUP

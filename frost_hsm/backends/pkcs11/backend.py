@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -28,6 +30,7 @@ from frost_hsm.errors import (
 )
 
 _SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft")  # manufacturer and model begin so
+_PAUSES = (0.0, 0.01, 0.02, 0.04)  # seconds between looks for a token
 _MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
 
 
@@ -171,8 +174,12 @@ class Pkcs11Backend:
         return found
 
     def _select(self, uri: Pkcs11Uri) -> tuple[_Source, Module, pkcs11.Token]:
-        matching = [each for each in self._present(uri) if _matches(uri, each[1], each[2])]
-        ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]
+        for pause in _PAUSES:
+            matching = [each for each in self._present(uri) if _matches(uri, each[1], each[2])]
+            ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]
+            if ready or not self._start_again(uri):
+                break
+            time.sleep(pause)
         if len(ready) == 1:
             return ready[0]
         if ready:
@@ -181,6 +188,13 @@ class Pkcs11Backend:
         if matching:
             raise TokenNotFound("the only token that matches is not initialised", hint=_MAKE_ONE)
         raise TokenNotFound(f"no token matches {uri}")
+
+    def _start_again(self, uri: Pkcs11Uri) -> bool:
+        again = False
+        for source in self._sources(uri):
+            with suppress(ModuleUnavailable), LOCK, explained(f"starting {source.name} again"):
+                again |= load(source.path).start_again()
+        return again
 
     def _describe(self, source: _Source) -> list[tuple[bool, str]]:
         try:

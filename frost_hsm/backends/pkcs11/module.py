@@ -36,6 +36,7 @@ class Module:
         self.path = path
         self.library = pkcs11.lib(path)
         self.native = NativeFunctions(path)
+        self.open_sessions = 0  # kept by who opens and closes them
         self._pid = os.getpid()
 
     def check_process(self) -> None:
@@ -47,14 +48,29 @@ class Module:
             )
 
     def present_tokens(self) -> list[pkcs11.Token]:
-        """Ask every slot for its token, afresh; slots without one are left out."""
-        tokens = []
+        """Ask every slot for its token, afresh; those that do not answer count only if none does."""
+        tokens, failures = [], []
         for slot in self.library.get_slots(token_present=True):
             try:
                 tokens.append(slot.get_token())
             except (pkcs11.TokenNotPresent, pkcs11.TokenNotRecognised, pkcs11.DeviceRemoved):
                 continue
+            except pkcs11.PKCS11Error as error:
+                failures.append(error)
+        if failures and not tokens:
+            raise failures[0]
         return tokens
+
+    def start_again(self) -> bool:
+        """Let SoftHSM2 read its tokens anew; False for any other module, or while a session of ours is open.
+
+        It reads them once, when it starts: tokens made since are missing. And if another process logged in just
+        then, which writes to the token's file, it may have found the file empty, and stays with that.
+        """
+        if self.open_sessions or "softhsm" not in self.library.manufacturer_id.lower():
+            return False
+        self.library.reinitialize()
+        return True
 
     def describe(self) -> str:
         """Name the module and its version."""

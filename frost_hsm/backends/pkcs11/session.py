@@ -43,6 +43,7 @@ class SharedSession:
         self.name = f'token "{token.label}"'
         writable = not token.flags & TokenFlag.WRITE_PROTECTED
         self._raw = token.open(rw=writable, attribute_mapper=attribute_mapper())
+        module.open_sessions += 1
         self._handle: int = self._raw.handle  # type: ignore[attr-defined]  # not among the binding's stubs
 
     @classmethod
@@ -167,5 +168,6 @@ class SharedSession:
     def _close(self) -> None:
         self._keys.clear()
         del _sessions[self._key]
+        self.module.open_sessions -= 1
         with suppress(*BINDING_ERRORS):
             self._raw.close()
