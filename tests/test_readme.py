@@ -5,13 +5,11 @@ from __future__ import annotations
 import inspect
 import re
 import runpy
-from collections import defaultdict
 from pathlib import Path
 
 import pytest
 import walkthrough
 
-from frost_hsm import errors
 from frost_hsm.backends import Backend
 
 TEXT = walkthrough.README.read_text()
@@ -30,14 +28,9 @@ def test_commands_are_those_of_help() -> None:
 
 
 def test_exit_statuses_are_those_of_the_errors() -> None:
-    codes = defaultdict(set)
-    classes = [errors.FrostHsmError]
-    while classes:
-        each = classes.pop()
-        codes[each.exit].add(each.code)
-        classes += each.__subclasses__()
-    rows = re.findall(r"^\| (\d+) \| [^|]+ \| (.*) \|$", TEXT, re.MULTILINE)
-    assert {int(status): set(re.findall(r"`([a-z0-9-]+)`", listed)) for status, listed in rows if status != "0"} == codes
+    assert walkthrough.with_codes(TEXT) == TEXT
+    shown = {int(status) for status in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
+    assert shown == {0, *walkthrough.codes()}
 
 
 def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> None:

@@ -31,6 +31,7 @@ from pathlib import Path
 import click
 import softhsm
 
+from frost_hsm import errors
 from frost_hsm.cli import COMMANDS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -41,6 +42,7 @@ MODULE = "/usr/lib/softhsm/libsofthsm2.so"  # as the README writes it
 
 _BLOCK = re.compile(r"^```(?P<head>[^\n`]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"(?P<who>\w+)\$ (?P<command>.*)")
+_STATUS = re.compile(r"^(?P<start>\| (?P<status>\d+) \| [^|]+ \|).*\|$", re.MULTILINE)
 _ANSWERS = ((re.compile(rb"PIN for [^\n]*: $"), PIN), (re.compile(rb"\[y/N\][: ]+$"), "y"))
 _VARIES = (
     (re.compile(r"\b[0-9a-f]{4}( [0-9a-f]{4})+\b"), "…"),  # for people to compare
@@ -75,6 +77,28 @@ def commands_table() -> str:
     return "\n".join(["| command | |", "|---|---|", *rows, ""])
 
 
+def codes() -> dict[int, set[str]]:
+    """The codes of all errors, by exit status."""
+    found: dict[int, set[str]] = {}
+    classes = [errors.FrostHsmError]
+    while classes:
+        each = classes.pop()
+        found.setdefault(each.exit, set()).add(each.code)
+        classes += each.__subclasses__()
+    return found
+
+
+def with_codes(text: str) -> str:
+    """The README with the codes of all errors in the table of exit statuses."""
+
+    def row(match: re.Match[str]) -> str:
+        listed = ", ".join(f"`{code}`" for code in sorted(known.get(int(match["status"]), ())))
+        return f"{match['start']}{f' {listed} |' if listed else ' |'}"
+
+    known = codes()
+    return _STATUS.sub(row, text)
+
+
 def without_what_varies(text: str) -> str:
     for pattern, replacement in _VARIES:
         text = pattern.sub(replacement, text)
@@ -101,7 +125,7 @@ class Machine:
                     self._session(block.body, shift)
                 return shown
             case ["python", who]:
-                (self._shared / "program.py").write_text(block.body)
+                (self._shared / "program.py").write_text(block.body.replace(MODULE, softhsm.module_path() or MODULE))
                 self._printed, status = self._terminal(who, f"'{sys.executable}' program.py")
                 assert status == 0, self._printed
             case ["text", "output"]:
@@ -143,7 +167,7 @@ class Machine:
             cwd=self._shared,
             env=environment,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - nothing else runs here
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),
         ) as process:
             os.close(inner)
             shown = b""
@@ -153,7 +177,7 @@ class Machine:
                     if question.search(shown):
                         os.write(outer, f"{answer}\n".encode())
         os.close(outer)
-        text = shown.decode().replace("\r\n", "\n").replace(softhsm.module_path() or MODULE, MODULE)
+        text = re.sub(r" *\r?\n", "\n", shown.decode()).replace(softhsm.module_path() or MODULE, MODULE)
         return text.replace(str(self._homes), "/home"), process.returncode
 
 
@@ -180,7 +204,7 @@ def rewrite() -> None:
             position = block.end
     finally:
         shutil.rmtree(directory)
-    text = "".join([*parts, text[position:]])
+    text = with_codes("".join([*parts, text[position:]]))
     table = f"<!-- commands -->\n{commands_table()}<!-- end -->"
     README.write_text(re.sub(r"<!-- commands -->\n.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL))
 
