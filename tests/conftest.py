@@ -23,6 +23,11 @@ from frost_hsm import backends
 
 REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
 
+# Tokens and state directories sync every step to the disk; a memory disk does not have to wait for that.
+_MEMORY_DISK = Path("/dev/shm")
+if os.access(_MEMORY_DISK, os.W_OK) and shutil.disk_usage(_MEMORY_DISK).free > 1 << 30:
+    tempfile.tempdir = str(_MEMORY_DISK)
+
 # A module reads its configuration when it is first loaded, so this cannot wait for a fixture. The directory
 # is this process's own, so every pytest-xdist worker has its own tokens; children of multiprocessing share it.
 if multiprocessing.current_process().name == "MainProcess":
@@ -136,6 +141,11 @@ def software_token(
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a second or two")
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Name bytes by their number: they may be long, and differ between the workers of pytest-xdist."""
+    return argname if isinstance(val, bytes) else None
 
 
 @pytest.hookimpl(wrapper=True)

@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 
 SO_PIN = "87654321"
+TEMPLATE = Path(__file__).parent.parent / "softhsm-config" / "softhsm2.conf"
 CANDIDATES = (
     "/usr/lib/softhsm/libsofthsm2.so",
     "/usr/lib64/softhsm/libsofthsm.so",
@@ -34,12 +35,11 @@ def module_path() -> str | None:
 
 
 def configure(directory: Path) -> Path:
-    """Write a configuration with its tokens under ``directory``; the caller sets SOFTHSM2_CONF to it."""
+    """Fill in the template, with tokens under ``directory``; the caller sets SOFTHSM2_CONF to it."""
     tokens = directory / "tokens"
     tokens.mkdir(mode=0o700)
     configuration = directory / "softhsm2.conf"
-    lines = (f"directories.tokendir = {tokens}", "objectstore.backend = file", "log.level = ERROR", "")
-    configuration.write_text("\n".join(lines))
+    configuration.write_text(TEMPLATE.read_text().replace("@TOKENS@", str(tokens)))
     return configuration
 
 

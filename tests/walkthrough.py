@@ -41,7 +41,7 @@ PEOPLE = ("alice", "bob", "carol")
 MODULE = "/usr/lib/softhsm/libsofthsm2.so"  # as the README writes it
 
 _BLOCK = re.compile(r"^```(?P<head>[^\n`]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
-_COMMAND = re.compile(r"(?P<who>\w+)\$ (?P<command>.*)")
+_COMMAND = re.compile(r"\w+\$ ")
 _STATUS = re.compile(r"^(?P<start>\| (?P<status>\d+) \| [^|]+ \|).*\|$", re.MULTILINE)
 _ANSWERS = ((re.compile(rb"PIN for [^\n]*: $"), PIN), (re.compile(rb"\[y/N\][: ]+$"), "y"))
 _VARIES = (
@@ -138,7 +138,7 @@ class Machine:
         """Run the commands of a console block; each has to succeed, unless ``echo $?`` shows that it does not."""
         shown, status = [], 0
         for line in body.splitlines():
-            if not (match := _COMMAND.fullmatch(line)):
+            if not _COMMAND.match(line):
                 continue
             line = re.sub("|".join(PEOPLE), lambda m: PEOPLE[(PEOPLE.index(m[0]) + shift) % len(PEOPLE)], line)
             who, command = line.split("$ ", 1)
