@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import killing
@@ -85,11 +83,9 @@ class Stage:
 
 
 @pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """A ceremony kept before each of Alice's steps, which Bob has taken."""
-    # What SIGKILL leaves does not depend on the disk, and a memory disk is quicker.
-    place = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tmp_path_factory.getbasetemp()
-    directory = Path(tempfile.mkdtemp(prefix="frost-hsm-kill-", dir=place)) / "stage"
+    directory = tmp_path_factory.mktemp("kill") / "stage"
     (directory / "inbox").mkdir(parents=True)
     stage = Stage(directory, *parties.gather(directory, ["alice", "bob"]))
     proposal = parties.propose([stage.bob, stage.alice])
@@ -99,8 +95,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         stage.keep(step)
         stage.play(stage.alice, step)
     stage.verify()
-    yield stage
-    shutil.rmtree(directory.parent)
+    return stage
 
 
 @pytest.mark.slow

@@ -1,0 +1,309 @@
+"""Key generation between honest people: order, repetition, lateness, refusals that change nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import parties
+import pytest
+from parties import Party, inbox
+
+from frost_hsm.ceremony import signing
+from frost_hsm.ceremony.identity import Holder
+from frost_hsm.ceremony.keygen import KeyGeneration
+from frost_hsm.ceremony.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import Confirmation, Proposal, Round1, Round2
+from frost_hsm.errors import (
+    CeremonyStopped,
+    FrostHsmError,
+    NotKnown,
+    NotPossible,
+    NotYet,
+    StateRolledBack,
+    StepConflict,
+    StorageProblem,
+    UnknownSender,
+)
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> list[Party]:
+    return parties.gather(tmp_path)
+
+
+@contextmanager
+def nothing_changes(*watched: Party) -> Iterator[None]:
+    """Every file and every record is what it was, byte for byte."""
+    before = [(party.files(), party.records()) for party in watched]
+    yield
+    assert [(party.files(), party.records()) for party in watched] == before
+
+
+def refused(party: Party, error: type[FrostHsmError], step: Callable[[], object]) -> FrostHsmError:
+    with nothing_changes(party), pytest.raises(error) as caught:
+        step()
+    return caught.value
+
+
+def no_token() -> Holder:
+    raise AssertionError("the token was opened")
+
+
+def roll_back(party: Party, copy: Path) -> None:
+    shutil.rmtree(party.directory / "home")
+    shutil.copytree(copy, party.directory / "home")
+
+
+def copy_home(party: Party, name: str) -> Path:
+    copy = party.directory / name
+    shutil.copytree(party.directory / "home", copy)
+    return copy
+
+
+def test_all_end_with_the_same_key_and_can_sign(trio: list[Party]) -> None:
+    parties.generate(trio)
+    keys = [party.key() for party in trio]
+    assert {key.verifying_key for key in keys} == {keys[0].verifying_key}
+    assert {key.state for key in keys} == {KeyState.ACTIVE}
+    assert {key.transcript for key in keys} == {keys[0].transcript}
+    assert len(parties.sign(trio[1:], b"message")) == 65
+
+
+def test_only_the_share_is_left_in_the_token(trio: list[Party]) -> None:
+    parties.generate(trio)
+    parties.sign(trio[:2], b"message")
+    for party in trio:
+        assert [name.split(".")[0] for name in party.records()] == ["signing-share"]
+
+
+def test_every_step_repeats_itself_without_the_token(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    first = parties.round1(trio, proposal)
+    ceremony = alice.ceremony()
+    with nothing_changes(alice):
+        assert ceremony.round1(no_token) == first["alice"]
+    second = parties.round2(trio, first)
+    with nothing_changes(alice):
+        assert ceremony.round1(no_token) == first["alice"]
+        assert ceremony.round2(no_token, inbox(first.values())) == second["alice"]
+        assert ceremony.round2(no_token, inbox()) == second["alice"]
+    third = parties.finish(trio, first, second)
+    with nothing_changes(alice):
+        assert ceremony.finish(no_token, inbox(first.values(), second.values())).message == third["alice"]
+        assert ceremony.finish(no_token, inbox()).message == third["alice"]
+    parties.confirm(trio, third)
+    with nothing_changes(alice):
+        assert ceremony.confirm(inbox(third.values())) == ceremony.finish(no_token, inbox())
+        assert ceremony.confirm(inbox()).message == third["alice"]
+
+
+def test_steps_wait_for_everybody_and_say_for_whom(trio: list[Party]) -> None:
+    alice, _, carol = trio
+    first = parties.round1(trio, parties.propose(trio))
+    error = refused(alice, NotYet, lambda: alice.ceremony().round2(alice.holder, inbox(first["bob"])))
+    assert "carol" in str(error)
+    assert "bob" not in str(error)
+    assert error.hint is not None
+    assert "treasury.carol.round1.pem" in error.hint
+    second = parties.round2(trio, first)
+    refused(alice, NotYet, lambda: alice.ceremony().finish(alice.holder, inbox(second["bob"])))
+    third = parties.finish(trio, first, second)
+    refused(carol, NotYet, lambda: carol.ceremony().confirm(inbox(third["bob"])))
+
+
+def test_a_step_before_its_time_is_refused(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    first = parties.round1(trio[1:], proposal)
+    refused(alice, NotKnown, lambda: alice.ceremony().round2(alice.holder, inbox(first.values())))
+    alice.join(proposal)
+    refused(alice, NotKnown, lambda: alice.ceremony().round2(alice.holder, inbox(first.values())))
+    refused(alice, NotKnown, lambda: alice.ceremony().finish(alice.holder, inbox(first.values())))
+    refused(alice, NotKnown, lambda: alice.ceremony().confirm(inbox()))
+
+
+def test_nobody_takes_part_without_agreeing(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = parties.signed.read(parties.propose(trio)).expect(Proposal)
+    ceremony = KeyGeneration(alice.home, proposal, alice.public)
+    refused(alice, NotPossible, lambda: ceremony.round1(alice.holder))
+
+
+def test_a_pending_key_does_not_sign_and_a_late_finisher_makes_it_active(trio: list[Party]) -> None:
+    """K14: nobody uses the key before all have it, and whoever missed the end can still finish."""
+    alice, bob, carol = trio
+    first = parties.round1(trio, parties.propose(trio))
+    second = parties.round2(trio, first)
+    third = parties.finish([alice, bob], first, second)
+    assert alice.key().state is KeyState.PENDING
+    with alice.holder() as holder:
+        refused(alice, NotYet, lambda: signing.request(holder, alice.key(), b"message", ["alice", "bob"]))
+    refused(alice, NotYet, lambda: alice.ceremony().confirm(inbox(third.values())))
+    third |= parties.finish([carol], first, second)
+    parties.confirm(trio, third)
+    assert len(parties.sign([carol, bob], b"message")) == 65
+
+
+def test_another_proposal_of_the_same_name_is_refused(trio: list[Party]) -> None:
+    """K24: a ceremony's id is fresh, and one name stands for one ceremony."""
+    alice = trio[0]
+    one, other = parties.propose(trio), parties.propose(trio)
+    ceremony = alice.join(one)
+    refused(alice, StepConflict, lambda: alice.join(other))
+    ceremony.abort(alice.holder)
+    refused(alice, CeremonyStopped, lambda: alice.join(one))
+    alice.join(other)
+
+
+def test_a_proposal_with_strangers_or_impostors_is_refused(trio: list[Party], tmp_path: Path) -> None:
+    """K16: the roster consists of known people under the identities that were compared."""
+    alice, bob, carol = trio
+    impostor, stranger = parties.gather(tmp_path / "others", ["bob", "dave"])
+    for other in (impostor, stranger):
+        proposal = parties.signed.read(parties.propose([carol, alice, other])).expect(Proposal)
+        ceremony = KeyGeneration(alice.home, proposal, alice.public)
+        known = {party.name: party.public for party in (bob, carol)}
+        refused(alice, UnknownSender, lambda c=ceremony, k=known: c.check_roster(k))
+    proposal = parties.signed.read(parties.propose([bob, carol])).expect(Proposal)
+    refused(alice, NotPossible, lambda: KeyGeneration(alice.home, proposal, alice.public))
+
+
+def test_giving_up_leaves_nothing_secret_and_is_for_good(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    first = parties.round1(trio, proposal)
+    parties.round2([alice], first)
+    alice.ceremony().abort(alice.holder)
+    assert alice.records() == {}
+    refused(alice, CeremonyStopped, lambda: alice.join(proposal))
+    with pytest.raises(NotKnown):
+        alice.ceremony()
+
+
+def test_an_active_key_is_not_aborted_but_deleted(trio: list[Party]) -> None:
+    key = parties.generate(trio)
+    alice = trio[0]
+    refused(alice, NotPossible, lambda: alice.ceremony().abort(alice.holder))
+    with alice.holder() as holder:
+        key.delete(holder, alice.home)
+    assert alice.records() == {}
+    assert GroupKey.names(alice.home) == []
+
+
+@pytest.mark.parametrize("step", ["round1", "round2", "finish", "confirm"])
+def test_an_older_state_directory_changes_nothing_that_was_said(trio: list[Party], step: str) -> None:
+    """S4 for key generation: whatever Alice says again has the contents that she said first, and it completes."""
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    alice.join(proposal)
+    copies = {"round1": copy_home(alice, "before-round1")}
+    first = parties.round1(trio, proposal)
+    copies["round2"] = copy_home(alice, "before-round2")
+    second = parties.round2(trio, first)
+    copies["finish"] = copy_home(alice, "before-finish")
+    third = parties.finish(trio, first, second)
+    copies["confirm"] = copy_home(alice, "before-confirm")
+    parties.confirm(trio, third)
+
+    roll_back(alice, copies[step])
+    ceremony = alice.ceremony()
+    everything = (first.values(), second.values(), third.values())
+    if step == "round1":
+        refused(alice, StateRolledBack, lambda: ceremony.round1(alice.holder))
+    if step in ("round1", "round2"):
+        others = [first["bob"], first["carol"], first["alice"]]
+        refused(alice, StateRolledBack, lambda: ceremony.round2(alice.holder, inbox(others)))
+        assert ceremony.round2(alice.holder, inbox(*everything)) == second["alice"]
+    again = ceremony.finish(alice.holder, inbox(*everything)).message
+    roster = ceremony.roster
+    digests = [parties.signed.read(data, roster).content_digest for data in (again, third["alice"])]
+    assert digests[0] == digests[1]
+    ceremony.confirm(inbox(*everything))
+    assert len(parties.sign(trio[:2], b"message")) == 65
+
+
+def test_rolled_back_to_before_round2_the_polynomial_serves_no_other_roster_view(trio: list[Party]) -> None:
+    """K17: the polynomial of round 1 is not evaluated for a second set of packages."""
+    alice, _, carol = trio
+    first = parties.round1(trio, parties.propose(trio))
+    copy = copy_home(alice, "before-round2")
+    with pytest.MonkeyPatch.context() as patch:  # as if killed before the polynomial was destroyed
+        patch.setattr("frost_hsm.ceremony.sealed_rounds.SealedRounds.forget_polynomial", lambda self: None)
+        parties.round2([alice], first)
+    assert len(alice.records()) == 2
+    roll_back(alice, copy)
+    other = _second_round1(carol)
+    refused(
+        alice, StepConflict, lambda: alice.ceremony().round2(alice.holder, inbox(first["alice"], first["bob"], other))
+    )
+    assert alice.ceremony().round2(alice.holder, inbox(first.values()))
+
+
+def _second_round1(party: Party) -> bytes:
+    from mallory import Mallory
+
+    mallory = Mallory(party, party.ceremony().proposal.to_pem())
+    return mallory.round1()
+
+
+def test_a_damaged_state_directory_is_not_worked_with(trio: list[Party]) -> None:
+    """P8: what was truncated or exchanged in the state directory is refused, with its name."""
+    key = parties.generate(trio)
+    alice = trio[0]
+    folder = alice.directory / "home/ceremonies/treasury"
+    for name in ("proposal.pem", "confirm/alice.pem", "public-key-package.json"):
+        path = folder / name
+        whole = path.read_bytes()
+        for damaged in (whole[: len(whole) // 2], b"", b"\xff" * 40):
+            path.write_bytes(damaged)
+            assert str(path) in str(refused(alice, StorageProblem, alice.key))
+        path.write_bytes(whole)
+    (folder / "confirm/alice.pem").write_bytes((folder / "confirm/bob.pem").read_bytes())
+    refused(alice, StorageProblem, alice.key)
+    assert key.state is KeyState.ACTIVE
+
+
+def test_another_public_key_package_than_the_confirmed_one_is_refused(trio: list[Party]) -> None:
+    parties.generate(trio)
+    parties.generate(trio, name="other")
+    folder = trio[0].directory / "home/ceremonies"
+    (folder / "treasury/public-key-package.json").write_bytes((folder / "other/public-key-package.json").read_bytes())
+    refused(trio[0], StorageProblem, trio[0].key)
+
+
+def test_status_says_what_comes_next(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    alice.join(proposal)
+    seen = [alice.ceremony().status()]
+    first = parties.round1(trio, proposal)
+    seen.append(alice.ceremony().status())
+    second = parties.round2(trio, first)
+    seen.append(alice.ceremony().status())
+    third = parties.finish(trio, first, second)
+    seen.append(alice.ceremony().status())
+    parties.confirm(trio, third)
+    seen.append(alice.ceremony().status())
+    assert [status.step for status in seen] == ["round1", "round2", "finish", "confirm", "active"]
+    assert seen[1].missing == ("bob", "carol")
+
+
+def test_messages_of_all_kinds_may_lie_together(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    first = parties.round1(trio, proposal)
+    second = parties.round2(trio, first)
+    everything = inbox(proposal, first.values(), second.values())
+    assert alice.ceremony().finish(alice.holder, everything)
+    assert {Round1, Round2} <= {type(each) for each in _kept(alice)}
+    assert Confirmation in {type(each) for each in _kept(alice)}
+
+
+def _kept(party: Party) -> list[object]:
+    ceremony = party.ceremony()
+    kinds = (Round1, Round2, Confirmation)
+    return [said.message for kind in kinds for said in ceremony.transcript.known(kind).values()]

@@ -1,0 +1,74 @@
+"""A participant who breaks the protocol: the same keys and the same library, and messages made by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from parties import Messages, Party
+
+from frost_hsm.ceremony import shares, signed
+from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.seat import Seat
+from frost_hsm.ceremony.signed import Signed, transcript_hash
+from frost_hsm.frost import dkg, round1, round2
+from frost_hsm.frost.values import SigningShare
+from frost_hsm.secret import Secret
+
+Alter = Callable[[str, round2.Package], round2.Package]
+
+
+class Mallory:
+    """Takes part in one key generation as ``party``, keeping everything in memory."""
+
+    def __init__(self, party: Party, proposal: bytes) -> None:
+        self.party = party
+        self.seat = Seat.take(signed.read(proposal).expect(Proposal), party.public)
+        self.secret, self.package = self.draw()
+
+    def draw(self, min_signers: int | None = None) -> tuple[round1.SecretPackage, round1.Package]:
+        return dkg.part1(
+            self.seat.suite,
+            self.seat.identifier(self.party.name),
+            max_signers=len(self.seat.roster),
+            min_signers=min_signers or self.seat.min_signers,
+        )
+
+    def say(self, message: Message) -> bytes:
+        """Sign any message."""
+        with self.party.holder() as holder:
+            return signed.write(message, holder)
+
+    def round1(self, package: round1.Package | None = None) -> bytes:
+        package = package or self.package
+        return self.say(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates()))
+
+    def round2(self, first: Messages, alter: Alter = lambda name, package: package) -> bytes:
+        """Send round 2, with the share for each recipient as ``alter`` makes it."""
+        return self.say(Round2(self.seat.ceremony, self.hash(first), self.envelopes(first, alter)))
+
+    def envelopes(self, first: Messages, alter: Alter = lambda name, package: package) -> tuple[bytes, ...]:
+        suite, names = self.seat.suite, [each.name for each in self.seat.roster]
+        polynomial = [coefficient.scalar for coefficient in self.secret.coefficients]
+        values = suite.group.evaluate(polynomial, range(1, len(names) + 1))
+        packages = {
+            self.seat.identifier(name): alter(name, round2.Package(suite, SigningShare(suite, value)))
+            for name, value in zip(names, values, strict=True)
+        }
+        return shares.encrypt(self.seat, packages, self.hash(first))
+
+    def hash(self, first: Messages) -> bytes:
+        said = read_all(first, self.seat.roster)
+        return transcript_hash(said[each.name] for each in self.seat.roster)
+
+
+def read_all(messages: Mapping[str, bytes], roster: Roster) -> dict[str, Signed[Round1]]:
+    return {name: signed.read(data, roster).expect(Round1) for name, data in messages.items()}
+
+
+def plus_one(package: round2.Package) -> round2.Package:
+    """Return a share that is one too large."""
+    suite = package.ciphersuite
+    one = suite.group.decode_scalar(Secret((1).to_bytes(suite.group.scalar_length, "big")))
+    total = suite.group.add_scalars([package.signing_share.scalar, one])
+    return round2.Package(suite, SigningShare(suite, total))
