@@ -65,41 +65,12 @@ def part2(
     `IncorrectNumberOfPackages`, `UnknownIdentifier`, `IncorrectPackage`; and, with all their senders as
     culprits, `IncorrectNumberOfCommitments`, `InvalidProofOfKnowledge`.
     """
-    coefficients = secret_package.take()
-    try:
-        result = _part2(secret_package, coefficients, round1_packages)
-    except BaseException:
-        secret_package.put_back(coefficients)
-        raise
-    for coefficient in coefficients:  # an interruption here must not put half of them back
-        coefficient.wipe()
-    return result
-
-
-def _part2(
-    secret: round1.SecretPackage,
-    coefficients: Sequence[Coefficient],
-    round1_packages: Mapping[Identifier, round1.Package],
-) -> tuple[round2.SecretPackage, dict[Identifier, round2.Package]]:
-    suite = secret.ciphersuite
-    packages = check_round1(secret, round1_packages, secret.min_signers)
-    if not len(coefficients) == len(secret.commitment) == secret.min_signers:
-        raise IncorrectPackage("the round 1 secret package contradicts itself")
-    _check_proofs(packages)
-    scalars = [coefficient.scalar for coefficient in coefficients]
-    numbers = [identifier.value for identifier in (secret.identifier, *packages)]
-    own, *others = (SigningShare(suite, value) for value in suite.group.evaluate(scalars, numbers))
-    kept = round2.SecretPackage(
-        suite,
-        secret.identifier,
-        secret.commitment,
-        own,
-        secret.min_signers,
-        secret.max_signers,
-        digest_round1(packages),
-    )
-    sent = {to: round2.Package(suite, share) for to, share in zip(packages, others, strict=True)}
-    return kept, sent
+    with secret_package.consumed() as coefficients:
+        packages = check_round1(secret_package, round1_packages, secret_package.min_signers)
+        if not len(coefficients) == len(secret_package.commitment) == secret_package.min_signers:
+            raise IncorrectPackage("the round 1 secret package contradicts itself")
+        _check_proofs(packages)
+        return share_out(secret_package, coefficients, packages)
 
 
 def part3(
@@ -121,14 +92,8 @@ def part3(
     `InvalidSecretShare` with all culprits, and `InvalidIdentityElement` for a group key that is the identity
     or a threshold that fell: the commitments were chosen to cancel out, and nothing shows by whom.
     """
-    share = secret_package.take()
-    try:
-        result = _part3(secret_package, share, round1_packages, round2_packages, strict)
-    except BaseException:
-        secret_package.put_back(share)
-        raise
-    share.wipe()
-    return result
+    with secret_package.consumed() as share:
+        return _part3(secret_package, share, round1_packages, round2_packages, strict)
 
 
 def _part3(
@@ -179,6 +144,28 @@ def _part3(
         secret.min_signers,
     )
     return key_package, public_key_package
+
+
+def share_out(
+    secret: round1.SecretPackage,
+    coefficients: Sequence[Coefficient],
+    round1_packages: Mapping[Identifier, round1.Package],
+) -> tuple[round2.SecretPackage, dict[Identifier, round2.Package]]:
+    """Evaluate the polynomial for oneself, and for every sender of a round 1 package."""
+    suite = secret.ciphersuite
+    scalars = [coefficient.scalar for coefficient in coefficients]
+    numbers = [identifier.value for identifier in (secret.identifier, *round1_packages)]
+    own, *others = (SigningShare(suite, value) for value in suite.group.evaluate(scalars, numbers))
+    kept = round2.SecretPackage(
+        suite,
+        secret.identifier,
+        secret.commitment,
+        own,
+        secret.min_signers,
+        secret.max_signers,
+        digest_round1(round1_packages),
+    )
+    return kept, {to: round2.Package(suite, share) for to, share in zip(round1_packages, others, strict=True)}
 
 
 def digest_round1(round1_packages: Mapping[Identifier, round1.Package]) -> bytes:

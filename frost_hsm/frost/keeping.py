@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Generic, NoReturn, TypeVar
 
 from frost_hsm.errors import SecretConsumed
@@ -25,9 +27,19 @@ class SingleUse(Generic[Held]):
         except IndexError:
             raise SecretConsumed(f"{self._name} has been used") from None
 
-    def put_back(self, held: Held) -> None:
-        """Put back what was taken and turned out not to be needed."""
-        self._held.append(held)
+    @contextmanager
+    def consumed(self, wipe: Callable[[Held], None]) -> Iterator[Held]:
+        """Lend the secret and wipe it at the end of the block, or keep it if the block raises.
+
+        Raises `SecretConsumed`.
+        """
+        held = self.take()
+        try:
+            yield held
+        except BaseException:
+            self._held.append(held)
+            raise
+        wipe(held)  # an interruption here must not keep half of it
 
     def look(self) -> Held:
         """Return the secret and leave it. Raises `SecretConsumed` if it is gone."""

@@ -14,7 +14,6 @@ from typing import Self, TypeVar
 
 from frost_hsm.errors import DeserializationError, UnknownIdentifier
 from frost_hsm.frost import signing
-from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.keeping import Redacted
 from frost_hsm.frost.packages import (
     KeyPackage,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -106,16 +106,16 @@ class SecretPackage(_SecretPackage):
         """The secret polynomial, constant term first. Raises `SecretConsumed`."""
         return self._coefficients.look()
 
-    def take(self) -> tuple[Coefficient, ...]:
-        """Take the polynomial out. Raises `SecretConsumed`: one caller gets it."""
-        return self._coefficients.take()
-
-    def put_back(self, coefficients: tuple[Coefficient, ...]) -> None:
-        """Put the polynomial back after a check failed."""
-        self._coefficients.put_back(coefficients)
+    def consumed(self) -> AbstractContextManager[tuple[Coefficient, ...]]:
+        """Lend the polynomial to one block, which consumes it unless it raises. Raises `SecretConsumed`."""
+        return self._coefficients.consumed(_wipe)
 
     def wipe(self) -> None:
-        """Overwrite the polynomial, unless it was taken."""
+        """Overwrite the polynomial, unless it was consumed."""
         with suppress(SecretConsumed):
-            for coefficient in self._coefficients.take():
-                coefficient.wipe()
+            _wipe(self._coefficients.take())
+
+
+def _wipe(coefficients: tuple[Coefficient, ...]) -> None:
+    for coefficient in coefficients:
+        coefficient.wipe()

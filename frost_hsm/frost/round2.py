@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -89,15 +89,11 @@ class SecretPackage(_SecretPackage):
         """The participant's own part of its own secret. Raises `SecretConsumed`."""
         return self._share.look()
 
-    def take(self) -> SigningShare:
-        """Take the share out. Raises `SecretConsumed`: one caller gets it."""
-        return self._share.take()
-
-    def put_back(self, share: SigningShare) -> None:
-        """Put the share back after a check failed."""
-        self._share.put_back(share)
+    def consumed(self) -> AbstractContextManager[SigningShare]:
+        """Lend the share to one block, which consumes it unless it raises. Raises `SecretConsumed`."""
+        return self._share.consumed(SigningShare.wipe)
 
     def wipe(self) -> None:
-        """Overwrite the share, unless it was taken."""
+        """Overwrite the share, unless it was consumed."""
         with suppress(SecretConsumed):
             self._share.take().wipe()

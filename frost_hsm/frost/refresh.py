@@ -1,0 +1,293 @@
+"""New shares of the same key, which are worth nothing together with the old ones (ZcashFoundation: ``keys::refresh``).
+
+A polynomial whose constant term is zero is added to the one that shares the key: by a dealer
+(`compute_refreshing_shares`, `refresh_share`), or by everybody as in key generation (`refresh_dkg_part1`,
+`refresh_dkg_part2`, `refresh_dkg_shares`, with the packages of `round1` and `round2`). The key and the threshold
+stay; participants who take no part are left out of the group. Old shares must be deleted, and a signature is made
+with shares of one refresh: of min_signers old ones the key can still be made.
+
+On the wire commitments go without their first entry, which would be the identity; whoever reads them puts it back,
+and so nobody can move the key. That is also why no proof of knowledge is needed. ZcashFoundation's packages carry one,
+of the constant term zero; it is made and checked as what it is, R = z·G, but rests on no secret. What binds
+a participant to a polynomial it knows is that each of the others gets a value of it that fits the commitment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+
+from frost_hsm.errors import (
+    IncorrectNumberOfCommitments,
+    IncorrectPackage,
+    InvalidMinSigners,
+    InvalidProofOfKnowledge,
+    InvalidSecretShare,
+    UnknownIdentifier,
+)
+from frost_hsm.frost import dkg, polynomial, proof_of_knowledge, round1, round2
+from frost_hsm.frost.checks import (
+    check_different,
+    check_numbers,
+    check_round1,
+    check_round2,
+    check_shares,
+    check_threshold,
+    names,
+)
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
+from frost_hsm.frost.values import (
+    Coefficient,
+    Identifier,
+    SigningShare,
+    VerifiableSecretSharingCommitment,
+    VerifyingShare,
+)
+from frost_hsm.groups import Element, SecretScalar
+from frost_hsm.secret import Entropy, system_entropy
+
+# ── by a dealer ──
+
+
+def compute_refreshing_shares(
+    public_key_package: PublicKeyPackage, identifiers: Sequence[Identifier], entropy: Entropy = system_entropy
+) -> tuple[dict[Identifier, SecretShare], PublicKeyPackage]:
+    """Make what each participant adds to its share: the dealer's step. The dealer learns no share.
+
+    identifiers: of those who stay in the group. Returns what each gets (secret, for that one alone; to be wiped) and
+    the refreshed public key package. Raises `InvalidMinSigners`, `InvalidMaxSigners`, `UnknownIdentifier`,
+    `DuplicatedIdentifier`, `IncorrectPackage`.
+    """
+    suite, group = public_key_package.ciphersuite, public_key_package.ciphersuite.group
+    coefficients = _zero_polynomial(suite, check_threshold(public_key_package), entropy)
+    commitment = _commit(suite, coefficients)
+    refreshed = refresh_public_key_package(public_key_package, commitment, identifiers)
+    values = group.evaluate(coefficients, [identifier.value for identifier in identifiers])
+    for coefficient in coefficients:
+        coefficient.wipe()
+    return {
+        identifier: SecretShare(suite, identifier, SigningShare(suite, value), commitment)
+        for identifier, value in zip(identifiers, values, strict=True)
+    }, refreshed
+
+
+def refresh_share(refreshing_share: SecretShare, key_package: KeyPackage) -> KeyPackage:
+    """Add what the dealer sent to a participant's share.
+
+    The caller wipes both, the old package once everybody has refreshed. Compare the verifying share with that of the
+    refreshed public key package. Raises `IncorrectPackage` for somebody else's share; and, without culprits, because
+    the dealer is none of the participants, `IncorrectNumberOfCommitments` for another threshold and
+    `InvalidSecretShare`.
+    """
+    suite, group, own = key_package.ciphersuite, key_package.ciphersuite.group, key_package.identifier
+    suite.check_owns(refreshing_share)
+    if refreshing_share.identifier != own:
+        raise IncorrectPackage(f"the refreshing share is for {refreshing_share.identifier}, not for {own}")
+    entries, scalar = len(refreshing_share.commitment), refreshing_share.signing_share.scalar
+    if entries != key_package.min_signers - 1:
+        raise IncorrectNumberOfCommitments(
+            f"the dealer's commitment has {entries} entries instead of {key_package.min_signers - 1}"
+        )
+    if not polynomial.commits_to(group, _whole(refreshing_share.commitment), own.value, scalar):
+        raise InvalidSecretShare(f"the refreshing share of {own} does not match the commitment")
+    share = SigningShare(suite, group.add_scalars((key_package.signing_share.scalar, scalar)))
+    return replace(key_package, signing_share=share, verifying_share=share.verifying_share())
+
+
+def refresh_public_key_package(
+    public_key_package: PublicKeyPackage,
+    commitment: VerifiableSecretSharingCommitment,
+    identifiers: Sequence[Identifier],
+) -> PublicKeyPackage:
+    """Add a refreshing polynomial to the verifying shares of those who stay: anybody can, and compare.
+
+    commitment: without its first entry. Raises what `compute_refreshing_shares` raises, and `IncorrectPackage` if the
+    package is not one of its key and threshold, before or afterwards.
+    """
+    suite, min_signers = public_key_package.ciphersuite, check_threshold(public_key_package)
+    suite.check_owns(commitment, *identifiers)
+    check_numbers(len(identifiers), min_signers)
+    check_different(identifiers)
+    _check_known(public_key_package, identifiers)
+    if len(commitment) != min_signers - 1:
+        raise IncorrectPackage(
+            f"a commitment of {len(commitment)} entries does not refresh a threshold of {min_signers}"
+        )
+    return _add_to_all(public_key_package, _whole(commitment), identifiers, min_signers)
+
+
+# ── by everybody ──
+
+
+def refresh_dkg_part1(
+    ciphersuite: Ciphersuite,
+    identifier: Identifier,
+    *,
+    max_signers: int,
+    min_signers: int,
+    entropy: Entropy = system_entropy,
+) -> tuple[round1.SecretPackage, round1.Package]:
+    """Make a secret polynomial whose constant term is zero, and commit to it.
+
+    max_signers: how many refresh. min_signers: as ever. Returns what to keep for `refresh_dkg_part2` (secret) and what
+    to send to all others who refresh (public). Raises `InvalidMinSigners`, `InvalidMaxSigners`, `IncorrectPackage`.
+    """
+    check_numbers(max_signers, min_signers)
+    ciphersuite.check_owns(identifier)
+    scalars = _zero_polynomial(ciphersuite, min_signers, entropy)
+    commitment = _commit(ciphersuite, scalars)
+    proof = proof_of_knowledge.prove(identifier, scalars[0], commitment, entropy)
+    coefficients = [Coefficient(ciphersuite, scalar) for scalar in scalars]
+    secret = round1.SecretPackage(ciphersuite, identifier, coefficients, commitment, min_signers, max_signers)
+    return secret, round1.Package(ciphersuite, commitment, proof)
+
+
+def refresh_dkg_part2(
+    secret_package: round1.SecretPackage, round1_packages: Mapping[Identifier, round1.Package]
+) -> tuple[round2.SecretPackage, dict[Identifier, round2.Package]]:
+    """Check what the others committed to; evaluate the own polynomial for each of them.
+
+    round1_packages: of all others who refresh, by sender. Consumes ``secret_package``. Returns and raises what
+    `dkg.part2` does.
+    """
+    with secret_package.consumed() as coefficients:
+        packages = check_round1(secret_package, round1_packages, secret_package.min_signers - 1)
+        entries = len(secret_package.commitment)
+        if not len(coefficients) == entries + 1 == secret_package.min_signers:
+            raise IncorrectPackage("the round 1 secret package is not one of a refresh")
+        if not secret_package.ciphersuite.group.is_zero(coefficients[0].scalar):
+            raise IncorrectPackage("the round 1 secret package is not one of a refresh")
+        _check_proofs(packages)
+        return dkg.share_out(secret_package, coefficients, packages)
+
+
+def refresh_dkg_shares(
+    secret_package: round2.SecretPackage,
+    round1_packages: Mapping[Identifier, round1.Package],
+    round2_packages: Mapping[Identifier, round2.Package],
+    public_key_package: PublicKeyPackage,
+    key_package: KeyPackage,
+    *,
+    strict: bool | None = None,
+) -> tuple[KeyPackage, PublicKeyPackage]:
+    """Check the shares received and add them to the own one; refresh everybody's verifying share.
+
+    public_key_package, key_package: those to be refreshed, left as they are; the old key package is wiped once
+    everybody has finished. round1_packages, round2_packages, strict: as for `dkg.part3`, whose errors these are too.
+    Consumes ``secret_package``. Raises `InvalidMinSigners` too for another threshold than before, `UnknownIdentifier`
+    for a participant that is not of the group, and `IncorrectPackage` if the old packages do not belong together or the
+    threshold would fall.
+    """
+    with secret_package.consumed() as own_share:
+        return _refresh(
+            secret_package, own_share, round1_packages, round2_packages, public_key_package, key_package, strict
+        )
+
+
+def _refresh(
+    secret: round2.SecretPackage,
+    own_share: SigningShare,
+    round1_packages: Mapping[Identifier, round1.Package],
+    round2_packages: Mapping[Identifier, round2.Package],
+    public_key_package: PublicKeyPackage,
+    key_package: KeyPackage,
+    strict: bool | None,
+) -> tuple[KeyPackage, PublicKeyPackage]:
+    suite, own, group = secret.ciphersuite, secret.identifier, secret.ciphersuite.group
+    packages = check_round1(secret, round1_packages, secret.min_signers - 1)
+    if len(secret.commitment) != secret.min_signers - 1:
+        raise IncorrectPackage("the round 2 secret package is not one of a refresh")
+    everybody = sorted((own, *packages))
+    _check_old(secret, public_key_package, key_package)
+    _check_known(public_key_package, everybody)
+    if secret.round1_digest is None:
+        _check_proofs(packages)
+    elif secret.round1_digest != dkg.digest_round1(packages):
+        raise IncorrectPackage("the round 1 packages are not those of part 2")
+    shares = check_round2(own, packages, round2_packages)
+    commitments = {sender: _whole(package.commitment) for sender, package in packages.items()}
+    if strict or (strict is None and secret.max_signers <= dkg.STRICT_UP_TO):
+        check_shares(own, commitments, shares)
+
+    received = [shares[sender].scalar for sender in packages]
+    share = SigningShare(suite, group.add_scalars([key_package.signing_share.scalar, own_share.scalar, *received]))
+    total = polynomial.add_commitments(group, [_whole(secret.commitment), *commitments.values()])
+    refreshed = _add_to_all(public_key_package, total, everybody, secret.min_signers)
+    if share.verifying_share() != refreshed.verifying_shares[own]:
+        check_shares(own, commitments, shares)
+        raise IncorrectPackage("the own key package or round 2 secret package contradicts itself")
+    return replace(key_package, signing_share=share, verifying_share=refreshed.verifying_shares[own]), refreshed
+
+
+def _check_old(secret: round2.SecretPackage, public_key_package: PublicKeyPackage, key_package: KeyPackage) -> None:
+    """Check that the packages to be refreshed are this participant's, of one group and of this threshold."""
+    secret.ciphersuite.check_owns(public_key_package, key_package)
+    if secret.min_signers != key_package.min_signers:
+        raise InvalidMinSigners(f"a threshold of {key_package.min_signers} cannot become {secret.min_signers}")
+    if public_key_package.min_signers not in (None, key_package.min_signers):
+        raise InvalidMinSigners("the key package and the public key package have different thresholds")
+    own, known = secret.identifier, public_key_package.verifying_shares
+    if key_package.identifier != own:
+        raise IncorrectPackage(f"the key package is that of {key_package.identifier}, not of {own}")
+    if (key_package.verifying_key, key_package.verifying_share) != (public_key_package.verifying_key, known.get(own)):
+        raise IncorrectPackage("the key package and the public key package do not belong together")
+
+
+def _check_known(public_key_package: PublicKeyPackage, identifiers: Iterable[Identifier]) -> None:
+    for identifier in identifiers:
+        if identifier not in public_key_package.verifying_shares:
+            raise UnknownIdentifier(f"{identifier} is not of this group")
+
+
+def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:
+    """Check each proof of knowledge of zero."""
+    wrong = [
+        sender
+        for sender, package in packages.items()
+        if not proof_of_knowledge.verify(
+            sender, package.commitment, package.proof_of_knowledge, sender.ciphersuite.group.identity()
+        )
+    ]
+    if wrong:
+        raise InvalidProofOfKnowledge(f"the proof of {names(wrong)} is not that of a refresh", culprits=wrong)
+
+
+def _zero_polynomial(suite: Ciphersuite, min_signers: int, entropy: Entropy) -> list[SecretScalar]:
+    group = suite.group
+    return [group.add_scalars(()), *(group.random_scalar(entropy) for _ in range(min_signers - 1))]
+
+
+def _commit(suite: Ciphersuite, coefficients: Sequence[SecretScalar]) -> VerifiableSecretSharingCommitment:
+    """Commit to all coefficients but the first, which everybody knows to be zero."""
+    return VerifiableSecretSharingCommitment.from_elements(suite, polynomial.commit(suite.group, coefficients[1:]))
+
+
+def _whole(commitment: VerifiableSecretSharingCommitment) -> tuple[Element, ...]:
+    """Put the first entry back, the identity."""
+    return (commitment.ciphersuite.group.identity(), *commitment.elements)
+
+
+def _add_to_all(
+    public_key_package: PublicKeyPackage,
+    commitment: Sequence[Element],
+    identifiers: Iterable[Identifier],
+    min_signers: int,
+) -> PublicKeyPackage:
+    """Add a polynomial to the verifying shares; see that the result is of the same key and threshold."""
+    suite, group = public_key_package.ciphersuite, public_key_package.ciphersuite.group
+    ordered = sorted(identifiers)
+    values = polynomial.evaluate_commitment_at_all(group, commitment, [identifier.value for identifier in ordered])
+    for identifier, value in zip(ordered, values, strict=True):
+        group.accumulate(value, public_key_package.verifying_shares[identifier].element)
+    points = {identifier.value: value for identifier, value in zip(ordered[:min_signers], values, strict=False)}
+    key = public_key_package.verifying_key.element
+    if not group.equal(polynomial.interpolate(group, points), key):
+        raise IncorrectPackage("the verifying shares are not those of the group key")
+    points.popitem()
+    if group.equal(polynomial.interpolate(group, points), key):
+        raise IncorrectPackage("the commitments cancel out: fewer participants than the threshold could sign")
+    shares = {
+        identifier: VerifyingShare.from_element(suite, value) for identifier, value in zip(ordered, values, strict=True)
+    }
+    return replace(public_key_package, verifying_shares=shares, min_signers=min_signers)
