@@ -30,7 +30,7 @@ class Mallory:
         return dkg.part1(
             self.seat.suite,
             self.seat.identifier(self.party.name),
-            max_signers=len(self.seat.roster),
+            max_signers=max(len(self.seat.roster), min_signers or 0),
             min_signers=min_signers or self.seat.min_signers,
         )
 
