@@ -160,6 +160,10 @@ class InvalidIdentityElement(DeserializationError):
     """The identity element where ZcashFoundation refuses it: everywhere."""
 
 
+class InvalidNonPrimeOrderElement(DeserializationError):
+    """A point of the curve outside the subgroup of prime order: of low order, or with a part of it."""
+
+
 class InvalidZeroScalar(DeserializationError):
     """A zero where none may be: an identifier, a signing key, a signing share."""
 

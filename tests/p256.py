@@ -10,7 +10,7 @@ from frost_hsm.frost.ciphersuites import P256, Ciphersuite
 from frost_hsm.frost.values import Identifier
 from frost_hsm.groups import Group, SecretScalar, libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
-from frost_hsm.groups.pycryptodome import P256Pycryptodome
+from frost_hsm.groups.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
 
 GROUPS: dict[str, Group] = {

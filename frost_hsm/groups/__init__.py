@@ -124,18 +124,25 @@ class Group(Protocol):
 
     # ── public elements, in variable time ──
 
-    def decode(self, data: bytes, y: bytes | None = None) -> Element:
+    def decode(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> Element:
         """Read an element of ``element_length`` bytes in its one canonical form.
 
-        y: its `y_coordinate` if known; it is checked, not trusted, and saves the square root. Raises
-        `MalformedElement` and `InvalidIdentityElement`.
+        y: its `y_coordinate` if known; it is checked, not trusted, and saves the square root. prove: False where
+        the caller does it, for many at once, by `prove_membership`, before anything is computed with them; with
+        y it is done here in any case. Raises `MalformedElement`, `InvalidIdentityElement` and, on curves whose
+        points are not all in the group, `InvalidNonPrimeOrderElement`.
         """
+
+    def prove_membership(self, elements: Sequence[Element]) -> None:
+        """Check that points that were decoded are in the group, all or none. Raises `InvalidNonPrimeOrderElement`."""
 
     def encode(self, element: Element) -> bytes:
         """Write an element as ``element_length`` bytes. Raises `InvalidIdentityElement`."""
 
     def y_coordinate(self, element: Element) -> bytes:
-        """Return what `decode` takes beside the encoding, ``y_length`` bytes. Raises
+        """Return what `decode` takes beside the encoding, ``y_length`` bytes.
+
+        On a short Weierstrass curve that is y, on others what does as much for them. Raises
         `InvalidIdentityElement`.
         """
 
@@ -166,12 +173,17 @@ class Group(Protocol):
 
 def draw_scalar(group: Group, entropy: Entropy) -> SecretScalar:
     """Draw scalars from ``entropy`` until one is in range and not zero: `Group.random_scalar` for every
-    curve.
+    curve. Bits that no scalar has are cleared, so that at least every second draw is in range.
     """
+    unused = 8 * group.scalar_length - group.order.bit_length()
     for _ in range(_DRAWS):
         with Secret.zeros(group.scalar_length) as data:
             with data.reveal() as view:
                 entropy(view)
+                top_first = view if group.byteorder == "big" else view[::-1]
+                top_first[: unused // 8] = bytes(unused // 8)
+                top_first[unused // 8] &= 0xFF >> unused % 8
+                top_first.release()
             try:
                 scalar = group.decode_scalar(data)
             except MalformedScalar:
@@ -181,33 +193,38 @@ def draw_scalar(group: Group, entropy: Entropy) -> SecretScalar:
     raise UsageProblem(f"no scalar of {group.name} in {_DRAWS} draws: the entropy source is not random")
 
 
-def decode_all(group: Group, data: bytes, y: bytes | None = None) -> tuple[Element, ...]:
+def decode_all(group: Group, data: bytes, y: bytes | None = None, *, prove: bool = True) -> tuple[Element, ...]:
     """Decode elements that follow each other without gaps, on two threads where there are many.
 
-    y: all `Group.y_coordinate` values in the same order, or None. Raises `MalformedElement` if a length does
-    not fit, and what `Group.decode` raises.
+    y: all `Group.y_coordinate` values in the same order, or None. prove: as in `Group.decode`. Raises
+    `MalformedElement` if a length does not fit, and what `Group.decode` raises.
     """
     length, y_length = group.element_length, group.y_length
     count, rest = divmod(len(data), length)
     if rest or (y is not None and len(y) != count * y_length):
         raise MalformedElement(f"{len(data)} bytes are not a whole number of {group.name} points with their y")
+    encodings = [data[k : k + length] for k in range(0, len(data), length)]
+    if y is not None:
+        ordinates = [y[k : k + y_length] for k in range(0, len(y), y_length)]
+        return tuple(map(group.decode, encodings, ordinates))
+    elements = _decode_on_threads(group, encodings)
+    if prove:
+        group.prove_membership(elements)
+    return elements
 
-    def decode_range(first: int, last: int) -> list[Element]:
-        decode = group.decode
-        if y is None:
-            return [decode(data[k : k + length]) for k in range(first * length, last * length, length)]
-        return [
-            decode(data[k * length : (k + 1) * length], y[k * y_length : (k + 1) * y_length])
-            for k in range(first, last)
-        ]
 
-    if count < _WORTH_A_THREAD or y is not None:
-        return tuple(decode_range(0, count))
+def _decode_on_threads(group: Group, encodings: Sequence[bytes]) -> tuple[Element, ...]:
+    def decode_range(part: Sequence[bytes]) -> list[Element]:
+        return [group.decode(encoded, prove=False) for encoded in part]
+
+    count = len(encodings)
+    if count < _WORTH_A_THREAD:
+        return tuple(decode_range(encodings))
     from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
 
     step = -(-count // THREADS)
     with ThreadPoolExecutor(THREADS) as pool:
-        parts = pool.map(lambda first: decode_range(first, min(first + step, count)), range(0, count, step))
+        parts = pool.map(decode_range, (encodings[first : first + step] for first in range(0, count, step)))
         return tuple(element for part in parts for element in part)
 
 
@@ -226,6 +243,38 @@ def p256() -> Group:
                 return group
         except MemoryError:  # how libcrypto says that it has no P-256, too
             continue
-    from frost_hsm.groups import pycryptodome
+    from frost_hsm.groups import weierstrass
 
-    return pycryptodome.P256Pycryptodome()
+    return weierstrass.P256Pycryptodome()
+
+
+@functools.cache
+def secp256k1() -> Group:
+    """Make secp256k1."""
+    from frost_hsm.groups import weierstrass
+
+    return weierstrass.Secp256k1()
+
+
+@functools.cache
+def ed25519() -> Group:
+    """Make the subgroup of prime order of edwards25519."""
+    from frost_hsm.groups import edwards
+
+    return edwards.Ed25519()
+
+
+@functools.cache
+def ristretto255() -> Group:
+    """Make ristretto255."""
+    from frost_hsm.groups import ristretto
+
+    return ristretto.Ristretto255()
+
+
+@functools.cache
+def ed448() -> Group:
+    """Make the subgroup of prime order of edwards448."""
+    from frost_hsm.groups import edwards
+
+    return edwards.Ed448()

@@ -270,7 +270,7 @@ class P256Libcrypto:
 
     # ── public elements ──
 
-    def decode(self, data: bytes, y: bytes | None = None) -> Element:
+    def decode(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> Element:
         """Read 33 bytes, 02 or 03 and x below p (SEC 1, compressed)."""
         if len(data) != 33 or data[0] not in (2, 3):
             raise self._not_a_point(data)
@@ -286,6 +286,9 @@ class P256Libcrypto:
             self._library.ERR_clear_error()
             raise self._not_a_point(data)
         return point
+
+    def prove_membership(self, elements: Sequence[Element]) -> None:
+        """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:
         """Write 33 bytes (SEC 1, compressed)."""

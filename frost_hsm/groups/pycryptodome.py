@@ -1,4 +1,5 @@
-"""P-256 on pycryptodome, where no libcrypto serves.
+"""What the curves of pycryptodome have in common; `weierstrass`, `edwards` and `ristretto` add how points are
+written.
 
 Its C code computes secrets in constant time and wipes its own memory. On the way in and out of it, though, a
 scalar is for an instant in an immutable ``bytes``, as a digest by `hashlib` is, which Python does not wipe.
@@ -14,14 +15,9 @@ import Crypto
 from Crypto.Math.Numbers import Integer
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
-from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar
+from frost_hsm.errors import InvalidIdentityElement, MalformedScalar
 from frost_hsm.groups import Element, SecretScalar, draw_scalar
 from frost_hsm.secret import Entropy, Secret, system_entropy
-
-_P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF  # SP 800-186, 3.2.1.3
-_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
-_GX = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
-_GY = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
 
 
 class _Scalar(SecretScalar):
@@ -33,49 +29,56 @@ class _Scalar(SecretScalar):
         self.handle = Integer(0)
 
 
-class P256Pycryptodome:
-    """The `Group` P-256 on pycryptodome."""
+class PycryptodomeGroup:
+    """A `Group` on pycryptodome, but for ``decode``, ``encode`` and ``y_coordinate``.
 
-    name = "P-256"
-    order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-    scalar_length = 32
-    byteorder: Literal["big", "little"] = "big"
-    element_length = 33
-    y_length = 32
+    curve: pycryptodome's name of it. generator: its affine coordinates.
+    """
 
-    def __init__(self) -> None:
+    name: str
+    order: int
+    scalar_length: int
+    byteorder: Literal["big", "little"]
+    element_length: int
+    y_length: int
+
+    def __init__(self, curve: str, generator: tuple[int, int]) -> None:
         self.backend = f"pycryptodome {Crypto.__version__}"
+        self._curve = curve
         self._order = Integer(self.order, public=True)
-        self._p = Integer(_P, public=True)
-        self._root = Integer((_P + 1) // 4, public=True)  # p = 3 mod 4: a power gives the square root
-        self._generator = EccPoint(_GX, _GY, "P-256")
+        self._generator = EccPoint(*generator, curve)
+        self._identity = self._generator.point_at_infinity()
 
     # ── secret scalars ──
 
     def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
         """Draw a uniform scalar that is not zero."""
-        return draw_scalar(self, entropy)
+        return draw_scalar(self, entropy)  # type: ignore[arg-type]  # subclasses are groups
 
     def decode_scalar(self, data: Secret) -> SecretScalar:
-        """Read 32 bytes, big-endian, below the order."""
+        """Read ``scalar_length`` bytes, below the order."""
         if len(data) != self.scalar_length:
-            raise MalformedScalar(f"a P-256 scalar has 32 bytes, not {len(data)}")
+            raise MalformedScalar(f"a {self.name} scalar has {self.scalar_length} bytes, not {len(data)}")
         value = self._load(data)
         if value >= self._order:
-            raise MalformedScalar("the scalar is not below the order of P-256")
+            raise MalformedScalar(f"the scalar is not below the order of {self.name}")
         return _Scalar(value)
 
     def encode_scalar(self, scalar: SecretScalar) -> Secret:
-        """Write 32 bytes, big-endian."""
-        return Secret(scalar.handle.to_bytes(self.scalar_length))
+        """Write ``scalar_length`` bytes."""
+        return Secret(scalar.handle.to_bytes(self.scalar_length, self.byteorder))
 
     def reduce(self, wide: Secret) -> SecretScalar:
-        """Read big-endian bytes modulo the order."""
+        """Read bytes of any number modulo the order."""
         return _Scalar(self._load(wide) % self._order)
 
     def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
         """Hash with `hashlib`."""
-        target[:] = hashlib.new(algorithm, source).digest()
+        hashed = hashlib.new(algorithm, source)
+        if algorithm == "shake_256":  # as long as wanted
+            target[:] = hashed.digest(len(target))  # type: ignore[call-arg]  # of this one
+        else:
+            target[:] = hashed.digest()
 
     def is_zero(self, scalar: SecretScalar) -> bool:
         """Say whether a scalar is zero."""
@@ -113,54 +116,13 @@ class P256Pycryptodome:
 
     # ── public elements ──
 
-    def decode(self, data: bytes, y: bytes | None = None) -> Element:
-        """Read 33 bytes, 02 or 03 and x below p (SEC 1, compressed)."""
-        if len(data) != 33 or data[0] not in (2, 3):
-            if not any(data):
-                raise InvalidIdentityElement("the identity of P-256 is not accepted")
-            raise MalformedElement("not a compressed point of P-256")
-        x = int.from_bytes(data[1:], "big")
-        if y is None:
-            ordinate = self._ordinate(x, odd=data[0] & 1)
-        elif len(y) == 32 and y[31] & 1 == data[0] & 1:
-            ordinate = int.from_bytes(y, "big")
-        else:
-            raise MalformedElement("the y coordinate is not that of the P-256 point")
-        try:
-            if x < _P and ordinate < _P:
-                return Element(EccPoint(x, ordinate, "P-256"))  # checks that it is on the curve
-        except ValueError:
-            pass
-        raise MalformedElement("not a compressed point of P-256")
-
-    def _ordinate(self, x: int, *, odd: int) -> int:
-        """Solve y² = x³ - 3x + b, assuming that there is a solution."""
-        square = Integer((x * x * x - 3 * x + _B) % _P, public=True)
-        root = int(pow(square, self._root, self._p))
-        return root if root & 1 == odd else _P - root
-
-    def encode(self, element: Element) -> bytes:
-        """Write 33 bytes (SEC 1, compressed)."""
-        x, y = self._affine(element)
-        return bytes((2 | y & 1,)) + x.to_bytes(32, "big")
-
-    def y_coordinate(self, element: Element) -> bytes:
-        """Return the affine y, 32 bytes big-endian."""
-        return self._affine(element)[1].to_bytes(32, "big")
-
-    def _affine(self, element: Element) -> tuple[int, int]:
-        if element.handle.is_point_at_infinity():
-            raise InvalidIdentityElement("the identity of P-256 has no encoding")
-        x, y = element.handle.xy
-        return int(x), int(y)
-
     def identity(self) -> Element:
         """Make a new identity element."""
-        return Element(self._generator.point_at_infinity())
+        return Element(self._identity.copy())
 
     def is_identity(self, element: Element) -> bool:
-        """Say whether an element is the point at infinity."""
-        return bool(element.handle.is_point_at_infinity())
+        """Say whether an element is the identity."""
+        return bool(element.handle == self._identity)
 
     def equal(self, a: Element, b: Element) -> bool:
         """Say whether two elements are the same."""
@@ -186,7 +148,7 @@ class P256Pycryptodome:
 
     def sum_products(self, scalars: Sequence[int], elements: Sequence[Element]) -> Element:
         """Compute the sum of scalars[k]·elements[k]."""
-        total = self._generator.point_at_infinity()
+        total = self._identity.copy()
         for scalar, element in zip(scalars, elements, strict=True):
             total += self._multiply(element.handle, scalar)
         return Element(total)
@@ -195,6 +157,12 @@ class P256Pycryptodome:
         product: EccPoint = point * Integer(scalar % self.order, public=True)  # type: ignore[operator]
         return product
 
+    def _affine(self, element: Element) -> tuple[int, int]:
+        if self.is_identity(element):
+            raise InvalidIdentityElement(f"the identity of {self.name} has no encoding")
+        x, y = element.handle.xy
+        return int(x), int(y)
+
     def _load(self, data: Secret) -> Integer:
         with data.reveal() as view:
-            return Integer.from_bytes(view)
+            return Integer.from_bytes(view, self.byteorder)

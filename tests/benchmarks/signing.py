@@ -24,7 +24,7 @@ from frost_hsm.frost.packages import (
 )
 from frost_hsm.groups import libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
-from frost_hsm.groups.pycryptodome import P256Pycryptodome
+from frost_hsm.groups.weierstrass import P256Pycryptodome
 
 SIZES = ((3, 2), (5, 3), (10, 7), (100, 67))
 SUITES = {
