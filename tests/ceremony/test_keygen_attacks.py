@@ -391,12 +391,11 @@ def test_swapped_sealed_records_are_refused(tmp_path: Path) -> None:
     for name in ("one", "two"):
         parties.generate(trio, name=name)
     alice = trio[0]
-    shares_ = {key: alice.key(key).share_record for key in ("one", "two")}
+    (one, first), (two, second) = alice.records().items()
     with alice.open_token() as token:
-        values = {key: token.read_record(record) for key, record in shares_.items()}
-        for key, other in (("one", "two"), ("two", "one")):
-            token.delete_record(shares_[key])
-            token.write_record(shares_[key], values[other])
+        for name, value in ((one, second), (two, first)):
+            token.delete_record(name)
+            token.write_record(name, value)
     for name in ("one", "two"):
         wanted = parties.request([trio[1], alice], b"message", name)
         with pytest.raises(SealBroken):
@@ -408,9 +407,8 @@ def test_a_record_that_somebody_else_sealed_is_refused(tmp_path: Path) -> None:
     trio = parties.gather(tmp_path)
     key = parties.generate(trio)
     alice, bob, _ = trio
-    record = alice.key().share_record
-    with bob.holder() as holder, alice.open_token() as token:
-        bobs = holder.token.read_record(bob.key().share_record)
+    [record], [bobs] = alice.records(), bob.records().values()
+    with alice.open_token() as token:
         token.delete_record(record)
         token.write_record(record, bobs)
     wanted = parties.request([bob, alice], b"message")
