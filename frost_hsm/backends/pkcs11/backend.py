@@ -14,7 +14,7 @@ from pkcs11 import TokenFlag
 
 from frost_hsm.backends import Interaction, PinSource, PinState, TokenInfo
 from frost_hsm.backends.pkcs11.answers import explained
-from frost_hsm.backends.pkcs11.module import LOCK, Module, find_proxy, load
+from frost_hsm.backends.pkcs11.module import Module, find_proxy, load, locked
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.backends.pkcs11.token import Pkcs11Token
 from frost_hsm.backends.uri import Pkcs11Uri
@@ -102,9 +102,11 @@ class Pkcs11Backend:
 
     def open(self, uri: str, pin_source: PinSource | None, *, allow_final_try: bool = False) -> Pkcs11Token:
         """Open the one initialised token that ``uri`` selects; object, type and id select no token."""
-        source, module, token = self._select(Pkcs11Uri.parse(uri))
+        selector = Pkcs11Uri.parse(uri)
+        with locked():  # or another thread could start SoftHSM2 again between the two
+            source, module, token = self._select(selector)
+            session = SharedSession.acquire(module, token)
         info = source.info(token)
-        session = SharedSession.acquire(module, token)
         try:
             if pin_source is not None:
                 session.log_in(lambda: self._pin(info, pin_source, allow_final_try))
@@ -163,7 +165,7 @@ class Pkcs11Backend:
         for source in sources:
             try:
                 module = load(source.path)
-                with LOCK, explained(f"looking for tokens of {source.name}"):
+                with locked(), explained(f"looking for tokens of {source.name}"):
                     found += [(source, module, token) for token in module.present_tokens()]
             except TokenProblem as error:
                 failures.append(error)
@@ -192,14 +194,14 @@ class Pkcs11Backend:
     def _start_again(self, uri: Pkcs11Uri) -> bool:
         again = False
         for source in self._sources(uri):
-            with suppress(ModuleUnavailable), LOCK, explained(f"starting {source.name} again"):
+            with suppress(ModuleUnavailable), locked(), explained(f"starting {source.name} again"):
                 again |= load(source.path).start_again()
         return again
 
     def _describe(self, source: _Source) -> list[tuple[bool, str]]:
         try:
             module = load(source.path)
-            with LOCK, explained(f"looking for tokens of {source.name}"):
+            with locked(), explained(f"looking for tokens of {source.name}"):
                 ready = [info for info in map(source.info, module.present_tokens()) if info.initialised]
         except TokenProblem as error:
             return [(False, f"pkcs11: {source.name}: {error}; {error.hint}")]

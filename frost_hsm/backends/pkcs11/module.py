@@ -1,7 +1,7 @@
 """Loading a PKCS#11 module, once a process, and keeping every call to every module one at a time.
 
 python-pkcs11 initialises modules without asking them to lock, and lets go of the interpreter's lock during
-calls: two threads in SoftHSM2 at once crash it. So there is one lock for all, `LOCK`.
+calls: two threads in SoftHSM2 at once crash it. So there is one lock for all, taken with `locked`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import glob
 import os
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pkcs11
@@ -17,7 +19,7 @@ from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
 from frost_hsm.backends.pkcs11.native import NativeFunctions
 from frost_hsm.errors import ModuleUnavailable, TokenLost
 
-LOCK = threading.RLock()
+_LOCK = threading.RLock()
 
 _PROXY_PLACES = (
     "/usr/lib/*/p11-kit-proxy.so",
@@ -30,22 +32,14 @@ _modules: dict[str, Module] = {}
 
 
 class Module:
-    """A loaded, initialised module. Made by `load` only. Its methods are called with `LOCK` held."""
+    """A loaded, initialised module. Made by `load` only. Its methods are called in a `locked` block."""
 
     def __init__(self, path: str) -> None:
         self.path = path
         self.library = pkcs11.lib(path)
         self.native = NativeFunctions(path)
         self.open_sessions = 0  # kept by who opens and closes them
-        self._pid = os.getpid()
-
-    def check_process(self) -> None:
-        """Refuse a process forked off the one that loaded the module; called before `LOCK` is taken."""
-        if os.getpid() != self._pid:
-            raise TokenLost(
-                "this process was forked off the one that loaded the PKCS#11 module",
-                hint="open tokens after the fork, in the process that uses them, or start it by spawn",
-            )
+        self.pid = os.getpid()
 
     def present_tokens(self) -> list[pkcs11.Token]:
         """Ask every slot for its token, afresh; those that do not answer count only if none does."""
@@ -78,6 +72,22 @@ class Module:
         return f"{self.library.library_description} {version} by {self.library.manufacturer_id} ({self.path})"
 
 
+@contextmanager
+def locked() -> Iterator[None]:
+    """Let nobody else call a module during the block; may be nested.
+
+    Raises `TokenLost` in a process forked off one that had loaded a module: modules do not survive a fork, and
+    the lock may be held there for ever.
+    """
+    if any(module.pid != os.getpid() for module in list(_modules.values())):
+        raise TokenLost(
+            "this process was forked off the one that loaded the PKCS#11 module",
+            hint="open tokens after the fork, in the process that uses them, or start it by spawn",
+        )
+    with _LOCK:
+        yield
+
+
 def load(path: str) -> Module:
     """Load a module, or return it if it is loaded. Raises `ModuleUnavailable`.
 
@@ -89,11 +99,7 @@ def load(path: str) -> Module:
     real = os.path.realpath(path)
     if not Path(real).is_file():
         raise ModuleUnavailable(f"PKCS#11 module {path}: there is no such file", hint="install it, or correct the path")
-    loaded = _modules.get(real)
-    if loaded is not None:
-        loaded.check_process()
-        return loaded
-    with LOCK:
+    with locked():
         if real not in _modules:
             try:
                 _modules[real] = Module(real)

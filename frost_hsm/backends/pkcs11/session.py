@@ -17,7 +17,7 @@ from pkcs11 import Attribute, TokenFlag
 from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, explain, explained, name_of
 from frost_hsm.backends.pkcs11.attributes import attribute_mapper, private_key_template
-from frost_hsm.backends.pkcs11.module import LOCK, Module
+from frost_hsm.backends.pkcs11.module import Module, locked
 from frost_hsm.errors import KeyNotFound, TokenLost
 
 _SEARCHES = 5
@@ -50,7 +50,7 @@ class SharedSession:
     def acquire(cls, module: Module, token: pkcs11.Token) -> SharedSession:
         """Return the session with ``token``, opened if there is none; undone by `release`."""
         key = (module.path, token.slot.slot_id, token.serial, token.label)
-        with LOCK, explained(f'opening token "{token.label}"'):
+        with locked(), explained(f'opening token "{token.label}"'):
             session = _sessions.get(key)
             if session is None:
                 session = _sessions[key] = cls(key, module, token)
@@ -59,12 +59,7 @@ class SharedSession:
 
     def release(self, *, logged_in: bool) -> None:
         """Count one user less: the last login logs out, the last user closes. Never raises."""
-        with suppress(TokenLost):
-            self.module.check_process()
-            self._release(logged_in)
-
-    def _release(self, logged_in: bool) -> None:
-        with LOCK:
+        with suppress(TokenLost), locked():
             self._users -= 1
             self._logins -= logged_in
             if self._lost is not None:
@@ -79,9 +74,9 @@ class SharedSession:
     def log_in(self, ask: Callable[[], str | None]) -> None:
         """Count a login; the first one is made with the PIN that ``ask`` returns, once.
 
-        `LOCK` is not held while ``ask`` waits for a person. Raises what `explain` makes of a refusal.
+        The lock is not held while ``ask`` waits for a person. Raises what `explain` makes of a refusal.
         """
-        with LOCK:
+        with locked():
             if self._logins or not self.token.flags & TokenFlag.LOGIN_REQUIRED:
                 self._logins += 1
                 return
@@ -103,8 +98,7 @@ class SharedSession:
     @contextmanager
     def use(self, doing: str) -> Iterator[pkcs11.Session]:
         """Lend the session, to one thread at a time; after an error that nobody expects it is given up."""
-        self.module.check_process()
-        with LOCK:
+        with locked():
             if self._lost is not None:
                 raise TokenLost(self._lost)
             try:
