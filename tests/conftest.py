@@ -5,7 +5,6 @@ With FROST_HSM_REQUIRE_ALL=1 in the environment a skipped test is a failed test.
 
 from __future__ import annotations
 
-import atexit
 import multiprocessing
 import os
 import shutil
@@ -28,12 +27,10 @@ _MEMORY_DISK = Path("/dev/shm")
 if os.access(_MEMORY_DISK, os.W_OK) and shutil.disk_usage(_MEMORY_DISK).free > 1 << 30:
     tempfile.tempdir = str(_MEMORY_DISK)
 
-# A module reads its configuration when it is first loaded, so this cannot wait for a fixture. The directory
-# is this process's own, so every pytest-xdist worker has its own tokens; children of multiprocessing share it.
+# A module reads its configuration when it is first loaded, so this cannot wait for a fixture. The directory is this
+# process's own, so every pytest-xdist worker has its own tokens; children of multiprocessing share it.
 if multiprocessing.current_process().name == "MainProcess":
-    _tokens = Path(tempfile.mkdtemp(prefix="frost-hsm-tests-"))
-    atexit.register(shutil.rmtree, _tokens, ignore_errors=True)
-    os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(_tokens))
+    softhsm.configure_process()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,8 +6,12 @@ initialised through the module itself: C_InitToken and C_InitPIN, which python-p
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import os
+import shutil
+import tempfile
+from functools import cache
 from pathlib import Path
 
 SO_PIN = "87654321"
@@ -41,6 +45,14 @@ def configure(directory: Path) -> Path:
     configuration = directory / "softhsm2.conf"
     configuration.write_text(TEMPLATE.read_text().replace("@TOKENS@", str(tokens)))
     return configuration
+
+
+@cache
+def configure_process() -> None:
+    """Give this process a directory of tokens, removed when it ends; once, however often it is asked."""
+    directory = Path(tempfile.mkdtemp(prefix="frost-hsm-tests-"))
+    atexit.register(shutil.rmtree, directory, ignore_errors=True)
+    os.environ["SOFTHSM2_CONF"] = str(configure(directory))
 
 
 def initialise(path: str, label: str, pin: str | None) -> str:

@@ -1,0 +1,204 @@
+"""One session and one login a token, and when the PIN is asked."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pkcs11
+import pytest
+import softhsm
+from conftest import NoInteraction, TokenFixture
+from pkcs11 import Attribute, ObjectClass
+
+from frost_hsm import errors
+from frost_hsm.backends import Backend, PinState, Token
+from frost_hsm.backends.pkcs11 import backend, module, native, session
+from frost_hsm.testing import PinSourceSpy
+
+# ── Sessions and logins ──────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_wrong_pins_leave_no_session_open(softhsm_module: str, pkcs11_backend: Backend, fixture: TokenFixture) -> None:
+    assert not softhsm.has_open_session(softhsm_module, fixture.serial)
+    for _ in range(5):
+        with pytest.raises(errors.PinIncorrect, match="CKR_PIN_INCORRECT"):
+            pkcs11_backend.open(fixture.uri, PinSourceSpy("wrong"))
+    assert not softhsm.has_open_session(softhsm_module, fixture.serial)
+
+
+def test_all_opens_share_one_session(softhsm_module: str, pkcs11_backend: Backend, fixture: TokenFixture) -> None:
+    asked = PinSourceSpy(fixture.pin)
+    public = pkcs11_backend.open(fixture.uri, None)
+    tokens = [pkcs11_backend.open(fixture.uri, asked) for _ in range(3)]
+    assert softhsm.has_open_session(softhsm_module, fixture.serial)
+    assert len(asked.calls) == 1
+    with pytest.raises(errors.PinUnusable):
+        public.keys()
+    for each in tokens:
+        each.close()
+    assert public.certificates() == []
+    with pkcs11_backend.open(fixture.uri, asked) as again:
+        assert again.keys() == []
+    assert len(asked.calls) == 2  # the last login had logged out
+    public.close()
+    assert not softhsm.has_open_session(softhsm_module, fixture.serial)
+
+
+def test_the_last_close_logs_out(softhsm_module: str, pkcs11_backend: Backend, fixture: TokenFixture) -> None:
+    with pkcs11_backend.open(fixture.uri, fixture.pin_source) as token:
+        token.write_record("name", b"value")
+    found = pkcs11.lib(softhsm_module).get_token(token_serial=fixture.serial.encode())
+    with found.open() as public:
+        assert list(public.get_objects({Attribute.CLASS: ObjectClass.DATA})) == []
+
+
+def test_a_login_by_another_library_is_used_and_left(
+    softhsm_module: str, pkcs11_backend: Backend, fixture: TokenFixture
+) -> None:
+    found = pkcs11.lib(softhsm_module).get_token(token_serial=fixture.serial.encode())
+    with found.open(rw=True, user_pin=fixture.pin) as other:
+        with pkcs11_backend.open(fixture.uri, fixture.pin_source) as token:
+            token.write_record("name", b"value")
+        assert len(list(other.get_objects({Attribute.CLASS: ObjectClass.DATA}))) == 1
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        pkcs11.GeneralError(),
+        pkcs11.OperationActive(),
+        pkcs11.PKCS11Error("Unmapped error code 0x80000001"),
+        OverflowError("x"),
+        ValueError("x"),
+        NotImplementedError("x"),
+    ],
+)
+def test_an_unexpected_failure_gives_the_session_up(
+    softhsm_module: str,
+    pkcs11_backend: Backend,
+    fixture: TokenFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
+) -> None:
+    def fail(*_: object) -> None:
+        raise failure
+
+    token = pkcs11_backend.open(fixture.uri, fixture.pin_source)
+    with monkeypatch.context() as patched:
+        patched.setattr(session.SharedSession, "find", fail)
+        with pytest.raises(errors.TokenLost) as caught:
+            token.keys()
+    assert fixture.label in str(caught.value)
+    assert not softhsm.has_open_session(softhsm_module, fixture.serial)
+    with pytest.raises(errors.TokenLost):
+        token.keys()
+    with pkcs11_backend.open(fixture.uri, fixture.pin_source) as again:
+        assert again.keys() == []
+        token.close()  # the one that was given up takes nothing from the new one
+        assert again.keys() == []
+
+
+# ── PINs ─────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make tokens present themselves otherwise: SoftHSM2 never locks, and has no PIN pad."""
+    truly = backend._Source.info
+
+    def pretend(**changes: Any) -> None:
+        monkeypatch.setattr(
+            backend._Source, "info", lambda self, token: dataclasses.replace(truly(self, token), **changes)
+        )
+
+    return pretend
+
+
+@pytest.mark.parametrize(
+    ("state", "error"),
+    [
+        (PinState.LOCKED, errors.PinLocked),
+        (PinState.NOT_SET, errors.PinUnusable),
+        (PinState.FINAL_TRY, errors.PinFinalTry),
+    ],
+)
+def test_no_pin_is_asked_in_vain(
+    pkcs11_backend: Backend,
+    fixture: TokenFixture,
+    pretend: Callable[..., None],
+    state: PinState,
+    error: type[Exception],
+) -> None:
+    pretend(pin_state=state)
+    asked = PinSourceSpy(fixture.pin)
+    with pytest.raises(error, match=fixture.label):
+        pkcs11_backend.open(fixture.uri, asked)
+    assert asked.calls == []
+
+
+def test_the_last_try_can_be_allowed(
+    pkcs11_backend: Backend, fixture: TokenFixture, pretend: Callable[..., None]
+) -> None:
+    pretend(pin_state=PinState.FINAL_TRY)
+    asked = PinSourceSpy(fixture.pin)
+    with pkcs11_backend.open(fixture.uri, asked, allow_final_try=True) as token:
+        assert token.keys() == []
+    assert [info.pin_state for info in asked.calls] == [PinState.FINAL_TRY]
+
+
+def test_a_low_count_is_told_to_the_pin_source(pkcs11_backend: Backend, fixture: TokenFixture) -> None:
+    with pytest.raises(errors.PinIncorrect):
+        pkcs11_backend.open(fixture.uri, PinSourceSpy("wrong"))
+    asked = PinSourceSpy(fixture.pin)
+    pkcs11_backend.open(fixture.uri, asked).close()
+    assert [info.pin_state for info in asked.calls] == [PinState.LOW]
+
+
+def test_a_token_without_a_user_pin(softhsm_module: str, pkcs11_backend: Backend) -> None:
+    serial = softhsm.initialise(softhsm_module, "no user pin", None)
+    asked = PinSourceSpy("1234")
+    with pytest.raises(errors.PinUnusable):
+        pkcs11_backend.open(f"pkcs11:serial={serial}", asked)
+    assert asked.calls == []
+
+
+def test_a_pin_pad_is_left_to_ask(
+    pkcs11_backend: Backend,
+    interaction: NoInteraction,
+    fixture: TokenFixture,
+    pretend: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    pretend(has_own_pin_entry=True)
+    given = []
+    truly = native.NativeFunctions.login
+
+    def login(self: native.NativeFunctions, session: int, pin: str | None) -> None:
+        given.append(pin)
+        truly(self, session, fixture.pin)
+
+    monkeypatch.setattr(native.NativeFunctions, "login", login)
+    asked = PinSourceSpy("never asked")
+    with pkcs11_backend.open(fixture.uri, asked) as token:
+        assert token.keys() == []
+    assert (asked.calls, given) == ([], [None])
+    assert [fixture.label in message for message in interaction.messages] == [True]
+
+
+def test_an_exchanged_token_is_not_taken_for_the_one_that_was_opened(
+    softhsm_module: str, new_token: Callable[..., TokenFixture], token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where one card is pulled and another pushed in: the slot is the same, and holds another serial."""
+    other = new_token("other")
+    (another,) = [each for each in module.load(softhsm_module).present_tokens() if each.serial == other.serial.encode()]
+    shared = token._session  # type: ignore[attr-defined]
+    monkeypatch.setattr(
+        shared, "token", SimpleNamespace(slot=another.slot, serial=shared.token.serial, label=shared.token.label)
+    )
+    with pytest.raises(errors.TokenLost, match="another one"):
+        token.keys()
+    with pytest.raises(errors.TokenLost):
+        token.read_record("name")
