@@ -9,7 +9,8 @@ from typing import Protocol
 
 from frost_hsm import groups
 from frost_hsm.errors import IncorrectPackage, MalformedScalar, NotPossible
-from frost_hsm.frost.hashing import Hashing, XmdSha256
+from frost_hsm.frost.hashing import Hashing, LittleEndian, XmdSha256, XmdSha256Bip340
+from frost_hsm.frost.hooks import Hooks, Taproot
 from frost_hsm.groups import Group, SecretScalar
 from frost_hsm.secret import Secret
 
@@ -28,16 +29,19 @@ class Ciphersuite:
     id: the context string, ZcashFoundation's ``ID``. name: the short one, for command lines and file names.
     """
 
-    def __init__(self, name: str, id: str, hashing: Hashing, make_group: Callable[[], Group]) -> None:
+    def __init__(
+        self, name: str, id: str, hashing: Hashing, make_group: Callable[[], Group], hooks: Hooks | None = None
+    ) -> None:
         self.name = name
         self.id = id
         self.header = b"\0" + zlib.crc32(id.encode()).to_bytes(4, "big")  # of postcard: version 0, CRC-32 of the id
+        self.hooks = hooks or Hooks()
         self._hashing = hashing
         self._make_group = make_group
 
     def with_group(self, group: Group) -> Ciphersuite:
         """Return the same suite on a given implementation of its group. Their values do not mix."""
-        return Ciphersuite(self.name, self.id, self._hashing, lambda: group)
+        return Ciphersuite(self.name, self.id, self._hashing, lambda: group, self.hooks)
 
     @cached_property
     def group(self) -> Group:
@@ -47,7 +51,7 @@ class Ciphersuite:
     @property
     def signature_length(self) -> int:
         """Bytes of a signature, R ‖ z."""
-        return self.group.element_length + self.group.scalar_length
+        return len(self.hooks.shorten(bytes(self.group.element_length))) + self.group.scalar_length
 
     def check_owns(self, *parts: OfSuite) -> None:
         """Raise `IncorrectPackage` unless everything given is of this very suite."""
@@ -78,7 +82,7 @@ class Ciphersuite:
 
     def h2(self, data: bytes) -> int:
         """Hash to a signature challenge."""
-        return self._hashing.to_scalar(self.group, b"chal", data)
+        return self._hashing.to_challenge(self.group, data)
 
     def h3(self, data: Secret) -> SecretScalar:
         """Hash to a nonce."""
@@ -115,7 +119,43 @@ P256 = Ciphersuite(
     make_group=groups.p256,
 )
 
-ALL: tuple[Ciphersuite, ...] = (P256,)
+ED25519 = Ciphersuite(
+    name="ed25519",
+    id="FROST-ED25519-SHA512-v1",
+    hashing=LittleEndian(b"FROST-ED25519-SHA512-v1", "sha512", 64, challenge=b""),  # of RFC 8032
+    make_group=groups.ed25519,
+)
+
+RISTRETTO255 = Ciphersuite(
+    name="ristretto255",
+    id="FROST-RISTRETTO255-SHA512-v1",
+    hashing=LittleEndian(b"FROST-RISTRETTO255-SHA512-v1", "sha512", 64, challenge=b"FROST-RISTRETTO255-SHA512-v1chal"),
+    make_group=groups.ristretto255,
+)
+
+ED448 = Ciphersuite(
+    name="ed448",
+    id="FROST-ED448-SHAKE256-v1",
+    hashing=LittleEndian(b"FROST-ED448-SHAKE256-v1", "shake_256", 114, challenge=b"SigEd448\0\0"),  # of RFC 8032
+    make_group=groups.ed448,
+)
+
+SECP256K1 = Ciphersuite(
+    name="secp256k1",
+    id="FROST-secp256k1-SHA256-v1",
+    hashing=XmdSha256(b"FROST-secp256k1-SHA256-v1"),
+    make_group=groups.secp256k1,
+)
+
+SECP256K1_TR = Ciphersuite(
+    name="secp256k1-tr",
+    id="FROST-secp256k1-SHA256-TR-v1",
+    hashing=XmdSha256Bip340(b"FROST-secp256k1-SHA256-TR-v1"),
+    make_group=groups.secp256k1,
+    hooks=Taproot(),
+)
+
+ALL: tuple[Ciphersuite, ...] = (P256, ED25519, RISTRETTO255, ED448, SECP256K1, SECP256K1_TR)
 
 
 def by_name(name: str) -> Ciphersuite:

@@ -143,7 +143,7 @@ def _part3(
         public_key_package.verifying_key,
         secret.min_signers,
     )
-    return key_package, public_key_package
+    return suite.hooks.post_dkg(key_package, public_key_package)
 
 
 def share_out(

@@ -13,7 +13,10 @@ class Hashing(Protocol):
     """How one family of ciphersuites hashes. ``tag`` separates the domains: "rho", "chal", "nonce", …"""
 
     def to_scalar(self, group: Group, tag: bytes, data: bytes) -> int:
-        """Hash public data to a scalar (H1, H2, HDKG, HID)."""
+        """Hash public data to a scalar (H1, HDKG, HID)."""
+
+    def to_challenge(self, group: Group, data: bytes) -> int:
+        """Hash public data to a signature challenge (H2): as others hash who know nothing of FROST, if there are."""
 
     def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
         """Hash secret data to a secret scalar (H3)."""
@@ -42,6 +45,10 @@ class XmdSha256:
         b2 = hashlib.sha256(mixed.to_bytes(32, "big") + b"\2" + suffix).digest()
         return int.from_bytes(b1 + b2[:16], "big") % group.order
 
+    def to_challenge(self, group: Group, data: bytes) -> int:
+        """Hash with the tag "chal"."""
+        return self.to_scalar(group, b"chal", data)
+
     def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
         """Hash secret data to a secret scalar: the same function, in wiped memory all the way."""
         suffix = self._suffix(tag)
@@ -68,3 +75,55 @@ class XmdSha256:
     def _suffix(self, tag: bytes) -> bytes:
         domain = self._context + tag
         return domain + bytes((len(domain),))  # DST_prime
+
+
+class XmdSha256Bip340(XmdSha256):
+    """The same, but that challenges are those of BIP-340."""
+
+    def to_challenge(self, group: Group, data: bytes) -> int:
+        """Hash with the tag of BIP-340."""
+        return int.from_bytes(tagged_sha256("BIP0340/challenge", data), "big") % group.order
+
+
+class LittleEndian:
+    """One long digest, read as a little-endian integer modulo the order.
+
+    algorithm: "sha512" or "shake_256". length: bytes of a digest. challenge: what is hashed before a challenge's
+    data.
+    """
+
+    def __init__(self, context: bytes, algorithm: str, length: int, challenge: bytes) -> None:
+        self._context = context
+        self._algorithm = algorithm
+        self._length = length
+        self._challenge = challenge
+
+    def to_scalar(self, group: Group, tag: bytes, data: bytes) -> int:
+        """Hash public data to a scalar."""
+        return int.from_bytes(self.digest(tag, data), "little") % group.order
+
+    def to_challenge(self, group: Group, data: bytes) -> int:
+        """Hash with the prefix of challenges."""
+        return int.from_bytes(self._hash(self._challenge + data), "little") % group.order
+
+    def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
+        """Hash secret data to a secret scalar."""
+        with Secret.join(self._context + tag, data) as message, Secret.zeros(self._length) as wide:
+            with message.reveal() as source, wide.reveal() as target:
+                group.digest(self._algorithm, source, target)
+            return group.reduce(wide)
+
+    def digest(self, tag: bytes, data: bytes) -> bytes:
+        """Hash public data to ``length`` bytes."""
+        return self._hash(self._context + tag + data)
+
+    def _hash(self, data: bytes) -> bytes:
+        if self._algorithm == "shake_256":  # as long as wanted
+            return hashlib.shake_256(data).digest(self._length)
+        return hashlib.new(self._algorithm, data).digest()
+
+
+def tagged_sha256(tag: str, data: bytes) -> bytes:
+    """Hash as BIP-340 does, with a tag for each use."""
+    prefix = hashlib.sha256(tag.encode()).digest()
+    return hashlib.sha256(prefix + prefix + data).digest()

@@ -16,14 +16,19 @@ def prove(
     commitment: VerifiableSecretSharingCommitment,
     entropy: Entropy,
 ) -> Signature:
-    """Prove knowledge of ``secret``: R = k·G, z = k + secret·c."""
+    """Prove knowledge of ``secret``: R = k·G, z = k + secret·c.
+
+    Where R has to be the other of ±k·G, z = -(k - secret·c), so that no secret has to be negated.
+    """
     suite = identifier.ciphersuite
     group = suite.group
     nonce = group.random_scalar(entropy)
     encoded = group.encode(group.multiply_base(nonce))
+    sign, encoded = suite.hooks.sign(encoded), suite.hooks.normal(encoded)
     challenge = _challenge(identifier, commitment, encoded)
-    with group.encode_scalar(group.multiply_add(nonce, secret, challenge)).reveal() as response:
-        proof = Signature(suite, encoded, suite.decode_scalar(bytes(response)))  # public from here on
+    with group.encode_scalar(group.multiply_add(nonce, secret, sign * challenge)).reveal() as response:
+        value = suite.decode_scalar(bytes(response))  # public from here on
+    proof = Signature(suite, encoded, sign * value % group.order)
     nonce.wipe()
     return proof
 

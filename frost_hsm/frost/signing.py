@@ -104,7 +104,8 @@ def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: Ke
         masked = group.multiply_add(hiding.scalar, binding.scalar, session.binding_factors[identifier])
         share = group.multiply_add(masked, key_package.signing_share.scalar, factor)
         with group.encode_scalar(share).reveal() as encoded:
-            return SignatureShare(suite, SignatureResponse.deserialize(suite, bytes(encoded)))  # public from here on
+            value = suite.decode_scalar(bytes(encoded))  # public from here on
+        return SignatureShare(suite, SignatureResponse(suite, session.sign * value % group.order))
     finally:
         hiding.wipe()
         binding.wipe()
@@ -136,7 +137,7 @@ def aggregate(
     group, key = suite.group, public_key_package.verifying_key
     session = _Session.open(signing_package, key)
     response = sum(share.share.value for share in signature_shares.values()) % group.order
-    if group.equal(group.combine_base(response, -session.challenge, key.element), session.group_commitment):
+    if session.fits(response, session.challenge, key.element, session.group_commitment):
         return Signature(suite, session.encoded_commitment, response)
     if cheater_detection is CheaterDetection.DISABLED:
         raise InvalidSignature("the shares do not add up to a signature")
@@ -179,20 +180,25 @@ def verify(message: bytes, signature: Signature, verifying_key: VerifyingKey) ->
 
 @dataclass(frozen=True, slots=True)
 class _Session:
-    """What all signers and the aggregator compute alike from a signing package and the group key."""
+    """What all signers and the aggregator compute alike from a signing package and the group key.
+
+    Where signatures carry -R instead of R, everybody negates the response instead of the nonces, and the challenge
+    so that this is all: -(d + e·ρ + λ·s·(-c)) = -d - e·ρ + λ·s·c.
+    """
 
     signing_package: SigningPackage
     binding_factors: dict[Identifier, int]  # ρ
     group_commitment: Element  # R
-    encoded_commitment: bytes
-    challenge: int  # c
+    encoded_commitment: bytes  # of R or -R, as signatures have it
+    sign: int  # 1 or -1
+    challenge: int  # c, or -c
 
     @classmethod
     def open(cls, signing_package: SigningPackage, verifying_key: VerifyingKey) -> _Session:
         suite, commitments = signing_package.ciphersuite, signing_package.signing_commitments
         group = suite.group
         encoded_list = encode_group_commitments(commitments)
-        prefix = verifying_key.encoded + suite.h4(signing_package.message) + suite.h5(encoded_list)
+        prefix = suite.hooks.normal(verifying_key.encoded) + suite.h4(signing_package.message) + suite.h5(encoded_list)
         factors = {identifier: suite.h1(prefix + identifier.serialize()) for identifier in commitments}
 
         commitment = group.sum_products(list(factors.values()), [c.binding.element for c in commitments.values()])
@@ -200,9 +206,10 @@ class _Session:
             group.accumulate(commitment, signer.hiding.element)
         if group.is_identity(commitment):
             raise IdentityCommitment("the commitments of the signers add up to the identity")
-        encoded_commitment = group.encode(commitment)
-        challenge = verifying_key.challenge(encoded_commitment, signing_package.message)
-        return cls(signing_package, factors, commitment, encoded_commitment, challenge)
+        encoded = group.encode(commitment)
+        sign = suite.hooks.sign(encoded)
+        challenge = sign * verifying_key.challenge(encoded, signing_package.message)
+        return cls(signing_package, factors, commitment, suite.hooks.normal(encoded), sign, challenge)
 
     def lagrange(self, identifier: Identifier) -> int:
         """Return λ of one signer."""
@@ -216,7 +223,12 @@ class _Session:
         expected = group.sum_products((self.binding_factors[identifier],), (commitments.binding.element,))
         group.accumulate(expected, commitments.hiding.element)
         factor = self.challenge * self.lagrange(identifier)
-        return group.equal(group.combine_base(share.share.value, -factor, verifying_share.element), expected)
+        return self.fits(share.share.value, factor, verifying_share.element, expected)
+
+    def fits(self, response: int, factor: int, element: Element, commitment: Element) -> bool:
+        """Say whether z·G = commitment + factor·element, for the response z before it may have been negated."""
+        group = self.signing_package.ciphersuite.group
+        return group.equal(group.combine_base(self.sign * response, -factor, element), commitment)
 
 
 def _nonce(share: SigningShare, entropy: Entropy) -> Nonce:

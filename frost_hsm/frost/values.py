@@ -221,8 +221,13 @@ class VerifyingKey(ElementValue):
             raise InvalidSignature("the signature is not by this key on this message")
 
     def challenge(self, commitment: bytes, message: bytes) -> int:
-        """Hash R, the key and the message to the challenge c (RFC 9591, section 4.6)."""
-        return self.ciphersuite.h2(commitment + self.encoded + message)
+        """Hash R, the key and the message to the challenge c (RFC 9591, section 4.6).
+
+        Where signatures verify by the negative of this key, -c: z·G = R + c·Y holds for the key as it is.
+        """
+        hooks = self.ciphersuite.hooks
+        hashed = self.ciphersuite.h2(hooks.shorten(commitment) + hooks.shorten(self.encoded) + message)
+        return hooks.sign(self.encoded) * hashed
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,15 +308,16 @@ class Signature:
 
     def serialize(self) -> bytes:
         """Write R ‖ z."""
-        return self.commitment + self.ciphersuite.encode_scalar(self.response)
+        return self.ciphersuite.hooks.shorten(self.commitment) + self.ciphersuite.encode_scalar(self.response)
 
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: bytes) -> Self:
         """Read R ‖ z; an R that is none never verifies. Raises `MalformedElement`, `MalformedScalar`."""
         if len(data) != ciphersuite.signature_length:
             raise MalformedElement(f"a signature has {ciphersuite.signature_length} bytes, not {len(data)}")
-        length = ciphersuite.group.element_length
-        return cls(ciphersuite, data[:length], ciphersuite.decode_scalar(data[length:]))
+        length = ciphersuite.signature_length - ciphersuite.group.scalar_length
+        commitment = ciphersuite.hooks.restore(data[:length])
+        return cls(ciphersuite, commitment, ciphersuite.decode_scalar(data[length:]))
 
     def __repr__(self) -> str:
         return f"<Signature {self.serialize().hex()}>"

@@ -1,0 +1,101 @@
+"""Taproot outputs of Bitcoin (BIP-341) for the ciphersuite secp256k1-tr: tweaking keys, and signing by tweaked ones.
+
+A tweak t hashes the group key and the root of a tree of scripts that may spend as well. It is added to the one of
+the two keys ±Y with an even y, and to every share of it: Lagrange coefficients add up to 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TypeVar
+
+from frost_hsm.frost import signing
+from frost_hsm.frost.hashing import tagged_sha256
+from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningNonces, SigningPackage
+from frost_hsm.frost.values import ElementValue, Identifier, Signature, SigningShare, VerifyingKey
+from frost_hsm.secret import Secret
+
+NO_SCRIPTS = b""
+"""The Merkle root of a key that no script can spend."""
+
+
+def tweak_key_package(key_package: KeyPackage, merkle_root: bytes) -> KeyPackage:
+    """Tweak a participant's key (ZcashFoundation: ``KeyPackage::tweak``). Secret.
+
+    merkle_root: of the tree of scripts, 32 bytes, or `NO_SCRIPTS`. Raises `InvalidIdentityElement` if the tweaked
+    key is the identity.
+    """
+    suite, key = key_package.ciphersuite, key_package.verifying_key
+    group, tweak = suite.group, _tweak(key, merkle_root)
+    with Secret(suite.encode_scalar(tweak)) as encoded:
+        sign = suite.hooks.sign(key.encoded)
+        share = group.multiply_add(group.decode_scalar(encoded), key_package.signing_share.scalar, sign)
+    return replace(
+        key_package,
+        signing_share=SigningShare(suite, share),
+        verifying_share=_tweaked(key_package.verifying_share, key, tweak),
+        verifying_key=_tweaked(key, key, tweak),
+    )
+
+
+def tweak_public_key_package(public_key_package: PublicKeyPackage, merkle_root: bytes) -> PublicKeyPackage:
+    """Tweak what everybody knows of a group likewise (ZcashFoundation: ``PublicKeyPackage::tweak``)."""
+    key = public_key_package.verifying_key
+    tweak = _tweak(key, merkle_root)
+    return replace(
+        public_key_package,
+        verifying_shares={
+            identifier: _tweaked(share, key, tweak) for identifier, share in public_key_package.verifying_shares.items()
+        },
+        verifying_key=_tweaked(key, key, tweak),
+    )
+
+
+def sign_with_tweak(
+    signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage, merkle_root: bytes | None
+) -> SignatureShare:
+    """Make this signer's share of a signature by the tweaked key; by the key itself if there is no root.
+
+    Consumes ``nonces``. Raises what `signing.sign` raises.
+    """
+    if merkle_root is None:
+        return signing.sign(signing_package, nonces, key_package)
+    tweaked = tweak_key_package(key_package, merkle_root)
+    try:
+        return signing.sign(signing_package, nonces, tweaked)
+    finally:
+        tweaked.wipe()
+
+
+def aggregate_with_tweak(
+    signing_package: SigningPackage,
+    signature_shares: Mapping[Identifier, SignatureShare],
+    public_key_package: PublicKeyPackage,
+    merkle_root: bytes | None,
+    *,
+    cheater_detection: signing.CheaterDetection = signing.CheaterDetection.FIRST,
+) -> Signature:
+    """Add the shares up to a signature by the tweaked key; by the key itself if there is no root.
+
+    It verifies under the key of `tweak_public_key_package`. Raises what `signing.aggregate` raises.
+    """
+    if merkle_root is not None:
+        public_key_package = tweak_public_key_package(public_key_package, merkle_root)
+    return signing.aggregate(signing_package, signature_shares, public_key_package, cheater_detection=cheater_detection)
+
+
+_Value = TypeVar("_Value", bound=ElementValue)
+
+
+def _tweak(key: VerifyingKey, merkle_root: bytes) -> int:
+    """Compute t (BIP-341, "Constructing and spending Taproot outputs")."""
+    hashed = tagged_sha256("TapTweak", key.ciphersuite.hooks.shorten(key.encoded) + merkle_root)
+    return int.from_bytes(hashed, "big") % key.ciphersuite.group.order
+
+
+def _tweaked(value: _Value, key: VerifyingKey, tweak: int) -> _Value:
+    """Compute t·G ± a share of ``key``, or the key itself, with the sign that gives the key an even y."""
+    suite = value.ciphersuite
+    element = suite.group.combine_base(tweak, suite.hooks.sign(key.encoded), value.element)
+    return type(value).from_element(suite, element)
