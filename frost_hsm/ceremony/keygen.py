@@ -10,7 +10,6 @@ from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.messages import HASH_LENGTH, Proposal
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.rounds import Finished, Rounds
-from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import PROPOSAL, StateDirectory, ceremony_folder
@@ -112,7 +111,7 @@ class KeyGeneration(Rounds):
 
     def _part3(
         self,
-        sealed: SealedRounds,
+        holder: Holder,
         state: round2.SecretPackage,
         others: Mapping[Identifier, round1.Package],
         received: Mapping[Identifier, round2.Package],

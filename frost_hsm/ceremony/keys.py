@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from frost_hsm.ceremony.context import Context, Kind
@@ -19,12 +19,16 @@ from frost_hsm.ceremony.store import (
     PUBLIC_KEY_PACKAGE,
     StateDirectory,
     ceremony_folder,
+    epoch_folder,
     given_up_folder,
 )
 from frost_hsm.ceremony.transcript import STEPS, read_kept
+from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
+    ForeignMessage,
+    KeyNotFound,
     NotKnown,
     NotYet,
     SealBroken,
@@ -55,11 +59,17 @@ class KeyState(StrEnum):
     PENDING = "pending"  # the share is sealed, not all have confirmed yet
     ACTIVE = "active"
     STOPPED = "stopped"  # finished, then the confirmations differed, or its owner aborted
+    SUPERSEDED = "superseded"  # an epoch that a refresh has ended
 
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """A key that a ceremony made; public throughout. transcript: what all n confirmed, 32 bytes."""
+    """A key that a ceremony made; public throughout.
+
+    ceremony: the key generation, 32 bytes, by which everybody knows the key. epoch: how often its shares were made
+    anew. sharing: the ceremony that made the present ones, key generation or a refresh. transcript: what all n
+    confirmed at its end. Both 32 bytes.
+    """
 
     name: str
     state: KeyState
@@ -69,38 +79,78 @@ class GroupKey:
     roster: Roster
     min_signers: int
     public_key_package: PublicKeyPackage
+    sharing: bytes
     transcript: bytes
     me: PublicIdentity
     epoch: int = 0
 
     @classmethod
-    def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
-        """Read a key from the state directory. Raises `NotKnown`."""
+    def load(cls, home: StateDirectory, name: str, me: PublicIdentity, *, epoch: int | None = None) -> GroupKey:
+        """Read a key from the state directory.
+
+        epoch: None is the present one; an earlier one is `KeyState.SUPERSEDED`, the one of a refresh that is not
+        confirmed by all `KeyState.PENDING`. Raises `NotKnown`.
+        """
+        present = 0
+        while home.exists(f"{epoch_folder(name, present + 1)}/{ACTIVE}"):
+            present += 1
+        wanted = present if epoch is None else epoch
+        key = cls._generated(home, name, me)
+        while key.epoch < wanted:
+            key = key._refreshed(home)
+        return replace(key, state=KeyState.SUPERSEDED) if wanted < present else key
+
+    @classmethod
+    def _generated(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
+        """Read the key as key generation left it."""
         folder = ceremony_folder(name)
         proposed = read_kept(home, f"{folder}/{PROPOSAL}", Proposal)
-        path = f"{folder}/{STEPS[Confirmation]}/{me.name}.pem"
-        confirmed = read_kept(home, path, Confirmation, proposed.message.roster) if proposed is not None else None
-        if proposed is None or confirmed is None:
-            raise NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
+        if proposed is None:
+            raise _no_key(name)
         plan = proposed.message
-        if confirmed.message.ceremony != proposed.content_digest or confirmed.sender != me:
-            raise StorageProblem(f"{home.path / path} confirms something else", hint="restore it from a backup")
-        if home.exists(f"{folder}/{EVIDENCE}"):
-            state = KeyState.STOPPED
-        else:
-            state = KeyState.ACTIVE if home.exists(f"{folder}/{ACTIVE}") else KeyState.PENDING
         suite = ciphersuites.by_id(plan.suite)
+        confirmed = _own_confirmation(home, name, 0, plan.roster, me, proposed.content_digest)
         return cls(
             name,
-            state,
+            _state(home, folder),
             proposed.content_digest,
             suite,
             plan.purpose,
             plan.roster,
             plan.min_signers,
             read_public_key_package(home, f"{folder}/{PUBLIC_KEY_PACKAGE}", suite, confirmed),
+            proposed.content_digest,
             confirmed.content_digest,
             me,
+        )
+
+    def _refreshed(self, home: StateDirectory) -> GroupKey:
+        """Read the same key as the next refresh left it."""
+        epoch = self.epoch + 1
+        folder = epoch_folder(self.name, epoch)
+        proposed = read_kept(home, f"{folder}/{PROPOSAL}", RefreshProposal, self.roster)
+        if proposed is None:
+            raise _no_key(self.name)
+        confirmed = _own_confirmation(home, self.name, epoch, self.roster, self.me, proposed.content_digest)
+        path = f"{folder}/{PUBLIC_KEY_PACKAGE}"
+        package = read_public_key_package(home, path, self.suite, confirmed)
+        if not self.is_refreshed_by(proposed.message) or package.verifying_key != self.public_key_package.verifying_key:
+            raise StorageProblem(
+                f"{home.path / folder} is not a refresh of {self.name}", hint="restore it from a backup"
+            )
+        return replace(
+            self,
+            state=_state(home, folder),
+            public_key_package=package,
+            sharing=proposed.content_digest,
+            transcript=confirmed.content_digest,
+            epoch=epoch,
+        )
+
+    def is_refreshed_by(self, proposal: RefreshProposal) -> bool:
+        """Whether a proposal is to refresh exactly this: this key, in this epoch, with these participants."""
+        return proposal == RefreshProposal(
+            self.ceremony, self.verifying_key, self.epoch + 1, self.transcript, self.roster.digest, proposal.random
         )
 
     @classmethod
@@ -139,23 +189,35 @@ class GroupKey:
                 f"key {self.name} is pending: not all participants have confirmed it",
                 hint=f"take in their confirmations: frost-hsm dkg confirm {self.name}",
             )
+        if self.state is KeyState.SUPERSEDED:
+            raise ForeignMessage(
+                f"the shares of {self.name} of epoch {self.epoch} are no more: it was refreshed since",
+                hint="ask for a new request",
+            )
 
     def context(self, kind: Kind, binding: bytes) -> Context:
         """Return the context of something sealed for this key."""
-        return own_context(self.me, self.ceremony, kind, self.suite.id, key=self.verifying_key, binding=binding)
+        return own_context(
+            self.me, self.sharing, kind, self.suite.id, key=self.verifying_key, epoch=self.epoch, binding=binding
+        )
 
-    @property
-    def share_record(self) -> str:
-        """The name of the sealed record that holds the share."""
-        return record_name(Kind.SIGNING_SHARE, self.ceremony, self.position)
+    def record_name(self, kind: Kind, subject: bytes = b"") -> str:
+        """Return the name of the record of something sealed for this key."""
+        return record_name(kind, self.sharing, self.position, subject)
 
     def unseal(self, records: SealedRecords) -> KeyPackage:
         """Open the sealed key package and check it against the public one. The caller wipes it.
 
         Raises `SealBroken` unless it is the share of this participant, for this key: s·G must be the verifying
-        share that all n confirmed.
+        share that all n confirmed. Raises `KeyNotFound` if the token holds no share of this epoch.
         """
-        with records.get(self.share_record, self.context(Kind.SIGNING_SHARE, self.transcript)) as plaintext:
+        sealed = records.find(self.record_name(Kind.SIGNING_SHARE), self.context(Kind.SIGNING_SHARE, self.transcript))
+        if sealed is None:
+            raise KeyNotFound(
+                f"the token holds no share of {self.name} of epoch {self.epoch}",
+                hint="a state directory put back in time does not bring back a share that was replaced or deleted",
+            )
+        with sealed as plaintext:
             package = KeyPackage.deserialize(self.suite, plaintext)
         identifier = self.identifier(self.me.name)
         expected = self.public_key_package.verifying_shares.get(identifier)
@@ -173,5 +235,35 @@ class GroupKey:
     def delete(self, holder: Holder, home: StateDirectory) -> None:
         """Destroy one's share and nonces for good, and put away what was public."""
         with home.lock():
-            SealedRecords(holder, home).destroy_all(self.ceremony, self.position)
+            records = SealedRecords(holder, home)
+            for ceremony in (self.ceremony, self.sharing, *self._next_refresh(home)):
+                records.destroy_all(ceremony, self.position)
             home.move(ceremony_folder(self.name), given_up_folder(self.ceremony))
+
+    def _next_refresh(self, home: StateDirectory) -> list[bytes]:
+        """Return the id of a refresh that has begun and did not end."""
+        path = f"{epoch_folder(self.name, self.epoch + 1)}/{PROPOSAL}"
+        proposed = read_kept(home, path, RefreshProposal, self.roster)
+        return [proposed.content_digest] if proposed is not None else []
+
+
+def _no_key(name: str) -> NotKnown:
+    return NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
+
+
+def _state(home: StateDirectory, folder: str) -> KeyState:
+    if home.exists(f"{folder}/{EVIDENCE}"):
+        return KeyState.STOPPED
+    return KeyState.ACTIVE if home.exists(f"{folder}/{ACTIVE}") else KeyState.PENDING
+
+
+def _own_confirmation(
+    home: StateDirectory, name: str, epoch: int, roster: Roster, me: PublicIdentity, ceremony: bytes
+) -> Signed[Confirmation]:
+    path = f"{epoch_folder(name, epoch)}/{STEPS[Confirmation]}/{me.name}.pem"
+    confirmed = read_kept(home, path, Confirmation, roster)
+    if confirmed is None:
+        raise _no_key(name)
+    if confirmed.message.ceremony != ceremony or confirmed.sender != me:
+        raise StorageProblem(f"{home.path / path} confirms something else", hint="restore it from a backup")
+    return confirmed

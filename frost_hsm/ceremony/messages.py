@@ -25,7 +25,7 @@ MAX_PURPOSE: Final = 1024
 MAX_SUITE: Final = 64
 HASH_LENGTH: Final = 32
 
-_VERSION = der.integer(1)
+VERSION = der.integer(1)
 _Y_COORDINATES = der.context(0, constructed=False)
 
 
@@ -66,7 +66,7 @@ class Proposal:
 
     def __post_init__(self) -> None:
         require_name(self.name)
-        _require_hashes(self.title, self.random)
+        require_hashes(self.title, self.random)
         if not self.purpose.isprintable() or len(self.purpose) > MAX_PURPOSE:
             raise NotPossible(f"the purpose is not one printable line of up to {MAX_PURPOSE} characters")
         if not (self.suite.isascii() and self.suite.isprintable() and len(self.suite) <= MAX_SUITE):
@@ -77,7 +77,7 @@ class Proposal:
     def encode(self) -> bytes:
         """Encode in DER."""
         return der.sequence(
-            _VERSION,
+            VERSION,
             der.octet_string(self.random),
             der.utf8_string(self.name),
             der.utf8_string(self.purpose),
@@ -89,7 +89,7 @@ class Proposal:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote and verify every certificate; raises `MalformedMessage`."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             message = cls(
                 random=reader.octet_string(),
                 name=reader.utf8_string(),
@@ -98,7 +98,7 @@ class Proposal:
                 min_signers=reader.integer(),
                 roster=Roster.read(reader),
             )
-        return _same(message, data)
+        return same(message, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ class Round1:
     y_coordinates: bytes | None = None
 
     def __post_init__(self) -> None:
-        _require_hashes(self.title, self.ceremony)
+        require_hashes(self.title, self.ceremony)
 
     def encode(self) -> bytes:
         """Encode in DER."""
@@ -128,9 +128,9 @@ class Round1:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             message = cls(reader.octet_string(), reader.octet_string(), _read_y_coordinates(reader))
-        return _same(message, data)
+        return same(message, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,14 +151,14 @@ class Round2:
     envelopes: tuple[bytes, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
-        _require_hashes(self.title, self.ceremony, self.round1_hash)
+        require_hashes(self.title, self.ceremony, self.round1_hash)
         if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
             raise NotPossible(f"a round-2 message cannot have {len(self.envelopes)} envelopes")
 
     def encode(self) -> bytes:
         """Encode in DER."""
         return der.sequence(
-            _VERSION,
+            VERSION,
             der.octet_string(self.ceremony),
             der.octet_string(self.round1_hash),
             der.sequence(*self.envelopes),
@@ -167,13 +167,13 @@ class Round2:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             ceremony, round1_hash, inner = reader.octet_string(), reader.octet_string(), reader.sequence()
             envelopes = []
             while inner.more():
                 envelopes.append(inner.whole(der.SEQUENCE))
             message = cls(ceremony, round1_hash, tuple(envelopes))
-        return _same(message, data)
+        return same(message, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,7 @@ class Confirmation:
     public_key_package_hash: bytes
 
     def __post_init__(self) -> None:
-        _require_hashes(self.title, *self._hashes)
+        require_hashes(self.title, *self._hashes)
 
     @property
     def _hashes(self) -> tuple[bytes, ...]:
@@ -208,14 +208,14 @@ class Confirmation:
 
     def encode(self) -> bytes:
         """Encode in DER."""
-        return der.sequence(_VERSION, *map(der.octet_string, self._hashes))
+        return der.sequence(VERSION, *map(der.octet_string, self._hashes))
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             message = cls(*(reader.octet_string() for _ in range(4)))
-        return _same(message, data)
+        return same(message, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +240,7 @@ class SigningRequest:
     signers: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        _require_hashes(self.title, self.ceremony, self.random)
+        require_hashes(self.title, self.ceremony, self.random)
         if len(self.message) > MAX_MESSAGE_TO_SIGN:
             raise NotPossible(f"the message is larger than {MAX_MESSAGE_TO_SIGN} bytes")
         ascending = all(one < next_ for one, next_ in zip(self.signers, self.signers[1:], strict=False))
@@ -250,7 +250,7 @@ class SigningRequest:
     def encode(self) -> bytes:
         """Encode in DER."""
         return der.sequence(
-            _VERSION,
+            VERSION,
             der.octet_string(self.ceremony),
             der.octet_string(self.key),
             der.integer(self.epoch),
@@ -262,14 +262,14 @@ class SigningRequest:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
             random, text, positions = reader.octet_string(), reader.octet_string(), reader.sequence()
             signers = []
             while positions.more():
                 signers.append(positions.integer())
             message = cls(ceremony, key, epoch, random, text, tuple(signers))
-        return _same(message, data)
+        return same(message, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +290,7 @@ class Commitment:
     y_coordinates: bytes | None = None
 
     def __post_init__(self) -> None:
-        _require_hashes(self.title, self.request)
+        require_hashes(self.title, self.request)
 
     def encode(self) -> bytes:
         """Encode in DER."""
@@ -299,9 +299,9 @@ class Commitment:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             message = cls(reader.octet_string(), reader.octet_string(), _read_y_coordinates(reader))
-        return _same(message, data)
+        return same(message, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,12 +322,12 @@ class Response:
     share: bytes
 
     def __post_init__(self) -> None:
-        _require_hashes(self.title, self.request, self.commitments_hash)
+        require_hashes(self.title, self.request, self.commitments_hash)
 
     def encode(self) -> bytes:
         """Encode in DER."""
         return der.sequence(
-            _VERSION,
+            VERSION,
             der.octet_string(self.request),
             der.octet_string(self.commitments_hash),
             der.octet_string(self.share),
@@ -336,9 +336,9 @@ class Response:
     @classmethod
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`."""
-        with _reading(data, cls.title) as reader:
+        with reading(data, cls.title) as reader:
             message = cls(*(reader.octet_string() for _ in range(3)))
-        return _same(message, data)
+        return same(message, data)
 
 
 M = TypeVar("M", bound=Message)
@@ -346,20 +346,21 @@ M = TypeVar("M", bound=Message)
 
 def _package(about: bytes, package: bytes, y_coordinates: bytes | None) -> bytes:
     y = b"" if y_coordinates is None else der.element(_Y_COORDINATES, y_coordinates)
-    return der.sequence(_VERSION, der.octet_string(about), der.octet_string(package), y)
+    return der.sequence(VERSION, der.octet_string(about), der.octet_string(package), y)
 
 
 def _read_y_coordinates(reader: der.Reader) -> bytes | None:
     return reader.contents(_Y_COORDINATES) if reader.has(_Y_COORDINATES) else None
 
 
-def _require_hashes(title: str, *hashes: bytes) -> None:
+def require_hashes(title: str, *hashes: bytes) -> None:
+    """Raise `NotPossible` unless each is as long as a hash."""
     if any(len(each) != HASH_LENGTH for each in hashes):
         raise NotPossible(f"a {title} names something by other than {HASH_LENGTH} bytes")
 
 
 @contextmanager
-def _reading(data: bytes, title: str) -> Iterator[der.Reader]:
+def reading(data: bytes, title: str) -> Iterator[der.Reader]:
     """Lend a reader that stands behind the version; what cannot be sent is malformed when it is received."""
     reader = der.Reader(data, f"a {title}").sequence()
     if (version := reader.integer()) != 1:
@@ -373,6 +374,7 @@ def _reading(data: bytes, title: str) -> Iterator[der.Reader]:
         raise MalformedMessage(f"a {title} is malformed: {error}") from None
 
 
-def _same(message: M, data: bytes) -> M:
+def same(message: M, data: bytes) -> M:
+    """Return the message if it encodes to what it was read from; raises `MalformedMessage`."""
     der.require_same(message.encode(), data, f"a {message.title}")
     return message

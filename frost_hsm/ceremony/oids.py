@@ -17,6 +17,7 @@ CONFIRMATION: Final = f"{ARC}.4"
 SIGNING_REQUEST: Final = f"{ARC}.5"
 COMMITMENT: Final = f"{ARC}.6"
 RESPONSE: Final = f"{ARC}.7"
+REFRESH_PROPOSAL: Final = f"{ARC}.8"
 SEALED_RECORD: Final = f"{ARC}.16"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──

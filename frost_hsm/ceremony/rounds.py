@@ -130,7 +130,7 @@ class Rounds(ABC):
     @abstractmethod
     def _part3(
         self,
-        sealed: SealedRounds,
+        holder: Holder,
         state: frost_round2.SecretPackage,
         others: Mapping[Identifier, frost_round1.Package],
         received: Mapping[Identifier, frost_round2.Package],
@@ -237,7 +237,7 @@ class Rounds(ABC):
             with self._at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Confirmation)
                 if sent is None:
-                    key_package, public = self._add_up_shares(holder, sealed, packages, first, second, strict)
+                    key_package, public = self._add_up_shares(holder, packages, first, second, strict)
                     digest = hashlib.sha256(public.serialize()).digest()
                     confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
                     sealed.seal_share(key_package, confirmation)
@@ -252,7 +252,6 @@ class Rounds(ABC):
     def _add_up_shares(
         self,
         holder: Holder,
-        sealed: SealedRounds,
         packages: dict[Identifier, frost_round1.Package],
         first: Mapping[str, Signed[Round1]],
         second: Mapping[str, Signed[Round2]],
@@ -275,7 +274,7 @@ class Rounds(ABC):
                 if name != self.me.name:
                     received[self._seat.identifier(name)] = self._open_share(holder, said)
             try:
-                return self._part3(sealed, state, others, received, strict)
+                return self._part3(holder, state, others, received, strict)
             except ProtocolViolation as violation:
                 raise self._convict(violation, first, second) from violation
         finally:

@@ -9,7 +9,7 @@ from contextlib import suppress
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.records import SealedRecords, record_name
+from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     IncorrectCommitment,
@@ -161,10 +161,10 @@ class SealedSigner:
         return self.key.context(Kind.SIGNING_NONCES, request)
 
     def _loose(self, subject: bytes) -> str:
-        return record_name(Kind.SIGNING_NONCES, self.key.ceremony, self.key.position, subject)
+        return self.key.record_name(Kind.SIGNING_NONCES, subject)
 
     def _bound(self, subject: bytes) -> str:
-        return record_name(Kind.BOUND_NONCES, self.key.ceremony, self.key.position, subject)
+        return self.key.record_name(Kind.BOUND_NONCES, subject)
 
 
 def _hash(commitments: SigningCommitments) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
-from frost_hsm.ceremony import cms, der, messages, pem
+from frost_hsm.ceremony import cms, der, messages, pem, upkeep
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Message, Proposal
 from frost_hsm.ceremony.roster import Roster
@@ -23,6 +23,7 @@ _KINDS: Final[dict[str, type[Message]]] = {
         messages.SigningRequest,
         messages.Commitment,
         messages.Response,
+        upkeep.RefreshProposal,
     )
 }
 

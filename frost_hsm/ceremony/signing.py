@@ -64,8 +64,13 @@ class SigningSession:
 
     def __init__(self, home: StateDirectory, key: GroupKey, request: Signed[SigningRequest]) -> None:
         wanted = request.message
-        if (wanted.ceremony, wanted.key, wanted.epoch) != (key.ceremony, key.verifying_key, key.epoch):
-            raise ForeignMessage(f"the request is not for key {key.name} as it is now")
+        if (wanted.ceremony, wanted.key) != (key.ceremony, key.verifying_key):
+            raise ForeignMessage(f"the request is not for key {key.name}")
+        if wanted.epoch != key.epoch:
+            raise ForeignMessage(
+                f"the request is for epoch {wanted.epoch} of {key.name}, which is in epoch {key.epoch} here",
+                hint=f"somebody has not finished the refresh: frost-hsm refresh status {key.name}",
+            )
         if len(wanted.signers) < key.min_signers or wanted.signers[-1] > len(key.roster):
             raise InvalidContents(
                 f"{request.sender.name} signed a request with signers that {key.name} cannot have",
@@ -98,6 +103,8 @@ class SigningSession:
             except UnknownSender:
                 continue
             if read.message.ceremony == key.ceremony:
+                if read.message.epoch < key.epoch:
+                    key = GroupKey.load(home, key.name, me, epoch=read.message.epoch)
                 return cls(home, key, read)
         raise UnknownSender(
             "the request is not by a participant of a key that is known here", hint="see: frost-hsm keys list"

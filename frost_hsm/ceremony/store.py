@@ -9,6 +9,7 @@
                     public-key-package.json
                     active             once all n confirmations agree
                     evidence.pem       why it was stopped
+                    epochs/N/…         the same for each refresh of that key
     requests/ID/request.pem            one folder a signing request
                 commit/WHO.pem         … response/WHO.pem
                 signature              once aggregated
@@ -52,6 +53,11 @@ _PARTIAL = "partial"  # the one file that is being written, by the holder of the
 def ceremony_folder(name: str) -> str:
     """Return the folder of the ceremony and key of this name."""
     return f"ceremonies/{require_name(name)}"
+
+
+def epoch_folder(name: str, epoch: int) -> str:
+    """Return the folder of the ceremony that makes, or made, the shares of an epoch: key generation makes the first."""
+    return f"{ceremony_folder(name)}/epochs/{epoch}" if epoch else ceremony_folder(name)
 
 
 def given_up_folder(ceremony: bytes) -> str:
