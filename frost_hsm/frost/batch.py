@@ -45,7 +45,8 @@ def verify(items: Sequence[Item], entropy: Entropy = system_entropy) -> None:
 def find_invalid(items: Sequence[Item], entropy: Entropy = system_entropy) -> list[int]:
     """Return the positions of the signatures that do not verify, ascending: none if all do.
 
-    If there are few or one is wrong, each is checked by itself. Raises `IncorrectPackage` for items of different suites.
+    If there are few or one is wrong, each is checked by itself. Raises `IncorrectPackage` for items of different
+    suites.
     """
     if not items:
         return []

@@ -274,20 +274,22 @@ def _add_to_all(
     identifiers: Iterable[Identifier],
     min_signers: int,
 ) -> PublicKeyPackage:
-    """Add a polynomial to the verifying shares; see that the result is of the same key and threshold."""
+    """Add a polynomial to the verifying shares; see that key and threshold are right, before and afterwards."""
     suite, group = public_key_package.ciphersuite, public_key_package.ciphersuite.group
+    key = public_key_package.verifying_key.element
     ordered = sorted(identifiers)
     values = polynomial.evaluate_commitment_at_all(group, commitment, [identifier.value for identifier in ordered])
-    for identifier, value in zip(ordered, values, strict=True):
-        group.accumulate(value, public_key_package.verifying_shares[identifier].element)
-    points = {identifier.value: value for identifier, value in zip(ordered[:min_signers], values, strict=False)}
-    key = public_key_package.verifying_key.element
-    if not group.equal(polynomial.interpolate(group, points), key):
-        raise IncorrectPackage("the verifying shares are not those of the group key")
-    points.popitem()
-    if group.equal(polynomial.interpolate(group, points), key):
+    old = {i.value: public_key_package.verifying_shares[i].element for i in ordered}
+    for value, share in zip(values, old.values(), strict=True):
+        group.accumulate(value, share)
+    new = dict(zip(old, values, strict=True))
+
+    def make_the_key(shares: Mapping[int, Element], count: int) -> bool:
+        return group.equal(polynomial.interpolate(group, dict(list(shares.items())[:count])), key)
+
+    if make_the_key(old, min_signers - 1) or not make_the_key(new, min_signers):
+        raise IncorrectPackage("the verifying shares are not those of the group key with this threshold")
+    if make_the_key(new, min_signers - 1):
         raise IncorrectPackage("the commitments cancel out: fewer participants than the threshold could sign")
-    shares = {
-        identifier: VerifyingShare.from_element(suite, value) for identifier, value in zip(ordered, values, strict=True)
-    }
+    shares = {i: VerifyingShare.from_element(suite, value) for i, value in zip(ordered, values, strict=True)}
     return replace(public_key_package, verifying_shares=shares, min_signers=min_signers)
