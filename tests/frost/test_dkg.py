@@ -9,7 +9,8 @@ from group_run import Run, Signing, others
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory_run import KnownEntropy
-from p256 import SUITES, ScriptedEntropy, identifiers, number, public_bytes, scalar, vectors
+from p256 import SUITES, identifiers, number, public_bytes, scalar
+from suites import draws, vectors
 
 from frost_hsm.errors import (
     FrostHsmError,
@@ -47,7 +48,7 @@ class Vectors:
 
     def __init__(self, suite: Ciphersuite) -> None:
         self.suite = suite
-        self.inputs = vectors("vectors_dkg.json")["inputs"]
+        self.inputs = vectors(suite, "vectors_dkg.json")["inputs"]
         self.ids = identifiers(suite, 1, 2, 3)
         self.packages1 = {own: self._package1(own) for own in self.ids}
 
@@ -96,10 +97,10 @@ def test_key_generation_of_zcashfoundation(suite: Ciphersuite, strict: bool) -> 
 
 def test_part1_draws_coefficients_then_the_proofs_nonce(suite: Ciphersuite) -> None:
     order = suite.group.order
-    draws = ScriptedEntropy(*(k.to_bytes(32, "big") for k in (11, order - 12, 13, 99)))
+    entropy = draws(suite, 11, order - 12, 13, 99)
     (own,) = identifiers(suite, 7)
-    secret, package = dkg.part1(suite, own, max_signers=5, min_signers=3, entropy=draws)
-    assert not draws.left
+    secret, package = dkg.part1(suite, own, max_signers=5, min_signers=3, entropy=entropy)
+    assert not entropy.left
     assert [number(suite.group, c.scalar) for c in secret.coefficients] == [11, order - 12, 13]
     assert (secret.identifier, secret.min_signers, secret.max_signers) == (own, 3, 5)
     assert secret.commitment == package.commitment
@@ -304,10 +305,10 @@ def test_a_signature_is_no_proof_of_knowledge_and_a_proof_no_signature(suite: Ci
     commitment = group.encode(group.multiply_base(nonce))
     message = other.serialize()
     (secret,) = run.secrets1[other].coefficients[:1]
-    challenge = suite.h2(commitment + key.constant_term + message)
+    verifying_key = signing.VerifyingKey.from_element(suite, key.elements[0])
+    challenge = verifying_key.challenge(commitment, message)
     response = number(group, group.multiply_add(nonce, secret.scalar, challenge))
     signature = Signature(suite, commitment, response)
-    verifying_key = signing.VerifyingKey.from_element(suite, key.elements[0])
     verifying_key.verify(message, signature)
     with pytest.raises(InvalidProofOfKnowledge):
         dkg.part2(run.secrets1[own], {other: replace(package, proof_of_knowledge=signature)})
@@ -515,8 +516,8 @@ def cancelling_run(suite: Ciphersuite, which: int) -> Run:
     values = ([5, 6], [7, 8])
     values[1][which] = order - values[0][which]
     for own, (constant, linear) in zip(run.ids, values, strict=True):
-        draws = ScriptedEntropy(*(k.to_bytes(32, "big") for k in (constant, linear, 77)))
-        run.secrets1[own], run.packages1[own] = dkg.part1(suite, own, max_signers=2, min_signers=2, entropy=draws)
+        entropy = draws(suite, constant, linear, 77)
+        run.secrets1[own], run.packages1[own] = dkg.part1(suite, own, max_signers=2, min_signers=2, entropy=entropy)
     return run.until_part3()
 
 

@@ -26,6 +26,14 @@ from frost_hsm.frost.packages import PublicKeyPackage, SigningCommitments, Signi
 from frost_hsm.secret import Secret
 
 FAST = SUITES["libcrypto"]
+
+
+@pytest.fixture(params=SUITES)
+def suite(request: pytest.FixtureRequest) -> Ciphersuite:
+    """P-256: the fixtures are its; `test_encoding_of_every_suite` has the others."""
+    return SUITES[request.param]
+
+
 ORDER = FAST.group.order
 
 

@@ -9,7 +9,8 @@ from dataclasses import replace
 
 import pytest
 from group_run import Run, Signing
-from p256 import SUITES, ScriptedEntropy, identifiers, number, public_bytes, scalar, vectors
+from p256 import ScriptedEntropy, identifiers, number, public_bytes, scalar
+from suites import sample, vectors
 
 from frost_hsm.errors import (
     FrostHsmError,
@@ -68,11 +69,13 @@ def public(group_of_five: tuple[list[KeyPackage], PublicKeyPackage]) -> PublicKe
 
 
 def test_signing_of_rfc_9591(suite: Ciphersuite) -> None:
-    document = vectors("vectors.json")
+    document = vectors(suite, "vectors.json")
     inputs = document["inputs"]
     group = suite.group
     key = VerifyingKey.deserialize(suite, bytes.fromhex(inputs["verifying_key_key"]))
-    assert group.equal(key.element, group.multiply_base(scalar(group, int(inputs["group_secret_key"], 16))))
+    assert group.equal(
+        key.element, group.multiply_base(group.decode_scalar(Secret(bytes.fromhex(inputs["group_secret_key"]))))
+    )
     shares = {
         p["identifier"]: SigningShare.deserialize(suite, Secret(bytes.fromhex(p["participant_share"])))
         for p in inputs["participant_shares"]
@@ -276,7 +279,7 @@ def test_what_a_signer_refuses(three: Signing) -> None:
 def test_parts_of_two_suites_do_not_mix(three: Signing) -> None:
     signer = three.signers[0]
     suite = signer.ciphersuite
-    other = next(candidate for candidate in SUITES.values() if candidate is not suite)
+    other = suite.with_group(suite.group)
     foreign = SigningPackage.deserialize(other, three.package.serialize())
     with pytest.raises(IncorrectPackage):
         signing.sign(foreign, three.nonces[signer.identifier], signer)
@@ -456,7 +459,8 @@ def test_a_signature_holds_for_its_message_and_key_alone(three: Signing, public:
     signature = signing.aggregate(three.package, three.shares(), public)
     key = public.verifying_key
     data = signature.serialize()
-    other_key = VerifyingKey.deserialize(suite, bytes((key.encoded[0] ^ 1,)) + key.encoded[1:])
+    other_key = VerifyingKey.deserialize(suite, sample(suite, "element1"))
+    length = len(data) - suite.group.scalar_length
     for message, claimed, by in (
         (MESSAGE + b"!", signature, key),
         (b"", signature, key),
@@ -464,8 +468,8 @@ def test_a_signature_holds_for_its_message_and_key_alone(three: Signing, public:
         (MESSAGE, replace(signature, response=0), key),
         (MESSAGE, replace(signature, response=(-signature.response) % suite.group.order), key),
         (MESSAGE, Signature.deserialize(suite, bytes((data[0] ^ 1,)) + data[1:]), key),
-        (MESSAGE, Signature.deserialize(suite, bytes(33) + data[33:]), key),
-        (MESSAGE, Signature.deserialize(suite, b"\2" + b"\xff" * 32 + data[33:]), key),
+        (MESSAGE, Signature.deserialize(suite, bytes(length) + data[length:]), key),
+        (MESSAGE, Signature.deserialize(suite, b"\2" + b"\xff" * (length - 1) + data[length:]), key),
     ):
         with pytest.raises(InvalidSignature):
             signing.verify(message, claimed, by)

@@ -4,7 +4,8 @@ import copy
 import pickle
 
 import pytest
-from p256 import SUITES, G, identifiers, scalar
+from p256 import SUITES, identifiers, scalar
+from suites import sample
 
 from frost_hsm.errors import (
     InvalidIdentityElement,
@@ -34,9 +35,9 @@ def test_identifiers_out_of_range(suite: Ciphersuite) -> None:
         with pytest.raises(UsageProblem):
             Identifier.from_u16(suite, value)
     with pytest.raises(InvalidZeroScalar):
-        Identifier.deserialize(suite, bytes(32))
+        Identifier.deserialize(suite, suite.encode_scalar(0))
     with pytest.raises(MalformedScalar):
-        Identifier.deserialize(suite, order.to_bytes(32, "big"))
+        Identifier.deserialize(suite, suite.encode_scalar(order))
 
 
 def test_identifiers_sort_as_numbers(suite: Ciphersuite) -> None:
@@ -44,9 +45,9 @@ def test_identifiers_sort_as_numbers(suite: Ciphersuite) -> None:
     values = [1, 2, 255, 256, 65535, 2**200, order - 1]
     assert [i.value for i in sorted(identifiers(suite, *reversed(values)))] == values
     assert len(set(identifiers(suite, 5, 5, 6))) == 2
-    assert Identifier.from_u16(suite, 42).serialize() == (42).to_bytes(32, "big")
+    assert Identifier.from_u16(suite, 42).serialize() == sample(suite, "identifier")
     assert str(Identifier(suite, 42)) == "42"
-    assert str(Identifier(suite, 2**200)) == (2**200).to_bytes(32, "big").hex()
+    assert str(Identifier(suite, 2**200)) == suite.encode_scalar(2**200).hex()
 
 
 def test_identifiers_of_two_suites_do_not_compare() -> None:
@@ -58,7 +59,7 @@ def test_identifiers_of_two_suites_do_not_compare() -> None:
 
 def test_zero_is_no_nonce(suite: Ciphersuite) -> None:
     with pytest.raises(InvalidZeroScalar):
-        Nonce.deserialize(suite, Secret(bytes(32)))
+        Nonce.deserialize(suite, Secret(suite.encode_scalar(0)))
 
 
 def test_secret_values_give_nothing_away(suite: Ciphersuite) -> None:
@@ -76,33 +77,42 @@ def test_secret_values_give_nothing_away(suite: Ciphersuite) -> None:
 
 
 def test_signatures_have_one_form(suite: Ciphersuite) -> None:
-    data = G + (5).to_bytes(32, "big")
+    commitment = sample(suite, "element1")
+    short = suite.hooks.shorten(commitment)
+    data = short + suite.encode_scalar(5)
+    assert Signature.deserialize(suite, data).commitment == suite.hooks.restore(short)
     assert Signature.deserialize(suite, data).serialize() == data
     for wrong in (b"", data[:-1], data + b"\0"):
         with pytest.raises(MalformedElement):
             Signature.deserialize(suite, wrong)
     with pytest.raises(MalformedScalar):
-        Signature.deserialize(suite, G + suite.group.order.to_bytes(32, "big"))
+        Signature.deserialize(suite, short + suite.encode_scalar(suite.group.order))
 
 
 def test_public_values_compare_by_encoding(suite: Ciphersuite) -> None:
-    share = VerifyingShare.deserialize(suite, G)
-    assert share == VerifyingShare.from_element(suite, suite.group.decode(G))
-    assert share != VerifyingShare.deserialize(suite, b"\2" + G[1:])
-    assert share.serialize() == G
+    encoded = sample(suite, "element1")
+    share = VerifyingShare.deserialize(suite, encoded)
+    assert share == VerifyingShare.from_element(suite, suite.group.decode(encoded))
+    assert share != VerifyingShare.deserialize(suite, sample(suite, "element2"))
+    assert share.serialize() == encoded
+
+
+def identity(suite: Ciphersuite) -> bytes:
+    return (1 if suite.name in ("ed25519", "ed448") else 0).to_bytes(suite.group.element_length, "little")
 
 
 def test_the_identity_is_no_value(suite: Ciphersuite) -> None:
     with pytest.raises(InvalidIdentityElement):
         VerifyingShare.from_element(suite, suite.group.identity())
     with pytest.raises(InvalidIdentityElement):
-        VerifyingShare.deserialize(suite, bytes(33))
+        VerifyingShare.deserialize(suite, identity(suite))
 
 
 def test_commitments_keep_their_bytes(suite: Ciphersuite) -> None:
-    data = G + b"\2" + G[1:]
+    first = sample(suite, "element1")
+    data = first + sample(suite, "element2")
     commitment = VerifiableSecretSharingCommitment.deserialize_whole(suite, data)
-    assert (len(commitment), commitment.encoded, commitment.constant_term) == (2, data, G)
+    assert (len(commitment), commitment.encoded, commitment.constant_term) == (2, data, first)
     again = VerifiableSecretSharingCommitment.deserialize_whole(suite, data, commitment.y_coordinates())
     assert again == commitment
     assert VerifiableSecretSharingCommitment.from_elements(suite, commitment.elements) == commitment
