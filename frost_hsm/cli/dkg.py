@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import click
@@ -122,8 +123,12 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
         if not place.terminal.confirm("Take part?"):
             raise Aborted("you did not agree to take part; nothing was changed")
     path = _check_output(ceremony, Round1, output, force)
-    ceremony.accept()
-    data = ceremony.round1(place.holder)
+    if ceremony.is_accepted:
+        data = ceremony.round1(place.holder)
+    else:
+        with place.holder() as holder:  # agreed to once the token is open: until then nothing has changed
+            ceremony.accept()
+            data = ceremony.round1(lambda: nullcontext(holder))
     return _wrote(ceremony, Round1, path, data, force, "round2", [])
 
 

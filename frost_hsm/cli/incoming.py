@@ -13,7 +13,7 @@ from frost_hsm.ceremony.transcript import Transcript
 from frost_hsm.cli import files
 from frost_hsm.cli.options import Function
 from frost_hsm.cli.output import say
-from frost_hsm.errors import ProtocolViolation, StorageProblem
+from frost_hsm.errors import InputProblem, ProtocolViolation
 
 _SHOWN = 3
 
@@ -52,6 +52,6 @@ def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcrip
 def _keep_evidence(violation: ProtocolViolation, evidence: bytes | None, path: str) -> None:
     if evidence is None:
         return
-    with suppress(StorageProblem):  # the state directory keeps it too, and the verdict matters more
+    with suppress(InputProblem):  # the state directory keeps it too, and the verdict matters more
         files.write(path, evidence, force=True)
         violation.hint = "; ".join(filter(None, (violation.hint, f"evidence in {path}")))

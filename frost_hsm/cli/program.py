@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import traceback
 from importlib import import_module
 
 import click
@@ -50,6 +49,8 @@ def run_command(arguments: list[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:
         failure = _failure(error)
     if failure.exit == FrostHsmError.exit and ("-v" in arguments or "--verbose" in arguments):
+        import traceback
+
         traceback.print_exc()
     show_error(failure, as_json="--json" in arguments)
     return failure.exit

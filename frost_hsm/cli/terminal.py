@@ -41,19 +41,19 @@ class Terminal:
         except EOFError:
             raise Aborted("nothing was typed", hint="run the same command again") from None
         except (getpass.GetPassWarning, OSError):
-            raise NoTerminal(f"{prompt}: there is no terminal to ask on") from None
+            raise NoTerminal(f"there is no terminal to ask on: {prompt}") from None
 
     def confirm(self, prompt: str) -> bool:
         """Ask yes or no; ``--yes`` answers for itself."""
         if self._assume_yes:
             return True
-        answer = self._ask(f"{prompt} [y/N] ", hint="look at what is asked, then add --yes")
+        answer = self._ask(f"{prompt} [y/N]", hint="look at what is asked, then add --yes")
         return answer.strip().lower() in ("y", "yes")
 
     def confirm_by_name(self, what: str, name: str, given: str | None) -> None:
         """Have the name of what will be lost typed again; ``--yes`` does not answer this."""
         if given is None:
-            given = self._ask(f"{what}. Type its name to go on: ", hint=f"add --confirm-name {name}").strip()
+            given = self._ask(f"{what}. Type its name to go on:", hint=f"add --confirm-name {name}").strip()
         if given != name:
             raise Aborted(f"the name typed is not {name}; nothing was changed")
 
@@ -61,9 +61,9 @@ class Terminal:
         try:
             descriptor = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
         except OSError:
-            raise NoTerminal(f"{prompt.strip()} There is no terminal to ask on", hint=hint) from None
+            raise NoTerminal(f"there is no terminal to ask on: {prompt}", hint=hint) from None
         with io.TextIOWrapper(io.FileIO(descriptor, "r+")) as terminal:
-            terminal.write(printable(prompt))
+            terminal.write(printable(f"{prompt} "))
             terminal.flush()
             answer = terminal.readline()
         if not answer.endswith("\n"):

@@ -1,0 +1,102 @@
+"""What the commands of the three rounds have alike, whether they make a key or its shares anew."""
+
+from __future__ import annotations
+
+from frost_hsm.ceremony.messages import Confirmation, Message, Round2
+from frost_hsm.ceremony.rounds import Finished, Rounds
+from frost_hsm.ceremony.signed import Signed
+from frost_hsm.ceremony.transcript import STEPS
+from frost_hsm.cli import files
+from frost_hsm.cli.incoming import taking_in
+from frost_hsm.cli.output import Result
+from frost_hsm.cli.workplace import Workplace
+
+
+def check_output(ceremony: Rounds, kind: type[Message], output: str | None, force: bool) -> str:
+    """Return where one's own message of a kind is written; refuse early what `files.write` would refuse late."""
+    path = output or f"{ceremony.stem}.{ceremony.me.name}.{STEPS[kind]}.pem"
+    sent: Signed[Message] | None = ceremony.transcript.sent(kind)
+    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    return path
+
+
+def wrote(
+    ceremony: Rounds, kind: type[Message], path: str, data: bytes, force: bool, step: str, lines: list[str]
+) -> Result:
+    """Write the message of a step and say which ``step`` is next."""
+    raw = files.write(path, data, force=force)
+    after = (
+        f"send {path} to {others(ceremony)}, put theirs into one directory; "
+        f"then: frost-hsm {ceremony.command} {step} {ceremony.name} --in DIR"
+    )
+    result = {**fields(ceremony), "file": path}
+    return Result(f"{ceremony.command}-{STEPS[kind]}", [*lines, f"Wrote {path}"], result, after, raw)
+
+
+def round2(
+    place: Workplace, ceremony: Rounds, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+) -> Result:
+    """Check the commitments of all, and send everybody their share."""
+    path = check_output(ceremony, Round2, output, force)
+    with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
+        data = ceremony.round2(place.holder, inbox)
+    return wrote(ceremony, Round2, path, data, force, "finish", [f"Checked the messages of {others(ceremony)}"])
+
+
+def finish(
+    place: Workplace,
+    ceremony: Rounds,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    force: bool,
+    pending: str,
+) -> Result:
+    """Check the shares, and seal one's own. pending: what is said of it until all have confirmed."""
+    path = check_output(ceremony, Confirmation, output, force)
+    with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
+        finished = ceremony.finish(place.holder, inbox)
+    raw = files.write(path, finished.message, force=force)
+    lines = [f"Checked the shares of {others(ceremony)}", pending, *key_lines(finished), f"Wrote {path}"]
+    after = (
+        f"compare the check code with {others(ceremony)} by voice and send them {path}; "
+        f"with theirs: frost-hsm {ceremony.command} confirm {ceremony.name} --in DIR"
+    )
+    result = {**fields(ceremony), **key_fields(finished), "file": path}
+    return Result(f"{ceremony.command}-finish", lines, result, after, raw)
+
+
+def status(ceremony: Rounds, states: dict[str, str]) -> tuple[str, dict[str, object]]:
+    """Say where a ceremony stands, as a line and as fields. states: what each step is called."""
+    found = ceremony.status()
+    line = f"{ceremony.title}: {states[found.step]}"
+    if found.missing:
+        line += f"; here from {', '.join(found.have)}; not yet from {', '.join(found.missing)}"
+    entry = {**fields(ceremony), "state": found.step, "have": list(found.have), "missing": list(found.missing)}
+    return line, entry
+
+
+def others(ceremony: Rounds) -> str:
+    """List everybody but oneself."""
+    return ", ".join(each.name for each in ceremony.roster if each != ceremony.me)
+
+
+def fields(ceremony: Rounds) -> dict[str, object]:
+    """Say which ceremony it is, for programs."""
+    return {
+        "name": ceremony.name,
+        "ceremony": ceremony.id.hex(),
+        "suite": ceremony.suite.id,
+        "min_signers": ceremony.min_signers,
+        "participants": [each.name for each in ceremony.roster],
+    }
+
+
+def key_lines(finished: Finished) -> list[str]:
+    """Show what people compare."""
+    return [f"  group key   {finished.verifying_key.hex()}", f"  check code  {finished.check_code}"]
+
+
+def key_fields(finished: Finished) -> dict[str, object]:
+    """As `key_lines`, for programs."""
+    return {"key": finished.verifying_key.hex(), "check_code": finished.check_code.replace(" ", "")}

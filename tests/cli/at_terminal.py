@@ -1,0 +1,109 @@
+"""A person at a pseudo-terminal: the program runs in a session of its own, with the terminal as its controlling one."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from parties import PROGRAM
+
+PATIENCE = 15.0
+
+
+class Session:
+    """``with Session(arguments) as session``: reads what the program shows and types answers.
+
+    With ``redirected`` stdin, stdout and stderr are not the terminal: stdin is empty, and the other two are kept.
+    """
+
+    def __init__(
+        self,
+        arguments: Sequence[str],
+        *,
+        cwd: Path,
+        redirected: bool = False,
+        environment: dict[str, str] | None = None,
+    ) -> None:
+        self._arguments = [*PROGRAM, *arguments]
+        self._cwd = cwd
+        self._redirected = redirected
+        self._environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(environment or {})}
+        self.shown = ""
+        self._seen = 0
+        self.stdout = b""
+        self.stderr = b""
+
+    def __enter__(self) -> Self:
+        self._master, slave = pty.openpty()
+        name = os.ttyname(slave)
+        out = subprocess.PIPE if self._redirected else slave
+
+        def take_terminal() -> None:
+            os.close(os.open(name, os.O_RDWR))  # the first terminal that a session leader opens becomes its own
+
+        self._process = subprocess.Popen(
+            self._arguments,
+            cwd=self._cwd,
+            env=self._environment,
+            stdin=subprocess.DEVNULL if self._redirected else slave,
+            stdout=out,
+            stderr=out,
+            start_new_session=True,
+            preexec_fn=take_terminal,
+        )
+        self._slave = slave
+        if not self._redirected:  # else the program has nothing open that would keep the terminal alive
+            os.close(slave)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+        for stream in (self._process.stdout, self._process.stderr):
+            if stream is not None:
+                stream.close()
+        os.close(self._master)
+
+    def expect(self, text: str) -> None:
+        """Wait until the program has shown ``text`` after what was last waited for."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.shown.find(text, self._seen)) < 0:
+            if not self._read(deadline):
+                raise AssertionError(f"never shown: {text!r}; shown: {self.shown!r}")
+        self._seen = found + len(text)
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def interrupt(self) -> None:
+        """Press Ctrl-C."""
+        os.write(self._master, b"\x03")
+
+    def end(self) -> int:
+        """Wait for the program to end; returns its exit status, negative for a signal."""
+        deadline = time.monotonic() + PATIENCE
+        if self._redirected:
+            self.stdout, self.stderr = self._process.communicate(timeout=PATIENCE)
+            os.close(self._slave)
+        while self._read(deadline):
+            pass
+        return self._process.wait(timeout=PATIENCE)
+
+    def _read(self, deadline: float) -> str:
+        ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
+        try:
+            read = os.read(self._master, 4096).decode(errors="replace") if ready else ""
+        except OSError:  # the program has closed the terminal
+            read = ""
+        self.shown += read
+        return read
