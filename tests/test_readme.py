@@ -11,6 +11,7 @@ import pytest
 import walkthrough
 
 from frost_hsm.backends import Backend
+from frost_hsm.frost.ciphersuites import ALL
 
 TEXT = walkthrough.README.read_text()
 
@@ -31,6 +32,11 @@ def test_exit_statuses_are_those_of_the_errors() -> None:
     assert walkthrough.with_codes(TEXT) == TEXT
     shown = {int(status) for status in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
     assert shown == {0, *walkthrough.codes()}
+
+
+def test_suites_are_those_of_the_library() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\S+) \| (\d+) bytes \|", TEXT, re.MULTILINE)
+    assert rows == [(suite.name, suite.id, str(suite.signature_length)) for suite in ALL]
 
 
 def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> None:
