@@ -26,7 +26,6 @@ from frost_hsm.ceremony.messages import Proposal
 from frost_hsm.ceremony.signing import SigningSession
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import Config
-from frost_hsm.cli.program import frost_hsm
 
 PIN = "frost-1234"
 KEY = "treasury"
@@ -171,18 +170,22 @@ def gather(
     directory: Path,
     names: Sequence[str] = ("alice", "bob", "carol"),
     *,
-    new_token: Callable[[str, Path], str] = lambda name, folder: software_token(folder / f"{name}.token"),
+    new_token: Callable[[str, Path], str] | None = None,
     settings: Settings = QUICK,
     pin: str = PIN,
 ) -> list[Party]:
-    """Make parties who know each other. new_token: from a name and the party's folder to a token URI."""
+    """Make parties who know each other. new_token: from a name and the party's folder to a token URI.
+
+    Without it they have software tokens.
+    """
     parties = []
     for name in names:
         folder = directory / name
         folder.mkdir(parents=True)
         (folder / "pin").write_text(pin)
         (folder / "pin").chmod(0o600)
-        party = Party(name, folder, new_token(name, folder), settings, pin)
+        uri = new_token(name, folder) if new_token else software_token(folder / f"{name}.token", pin)
+        party = Party(name, folder, uri, settings, pin)
         home = StateDirectory.create(folder / "home")
         with party.open_token() as token:
             made = identity.create(token, name)

@@ -1,0 +1,118 @@
+"""Record every secret of a run, and everything of a run that others could see. For tests alone.
+
+As a program: ``recording.py FILE COMMAND…`` runs ``frost-hsm COMMAND…``, with all logging at DEBUG on stderr, and
+appends what it recorded to FILE, a pickle.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+from unittest import mock
+
+from frost_hsm.secret import Secret
+
+LONG_ENOUGH = 24  # bytes; what is drawn shorter is public: key ids, serial numbers, AES-GCM nonces
+
+
+class Recorder:
+    """secrets: every byte string drawn as entropy or ever held by a `Secret`. seen: exceptions, logs, children."""
+
+    def __init__(self) -> None:
+        self.secrets: set[bytes] = set()
+        self.seen: list[str] = []
+
+    @contextmanager
+    def recording(self) -> Iterator[Recorder]:
+        """Record in this process for the length of the block."""
+        drawing, wiping = os.readv, Secret.wipe
+
+        def readv(descriptor: int, buffers: list[memoryview]) -> int:
+            count = drawing(descriptor, buffers)
+            self._add(bytes(buffers[0][:count]))
+            return count
+
+        def wipe(secret: Secret) -> None:
+            self._add(bytes(secret._buffer))
+            wiping(secret)
+
+        handler = _Lines(self.seen)
+        root, level = logging.getLogger(), logging.getLogger().level
+        root.addHandler(handler)
+        root.setLevel(logging.DEBUG)
+        sys.addaudithook(self._audit)
+        tracing = sys.gettrace()
+        try:
+            with mock.patch.object(os, "readv", readv), mock.patch.object(Secret, "wipe", wipe):
+                sys.settrace(self._trace)
+                yield self
+        finally:
+            sys.settrace(tracing)
+            for held in gc.get_objects():
+                if isinstance(held, Secret):
+                    self._add(bytes(held._buffer))
+            root.removeHandler(handler)
+            root.setLevel(level)
+
+    def _add(self, secret: bytes) -> None:
+        if len(secret) >= LONG_ENOUGH and len(set(secret)) > 8:  # not the number one
+            self.secrets.add(secret)
+
+    def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
+        """Note the text of every exception that is raised anywhere, caught or not."""
+        frame.f_trace_lines = False
+        if event == "exception":
+            error = argument[1]
+            self.seen.append(f"{error} {error!r} {getattr(error, 'hint', '')}")
+        return self._trace
+
+    def _audit(self, event: str, arguments: tuple[Any, ...]) -> None:
+        """Note the arguments and the environment of every child."""
+        if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"):
+            self.seen.append(repr(arguments))
+
+
+class _Lines(logging.Handler):
+    def __init__(self, lines: list[str]) -> None:
+        super().__init__(logging.DEBUG)
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._lines.append(f"{record.name} {record.getMessage()}")
+
+
+def load(path: Path) -> tuple[set[bytes], list[str]]:
+    """Read what the processes recorded."""
+    secrets: set[bytes] = set()
+    seen: list[str] = []
+    with path.open("rb") as file:
+        while file.peek(1):
+            more = pickle.load(file)
+            secrets |= more[0]
+            seen += more[1]
+    return secrets, seen
+
+
+def main() -> int:
+    recorder = Recorder()
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    with recorder.recording():
+        from frost_hsm import cli
+
+        status = cli.run(sys.argv[2:])
+    process = [repr(sys.argv), Path("/proc/self/cmdline").read_text(), Path("/proc/self/environ").read_text()]
+    with Path(sys.argv[1]).open("ab") as file:
+        pickle.dump((recorder.secrets, recorder.seen + process), file)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())
