@@ -1,0 +1,121 @@
+"""Batch verification: it agrees with verifying one by one, whatever is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from dealing import every_suite, few
+from hypothesis import given
+from hypothesis import strategies as st
+
+from frost_hsm.errors import IncorrectPackage, InvalidSignature
+from frost_hsm.frost import batch
+from frost_hsm.frost.batch import Item
+from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.packages import Signature, SigningKey
+
+
+def item(key: SigningKey, message: bytes) -> Item:
+    """A plain Schnorr signature, as any one signer makes it."""
+    suite, verifying_key = key.ciphersuite, key.verifying_key()
+    group, hooks = suite.group, suite.hooks
+    nonce = group.random_scalar()
+    encoded = group.encode(group.multiply_base(nonce))
+    sign, encoded = hooks.sign(encoded), hooks.normal(encoded)
+    challenge = sign * verifying_key.challenge(encoded, message)
+    with group.encode_scalar(group.multiply_add(nonce, key.scalar, challenge)).reveal() as response:
+        value = sign * suite.decode_scalar(bytes(response)) % group.order
+    made = Item(verifying_key, message, Signature(suite, encoded, value))
+    verifying_key.verify(message, made.signature)
+    return made
+
+
+def items(suite: Ciphersuite, count: int) -> list[Item]:
+    keys = [SigningKey.generate(suite) for _ in range(3)]
+    return [item(keys[k % 3], b"message %d" % k) for k in range(count)]
+
+
+def other_message(one: Item) -> Item:
+    return replace(one, message=b"another")
+
+
+def other_response(one: Item) -> Item:
+    response = (one.signature.response + 1) % one.verifying_key.ciphersuite.group.order
+    return replace(one, signature=replace(one.signature, response=response))
+
+
+def no_point(one: Item) -> Item:
+    return replace(one, signature=replace(one.signature, commitment=b"\xff" * len(one.signature.commitment)))
+
+
+def identity(one: Item) -> Item:
+    return replace(one, signature=replace(one.signature, commitment=bytes(len(one.signature.commitment))))
+
+
+def other_key(one: Item) -> Item:
+    return replace(one, verifying_key=SigningKey.generate(one.verifying_key.ciphersuite).verifying_key())
+
+
+SPOILT = [other_message, other_response, no_point, identity, other_key]
+
+
+@every_suite
+@pytest.mark.parametrize("count", [1, 2, 7, 8, 20])
+def test_good_signatures(suite: Ciphersuite, count: int) -> None:
+    good = items(suite, count)
+    batch.verify(good)
+    assert batch.find_invalid(good) == []
+
+
+@every_suite
+@pytest.mark.parametrize("spoil", SPOILT)
+@pytest.mark.parametrize("count", [1, 12])
+def test_a_bad_signature_is_found(suite: Ciphersuite, spoil: Callable[[Item], Item], count: int) -> None:
+    chosen = items(suite, count)
+    chosen[count // 2] = spoil(chosen[count // 2])
+    assert batch.find_invalid(chosen) == [count // 2]
+    with pytest.raises(InvalidSignature, match=f": {count // 2}$"):
+        batch.verify(chosen)
+
+
+@every_suite
+@few
+@given(wrong=st.dictionaries(st.integers(0, 9), st.sampled_from(SPOILT)))
+def test_any_bad_signatures_are_found(suite: Ciphersuite, wrong: dict[int, Callable[[Item], Item]]) -> None:
+    chosen = items(suite, 10)
+    for k, spoil in wrong.items():
+        chosen[k] = spoil(chosen[k])
+    assert batch.find_invalid(chosen) == sorted(wrong)
+
+
+@every_suite
+def test_errors_that_cancel_out_in_a_plain_sum(suite: Ciphersuite) -> None:
+    chosen = items(suite, 10)
+    for k, error in ((2, 5), (3, -5)):
+        response = (chosen[k].signature.response + error) % suite.group.order
+        chosen[k] = replace(chosen[k], signature=replace(chosen[k].signature, response=response))
+    assert batch.find_invalid(chosen) == [2, 3]
+
+
+def test_no_signatures() -> None:
+    assert batch.find_invalid([]) == []
+    with pytest.raises(InvalidSignature):
+        batch.verify([])
+
+
+def test_suites_do_not_mix() -> None:
+    with pytest.raises(IncorrectPackage):
+        batch.verify([*items(P256, 8), *items(P256.with_group(P256.group), 1)])
+
+
+def test_weights_come_from_the_entropy_given() -> None:
+    drawn: list[int] = []
+
+    def entropy(buffer: memoryview) -> None:
+        drawn.append(len(buffer))
+        buffer[:] = bytes(range(len(buffer)))
+
+    batch.verify(items(P256, 10), entropy)
+    assert drawn == [160]
