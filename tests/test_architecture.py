@@ -1,0 +1,126 @@
+"""The house: imports go down, names say what they mean, one place talks to people."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import frost_hsm
+from frost_hsm import errors
+
+HOUSE = Path(frost_hsm.__file__).parent
+MODULES = sorted(HOUSE.rglob("*.py"))
+
+GROUND = {"errors", "secret"}
+MAY_IMPORT = {
+    "errors": set(),
+    "secret": {"errors"},
+    "groups": GROUND,
+    "frost": GROUND | {"groups"},
+    "backends": GROUND,
+    "ceremony": GROUND | {"frost", "backends"},
+    "cli": GROUND | {"frost", "ceremony", "backends"},
+    "testing": GROUND | {"backends"},
+}
+"""Each part of the house and the parts below it that it may import."""
+
+
+def part_of(path: Path) -> str:
+    return path.relative_to(HOUSE).parts[0].removesuffix(".py")
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at the top or inside a function."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            module = node.module or ""
+            yield module
+            yield from (f"{module}.{alias.name}" for alias in node.names)
+
+
+def calls(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func)
+
+
+def identify(path: Path) -> str:
+    return str(path.relative_to(HOUSE))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identify)
+def test_imports_go_down(path: Path) -> None:
+    part = part_of(path)
+    ours = [name.split(".")[1:] for name in imports(path) if name.startswith("frost_hsm.")]
+    for name in ours:
+        if part != "__init__" and name[0] in MAY_IMPORT:
+            assert name[0] == part or name[0] in MAY_IMPORT[part], f"imports {'.'.join(name)}"
+
+
+def test_every_part_of_the_house_is_known() -> None:
+    assert {part_of(path) for path in MODULES} - {"__init__"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in ("ceremony", "cli")], ids=identify)
+def test_only_the_contract_of_backends_is_used(path: Path) -> None:
+    contract = set(dir(__import__("frost_hsm.backends", fromlist=["backends"])))
+    for name in imports(path):
+        below = name.removeprefix("frost_hsm.backends.") if name.startswith("frost_hsm.backends.") else None
+        if below is not None and "." not in below and part_of(path) == "ceremony":
+            assert below in contract
+            assert not (HOUSE / "backends" / below).is_dir()
+            assert not (HOUSE / "backends" / f"{below}.py").exists()
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in ("frost", "groups")], ids=identify)
+def test_the_protocol_is_pure(path: Path) -> None:
+    """No file, clock, environment or terminal below the ceremony; loading libcrypto is the groups' own business."""
+    forbidden = {"pathlib", "time", "datetime", "subprocess", "socket", "click", "tempfile", "logging"}
+    assert forbidden.isdisjoint(name.split(".")[0] for name in imports(path))
+    if part_of(path) == "frost":
+        assert "os" not in set(imports(path))
+        assert "open" not in set(calls(path))
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) != "cli"], ids=identify)
+def test_only_the_command_line_talks_to_people(path: Path) -> None:
+    assert {"print", "input", "getpass.getpass", "click.echo", "click.prompt"}.isdisjoint(calls(path))
+    assert {"click", "getpass"}.isdisjoint(name.split(".")[0] for name in imports(path))
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identify)
+def test_modules_are_small_and_named_for_what_they_hold(path: Path) -> None:
+    if path.name != "errors.py":  # one tree of declarations
+        assert len(path.read_text().splitlines()) <= 450
+    words = set(path.relative_to(HOUSE).with_suffix("").as_posix().replace("/", "_").split("_"))
+    assert {"utils", "util", "common", "helpers", "helper", "manager", "misc"}.isdisjoint(words)
+
+
+@pytest.mark.parametrize("path", MODULES, ids=identify)
+def test_nothing_relies_on_assert(path: Path) -> None:
+    """Python leaves assertions out with -O."""
+    if part_of(path) != "testing":
+        assert not any(isinstance(node, ast.Assert) for node in ast.walk(ast.parse(path.read_text())))
+
+
+def _error_classes() -> list[type[errors.FrostHsmError]]:
+    classes = [each for _, each in inspect.getmembers(errors, inspect.isclass)]
+    return [each for each in classes if issubclass(each, errors.FrostHsmError)]
+
+
+@pytest.mark.parametrize("error", _error_classes(), ids=lambda error: error.__name__)
+def test_every_error_has_a_code_a_status_and_a_hint_or_none_on_purpose(error: type[errors.FrostHsmError]) -> None:
+    assert error.code
+    assert error.code == error.code.lower()
+    assert 1 <= error.exit <= 130
+    assert error.__doc__
+    without_hint = {errors.FrostHsmError, errors.Refused, errors.Aborted}  # said where they are raised, or plain
+    if error not in without_hint:
+        assert error.default_hint, "what should somebody do who sees this?"
