@@ -95,6 +95,10 @@ class Rounds(ABC):
         self.suite = seat.suite
         self.roster = seat.roster
         self.min_signers = seat.min_signers
+        self.epoch = seat.epoch
+        self.title = seat.title
+        self.command = seat.command
+        self.stem = stem
         self._folder = folder
         self.transcript = Transcript(
             home,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from dataclasses import replace
 
 import click
@@ -10,14 +9,11 @@ import click
 from frost_hsm.ceremony import keygen, signed
 from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.keygen import KeyGeneration
-from frost_hsm.ceremony.messages import HASH_LENGTH, Confirmation, Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages import HASH_LENGTH, Proposal
 from frost_hsm.ceremony.names import require_name
 from frost_hsm.ceremony.roster import Roster
-from frost_hsm.ceremony.rounds import Finished
-from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import ceremony_folder
-from frost_hsm.ceremony.transcript import STEPS
-from frost_hsm.cli import completing, files
+from frost_hsm.cli import completing, files, rounds
 from frost_hsm.cli.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.output import Result, grouped
@@ -89,8 +85,8 @@ def propose(
         ceremony.accept()
     raw = files.write(path, data, force=force)
     lines = [*_plan(ceremony), f"Wrote {path}"]
-    after = f"send {path} to {_others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
-    return Result("dkg-propose", lines, {**_fields(ceremony), "file": path}, after, raw)
+    after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
+    return Result("dkg-propose", lines, {**rounds.fields(ceremony), "file": path}, after, raw)
 
 
 def _peers(place: Workplace, names: str) -> list[PublicIdentity]:
@@ -114,22 +110,9 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     ceremony = files.parse(
         proposal, lambda data: KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
     )
-    lines = []
     if not ceremony.is_accepted:
         ceremony.check_roster(place.peers())
-        lines = _plan(ceremony)
-        for line in lines:
-            place.terminal.message(line)
-        if not place.terminal.confirm("Take part?"):
-            raise Aborted("you did not agree to take part; nothing was changed")
-    path = _check_output(ceremony, Round1, output, force)
-    if ceremony.is_accepted:
-        data = ceremony.round1(place.holder)
-    else:
-        with place.holder() as holder:  # agreed to once the token is open: until then nothing has changed
-            ceremony.accept()
-            data = ceremony.round1(lambda: nullcontext(holder))
-    return _wrote(ceremony, Round1, path, data, force, "round2", [])
+    return rounds.round1(place, ceremony, _plan(ceremony), output, force)
 
 
 @command(dkg, "round2", token=True)
@@ -148,12 +131,7 @@ def round2(
 
     Writes NAME.YOU.round2.pem, one file for all: each share in it is encrypted to its recipient's token.
     """
-    ceremony = KeyGeneration.load(place.home, name, place.me)
-    path = _check_output(ceremony, Round2, output, force)
-    with taking_in(paths, directory, ceremony.transcript, name) as inbox:
-        data = ceremony.round2(place.holder, inbox)
-    lines = [f"Checked the messages of {_others(ceremony)}"]
-    return _wrote(ceremony, Round2, path, data, force, "finish", lines)
+    return rounds.round2(place, KeyGeneration.load(place.home, name, place.me), paths, directory, output, force)
 
 
 @command(dkg, "finish", token=True)
@@ -174,21 +152,8 @@ def finish(
     the key is pending and does not sign.
     """
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    path = _check_output(ceremony, Confirmation, output, force)
-    with taking_in(paths, directory, ceremony.transcript, name) as inbox:
-        finished = ceremony.finish(place.holder, inbox)
-    raw = files.write(path, finished.message, force=force)
-    lines = [
-        f"Checked the shares of {_others(ceremony)}",
-        "Your share is sealed in the token; the key is pending",
-        *_key_lines(finished),
-        f"Wrote {path}",
-    ]
-    after = (
-        f"compare the check code with {_others(ceremony)} by voice and send them {path}; "
-        f"with theirs: frost-hsm dkg confirm {name} --in DIR"
-    )
-    return Result("dkg-finish", lines, {**_fields(ceremony), **_key_fields(finished), "file": path}, after, raw)
+    pending = "Your share is sealed in the token; the key is pending"
+    return rounds.finish(place, ceremony, paths, directory, output, force, pending)
 
 
 @command(dkg, "confirm", asks=True)
@@ -203,17 +168,18 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
     with taking_in(paths, directory, ceremony.transcript, name) as inbox:
         agreed = ceremony.compare(inbox)
         if ceremony.status().step != "active" and not place.terminal.confirm(
-            f"Did {_others(ceremony)} read the same check code {agreed.check_code}?"
+            f"Did {rounds.others(ceremony)} read the same check code {agreed.check_code}?"
         ):
             raise Aborted("the check codes were not compared; the key stays pending")
         finished = ceremony.confirm(inbox)
     lines = [
         f"All {len(ceremony.roster)} confirm the same transcript",
-        *_key_lines(finished),
+        *rounds.key_lines(finished),
         f'Key "{name}" is active',
     ]
     after = f"frost-hsm sign request {name} FILE"
-    return Result("dkg-confirm", lines, {**_fields(ceremony), **_key_fields(finished), "state": "active"}, after)
+    fields = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
+    return Result("dkg-confirm", lines, fields, after)
 
 
 @command(dkg, "status")
@@ -227,20 +193,10 @@ def status(place: Workplace, name: str | None) -> Result:
     lines, entries, after = [], [], None
     for each in names:
         ceremony = KeyGeneration.load(place.home, each, place.me)
-        found = ceremony.status()
-        after = _next(ceremony, found.step)
-        line = f"{each}: {_STATES[found.step]}"
-        if found.missing:
-            line += f"; here from {', '.join(found.have)}; not yet from {', '.join(found.missing)}"
+        line, entry = rounds.status(ceremony, _STATES)
+        after = _next(ceremony, ceremony.status().step)
         lines.append(line)
-        entries.append(
-            {
-                **_fields(ceremony),
-                "state": found.step,
-                "have": list(found.have),
-                "missing": list(found.missing),
-            }
-        )
+        entries.append(entry)
     if name is not None:
         return Result("dkg-status", lines, entries[0], after)
     return Result("dkg-status-list", lines or ["no ceremonies"], {"ceremonies": entries})
@@ -258,7 +214,7 @@ def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
     ceremony = KeyGeneration.load(place.home, name, place.me)
     place.terminal.confirm_by_name(f"This gives up ceremony {name} and what you sealed for it", name, confirm_name)
     ceremony.abort(place.holder)
-    return Result("dkg-abort", [f"Ceremony {name} is given up and forgotten here"], _fields(ceremony))
+    return Result("dkg-abort", [f"Ceremony {name} is given up and forgotten here"], rounds.fields(ceremony))
 
 
 _STATES = {
@@ -269,31 +225,6 @@ _STATES = {
     "active": "the key is active",
     "stopped": "stopped",
 }
-
-
-def _check_output(ceremony: KeyGeneration, kind: type[Message], output: str | None, force: bool) -> str:
-    path = output or f"{ceremony.name}.{ceremony.me.name}.{STEPS[kind]}.pem"
-    sent: Signed[Message] | None = ceremony.transcript.sent(kind)
-    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
-    return path
-
-
-def _wrote(
-    ceremony: KeyGeneration,
-    kind: type[Message],
-    path: str,
-    data: bytes,
-    force: bool,
-    step: str,
-    lines: list[str],
-) -> Result:
-    raw = files.write(path, data, force=force)
-    after = (
-        f"send {path} to {_others(ceremony)}, put theirs into one directory; "
-        f"then: frost-hsm dkg {step} {ceremony.name} --in DIR"
-    )
-    fields = {**_fields(ceremony), "file": path}
-    return Result(f"dkg-{STEPS[kind]}", [*lines, f"Wrote {path}"], fields, after, raw)
 
 
 def _plan(ceremony: KeyGeneration) -> list[str]:
@@ -307,28 +238,6 @@ def _plan(ceremony: KeyGeneration) -> list[str]:
         f"  participants  {names}",
         f"  ceremony      {grouped(ceremony.id[:8])}",
     ]
-
-
-def _others(ceremony: KeyGeneration) -> str:
-    return ", ".join(each.name for each in ceremony.roster if each != ceremony.me)
-
-
-def _fields(ceremony: KeyGeneration) -> dict[str, object]:
-    return {
-        "name": ceremony.name,
-        "ceremony": ceremony.id.hex(),
-        "suite": ceremony.suite.id,
-        "min_signers": ceremony.min_signers,
-        "participants": [each.name for each in ceremony.roster],
-    }
-
-
-def _key_lines(finished: Finished) -> list[str]:
-    return [f"  group key   {finished.verifying_key.hex()}", f"  check code  {finished.check_code}"]
-
-
-def _key_fields(finished: Finished) -> dict[str, object]:
-    return {"key": finished.verifying_key.hex(), "check_code": finished.check_code.replace(" ", "")}
 
 
 def _next(ceremony: KeyGeneration, step: str) -> str | None:

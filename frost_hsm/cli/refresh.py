@@ -6,7 +6,6 @@ import click
 
 from frost_hsm.ceremony import refresh as ceremony_refresh
 from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.messages import Round1
 from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.cli import completing, files, rounds
 from frost_hsm.cli.incoming import inputs, taking_in
@@ -73,15 +72,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     Writes NAME.refreshN.YOU.round1.pem. You are shown what is proposed, and asked, before the token is used.
     """
     ceremony = files.parse(proposal, lambda data: Refresh.read(place.home, data, place.me))
-    if not ceremony.is_accepted:
-        for line in _plan(ceremony):
-            place.terminal.message(line)
-        if not place.terminal.confirm("Take part?"):
-            raise Aborted("you did not agree to take part; nothing was changed")
-    path = rounds.check_output(ceremony, Round1, output, force)
-    ceremony.accept()
-    data = ceremony.round1(place.holder)
-    return rounds.wrote(ceremony, Round1, path, data, force, "round2", [])
+    return rounds.round1(place, ceremony, _plan(ceremony), output, force)
 
 
 @command(refresh, "round2", token=True)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from frost_hsm.ceremony.messages import Confirmation, Message, Round2
+from contextlib import nullcontext
+
+from frost_hsm.ceremony.messages import Confirmation, Message, Round1, Round2
 from frost_hsm.ceremony.rounds import Finished, Rounds
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.transcript import STEPS
@@ -10,37 +12,35 @@ from frost_hsm.cli import files
 from frost_hsm.cli.incoming import taking_in
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted
 
 
-def check_output(ceremony: Rounds, kind: type[Message], output: str | None, force: bool) -> str:
-    """Return where one's own message of a kind is written; refuse early what `files.write` would refuse late."""
-    path = output or f"{ceremony.stem}.{ceremony.me.name}.{STEPS[kind]}.pem"
-    sent: Signed[Message] | None = ceremony.transcript.sent(kind)
-    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
-    return path
-
-
-def wrote(
-    ceremony: Rounds, kind: type[Message], path: str, data: bytes, force: bool, step: str, lines: list[str]
-) -> Result:
-    """Write the message of a step and say which ``step`` is next."""
-    raw = files.write(path, data, force=force)
-    after = (
-        f"send {path} to {others(ceremony)}, put theirs into one directory; "
-        f"then: frost-hsm {ceremony.command} {step} {ceremony.name} --in DIR"
-    )
-    result = {**fields(ceremony), "file": path}
-    return Result(f"{ceremony.command}-{STEPS[kind]}", [*lines, f"Wrote {path}"], result, after, raw)
+def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | None, force: bool) -> Result:
+    """Show what is proposed and ask, unless that was done before; then send one's own commitment."""
+    is_new = not ceremony.is_accepted
+    if is_new:
+        for line in plan:
+            place.terminal.message(line)
+        if not place.terminal.confirm("Take part?"):
+            raise Aborted("you did not agree to take part; nothing was changed")
+    path = _check_output(ceremony, Round1, output, force)
+    if is_new:
+        with place.holder() as holder:  # agreed to once the token is open: until then nothing has changed
+            ceremony.accept()
+            data = ceremony.round1(lambda: nullcontext(holder))
+    else:
+        data = ceremony.round1(place.holder)
+    return _wrote(ceremony, Round1, path, data, force, "round2", [])
 
 
 def round2(
     place: Workplace, ceremony: Rounds, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
 ) -> Result:
     """Check the commitments of all, and send everybody their share."""
-    path = check_output(ceremony, Round2, output, force)
+    path = _check_output(ceremony, Round2, output, force)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         data = ceremony.round2(place.holder, inbox)
-    return wrote(ceremony, Round2, path, data, force, "finish", [f"Checked the messages of {others(ceremony)}"])
+    return _wrote(ceremony, Round2, path, data, force, "finish", [f"Checked the messages of {others(ceremony)}"])
 
 
 def finish(
@@ -53,7 +53,7 @@ def finish(
     pending: str,
 ) -> Result:
     """Check the shares, and seal one's own. pending: what is said of it until all have confirmed."""
-    path = check_output(ceremony, Confirmation, output, force)
+    path = _check_output(ceremony, Confirmation, output, force)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         finished = ceremony.finish(place.holder, inbox)
     raw = files.write(path, finished.message, force=force)
@@ -100,3 +100,24 @@ def key_lines(finished: Finished) -> list[str]:
 def key_fields(finished: Finished) -> dict[str, object]:
     """As `key_lines`, for programs."""
     return {"key": finished.verifying_key.hex(), "check_code": finished.check_code.replace(" ", "")}
+
+
+def _check_output(ceremony: Rounds, kind: type[Message], output: str | None, force: bool) -> str:
+    """Return where one's own message of a kind is written; refuse early what `files.write` would refuse late."""
+    path = output or f"{ceremony.stem}.{ceremony.me.name}.{STEPS[kind]}.pem"
+    sent: Signed[Message] | None = ceremony.transcript.sent(kind)
+    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    return path
+
+
+def _wrote(
+    ceremony: Rounds, kind: type[Message], path: str, data: bytes, force: bool, step: str, lines: list[str]
+) -> Result:
+    """Write the message of a step and say which ``step`` is next."""
+    raw = files.write(path, data, force=force)
+    after = (
+        f"send {path} to {others(ceremony)}, put theirs into one directory; "
+        f"then: frost-hsm {ceremony.command} {step} {ceremony.name} --in DIR"
+    )
+    result = {**fields(ceremony), "file": path}
+    return Result(f"{ceremony.command}-{STEPS[kind]}", [*lines, f"Wrote {path}"], result, after, raw)
