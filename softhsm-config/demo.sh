@@ -44,7 +44,7 @@ cd "$work/post" # whatever one of them writes here, all can read
 step '1. Three SoftHSM2 tokens, each with its own PIN.'
 for who in $everyone; do
     configure_softhsm "$work/$who"
-    openssl rand -hex 8 >"$work/$who/pin"
+    (umask 077 && openssl rand -hex 8 >"$work/$who/pin")
     SOFTHSM2_CONF=$work/$who/softhsm2.conf softhsm2-util --init-token --free --label "frost-$who" \
         --so-pin 12345678 --pin "$(cat "$work/$who/pin")" >/dev/null
 done

@@ -15,7 +15,6 @@ fail() {
 # ── A directory that is gone when the script ends, however it ends ──
 
 make_work_directory() {
-    umask 077
     work=$(mktemp -d "${TMPDIR:-/tmp}/frost-hsm.XXXXXX")
     trap 'wait; rm -rf "$work"' EXIT
     trap 'exit 129' HUP
