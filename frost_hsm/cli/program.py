@@ -48,10 +48,10 @@ def run_command(arguments: list[str]) -> int:
         raise
     except (Exception, KeyboardInterrupt) as error:
         failure = _failure(error)
-    if failure.exit == FrostHsmError.exit and ("-v" in arguments or "--verbose" in arguments):
-        import traceback
+        if failure.exit == FrostHsmError.exit and ("-v" in arguments or "--verbose" in arguments):
+            import traceback
 
-        traceback.print_exc()
+            traceback.print_exc()
     show_error(failure, as_json="--json" in arguments)
     return failure.exit
 
