@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from frost_hsm import backends, cli
-from frost_hsm.backends import TokenInfo
+from frost_hsm.backends import KeyKind, TokenInfo
 from frost_hsm.ceremony import identity, keygen, signed, signing
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox, Incoming
@@ -173,10 +173,11 @@ def gather(
     new_token: Callable[[str, Path], str] | None = None,
     settings: Settings = QUICK,
     pin: str = PIN,
+    agree_kinds: Mapping[str, KeyKind] = {},
 ) -> list[Party]:
     """Make parties who know each other. new_token: from a name and the party's folder to a token URI.
 
-    Without it they have software tokens.
+    Without it they have software tokens. agree_kinds: by name, where it is not ECDH.
     """
     parties = []
     for name in names:
@@ -188,7 +189,7 @@ def gather(
         party = Party(name, folder, uri, settings, pin)
         home = StateDirectory.create(folder / "home")
         with party.open_token() as token:
-            made = identity.create(token, name)
+            made = identity.create(token, name, agree_kinds.get(name, KeyKind.AGREE))
             Config(name, token.info.uri, settings).save(home)
         home.put("identity.pem", made.public.to_pem())
         parties.append(party)
