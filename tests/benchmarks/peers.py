@@ -1,0 +1,318 @@
+"""frost_hsm beside ZcashFoundation's crates and noble: python tests/benchmarks/peers.py [SUITE...] [--large]
+
+One participant's whole key generation, and the four steps of a signature, each with reading what comes in and
+writing what goes out. "y" is frost_hsm with the y coordinates that our own messages carry. All three run on one
+core and take turns, so that a busy moment hits them alike; times are medians, and a ratio says how many times faster
+frost_hsm is. --large adds (255, 170) and (1000, 667), where noble takes ten minutes.
+"""
+
+# ruff: noqa: E402  (the path comes first)
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import resource
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path[0] = str(Path(__file__).parents[1])  # for the package of the peers, which has this file's name
+
+from peers import building
+from peers.process import PeerProcess
+from peers.zcash_foundation import key, public_bytes
+
+from frost_hsm.frost import dealer, dkg, round1, round2, signing
+from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
+from frost_hsm.frost.packages import (
+    KeyPackage,
+    PublicKeyPackage,
+    SignatureShare,
+    SigningCommitments,
+    SigningNonces,
+    SigningPackage,
+)
+from frost_hsm.frost.values import Identifier, Signature
+from frost_hsm.secret import Secret
+
+ROUNDS = {(3, 2): 20, (5, 3): 20, (10, 7): 20, (100, 67): 5}
+LARGE = {(255, 170): 3, (1000, 667): 1}
+A_TURN = 0.02
+"""Seconds: what takes less is done up to ten times in a turn, so that it mostly finds its own code in the caches."""
+
+STEPS = ("commit", "sign", "aggregate", "verify")
+MESSAGE = b"a message to sign"
+
+Work = Callable[[], float]
+"""Does something once; returns how many seconds that took."""
+
+
+def seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def medians(contenders: Mapping[str, Work], rounds: int) -> dict[str, float]:
+    times: dict[str, list[float]] = {name: [] for name in contenders}
+    for _ in range(rounds):
+        for name, work in contenders.items():
+            first = work()
+            times[name] += [first, *(work() for _ in range(min(9, int(A_TURN / first))))]
+    return {name: statistics.median(measured) for name, measured in times.items()}
+
+
+# ── key generation ──
+
+
+@dataclass
+class Others:
+    """What all others send to participant 1."""
+
+    suite_name: str
+    max_signers: int
+    min_signers: int
+    packages: dict[int, bytes]
+    y_coordinates: dict[int, bytes]
+    shares: dict[int, bytes]
+
+    @classmethod
+    def make(cls, suite: Ciphersuite, max_signers: int, min_signers: int) -> Others:
+        others = cls(suite.name, max_signers, min_signers, {}, {}, {})
+        for number in range(2, max_signers + 1):
+            own = Identifier(suite, number)
+            secret, package = dkg.part1(suite, own, max_signers=max_signers, min_signers=min_signers)
+            others.packages[number] = package.serialize()
+            others.y_coordinates[number] = package.y_coordinates() if suite.group.y_length else b""
+            scalars = [coefficient.scalar for coefficient in secret.coefficients]
+            share = suite.group.encode_scalar(suite.group.evaluate(scalars, [1])[0])
+            others.shares[number] = bytes.fromhex(suite.header.hex()) + public_bytes(share)
+        return others
+
+    def take_part(self, *, with_y: bool) -> float:
+        """Be participant 1; return the seconds."""
+        suite = by_name(self.suite_name)
+        own, *senders = (Identifier(suite, number) for number in range(1, self.max_signers + 1))
+        shares = {sender: Secret(self.shares[sender.value]) for sender in senders}
+        start = time.perf_counter()
+        secret, package = dkg.part1(suite, own, max_signers=self.max_signers, min_signers=self.min_signers)
+        package.serialize()
+        packages = {
+            sender: round1.Package.deserialize(
+                suite, self.packages[sender.value], self.y_coordinates[sender.value] if with_y else None
+            )
+            for sender in senders
+        }
+        kept, sent = dkg.part2(secret, packages)
+        for share in sent.values():
+            share.serialize()
+        received = {sender: round2.Package.deserialize(suite, share) for sender, share in shares.items()}
+        key_package, public_key_package = dkg.part3(kept, packages, received)
+        key_package.serialize()
+        public_key_package.serialize()
+        return time.perf_counter() - start
+
+    def rust(self, process: PeerProcess, suite: Ciphersuite) -> Work:
+        process.ask(
+            "prepare_key_generation",
+            identifier=key(Identifier(suite, 1)),
+            max_signers=self.max_signers,
+            min_signers=self.min_signers,
+            round1_packages={key(Identifier(suite, sender)): data.hex() for sender, data in self.packages.items()},
+            round2_packages={key(Identifier(suite, sender)): data.hex() for sender, data in self.shares.items()},
+        )
+        return lambda: float(process.ask("time_key_generation")["seconds"])
+
+    def noble(self, process: PeerProcess, suite: Ciphersuite) -> Work:
+        first, second = [], []
+        for number, data in self.packages.items():
+            identifier = key(Identifier(suite, number))
+            package = round1.Package.deserialize(suite, data, self.y_coordinates[number] or None)
+            length = suite.group.element_length
+            encoded = package.commitment.encoded
+            points = [encoded[k : k + length].hex() for k in range(0, len(encoded), length)]
+            proof = package.proof_of_knowledge.serialize().hex()
+            first.append({"identifier": identifier, "commitment": points, "proofOfKnowledge": proof})
+            share = self.shares[number][len(suite.header) :].hex()
+            second.append({"identifier": identifier, "signingShare": share})
+        process.ask(
+            "prepare_key_generation",
+            identifier=key(Identifier(suite, 1)),
+            signers={"min": self.min_signers, "max": self.max_signers},
+            round1_packages=first,
+            round2_packages=second,
+        )
+        return lambda: float(process.ask("time", step="key_generation")["seconds"])
+
+
+def peak_memory(others: Others) -> float:
+    """Take part in a process that does nothing else; return the megabytes it took at most."""
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        return pool.apply(_take_part_alone, (others,))
+
+
+def _take_part_alone(others: Others) -> float:
+    others.take_part(with_y=False)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+# ── signing ──
+
+
+class Session:
+    """What the four steps of one signature take, by min_signers signers."""
+
+    def __init__(self, suite: Ciphersuite, max_signers: int, min_signers: int) -> None:
+        self.suite, self.min_signers = suite, min_signers
+        shares, self.public = dealer.generate_with_dealer(suite, max_signers=max_signers, min_signers=min_signers)
+        signers = [KeyPackage.from_secret_share(share) for share in list(shares.values())[:min_signers]]
+        committed = {signer.identifier: signing.commit(signer) for signer in signers}
+        self.key = signers[0]
+        self.package = SigningPackage(suite, {own: pair[1] for own, pair in committed.items()}, MESSAGE)
+        self.nonces = public_bytes(committed[self.key.identifier][0].serialize())
+        self.commitments = {
+            own: (commitments.serialize(), commitments.y_coordinates() if suite.group.y_length else None)
+            for own, (_, commitments) in committed.items()
+        }
+        made = {
+            signer.identifier: signing.sign(self.package, committed[signer.identifier][0], signer) for signer in signers
+        }
+        self.shares = {own: share.serialize() for own, share in made.items()}
+        self.signature = signing.aggregate(self.package, made, self.public).serialize()
+        self.encoded = self.package.serialize()
+
+    def ours(self, step: str, *, with_y: bool) -> Work:
+        def read() -> SigningPackage:
+            if not with_y:
+                return SigningPackage.deserialize(self.suite, self.encoded)
+            commitments = {
+                own: SigningCommitments.deserialize(self.suite, data, y) for own, (data, y) in self.commitments.items()
+            }
+            return SigningPackage(self.suite, commitments, MESSAGE)
+
+        def commit() -> None:
+            signing.commit(self.key)[1].serialize()
+
+        def sign() -> None:
+            signing.sign(read(), nonces, self.key).serialize()
+
+        def aggregate() -> None:
+            package = read()
+            shares = {own: SignatureShare.deserialize(self.suite, data) for own, data in self.shares.items()}
+            signing.aggregate(package, shares, self.public).serialize()
+
+        def verify() -> None:
+            self.public.verifying_key.verify(MESSAGE, Signature.deserialize(self.suite, self.signature))
+
+        nonces: SigningNonces
+        work = {"commit": commit, "sign": sign, "aggregate": aggregate, "verify": verify}[step]
+
+        def timed() -> float:
+            nonlocal nonces  # serve once: a benchmark, and only that, signs with them many times
+            nonces = SigningNonces.deserialize(self.suite, Secret(self.nonces))
+            return seconds(work)
+
+        return timed
+
+    def rust(self, process: PeerProcess) -> Callable[[str], Work]:
+        process.ask(
+            "prepare_signing",
+            key_package=public_bytes(self.key.serialize()).hex(),
+            signing_nonces=self.nonces.hex(),
+            public_key_package=self.public.serialize().hex(),
+            signing_package=self.encoded.hex(),
+            shares={key(own): share.hex() for own, share in self.shares.items()},
+            message=MESSAGE.hex(),
+            signature=self.signature.hex(),
+        )
+        return lambda step: lambda: float(process.ask("time_signing", step=step)["seconds"])
+
+    def noble(self, process: PeerProcess) -> Callable[[str], Work]:
+        nonces = SigningNonces.deserialize(self.suite, Secret(self.nonces))
+        process.ask(
+            "prepare_signing",
+            secret={
+                "identifier": key(self.key.identifier),
+                "signingShare": public_bytes(self.key.signing_share.serialize()).hex(),
+            },
+            public=noble_public(self.public),
+            commitments=[
+                {"identifier": key(own), "hiding": made.hiding.encoded.hex(), "binding": made.binding.encoded.hex()}
+                for own, made in self.package.signing_commitments.items()
+            ],
+            nonces={name: public_bytes(getattr(nonces, name).serialize()).hex() for name in ("hiding", "binding")},
+            shares={key(own): share.hex() for own, share in self.shares.items()},
+            message=MESSAGE.hex(),
+            signature=self.signature.hex(),
+        )
+        return lambda step: lambda: float(process.ask("time", step=step)["seconds"])
+
+
+def noble_public(public: PublicKeyPackage) -> dict[str, Any]:
+    return {
+        "signers": {"min": public.min_signers, "max": len(public.verifying_shares)},
+        "commitments": [public.verifying_key.serialize().hex()],
+        "verifyingShares": {key(own): share.serialize().hex() for own, share in public.verifying_shares.items()},
+    }
+
+
+# ── the tables ──
+
+
+def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int]) -> None:
+    with PeerProcess(building.rust(suite)) as rust, PeerProcess(building.noble(suite)) as noble:
+        print(f"\n{suite.id}, {suite.group.backend}")
+        print(
+            f"{'':>12} {'':>15} {'ours ms':>10} {'y':>10} {'rust':>10} {'noble':>10}   {'rust/ours':>9} {'y':>6} {'noble/ours':>10}"
+        )
+        for size, rounds in sizes.items():
+            others = Others.make(suite, *size)
+            contenders = {"ours": lambda others=others: others.take_part(with_y=False)}
+            if suite.group.y_length:
+                contenders["y"] = lambda others=others: others.take_part(with_y=True)
+            contenders |= {"rust": others.rust(rust, suite), "noble": others.noble(noble, suite)}
+            show(size, "key generation", medians(contenders, rounds))
+            if size == (1000, 667):
+                print(f"{size!s:>12} {'peak memory':>15} {peak_memory(others):10.0f} MB")
+            session = Session(suite, *size)
+            rust_step, noble_step = session.rust(rust), session.noble(noble)
+            for step in STEPS:
+                contenders = {"ours": session.ours(step, with_y=False)}
+                if suite.group.y_length and step in ("sign", "aggregate"):
+                    contenders["y"] = session.ours(step, with_y=True)
+                contenders |= {"rust": rust_step(step), "noble": noble_step(step)}
+                show(size, step, medians(contenders, max(5, rounds)))
+
+
+def show(size: tuple[int, int], what: str, times: Mapping[str, float]) -> None:
+    def column(value: float | None, width: int, digits: int) -> str:
+        return f"{value:{width}.{digits}f}" if value is not None else " " * width
+
+    columns = [column(1e3 * times[name] if name in times else None, 10, 3) for name in ("ours", "y", "rust", "noble")]
+    ratios = [times["rust"] / times["ours"], times["rust"] / times["y"] if "y" in times else None]
+    print(
+        f"{size!s:>12} {what:>15} {' '.join(columns)}   {column(ratios[0], 9, 1)} {column(ratios[1], 6, 1)} "
+        f"{times['noble'] / times['ours']:10.1f}",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Print a table for each suite."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("suites", metavar="SUITE", nargs="*", default=["p256"])
+    parser.add_argument("--large", action="store_true")
+    arguments = parser.parse_args()
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the peers inherit it
+    for name in arguments.suites:
+        compare(by_name(name), {**ROUNDS, **(LARGE if arguments.large else {})})
+
+
+if __name__ == "__main__":
+    main()
