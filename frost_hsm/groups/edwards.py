@@ -152,6 +152,7 @@ class Ed25519(EdwardsGroup):
     """The `Group` edwards25519 (RFC 8032, section 5.1)."""
 
     name = "Ed25519"
+    many = 20
     order = 2**252 + 27742317777372353535851937790883648493
     scalar_length = 32
     element_length = 32
@@ -194,6 +195,7 @@ class Ed448(EdwardsGroup):
     """The `Group` edwards448 (RFC 8032, section 5.2). A scalar's last byte is always 0."""
 
     name = "Ed448"
+    many = 80
     order = 2**446 - 13818066809895115352007386748515426880336692474882178609894547503885
     scalar_length = 57
     element_length = 57
