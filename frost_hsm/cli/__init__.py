@@ -23,7 +23,7 @@ COMMANDS = {
     "sign": "Sign together.",
     "verify": "Check a signature.",
     "keys": "See, hand out and destroy the keys you have a share of.",
-    "refresh": "Make the shares of a key anew.",
+    "refresh": "Make the shares of a key anew, together.",
     "inspect": "Say what files are, without a token.",
     "completion": "Print the completion script of a shell.",
 }

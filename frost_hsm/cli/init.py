@@ -17,7 +17,7 @@ from frost_hsm.errors import OutputExists, TokenAmbiguous, TokenNotFound, UsageP
 
 
 @command(None, "init", token=True)
-@click.option("--me", metavar="NAME", required=True, help="Your name among the participants, up to 32 of a-z 0-9 . _ -")
+@click.option("--me", metavar="NAME", required=True, help="Your name among the participants, in lower case.")
 @modules
 @click.option("--create", is_flag=True, help="Make the token, where its backend can: a software: file.")
 @click.option("--force", is_flag=True, help="Replace an earlier configuration.")

@@ -1,0 +1,174 @@
+"""What people read before they do anything: help, and what their shell completes."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import parties
+import pytest
+from parties import KEY, PROGRAM, Party
+
+from frost_hsm import cli
+from frost_hsm.cli.program import frost_hsm
+
+
+def every_command() -> Iterator[tuple[str, ...]]:
+    """Name every group and command there is."""
+    for name in cli.COMMANDS:
+        yield (name,)
+        command = frost_hsm.get_command(click.Context(frost_hsm), name)
+        if isinstance(command, click.Group):
+            yield from ((name, verb) for verb in command.commands)
+
+
+def found(words: tuple[str, ...]) -> click.Command:
+    command: click.Command | None = frost_hsm
+    for word in words:
+        assert isinstance(command, click.Group)
+        command = command.get_command(click.Context(command), word)
+    assert command is not None
+    return command
+
+
+def test_the_commands_that_people_know_are_there() -> None:
+    assert {" ".join(words) for words in every_command()} >= {
+        "init",
+        "doctor",
+        *("token", "token list"),
+        *("identity", "identity create", "identity show", "identity export"),
+        *("peer", "peer add", "peer list", "peer remove"),
+        *("dkg", "dkg propose", "dkg round1", "dkg round2", "dkg finish", "dkg confirm", "dkg status", "dkg abort"),
+        *("sign", "sign request", "sign commit", "sign respond", "sign aggregate", "sign status"),
+        "verify",
+        *("keys", "keys list", "keys show", "keys export", "keys delete"),
+        "inspect",
+        "completion",
+    }
+
+
+@pytest.mark.parametrize("name", cli.COMMANDS)
+def test_the_short_help_is_the_commands_own(name: str) -> None:
+    assert found((name,)).get_short_help_str(limit=100) == cli.COMMANDS[name]
+
+
+@pytest.mark.parametrize("option", ["-h", "--help"])
+def test_the_help_of_the_program_is_one_text(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([option]) == 0
+    assert capsys.readouterr().out == cli.help_text()
+    assert frost_hsm.get_help(click.Context(frost_hsm)) + "\n" == cli.help_text()
+    assert all(f"  {name} " in cli.help_text() for name in cli.COMMANDS)
+    assert max(map(len, cli.help_text().splitlines())) <= 80
+
+
+def test_the_help_of_the_program_says_what_a_token_does_not_do() -> None:
+    text = " ".join(cli.help_text().split())
+    assert "no stock token can compute with the share" in text
+    assert "the share is in this machine's memory for an instant" in text
+
+
+@pytest.mark.parametrize("words", list(every_command()), ids=" ".join)
+def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.run([*words, "--help"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == ""
+    assert shown.out.startswith(f"Usage: frost-hsm {' '.join(words)} ")
+    command = found(words)
+    first = (command.help or "").split("\n\n")[0]
+    assert first.endswith(".")
+    assert len(first) <= 80, "the first line is shown in lists"
+    options = [each for each in command.params if isinstance(each, click.Option) and not each.hidden]
+    assert all(each.help and each.help.endswith(".") for each in options)
+    if not isinstance(command, click.Group):
+        assert "--json" in shown.out
+        assert "--home" in shown.out
+    assert "--pin " not in shown.out
+    assert ("--token URI" in shown.out) == ("--pin-source SOURCE" in shown.out)
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("sign", "the token keeps it, and cannot compute with it"),
+        ("verify", "Needs no token and no PIN"),
+        ("sign aggregate", "Needs no token"),
+        ("dkg confirm", "Needs no token"),
+        ("keys delete", "cannot be brought back"),
+        ("dkg abort", "--yes does not answer that"),
+        ("peer add", "--yes says that you have"),
+        ("doctor", "The exit status is 0 whatever is found"),
+    ],
+)
+def test_help_says_what_matters(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
+    cli.run([*words.split(), "--help"])
+    assert says in " ".join(capsys.readouterr().out.split())
+
+
+# ── Completion ──
+
+
+def complete(party: Party, *words: str) -> list[str]:
+    """Ask as the script for bash does: the last word is the one being typed."""
+    line = ["frost-hsm", *words[:-1]]
+    environment = {
+        "_FROST_HSM_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join([*line, words[-1]]),
+        "COMP_CWORD": str(len(line)),
+        "FROST_HSM_HOME": str(party.directory / "home"),
+    }
+    done = subprocess.run(PROGRAM, env=environment, cwd=party.directory, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    return [each.partition(",")[2] for each in done.stdout.splitlines() if each]
+
+
+def test_names_are_completed_without_a_token(group: list[Party]) -> None:
+    alice = group[0]
+    wanted = parties.request(group[:2], b"hello")
+    parties.commit([alice], wanted)
+    shutil.rmtree(alice.directory / "pin", ignore_errors=True)
+    Path(alice.uri.removeprefix("software:")).unlink()
+    assert complete(alice, "k") == ["keys"]
+    assert complete(alice, "keys", "show", "tr") == [KEY]
+    assert complete(alice, "dkg", "status", "") == [KEY]
+    assert complete(alice, "verify", "--key", "t") == [KEY]
+    assert complete(alice, "peer", "remove", "") == ["bob", "carol"]
+    assert complete(alice, "dkg", "propose", "x", "--with", "bob,") == ["bob,carol"]
+    assert complete(alice, "sign", "status", "") == [alice.session(wanted).id.hex()]
+    assert complete(alice, "completion", "z") == ["zsh"]
+
+
+def test_nothing_is_completed_where_nothing_is_set_up(people: list[Party]) -> None:
+    shutil.rmtree(people[0].directory / "home")
+    assert complete(people[0], "keys", "show", "") == []
+
+
+def test_the_script_for_bash_works_in_bash(group: list[Party], tmp_path: Path) -> None:
+    alice = group[0]
+    program = tmp_path / "bin/frost-hsm"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\nexec {PROGRAM[0]} {PROGRAM[1]} '{PROGRAM[2]}' \"$@\"\n")
+    program.chmod(0o755)
+    script = alice.run("completion", "bash")
+    assert script.status == 0
+    (tmp_path / "script").write_text(script.stdout)
+    shell = f"""
+        export PATH={program.parent}:$PATH FROST_HSM_HOME={alice.directory}/home
+        source {tmp_path}/script
+        COMP_WORDS=(frost-hsm keys show t) COMP_CWORD=3 COMPREPLY=()
+        $(complete -p frost-hsm | sed 's/.*-F \\([^ ]*\\).*/\\1/') frost-hsm t show
+        echo "completed: ${{COMPREPLY[*]}}"
+    """
+    done = subprocess.run(["bash", "--norc", "-c", shell], capture_output=True, text=True, check=False)
+    assert done.stdout == f"completed: {KEY}\n", done.stderr
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_has_a_script(people: list[Party], shell: str) -> None:
+    ran = people[0].run("completion", shell)
+    assert ran.status == 0
+    assert f"_FROST_HSM_COMPLETE={shell}_complete" in ran.stdout
+    if shutil.which(shell):
+        assert subprocess.run([shell, "-n"], input=ran.stdout, text=True, check=False).returncode == 0
