@@ -17,15 +17,17 @@ if TYPE_CHECKING:
     from frost_hsm.ceremony.signing import SigningSession
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.errors import FrostHsmError
-    from frost_hsm.frost import dkg, round1, round2, signing
+    from frost_hsm.frost import batch, dealer, dkg, refresh, repair, rerandomized, round1, round2, signing
     from frost_hsm.frost.ciphersuites import P256
     from frost_hsm.frost.packages import (
         Identifier,
         KeyPackage,
         PublicKeyPackage,
+        SecretShare,
         Signature,
         SignatureShare,
         SigningCommitments,
+        SigningKey,
         SigningNonces,
         SigningPackage,
         SigningShare,
@@ -50,9 +52,11 @@ __all__ = [
     "PublicKeyPackage",
     "SealedSigner",
     "Secret",
+    "SecretShare",
     "Signature",
     "SignatureShare",
     "SigningCommitments",
+    "SigningKey",
     "SigningNonces",
     "SigningPackage",
     "SigningSession",
@@ -60,7 +64,12 @@ __all__ = [
     "StateDirectory",
     "VerifyingKey",
     "VerifyingShare",
+    "batch",
+    "dealer",
     "dkg",
+    "refresh",
+    "repair",
+    "rerandomized",
     "round1",
     "round2",
     "signing",
@@ -78,7 +87,7 @@ _HOMES = {
     "frost_hsm.frost.ciphersuites": ("P256",),
     "frost_hsm.secret": ("Secret",),
 }
-_MODULES = ("dkg", "round1", "round2", "signing")
+_MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing")
 
 
 def __getattr__(name: str) -> object:
