@@ -1,12 +1,9 @@
-"""Groups made by a dealer, for the tests of what is done with shares afterwards; ZcashFoundation's vectors by suite."""
+"""Groups made by a dealer, for the tests of what is done with shares afterwards."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 from group_run import Signing
@@ -20,12 +17,6 @@ from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 every_suite = pytest.mark.parametrize("suite", [pytest.param(suite, id=suite.name) for suite in ciphersuites.ALL])
 
 few = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
-_VECTORS = Path(__file__).parent / "vectors" / "zf"
-
-
-def vectors(suite: Ciphersuite, name: str) -> Any:
-    return json.loads((_VECTORS / f"frost-{suite.name}" / name).read_text())
 
 
 @dataclass

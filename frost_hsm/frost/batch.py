@@ -17,7 +17,7 @@ from frost_hsm.groups import decode_all
 from frost_hsm.secret import Entropy, system_entropy
 
 _WEIGHT_LENGTH = 16  # bytes
-_WORTH_IT = 8  # below about this many signatures decoding each R costs more than is saved
+_WORTH_IT = 20  # below about this many signatures decoding each R costs more than is saved
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ SPOILT = [other_message, other_response, no_point, identity, other_key]
 
 
 @every_suite
-@pytest.mark.parametrize("count", [1, 2, 7, 8, 20])
+@pytest.mark.parametrize("count", [1, 2, 19, 20, 45])
 def test_good_signatures(suite: Ciphersuite, count: int) -> None:
     good = items(suite, count)
     batch.verify(good)
@@ -71,7 +71,7 @@ def test_good_signatures(suite: Ciphersuite, count: int) -> None:
 
 @every_suite
 @pytest.mark.parametrize("spoil", SPOILT)
-@pytest.mark.parametrize("count", [1, 12])
+@pytest.mark.parametrize("count", [1, 24])
 def test_a_bad_signature_is_found(suite: Ciphersuite, spoil: Callable[[Item], Item], count: int) -> None:
     chosen = items(suite, count)
     chosen[count // 2] = spoil(chosen[count // 2])
@@ -82,9 +82,9 @@ def test_a_bad_signature_is_found(suite: Ciphersuite, spoil: Callable[[Item], It
 
 @every_suite
 @few
-@given(wrong=st.dictionaries(st.integers(0, 9), st.sampled_from(SPOILT)))
+@given(wrong=st.dictionaries(st.integers(0, 21), st.sampled_from(SPOILT)))
 def test_any_bad_signatures_are_found(suite: Ciphersuite, wrong: dict[int, Callable[[Item], Item]]) -> None:
-    chosen = items(suite, 10)
+    chosen = items(suite, 22)
     for k, spoil in wrong.items():
         chosen[k] = spoil(chosen[k])
     assert batch.find_invalid(chosen) == sorted(wrong)
@@ -92,7 +92,7 @@ def test_any_bad_signatures_are_found(suite: Ciphersuite, wrong: dict[int, Calla
 
 @every_suite
 def test_errors_that_cancel_out_in_a_plain_sum(suite: Ciphersuite) -> None:
-    chosen = items(suite, 10)
+    chosen = items(suite, 20)
     for k, error in ((2, 5), (3, -5)):
         response = (chosen[k].signature.response + error) % suite.group.order
         chosen[k] = replace(chosen[k], signature=replace(chosen[k].signature, response=response))
@@ -107,7 +107,7 @@ def test_no_signatures() -> None:
 
 def test_suites_do_not_mix() -> None:
     with pytest.raises(IncorrectPackage):
-        batch.verify([*items(P256, 8), *items(P256.with_group(P256.group), 1)])
+        batch.verify([*items(P256, 20), *items(P256.with_group(P256.group), 1)])
 
 
 def test_weights_come_from_the_entropy_given() -> None:
@@ -115,7 +115,7 @@ def test_weights_come_from_the_entropy_given() -> None:
 
     def entropy(buffer: memoryview) -> None:
         drawn.append(len(buffer))
-        buffer[:] = bytes(range(len(buffer)))
+        buffer[:] = bytes(k % 251 for k in range(len(buffer)))
 
-    batch.verify(items(P256, 10), entropy)
-    assert drawn == [160]
+    batch.verify(items(P256, 20), entropy)
+    assert drawn == [320]
