@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -33,8 +34,13 @@ def item(key: SigningKey, message: bytes) -> Item:
 
 
 def items(suite: Ciphersuite, count: int) -> list[Item]:
+    return many(suite)[:count]
+
+
+@functools.cache
+def many(suite: Ciphersuite) -> list[Item]:
     keys = [SigningKey.generate(suite) for _ in range(3)]
-    return [item(keys[k % 3], b"message %d" % k) for k in range(count)]
+    return [item(keys[k % 3], b"message %d" % k) for k in range(25)]
 
 
 def other_message(one: Item) -> Item:
@@ -62,7 +68,7 @@ SPOILT = [other_message, other_response, no_point, identity, other_key]
 
 
 @every_suite
-@pytest.mark.parametrize("count", [1, 2, 19, 20, 45])
+@pytest.mark.parametrize("count", [1, 2, 19, 20, 25])
 def test_good_signatures(suite: Ciphersuite, count: int) -> None:
     good = items(suite, count)
     batch.verify(good)
