@@ -2,7 +2,8 @@
 
 Each is sealed to our own token's agree key and signed by its sign key, so that only this token opens it and
 nobody else can have put it there. It lies in the token as a private data object; where a token can hold none,
-in the state directory, sealed the same way.
+in the state directory, sealed the same way. Then a copy of the state directory that is put back in time brings
+back what was destroyed since, nonces too: only a token that holds its records protects against that.
 """
 
 from __future__ import annotations

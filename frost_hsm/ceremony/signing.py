@@ -111,9 +111,14 @@ class SigningSession:
         )
 
     @classmethod
+    def names(cls, home: StateDirectory) -> list[str]:
+        """List the ids, in hex, of the requests that are kept here. Evidence may be kept without its request."""
+        return [name for name in home.names("requests") if home.exists(f"requests/{name}/{REQUEST}")]
+
+    @classmethod
     def load(cls, home: StateDirectory, prefix: str, me: PublicIdentity) -> SigningSession:
         """Take up a request that was kept before, by the first digits of its id."""
-        names = [name for name in home.names("requests") if prefix and name.startswith(prefix)]
+        names = [name for name in cls.names(home) if prefix and name.startswith(prefix)]
         data = home.read(f"requests/{names[0]}/{REQUEST}") if len(names) == 1 else None
         if data is None:
             raise NotKnown(f'there is no one request "{prefix}" here', hint="see: frost-hsm sign status")
@@ -203,7 +208,7 @@ class SigningSession:
     def _answered(self) -> list[bytes]:
         """List the requests that were answered here: their nonces have served, whatever is left of them."""
         answer = f"{STEPS[Response]}/{self.key.me.name}.pem"
-        names = self.home.names("requests")
+        names = self.names(self.home)
         return [bytes.fromhex(name) for name in names if self.home.exists(f"requests/{name}/{answer}")]
 
     def status(self) -> Status:

@@ -205,7 +205,7 @@ def status(place: Workplace, request: str | None) -> Result:
         session = _session(place, request)
         line, fields = _status(session)
         return Result("sign-status", [line], fields, _next(session, request))
-    found = [_status(SigningSession.load(place.home, name, place.me)) for name in place.home.names("requests")]
+    found = [_status(SigningSession.load(place.home, name, place.me)) for name in SigningSession.names(place.home)]
     lines = [line for line, _ in found] or ["no requests"]
     return Result("sign-status-list", lines, {"requests": [fields for _, fields in found]})
 

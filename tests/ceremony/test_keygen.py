@@ -12,10 +12,14 @@ import pytest
 from parties import Party, inbox
 
 from frost_hsm.ceremony import signing
+from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.keys import GroupKey, KeyState
 from frost_hsm.ceremony.messages import Confirmation, Proposal, Round1, Round2
+from frost_hsm.ceremony.records import SealedRecords, own_context
+from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
+from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     CeremonyStopped,
     FrostHsmError,
@@ -27,6 +31,10 @@ from frost_hsm.errors import (
     StorageProblem,
     UnknownSender,
 )
+from frost_hsm.frost import dkg
+from frost_hsm.frost.ciphersuites import P256
+from frost_hsm.frost.values import Identifier
+from frost_hsm.secret import Secret
 
 
 @pytest.fixture
@@ -301,6 +309,63 @@ def test_messages_of_all_kinds_may_lie_together(trio: list[Party]) -> None:
     assert alice.ceremony().finish(alice.holder, everything)
     assert {Round1, Round2} <= {type(each) for each in _kept(alice)}
     assert Confirmation in {type(each) for each in _kept(alice)}
+
+
+def test_a_disk_that_is_full_at_any_write_loses_nothing(trio: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every write of Alice's fails once; she runs the same step again, and in the end there is a key."""
+    alice, *others = trio
+    replace = StateDirectory.replace
+    failures = 0
+
+    def persist(step: Callable[[], bytes]) -> bytes:
+        nonlocal failures
+        for good_writes in range(20):
+            left = iter(range(good_writes))
+
+            def fail(home: StateDirectory, name: str, data: bytes, left: Iterator[int] = left) -> None:
+                if next(left, None) is None:
+                    raise StorageProblem("no space left")
+                replace(home, name, data)
+
+            monkeypatch.setattr(StateDirectory, "replace", fail)
+            try:
+                return step()
+            except StorageProblem:
+                failures += 1
+            finally:
+                monkeypatch.setattr(StateDirectory, "replace", replace)
+        raise AssertionError("it never got through")
+
+    proposal = parties.propose(trio)
+    first = parties.round1(others, proposal)
+    first["alice"] = persist(lambda: alice.join(proposal).round1(alice.holder))
+    second = parties.round2(others, first)
+    second["alice"] = persist(lambda: alice.ceremony().round2(alice.holder, inbox(first.values())))
+    third = parties.finish(others, first, second)
+    third["alice"] = persist(
+        lambda: alice.ceremony().finish(alice.holder, inbox(first.values(), second.values())).message
+    )
+    persist(lambda: alice.ceremony().confirm(inbox(third.values())).message)
+    parties.confirm(others, third)
+    assert failures > 8
+    wanted = parties.request(trio[:2], b"message")
+    commitments = parties.commit(others[:1], wanted)
+    commitments["alice"] = persist(lambda: alice.session(wanted).commit(alice.holder))
+    responses = parties.respond(others[:1], wanted, commitments)
+    taken = inbox(commitments.values())
+    responses["alice"] = persist(lambda: alice.session(wanted).respond(alice.holder, taken))
+    assert alice.session(wanted).aggregate(inbox(commitments.values(), responses.values()))
+
+
+def test_the_largest_polynomial_fits_into_a_record(trio: list[Party]) -> None:
+    alice = trio[0]
+    identifier = Identifier.from_u16(P256, 1)
+    secret, package = dkg.part1(P256, identifier, max_signers=MAX_PARTICIPANTS, min_signers=MAX_PARTICIPANTS)
+    context = own_context(alice.public, bytes(32), Kind.ROUND1_STATE, P256.id)
+    proof = package.proof_of_knowledge.serialize()
+    with secret.serialize() as state, Secret.join(state, proof) as plaintext, alice.holder() as holder:
+        SealedRecords(holder, alice.home).put("largest", context, plaintext)
+        assert SealedRecords(holder, alice.home).get("largest", context).equals(plaintext)
 
 
 def _kept(party: Party) -> list[object]:

@@ -15,6 +15,7 @@ from frost_hsm.ceremony import signed, signing
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.messages import Commitment, Message, Response, SigningRequest
 from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.signing import SigningSession
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     Equivocation,
@@ -347,3 +348,21 @@ def test_what_a_kill_leaves_of_used_nonces_is_swept(trio: list[Party]) -> None:
     assert any(name.startswith("bound-nonces") for name in alice.records())
     parties.commit([alice], parties.request(trio[:2], b"another message"))
     assert not any(name.startswith("bound-nonces") for name in alice.records())
+
+
+def test_evidence_against_a_signer_hides_no_other_request(trio: list[Party]) -> None:
+    """Somebody who only aggregates keeps the evidence, though they have not kept the request."""
+    alice, bob, carol = trio
+    wanted = parties.request([alice, bob], MESSAGE)
+    commitments = parties.commit([alice, bob], wanted)
+    with bob.holder() as holder:
+        fresh = SealedSigner(bob.key(), holder, bob.home).commit()
+    session = carol.session(wanted)
+    other = say(bob, Commitment(session.id, fresh.serialize(), fresh.y_coordinates()))
+    with pytest.raises(Equivocation):
+        session.aggregate(inbox(commitments.values(), other))
+    assert session.transcript.is_stopped
+    assert SigningSession.names(carol.home) == []
+    assert len(parties.sign([carol, alice], MESSAGE)) == 65
+    assert len(SigningSession.names(carol.home)) == 1
+    assert carol.run("sign", "status").status == 0
