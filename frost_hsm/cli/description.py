@@ -18,6 +18,7 @@ from frost_hsm.ceremony.messages import (
     Round2,
     SigningRequest,
 )
+from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.cli.public_keys import read_package
 from frost_hsm.errors import DeserializationError, MalformedMessage, NotPossible
 from frost_hsm.frost import ciphersuites
@@ -108,10 +109,17 @@ def _details(message: Message) -> Description:
             }
         case Confirmation():
             return {"ceremony": message.ceremony.hex(), "check_code": message.check_code}
+        case RefreshProposal():
+            return {
+                "ceremony": message.ceremony.hex(),
+                "key": message.key.hex(),
+                "epoch": message.epoch,
+            }
         case SigningRequest():
             return {
                 "ceremony": message.ceremony.hex(),
                 "key": message.key.hex(),
+                "epoch": message.epoch,
                 "signers": list(message.signers),
                 "message_size": len(message.message),
                 "message_sha256": hashlib.sha256(message.message).hexdigest(),

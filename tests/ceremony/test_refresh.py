@@ -1,0 +1,365 @@
+"""Refreshing between people: the key stays, the shares do not, and never do two epochs meet."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import mallory
+import parties
+import pytest
+import upkeep
+from mallory import Mallory
+from parties import Party
+
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import Confirmation
+from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.refresh import Refresh
+from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.errors import (
+    CeremonyStopped,
+    Equivocation,
+    ForeignMessage,
+    FrostHsmError,
+    IncorrectNumberOfCommitments,
+    IncorrectPackage,
+    InvalidProofOfKnowledge,
+    InvalidSecretShare,
+    KeyNotFound,
+    NotKnown,
+    NotPossible,
+    NotYet,
+    ProtocolViolation,
+    StepConflict,
+    UnknownSender,
+)
+from frost_hsm.frost import dkg, round1
+from frost_hsm.frost.dealer import reconstruct
+from frost_hsm.frost.packages import KeyPackage, Signature
+from frost_hsm.secret import system_entropy
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> list[Party]:
+    """Alice, Bob and Mallory with an active key, of which two sign."""
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    parties.generate(people)
+    return people
+
+
+def share(party: Party, key: GroupKey) -> KeyPackage:
+    with party.holder() as holder:
+        return key.unseal(SealedRecords(holder, party.home))
+
+
+def refused(party: Party, error: type[FrostHsmError], step: Callable[[], object]) -> FrostHsmError:
+    """The step is refused, and every file and record is what it was."""
+    before = (party.files(), party.records())
+    with pytest.raises(error) as caught:
+        step()
+    assert (party.files(), party.records()) == before
+    return caught.value
+
+
+def test_the_key_stays_and_every_share_is_replaced(trio: list[Party]) -> None:
+    before = [party.key() for party in trio]
+    old = before[0].public_key_package
+    upkeep.refresh(trio)
+    keys = [party.key() for party in trio]
+    assert [(key.epoch, key.state, key.ceremony) for key in keys] == [(1, KeyState.ACTIVE, before[0].ceremony)] * 3
+    assert {key.transcript for key in keys} == {keys[0].transcript} != {before[0].transcript}
+    package = keys[0].public_key_package
+    assert keys[2].public_key_package == package
+    assert (package.verifying_key, package.min_signers) == (old.verifying_key, old.min_signers)
+    for identifier, verifying_share in package.verifying_shares.items():
+        assert verifying_share != old.verifying_shares[identifier]
+    for signers in (trio[:2], trio[1:], trio):
+        assert len(parties.sign(signers, b"message")) == 65
+
+
+def test_only_the_new_share_is_left_in_the_token(trio: list[Party]) -> None:
+    before = [set(party.records()) for party in trio]
+    upkeep.refresh(trio)
+    for party, old in zip(trio, before, strict=True):
+        assert [name.split(".")[0] for name in party.records()] == ["signing-share"]
+        assert not old & set(party.records())
+
+
+def test_again_and_again(trio: list[Party]) -> None:
+    key = trio[0].key().verifying_key
+    for epoch in (1, 2, 3):
+        upkeep.refresh(trio)
+        assert trio[1].key().epoch == epoch
+    assert trio[0].key().verifying_key == key
+    assert GroupKey.load(trio[0].home, parties.KEY, trio[0].public, epoch=2).state is KeyState.SUPERSEDED
+    assert len(parties.sign(trio[1:], b"message")) == 65
+
+
+def test_any_subset_signs_after_a_refresh(tmp_path: Path) -> None:
+    """Identifiers are those of the participants, not their places in a list of signers."""
+    people = parties.gather(tmp_path, ["ann", "ben", "cid", "dot", "eve"])
+    parties.generate(people, min_signers=3)
+    upkeep.refresh(people)
+    for chosen in ((1, 3, 4), (0, 2, 4), (0, 1, 2, 4)):
+        assert len(parties.sign([people[place] for place in chosen], b"message")) == 65
+
+
+def test_every_step_repeats_itself(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = upkeep.propose(alice)
+    first = upkeep.round1(trio, proposal)
+    second = upkeep.round2(trio, first)
+    third = upkeep.finish(trio, first, second)
+    before = (alice.files(), alice.records())
+    assert upkeep.round1([alice], proposal) == {"alice": first["alice"]}
+    assert upkeep.round2([alice], first) == {"alice": second["alice"]}
+    assert upkeep.finish([alice], first, second) == {"alice": third["alice"]}
+    assert (alice.files(), alice.records()) == before
+    upkeep.confirm(trio, third)
+    before = (alice.files(), alice.records())
+    upkeep.confirm([alice], third)
+    assert (alice.files(), alice.records()) == before
+
+
+def test_a_missing_participant_leaves_the_old_epoch_signing(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    proposal = upkeep.propose(alice)
+    first = upkeep.round1([alice, bob], proposal)
+    error = refused(alice, NotYet, lambda: upkeep.round2([alice], first))
+    assert "mallory" in str(error)
+    assert "treasury.refresh1.mallory.round1.pem" in str(error.hint)
+    assert alice.key().epoch == 0
+    assert len(parties.sign([alice, bob], b"message")) == 65
+    first |= upkeep.round1(trio[2:], proposal)
+    third = upkeep.finish(trio, first, upkeep.round2(trio, first))
+    del third["mallory"]
+    refused(alice, NotYet, lambda: upkeep.confirm([alice], third))
+    assert len(parties.sign([alice, bob], b"message")) == 65
+
+
+# ── Epochs do not meet ──
+
+
+def test_requests_of_another_epoch_are_refused_both_ways(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    old = parties.request([bob, alice], b"old")
+    upkeep.confirm([alice], upkeep.to_confirmations(trio))
+    new = parties.request([alice, bob], b"new")
+    error = refused(bob, ForeignMessage, lambda: bob.session(new))
+    assert "the request is for epoch 1 of treasury, which is in epoch 0 here" in str(error)
+    assert "frost-hsm refresh status treasury" in str(error.hint)
+    error = refused(alice, ForeignMessage, lambda: alice.session(old).commit(alice.holder))
+    assert "epoch 0" in str(error)
+
+
+def test_nonces_of_the_old_epoch_are_gone(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    wanted = parties.request([alice, bob], b"message")
+    commitments = parties.commit([alice, bob], wanted)
+    with alice.holder() as holder:
+        waiting = SealedSigner(alice.key(), holder, alice.home)
+    assert any(name.startswith("signing-nonces") for name in alice.records())
+    upkeep.refresh(trio)
+    assert not any(name.startswith("signing-nonces") for name in alice.records())
+    refused(alice, ForeignMessage, lambda: parties.respond([alice], wanted, commitments))
+    with alice.holder() as holder:
+        old_key = replace(alice.key(), sharing=waiting.key.sharing, epoch=0, transcript=waiting.key.transcript)
+        program = SealedSigner(old_key, holder, alice.home)
+        refused(alice, KeyNotFound, program.commit)
+
+
+def test_old_and_new_shares_do_not_make_the_key(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    old = share(alice, alice.key())
+    upkeep.refresh(trio)
+    new = [share(party, party.key()) for party in (alice, bob)]
+    with pytest.raises(IncorrectPackage):
+        reconstruct([old, new[1]])
+    assert reconstruct(new).verifying_key() == alice.key().public_key_package.verifying_key
+
+
+def test_a_state_directory_put_back_in_time_does_not_bring_the_old_epoch_back(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    copy = alice.directory / "copy"
+    shutil.copytree(alice.directory / "home", copy)
+    wanted = parties.request([alice, bob], b"message")
+    upkeep.refresh(trio)
+    shutil.rmtree(alice.directory / "home")
+    shutil.copytree(copy, alice.directory / "home")
+    assert alice.key().epoch == 0
+    records = alice.records()
+    with pytest.raises(KeyNotFound, match="the token holds no share of treasury of epoch 0"):
+        alice.session(wanted).commit(alice.holder)
+    assert alice.records() == records
+
+
+def test_a_state_directory_from_before_confirm_confirms_again(trio: list[Party]) -> None:
+    alice = trio[0]
+    third = upkeep.to_confirmations(trio)
+    copy = alice.directory / "copy"
+    shutil.copytree(alice.directory / "home", copy)
+    upkeep.confirm(trio, third)
+    shutil.rmtree(alice.directory / "home")
+    shutil.copytree(copy, alice.directory / "home")
+    upkeep.confirm([alice], third)
+    assert len(parties.sign(trio[:2], b"message")) == 65
+
+
+# ── Proposals ──
+
+
+def test_a_second_proposal_conflicts_until_the_first_is_given_up(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    upkeep.join(alice, upkeep.propose(alice))
+    other = upkeep.propose(bob)
+    error = refused(alice, StepConflict, lambda: upkeep.join(alice, other))
+    assert "frost-hsm refresh abort treasury" in str(error.hint)
+    upkeep.load(alice).abort(alice.holder)
+    first = upkeep.round1(trio, other)
+    upkeep.confirm(trio, upkeep.finish(trio, first, upkeep.round2(trio, first)))
+    assert alice.key().epoch == 1
+
+
+def test_what_was_given_up_is_not_joined_again(trio: list[Party]) -> None:
+    alice = trio[0]
+    proposal = upkeep.propose(alice)
+    upkeep.round1([alice], proposal)
+    upkeep.load(alice).abort(alice.holder)
+    assert [name.split(".")[0] for name in alice.records()] == ["signing-share"]
+    refused(alice, CeremonyStopped, lambda: upkeep.join(alice, proposal))
+    refused(alice, NotKnown, lambda: upkeep.load(alice))
+    assert len(parties.sign(trio[:2], b"message")) == 65
+
+
+def test_a_finished_refresh_is_not_given_up(trio: list[Party]) -> None:
+    upkeep.refresh(trio)
+    refused(trio[0], NotPossible, lambda: upkeep.load(trio[0]).abort(trio[0].holder))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"epoch": 2},
+        {"previous": bytes(32)},
+        {"roster": bytes(32)},
+    ],
+)
+def test_a_proposal_from_another_state_is_refused(trio: list[Party], change: dict[str, object]) -> None:
+    alice, bob, _ = trio
+    message = signed.read(upkeep.propose(bob), bob.key().roster).expect(RefreshProposal).message
+    with bob.holder() as holder:
+        data = signed.write(replace(message, **change), holder)  # type: ignore[arg-type]
+    refused(alice, ForeignMessage, lambda: upkeep.join(alice, data))
+
+
+@pytest.mark.parametrize("change", [{"ceremony": bytes(32)}, {"key": b"other"}])
+def test_a_proposal_for_another_key_is_refused(trio: list[Party], change: dict[str, object]) -> None:
+    alice, bob, _ = trio
+    message = signed.read(upkeep.propose(bob), bob.key().roster).expect(RefreshProposal).message
+    with bob.holder() as holder:
+        data = signed.write(replace(message, **change), holder)  # type: ignore[arg-type]
+    refused(alice, UnknownSender, lambda: upkeep.join(alice, data))
+
+
+def test_a_pending_key_is_not_refreshed(tmp_path: Path) -> None:
+    people = parties.gather(tmp_path)
+    first = parties.round1(people, parties.propose(people))
+    parties.finish(people, first, parties.round2(people, first))
+    refused(people[0], NotYet, lambda: upkeep.propose(people[0]))
+
+
+def test_deleting_a_key_in_the_middle_of_a_refresh_leaves_no_record(trio: list[Party]) -> None:
+    alice = trio[0]
+    upkeep.refresh(trio)
+    upkeep.to_confirmations(trio)
+    with alice.holder() as holder:
+        alice.key().delete(holder, alice.home)
+    assert alice.records() == {}
+
+
+# ── Somebody who breaks the protocol ──
+
+
+class Saboteur(Mallory):
+    """Takes part in a refresh, with any polynomial."""
+
+    def __init__(self, party: Party, ceremony: Refresh) -> None:
+        self.party = party
+        self.seat = ceremony._seat
+        self.secret, self.package = ceremony._part1(system_entropy)
+
+
+def test_another_threshold_is_refused(trio: list[Party]) -> None:
+    """Neither a higher nor a lower one, whatever the proposal said, and nothing is lost (K30)."""
+    alice, bob, third = trio
+    proposal = upkeep.propose(alice)
+    honest = upkeep.round1([alice, bob], proposal)
+    saboteur = Saboteur(third, upkeep.join(third, proposal))
+    suite, own = saboteur.seat.suite, saboteur.seat.identifier("mallory")
+    _, longer = dkg.part1(suite, own, max_signers=3, min_signers=2)  # one entry more than a refresh has
+    for party in (alice, bob):
+        with pytest.raises(IncorrectNumberOfCommitments) as caught:
+            upkeep.round2([party], {**honest, "mallory": saboteur.round1(longer)})
+        assert caught.value.culprits == ("mallory",)
+        assert party.key().state is KeyState.ACTIVE
+        with pytest.raises(CeremonyStopped):
+            upkeep.round2([party], honest)
+    assert len(parties.sign([alice, bob], b"message")) == 65
+
+
+def test_a_wrong_proof_convicts(trio: list[Party]) -> None:
+    alice, bob, third = trio
+    proposal = upkeep.propose(alice)
+    honest = upkeep.round1([alice, bob], proposal)
+    saboteur = Saboteur(third, upkeep.join(third, proposal))
+    stranger = Saboteur(third, upkeep.load(third)).package
+    mixed = round1.Package(saboteur.seat.suite, saboteur.package.commitment, _bent(stranger))
+    with pytest.raises(InvalidProofOfKnowledge) as caught:
+        upkeep.round2([alice], {**honest, "mallory": saboteur.round1(mixed)})
+    assert caught.value.culprits == ("mallory",)
+
+
+def _bent(package: round1.Package) -> Signature:
+    proof = package.proof_of_knowledge
+    return replace(proof, response=(proof.response + 1) % package.ciphersuite.group.order)
+
+
+def test_a_wrong_share_convicts_and_the_old_epoch_goes_on(trio: list[Party]) -> None:
+    alice, bob, third = trio
+    proposal = upkeep.propose(alice)
+    first = upkeep.round1([alice, bob], proposal)
+    saboteur = Saboteur(third, upkeep.join(third, proposal))
+    first["mallory"] = saboteur.round1()
+    second = upkeep.round2([alice, bob], first)
+    second["mallory"] = saboteur.round2(first, lambda name, package: mallory.plus_one(package))
+    with pytest.raises(InvalidSecretShare) as caught:
+        upkeep.finish([alice], first, second)
+    assert caught.value.culprits == ("mallory",)
+    evidence = upkeep.load(alice).transcript.evidence()
+    assert evidence is not None
+    assert evidence.count(b"BEGIN CMS") == 2
+    assert upkeep.load(alice).status().step == "stopped"
+    assert len(parties.sign([alice, bob], b"message")) == 65
+    upkeep.load(alice).abort(alice.holder)
+    upkeep.load(bob).abort(bob.holder)
+    assert [name.split(".")[0] for name in alice.records()] == ["signing-share"]
+
+
+def test_different_confirmations_stop_it_before_the_old_share_is_gone(trio: list[Party]) -> None:
+    alice, _, third = trio
+    confirmations = upkeep.to_confirmations(trio)
+    message = signed.read(confirmations["mallory"], third.key().roster).expect(Confirmation).message
+    with third.holder() as holder:
+        confirmations["mallory"] = signed.write(replace(message, public_key_package_hash=bytes(32)), holder)
+    records = alice.records()
+    with pytest.raises(Equivocation) as caught:
+        upkeep.confirm([alice], confirmations)
+    assert isinstance(caught.value, ProtocolViolation)
+    assert alice.records() == records
+    assert alice.key().epoch == 0
+    assert len(parties.sign(trio[:2], b"message")) == 65
