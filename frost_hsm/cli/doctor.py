@@ -36,7 +36,7 @@ def doctor(place: Workplace) -> Result:
     """
     findings: list[Finding] = []
     for part in (_program, _groups, _state, _backends, _token):
-        findings += _examined(part(place))
+        findings += (each for each in _examined(part(place)) if each not in findings)
     warnings = sum(not fine for fine, _ in findings)
     lines = [f"{'ok  ' if fine else 'warn'}  {text}" for fine, text in findings]
     lines.append(f"{warnings or 'no'} warning{'s' * (warnings != 1)}")

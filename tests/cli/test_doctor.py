@@ -1,0 +1,139 @@
+"""What ``doctor`` finds: always a list, never a traceback, always with the status 0."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from importlib.metadata import EntryPoint
+from pathlib import Path
+
+import pytest
+import softhsm
+from conftest import TokenFixture
+from parties import Party
+
+from frost_hsm import backends
+from frost_hsm.cli.config import Config
+from frost_hsm.errors import PinIncorrect
+
+
+def findings(party: Party, *arguments: str) -> dict[bool, list[str]]:
+    """Return the findings, fine ones under True; they are the same lines in text."""
+    before = sorted(party.directory.rglob("*"))
+    ran = party.run("doctor", *arguments, "--json")
+    assert ran.status == 0
+    document = json.loads(ran.stdout)
+    text = party.run("doctor", *arguments)
+    assert text.status == 0
+    assert "Traceback" not in ran.stderr + text.stderr
+    found: dict[bool, list[str]] = {True: [], False: []}
+    for each, line in zip(document["findings"], text.stdout.splitlines(), strict=False):
+        assert line == f"{'ok  ' if each['ok'] else 'warn'}  {each['text']}"
+        found[each["ok"]].append(each["text"])
+    number = document["warnings"]
+    assert number == len(found[False])
+    assert text.stdout.splitlines()[-1] == f"{number or 'no'} warning{'' if number == 1 else 's'}"
+    assert sorted(set(party.directory.rglob("*")) - set(before)) in ([], [party.directory / "home/lock"])
+    return found
+
+
+def configure(party: Party, uri: str, settings: Mapping[str, Mapping[str, str]]) -> None:
+    Config(party.name, uri, settings).save(party.home)
+
+
+def test_a_good_set_up(people: list[Party]) -> None:
+    found = findings(people[0])
+    assert any(line.startswith("frost-hsm ") and "Python" in line for line in found[True])
+    assert any("FROST-P256-SHA256-v1 computes on libcrypto" in line for line in found[True])
+    assert any("is private, its lock is free" in line for line in found[True])
+    assert 'backend "software" loads  [used]' in found[True]
+    assert any("holds the identity of alice" in line for line in found[True])
+    assert [line.partition(" is ")[2] for line in found[False]] == [
+        "software: it can be copied, and an older copy put back unnoticed"
+    ]
+
+
+def test_nothing_is_set_up(people: list[Party]) -> None:
+    shutil.rmtree(people[0].directory / "home")
+    found = findings(people[0])
+    assert f"there is no state directory {people[0].directory / 'home'}; make one: frost-hsm init" in found[False]
+    assert sum("state directory" in line for line in found[False]) == 1
+
+
+def test_a_home_open_to_others(people: list[Party]) -> None:
+    (people[0].directory / "home").chmod(0o755)
+    assert any("home is open to other users; chown it" in line for line in findings(people[0])[False])
+
+
+def test_a_broken_configuration(people: list[Party]) -> None:
+    (people[0].directory / "home/config.toml").write_text("]")
+    assert any("config.toml is not TOML" in line for line in findings(people[0])[False])
+
+
+def test_a_token_that_is_not_there(people: list[Party]) -> None:
+    Path(people[0].uri.removeprefix("software:")).unlink()
+    assert any("alice.token" in line for line in findings(people[0])[False])
+
+
+def test_few_tries_left(people: list[Party]) -> None:
+    alice = people[0]
+    with pytest.raises(PinIncorrect):
+        backends.load("software", {}, None).open(alice.uri, lambda info: "wrong")  # type: ignore[arg-type]
+    assert any("a wrong PIN was given lately; few tries may be left" in line for line in findings(alice)[False])
+
+
+def test_a_module_that_is_not_there(people: list[Party]) -> None:
+    configure(people[0], "pkcs11:token=x?module-name=none", {"pkcs11": {"none": "/nowhere/none.so"}})
+    assert any("/nowhere/none.so" in line for line in findings(people[0])[False])
+
+
+def test_a_module_that_is_none(people: list[Party]) -> None:
+    text = people[0].directory / "module.so"
+    text.write_text("not a library")
+    configure(people[0], "pkcs11:token=x?module-name=text", {"pkcs11": {"text": str(text)}})
+    assert any("module.so" in line for line in findings(people[0])[False])
+
+
+def test_a_softhsm_token_without_identity(
+    people: list[Party], softhsm_module: str, new_token: Callable[..., TokenFixture]
+) -> None:
+    token = new_token("doctor")
+    configure(people[0], f"{token.uri}?module-name=softhsm", {"pkcs11": {"softhsm": softhsm_module}})
+    found = findings(people[0])
+    assert any('token "doctor"' in line and "holds no identity yet" in line for line in found[False])
+    assert any("its user PIN is set" in line for line in found[True])
+
+
+def test_a_softhsm_token_without_pin(people: list[Party], softhsm_module: str) -> None:
+    softhsm.initialise(softhsm_module, "no-pin", None)
+    configure(people[0], "pkcs11:token=no-pin?module-name=softhsm", {"pkcs11": {"softhsm": softhsm_module}})
+    assert any("its user PIN is not set" in line for line in findings(people[0])[False])
+
+
+def test_it_says_how_to_make_a_softhsm_token(people: list[Party], softhsm_module: str, tmp_path: Path) -> None:
+    """In a process of its own: this one has tokens already."""
+    configuration = softhsm.configure(tmp_path)
+    configure(people[0], "pkcs11:token=x?module-name=softhsm", {"pkcs11": {"softhsm": softhsm_module}})
+    set_up = f"import os; os.environ['SOFTHSM2_CONF'] = {str(configuration)!r}; "
+    ran = people[0].launch("doctor", program=(sys.executable, "-c", f"{set_up}from frost_hsm.cli import main; main()"))
+    assert ran.status == 0
+    assert "softhsm2-util --init-token --free --label" in ran.stdout
+
+
+def test_a_broken_plug_in_breaks_nothing_else(people: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    class Explodes:
+        def __init__(self, *_: object) -> None:
+            raise RuntimeError("the plug-in exploded")
+
+    import_fails = EntryPoint("vault", "no_such_module:Backend", backends.ENTRY_POINT_GROUP)
+    start_fails = EntryPoint("bomb", "cli_test_bomb:Explodes", backends.ENTRY_POINT_GROUP)
+    monkeypatch.setitem(sys.modules, "cli_test_bomb", type("Module", (), {"Explodes": Explodes}))
+    installed = backends.installed()
+    monkeypatch.setattr(backends, "installed", lambda: {**installed, "vault": import_fails, "bomb": start_fails})
+    found = findings(people[0])
+    assert any("No module named 'no_such_module'" in line and "[not used]" in line for line in found[False])
+    assert any("the plug-in exploded" in line and "[not used]" in line for line in found[False])
+    assert 'backend "software" loads  [used]' in found[True]
+    assert people[0].run("keys", "list").status == 0
