@@ -209,10 +209,10 @@ def inbox(*messages: bytes | Iterable[bytes]) -> Inbox:
     return Inbox([Incoming(f"file {number}", data) for number, data in enumerate(flat)])
 
 
-def propose(parties: Sequence[Party], min_signers: int = 2, name: str = KEY) -> bytes:
+def propose(parties: Sequence[Party], min_signers: int = 2, name: str = KEY, suite: str = "p256") -> bytes:
     with parties[0].holder() as holder:
         peers = [party.public for party in parties[1:]]
-        return keygen.propose(holder, name, peers, min_signers=min_signers, suite="p256")
+        return keygen.propose(holder, name, peers, min_signers=min_signers, suite=suite)
 
 
 def round1(parties: Iterable[Party], proposal: bytes) -> Messages:
@@ -233,9 +233,9 @@ def confirm(parties: Iterable[Party], confirmations: Messages, name: str = KEY) 
         party.ceremony(name).confirm(inbox(confirmations.values()))
 
 
-def generate(parties: Sequence[Party], min_signers: int = 2, name: str = KEY) -> GroupKey:
+def generate(parties: Sequence[Party], min_signers: int = 2, name: str = KEY, suite: str = "p256") -> GroupKey:
     """Run key generation through the library, to the end; returns the key as the first party has it."""
-    first = round1(parties, propose(parties, min_signers, name))
+    first = round1(parties, propose(parties, min_signers, name, suite))
     second = round2(parties, first, name)
     confirm(parties, finish(parties, first, second, name), name)
     return parties[0].key(name)

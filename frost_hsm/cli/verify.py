@@ -30,7 +30,8 @@ def verify(place: Workplace, key: str, suite: str, message: str, signature: str)
     MESSAGE and SIGNATURE are files, one of them may be - for stdin. The exit status is 0 if the signature is
     good and 10 if it is not. Needs no token and no PIN.
 
-    A P-256 signature of FROST is a Schnorr signature, R and z, 65 bytes; ECDSA verifiers do not take it.
+    Signatures of ed25519 and ed448 are those of RFC 8032, of secp256k1-tr those of BIP-340 (key: x alone). All
+    others are Schnorr signatures, R and z; ECDSA verifiers do not take them.
     """
     verifying_key = find(place, key, suite)
     signed, encoded = files.read(message), files.read(signature)
