@@ -25,21 +25,21 @@ class OurParticipant:
     def part3(
         self, round1_packages: Mapping[Identifier, round1.Package], round2_packages: Mapping[Identifier, round2.Package]
     ) -> PublicKeyPackage:
-        self._key, public = dkg.part3(self._round2, round1_packages, round2_packages)
+        self.key, public = dkg.part3(self._round2, round1_packages, round2_packages)
         return public
 
     def key_package(self) -> KeyPackage:
-        return self._key
+        return self.key
 
     def take_key_package(self, key_package: KeyPackage, public_key_package: PublicKeyPackage) -> None:
-        self._key = key_package
+        self.key = key_package
 
     def commit(self) -> SigningCommitments:
-        self._nonces, commitments = signing.commit(self._key)
+        self.nonces, commitments = signing.commit(self.key)
         return commitments
 
     def sign(self, package: SigningPackage) -> SignatureShare:
-        return signing.sign(package, self._nonces, self._key)
+        return signing.sign(package, self.nonces, self.key)
 
 
 class Ours:

@@ -120,51 +120,66 @@ class Rust:
 
 class RustParticipant:
     def __init__(self, rust: Rust, identifier: Identifier) -> None:
-        self._rust = rust
+        self.rust = rust
         self.identifier = identifier
 
     def part1(self, max_signers: int, min_signers: int) -> round1.Package:
-        answer = self._rust.ask(
-            "part1", identifier=key(self.identifier), max_signers=max_signers, min_signers=min_signers
-        )
-        self.round1 = answer["handle"]
-        return self._rust.read(round1.Package, answer["package"])
+        return self.run_part1("part1", max_signers, min_signers)
 
     def part2(self, packages: Mapping[Identifier, round1.Package]) -> dict[Identifier, round2.Package]:
-        answer = self._rust.ask("part2", handle=self.round1, round1_packages=self._rust.write_map(packages))
-        self.round2 = answer["handle"]
-        return self._rust.read_map(round2.Package, answer["packages"])
+        return self.run_part2("part2", packages)
 
     def part3(
         self, round1_packages: Mapping[Identifier, round1.Package], round2_packages: Mapping[Identifier, round2.Package]
     ) -> PublicKeyPackage:
-        answer = self._rust.ask(
-            "part3",
+        return self.run_part3("part3", round1_packages, round2_packages)
+
+    def run_part1(self, do: str, max_signers: int, min_signers: int) -> round1.Package:
+        answer = self.rust.ask(do, identifier=key(self.identifier), max_signers=max_signers, min_signers=min_signers)
+        self.round1 = answer["handle"]
+        return self.rust.read(round1.Package, answer["package"])
+
+    def run_part2(self, do: str, packages: Mapping[Identifier, round1.Package]) -> dict[Identifier, round2.Package]:
+        answer = self.rust.ask(do, handle=self.round1, round1_packages=self.rust.write_map(packages))
+        self.round2 = answer["handle"]
+        return self.rust.read_map(round2.Package, answer["packages"])
+
+    def run_part3(
+        self,
+        do: str,
+        round1_packages: Mapping[Identifier, round1.Package],
+        round2_packages: Mapping[Identifier, round2.Package],
+        **arguments: Any,
+    ) -> PublicKeyPackage:
+        answer = self.rust.ask(
+            do,
             handle=self.round2,
-            round1_packages=self._rust.write_map(round1_packages),
-            round2_packages=self._rust.write_map(round2_packages),
+            round1_packages=self.rust.write_map(round1_packages),
+            round2_packages=self.rust.write_map(round2_packages),
+            **arguments,
         )
         self.key = answer["handle"]
-        return self._rust.read(PublicKeyPackage, answer["public_key_package"])
+        return self.rust.read(PublicKeyPackage, answer["public_key_package"])
 
     def key_package(self) -> KeyPackage:
         return self.export("key_package", KeyPackage, self.key)
 
     def take_key_package(self, key_package: KeyPackage, public_key_package: PublicKeyPackage) -> None:
-        package = self._rust.write(key_package)
-        self.key = self._rust.ask("import", kind="key_package", package=package)["handle"]
+        package = self.rust.write(key_package)
+        self.key = self.rust.ask("import", kind="key_package", package=package)["handle"]
 
     def commit(self) -> SigningCommitments:
-        answer = self._rust.ask("commit", key=self.key)
-        self._nonces = answer["handle"]
-        return self._rust.read(SigningCommitments, answer["commitments"])
+        answer = self.rust.ask("commit", key=self.key)
+        self.nonces = answer["handle"]
+        return self.rust.read(SigningCommitments, answer["commitments"])
 
-    def sign(self, package: SigningPackage) -> SignatureShare:
-        answer = self._rust.ask("sign", key=self.key, nonces=self._nonces, signing_package=self._rust.write(package))
-        return self._rust.read(SignatureShare, answer["share"])
+    def sign(self, package: SigningPackage, **how: str) -> SignatureShare:
+        written = self.rust.write(package)
+        answer = self.rust.ask("sign", key=self.key, nonces=self.nonces, signing_package=written, **how)
+        return self.rust.read(SignatureShare, answer["share"])
 
     def export(self, name: str, kind: type[T], handle: int) -> T:
-        return self._rust.read(kind, self._rust.ask("export", kind=name, handle=handle)["package"])
+        return self.rust.read(kind, self.rust.ask("export", kind=name, handle=handle)["package"])
 
 
 def key(identifier: Identifier) -> str:

@@ -11,7 +11,7 @@ use frost_rerandomized::RandomizedCiphersuite;
 use crate::failure::Failure;
 
 pub trait Suite: RandomizedCiphersuite {
-    /// Sign for the key with a Taproot tweak (BIP-341). An empty Merkle root stands for none.
+    /// Sign for the key with a Taproot tweak (BIP-341). No scripts: an empty Merkle root.
     fn sign_with_tweak(
         _: &SigningPackage<Self>,
         _: &SigningNonces<Self>,
@@ -45,9 +45,11 @@ impl Suite for frost_secp256k1_tr::Secp256K1Sha256TR {
         key: &KeyPackage<Self>,
         merkle_root: &[u8],
     ) -> Result<SignatureShare<Self>, Failure> {
-        let root = Some(merkle_root).filter(|root| !root.is_empty());
         Ok(frost_secp256k1_tr::round2::sign_with_tweak(
-            package, nonces, key, root,
+            package,
+            nonces,
+            key,
+            Some(merkle_root),
         )?)
     }
 
@@ -57,9 +59,11 @@ impl Suite for frost_secp256k1_tr::Secp256K1Sha256TR {
         public: &PublicKeyPackage<Self>,
         merkle_root: &[u8],
     ) -> Result<Signature<Self>, Failure> {
-        let root = Some(merkle_root).filter(|root| !root.is_empty());
         Ok(frost_secp256k1_tr::aggregate_with_tweak(
-            package, shares, public, root,
+            package,
+            shares,
+            public,
+            Some(merkle_root),
         )?)
     }
 }
