@@ -11,6 +11,7 @@ import pytest
 import walkthrough
 
 from frost_hsm.backends import Backend
+from frost_hsm.ceremony import oids
 from frost_hsm.frost.ciphersuites import ALL
 
 TEXT = walkthrough.README.read_text()
@@ -32,6 +33,12 @@ def test_exit_statuses_are_those_of_the_errors() -> None:
     assert walkthrough.with_codes(TEXT) == TEXT
     shown = {int(status) for status in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
     assert shown == {0, *walkthrough.codes()}
+
+
+def test_content_types_are_those_of_the_messages() -> None:
+    rows = re.findall(r"^\| (\.\d+) \|", TEXT, re.MULTILINE)
+    ours = [value for value in vars(oids).values() if isinstance(value, str) and value.startswith(f"{oids.ARC}.")]
+    assert [f"{oids.ARC}{row}" for row in rows] == ours
 
 
 def test_suites_are_those_of_the_library() -> None:
