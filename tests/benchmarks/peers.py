@@ -20,11 +20,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 sys.path[0] = str(Path(__file__).parents[1])  # for the package of the peers, which has this file's name
 
 from peers import building
+from peers.noble_curves import public_fields, round1_fields, round2_fields, signing_fields
 from peers.process import PeerProcess
 from peers.zcash_foundation import key, public_bytes
 
@@ -32,7 +32,6 @@ from frost_hsm.frost import dealer, dkg, round1, round2, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
 from frost_hsm.frost.packages import (
     KeyPackage,
-    PublicKeyPackage,
     SignatureShare,
     SigningCommitments,
     SigningNonces,
@@ -92,7 +91,7 @@ class Others:
             others.y_coordinates[number] = package.y_coordinates() if suite.group.y_length else b""
             scalars = [coefficient.scalar for coefficient in secret.coefficients]
             share = suite.group.encode_scalar(suite.group.evaluate(scalars, [1])[0])
-            others.shares[number] = bytes.fromhex(suite.header.hex()) + public_bytes(share)
+            others.shares[number] = suite.header + public_bytes(share)
         return others
 
     def take_part(self, *, with_y: bool) -> float:
@@ -118,6 +117,9 @@ class Others:
         public_key_package.serialize()
         return time.perf_counter() - start
 
+    def work(self, *, with_y: bool) -> Work:
+        return lambda: self.take_part(with_y=with_y)
+
     def rust(self, process: PeerProcess, suite: Ciphersuite) -> Work:
         process.ask(
             "prepare_key_generation",
@@ -130,23 +132,20 @@ class Others:
         return lambda: float(process.ask("time_key_generation")["seconds"])
 
     def noble(self, process: PeerProcess, suite: Ciphersuite) -> Work:
-        first, second = [], []
-        for number, data in self.packages.items():
-            identifier = key(Identifier(suite, number))
-            package = round1.Package.deserialize(suite, data, self.y_coordinates[number] or None)
-            length = suite.group.element_length
-            encoded = package.commitment.encoded
-            points = [encoded[k : k + length].hex() for k in range(0, len(encoded), length)]
-            proof = package.proof_of_knowledge.serialize().hex()
-            first.append({"identifier": identifier, "commitment": points, "proofOfKnowledge": proof})
-            share = self.shares[number][len(suite.header) :].hex()
-            second.append({"identifier": identifier, "signingShare": share})
+        own, *senders = (Identifier(suite, number) for number in range(1, self.max_signers + 1))
+        first = {
+            sender: round1.Package.deserialize(
+                suite, self.packages[sender.value], self.y_coordinates[sender.value] or None
+            )
+            for sender in senders
+        }
+        second = {sender: round2.Package.deserialize(suite, Secret(self.shares[sender.value])) for sender in senders}
         process.ask(
             "prepare_key_generation",
-            identifier=key(Identifier(suite, 1)),
+            identifier=key(own),
             signers={"min": self.min_signers, "max": self.max_signers},
-            round1_packages=first,
-            round2_packages=second,
+            round1_packages=round1_fields(first),
+            round2_packages=round2_fields(second),
         )
         return lambda: float(process.ask("time", step="key_generation")["seconds"])
 
@@ -241,25 +240,13 @@ class Session:
                 "identifier": key(self.key.identifier),
                 "signingShare": public_bytes(self.key.signing_share.serialize()).hex(),
             },
-            public=noble_public(self.public),
-            commitments=[
-                {"identifier": key(own), "hiding": made.hiding.encoded.hex(), "binding": made.binding.encoded.hex()}
-                for own, made in self.package.signing_commitments.items()
-            ],
+            public=public_fields(self.public),
             nonces={name: public_bytes(getattr(nonces, name).serialize()).hex() for name in ("hiding", "binding")},
             shares={key(own): share.hex() for own, share in self.shares.items()},
-            message=MESSAGE.hex(),
             signature=self.signature.hex(),
+            **signing_fields(self.package),
         )
         return lambda step: lambda: float(process.ask("time", step=step)["seconds"])
-
-
-def noble_public(public: PublicKeyPackage) -> dict[str, Any]:
-    return {
-        "signers": {"min": public.min_signers, "max": len(public.verifying_shares)},
-        "commitments": [public.verifying_key.serialize().hex()],
-        "verifyingShares": {key(own): share.serialize().hex() for own, share in public.verifying_shares.items()},
-    }
 
 
 # ── the tables ──
@@ -268,14 +255,12 @@ def noble_public(public: PublicKeyPackage) -> dict[str, Any]:
 def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int]) -> None:
     with PeerProcess(building.rust(suite)) as rust, PeerProcess(building.noble(suite)) as noble:
         print(f"\n{suite.id}, {suite.group.backend}")
-        print(
-            f"{'':>12} {'':>15} {'ours ms':>10} {'y':>10} {'rust':>10} {'noble':>10}   {'rust/ours':>9} {'y':>6} {'noble/ours':>10}"
-        )
+        print(f"{'':>28} {'ours ms':>10} {'y':>10} {'rust':>10} {'noble':>10}  rust/ours      y noble/ours")
         for size, rounds in sizes.items():
             others = Others.make(suite, *size)
-            contenders = {"ours": lambda others=others: others.take_part(with_y=False)}
+            contenders: dict[str, Work] = {"ours": others.work(with_y=False)}
             if suite.group.y_length:
-                contenders["y"] = lambda others=others: others.take_part(with_y=True)
+                contenders["y"] = others.work(with_y=True)
             contenders |= {"rust": others.rust(rust, suite), "noble": others.noble(noble, suite)}
             show(size, "key generation", medians(contenders, rounds))
             if size == (1000, 667):

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from peers import building
+from peers.noble_curves import Noble
 from peers.process import PeerProcess
 from peers.zcash_foundation import Rust
 
@@ -23,6 +24,13 @@ def rust(suite: Ciphersuite) -> Iterator[Rust]:
     """ZcashFoundation's crates for the suite."""
     with _start(building.rust, suite) as process:
         yield Rust(suite, process)
+
+
+@pytest.fixture(scope="session")
+def noble(suite: Ciphersuite) -> Iterator[Noble]:
+    """@noble/curves for the suite."""
+    with _start(building.noble, suite) as process:
+        yield Noble(suite, process)
 
 
 def _start(build: Callable[[Ciphersuite], Sequence[str]], suite: Ciphersuite) -> PeerProcess:
