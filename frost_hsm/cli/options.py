@@ -23,6 +23,9 @@ def command(
     """Make a command of a function from a `Workplace` and its own parameters to a `Result`.
 
     token: it may open the token, so it takes ``--token`` and ``--pin-source``. asks: it may ask yes or no.
+
+    The command returns what shows its result, to be called when click is through: click has ways of its own when
+    output fails.
     """
 
     def decorate(function: Callable[..., Result]) -> click.Command:
@@ -36,12 +39,12 @@ def command(
             allow_final_pin_try: bool = False,
             assume_yes: bool = False,
             **parameters: Any,
-        ) -> None:
+        ) -> Callable[[], None]:
             terminal = Terminal(assume_yes=assume_yes)
             place = Workplace(home, token_uri, pin_source, allow_final_pin_try, terminal)
-            show(function(place, **parameters), as_json=as_json)
+            return functools.partial(show, function(place, **parameters), as_json=as_json)
 
-        decorated: Callable[..., None] = run
+        decorated: Callable[..., object] = run
         for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks else ()), *_ALWAYS]):
             decorated = option(decorated)
         make = group.command if group is not None else click.command

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from importlib import import_module
 
 import click
@@ -38,9 +37,10 @@ def frost_hsm() -> None:
 def run_command(arguments: list[str]) -> int:
     """Run the command that the arguments name and return its exit status."""
     try:
-        status: object = frost_hsm.main(arguments, prog_name=PROGRAM, standalone_mode=False)
-        sys.stdout.flush()
-        return status if isinstance(status, int) else 0
+        show: object = frost_hsm.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+        if callable(show):  # nothing is left to show after --help and --version
+            show()
+        return 0
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message(), err=True)
         return UsageProblem.exit
