@@ -86,7 +86,7 @@ class Commitment:
         count = _capped(reader.count(length))
         data = bytes(reader.take(count * length))
         y = reader.take_y(count * suite.group.y_length)
-        return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y)
+        return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y, prove=reader.prove)
 
     def write_json(self, value: VerifiableSecretSharingCommitment, parts: Parts) -> None:
         length = value.ciphersuite.group.element_length

@@ -109,9 +109,9 @@ class Package:
         return cls(ciphersuite=suite, **values)  # type: ignore[call-arg]  # a dataclass with these fields
 
     @classmethod
-    def _deserialize(cls, suite: Ciphersuite, data: memoryview, y: bytes | None = None) -> Self:
+    def _deserialize(cls, suite: Ciphersuite, data: memoryview, y: bytes | None = None, *, prove: bool = True) -> Self:
         with cls._reading(data):
-            reader = Reader(data, y)
+            reader = Reader(data, y, prove=prove)
             package = cls.read(suite, reader)
             reader.finish()
             return package

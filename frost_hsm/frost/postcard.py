@@ -12,11 +12,15 @@ _VARINT_BYTES = 5  # 32 bits: more than any count here
 
 
 class Reader:
-    """A cursor over one encoding, and over the y coordinates that came beside it, if any did."""
+    """A cursor over one encoding, and over the y coordinates that came beside it, if any did.
 
-    def __init__(self, data: memoryview, y: bytes | None = None) -> None:
+    prove: as in `Group.decode`, for commitments.
+    """
+
+    def __init__(self, data: memoryview, y: bytes | None = None, *, prove: bool = True) -> None:
         self._rest = data
         self._y = y
+        self.prove = prove
 
     def take(self, length: int) -> memoryview:
         """Take the next bytes. Raises `DeserializationError` if there are too few."""

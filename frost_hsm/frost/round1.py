@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from frost_hsm.errors import DeserializationError, SecretConsumed
+from frost_hsm.errors import DeserializationError, InvalidNonPrimeOrderElement, SecretConsumed
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed, ListOf
 from frost_hsm.frost.encoding import Header, PublicPackage
@@ -52,22 +52,44 @@ class Package(PublicPackage):
 def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, bytes]) -> dict[Identifier, Package]:
     """Read the postcard forms of many senders' packages, on two threads: square roots are most of the work.
 
-    Raises `DeserializationError`, which names the sender but proves nothing against them.
+    What is left, to prove that each commitment is in the group, is done for all together. Raises
+    `DeserializationError`, which names the sender but proves nothing against them.
     """
 
     def read(item: tuple[Identifier, bytes]) -> Package:
         sender, data = item
-        try:
-            return Package.deserialize(ciphersuite, data)
-        except DeserializationError as error:
-            raise type(error)(f"of {sender}: {error}") from None
+        with _naming(sender):
+            return Package._deserialize(ciphersuite, memoryview(data), prove=False)
 
     if sum(map(len, packages.values())) < _WORTH_THREADS:
-        return dict(zip(packages, map(read, packages.items()), strict=True))
-    from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
+        found = dict(zip(packages, map(read, packages.items()), strict=True))
+    else:
+        from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
 
-    with ThreadPoolExecutor(THREADS) as pool:
-        return dict(zip(packages, pool.map(read, packages.items()), strict=True))
+        with ThreadPoolExecutor(THREADS) as pool:
+            found = dict(zip(packages, pool.map(read, packages.items()), strict=True))
+    _prove_membership(ciphersuite, found)
+    return found
+
+
+def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package]) -> None:
+    prove = ciphersuite.group.prove_membership
+    try:
+        prove([element for package in packages.values() for element in package.commitment.elements])
+    except InvalidNonPrimeOrderElement:
+        for sender, package in packages.items():
+            with _naming(sender):
+                prove(package.commitment.elements)
+        raise
+
+
+@contextmanager
+def _naming(sender: Identifier) -> Iterator[None]:
+    """Make errors say whose package it is."""
+    try:
+        yield
+    except DeserializationError as error:
+        raise type(error)(f"of {sender}: {error}") from None
 
 
 class SecretPackage(_SecretPackage):

@@ -245,12 +245,15 @@ class VerifiableSecretSharingCommitment:
         return cls(ciphersuite, b"".join(map(ciphersuite.group.encode, kept)), kept)
 
     @classmethod
-    def deserialize_whole(cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None) -> Self:
+    def deserialize_whole(
+        cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None, *, prove: bool = True
+    ) -> Self:
         """Read a plain concatenation (ZcashFoundation: ``deserialize_whole``). y: likewise, if known.
 
-        Raises `MalformedElement`, `InvalidIdentityElement`.
+        prove: as in `Group.decode`. Raises `MalformedElement`, `InvalidIdentityElement`,
+        `InvalidNonPrimeOrderElement`.
         """
-        return cls(ciphersuite, data, decode_all(ciphersuite.group, data, y))
+        return cls(ciphersuite, data, decode_all(ciphersuite.group, data, y, prove=prove))
 
     @property
     def constant_term(self) -> bytes:
