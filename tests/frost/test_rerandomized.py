@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 from dealing import Group, every_suite, few, shapes
@@ -20,11 +22,20 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import rerandomized, signing
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
-from frost_hsm.frost.packages import Identifier, SignatureShare, SigningPackage, encode_group_commitments
+from frost_hsm.frost.packages import (
+    Identifier,
+    NonceCommitment,
+    SignatureShare,
+    SigningCommitments,
+    SigningPackage,
+    VerifyingKey,
+    encode_group_commitments,
+)
 from frost_hsm.frost.rerandomized import RandomizedParams, Randomizer
 from frost_hsm.secret import Secret
 
 MESSAGE = b"message"
+VECTORS = Path(__file__).parents[1] / "vectors" / "frost-rerandomized.json"
 
 
 @dataclass
@@ -52,6 +63,23 @@ class Session:
             )
             for signer in self.signers
         }
+
+
+@every_suite
+def test_randomizers_of_zcashfoundation(suite: Ciphersuite) -> None:
+    known = json.loads(VECTORS.read_text())["suites"][suite.name]
+    commitments = {
+        Identifier.deserialize(suite, bytes.fromhex(identifier)): SigningCommitments(
+            suite, *(NonceCommitment.deserialize(suite, bytes.fromhex(pair[kind])) for kind in ("hiding", "binding"))
+        )
+        for identifier, pair in known["signing_commitments"].items()
+    }
+    key = VerifyingKey.deserialize(suite, bytes.fromhex(known["verifying_key"]))
+    params = RandomizedParams.regenerate_from_seed_and_commitments(
+        key, Secret(bytes.fromhex(known["seed"])), commitments
+    )
+    assert public_bytes(params.randomizer.serialize()).hex() == known["randomizer"]
+    assert params.randomized_verifying_key.serialize().hex() == known["randomized_verifying_key"]
 
 
 @every_suite
