@@ -56,6 +56,9 @@ Options:
 
 def main() -> NoReturn:
     """Run ``frost-hsm`` and exit with the status that `frost_hsm.errors` lists."""
+    from frost_hsm.cli.memory import keep_private
+
+    keep_private()
     sys.exit(run(sys.argv[1:]))
 
 
