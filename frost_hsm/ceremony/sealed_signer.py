@@ -34,7 +34,8 @@ class SealedSigner:
     The bound record goes once the share has been kept.
 
     The state directory's lock keeps two processes from binding the same nonces to two packages. Where two state
-    directories share a token, the one that destroys the first record wins; the other gives up.
+    directories share a token, the one that destroys the first record wins and the other gives up; but should that one
+    be killed before it has cleared up, it could go on later. So give a token one state directory.
     """
 
     def __init__(self, key: GroupKey, holder: Holder, home: StateDirectory) -> None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import parties
 import pytest
+from mallory import Mallory
 from parties import Party, inbox
 
-from frost_hsm.ceremony import signing
+from frost_hsm.ceremony import signed, signing
 from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.keygen import KeyGeneration
@@ -136,7 +137,7 @@ def test_a_step_before_its_time_is_refused(trio: list[Party]) -> None:
 
 def test_nobody_takes_part_without_agreeing(trio: list[Party]) -> None:
     alice = trio[0]
-    proposal = parties.signed.read(parties.propose(trio)).expect(Proposal)
+    proposal = signed.read(parties.propose(trio)).expect(Proposal)
     ceremony = KeyGeneration(alice.home, proposal, alice.public)
     refused(alice, NotPossible, lambda: ceremony.round1(alice.holder))
 
@@ -172,11 +173,11 @@ def test_a_proposal_with_strangers_or_impostors_is_refused(trio: list[Party], tm
     alice, bob, carol = trio
     impostor, stranger = parties.gather(tmp_path / "others", ["bob", "dave"])
     for other in (impostor, stranger):
-        proposal = parties.signed.read(parties.propose([carol, alice, other])).expect(Proposal)
+        proposal = signed.read(parties.propose([carol, alice, other])).expect(Proposal)
         ceremony = KeyGeneration(alice.home, proposal, alice.public)
         known = {party.name: party.public for party in (bob, carol)}
         refused(alice, UnknownSender, lambda c=ceremony, k=known: c.check_roster(k))
-    proposal = parties.signed.read(parties.propose([bob, carol])).expect(Proposal)
+    proposal = signed.read(parties.propose([bob, carol])).expect(Proposal)
     refused(alice, NotPossible, lambda: KeyGeneration(alice.home, proposal, alice.public))
 
 
@@ -228,7 +229,7 @@ def test_an_older_state_directory_changes_nothing_that_was_said(trio: list[Party
         assert ceremony.round2(alice.holder, inbox(*everything)) == second["alice"]
     again = ceremony.finish(alice.holder, inbox(*everything)).message
     roster = ceremony.roster
-    digests = [parties.signed.read(data, roster).content_digest for data in (again, third["alice"])]
+    digests = [signed.read(data, roster).content_digest for data in (again, third["alice"])]
     assert digests[0] == digests[1]
     ceremony.confirm(inbox(*everything))
     assert len(parties.sign(trio[:2], b"message")) == 65
@@ -244,18 +245,11 @@ def test_rolled_back_to_before_round2_the_polynomial_serves_no_other_roster_view
         parties.round2([alice], first)
     assert len(alice.records()) == 2
     roll_back(alice, copy)
-    other = _second_round1(carol)
+    other = Mallory(carol, carol.ceremony().proposal.to_pem()).round1()
     refused(
         alice, StepConflict, lambda: alice.ceremony().round2(alice.holder, inbox(first["alice"], first["bob"], other))
     )
     assert alice.ceremony().round2(alice.holder, inbox(first.values()))
-
-
-def _second_round1(party: Party) -> bytes:
-    from mallory import Mallory
-
-    mallory = Mallory(party, party.ceremony().proposal.to_pem())
-    return mallory.round1()
 
 
 def test_a_damaged_state_directory_is_not_worked_with(trio: list[Party]) -> None:

@@ -13,6 +13,7 @@ from mallory import Mallory
 from parties import Messages, Party, inbox
 
 from frost_hsm.ceremony import envelope, shares, signed
+from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.inbox import Inbox, Incoming
 from frost_hsm.ceremony.keys import KeyState
 from frost_hsm.ceremony.messages import Confirmation, Proposal, Round1, Round2
@@ -33,6 +34,7 @@ from frost_hsm.errors import (
     UnknownSender,
 )
 from frost_hsm.frost import round1
+from frost_hsm.secret import Secret
 
 
 class Table:
@@ -419,8 +421,9 @@ def test_a_record_that_somebody_else_sealed_is_refused(tmp_path: Path) -> None:
 
 def test_an_envelope_in_a_wrong_context_stays_closed(table: Table) -> None:
     """K23: any field of the context that differs keeps it closed."""
-    context = shares._context(table.mallory.seat, table.mallory.party.public, table.alice.public, bytes(32))
-    plaintext = mallory.Secret(b"plaintext")
+    sender, recipient = table.mallory.party.public.sign_key.digest, table.alice.public.agree_key.digest
+    context = Context(b"c" * 32, Kind.ROUND2_SHARE, table.mallory.seat.suite.id, sender, recipient, binding=b"b" * 32)
+    plaintext = Secret(b"plaintext")
     sealed = envelope.encrypt(context, plaintext, [table.alice.public])
     with table.alice.holder() as holder:
         assert len(envelope.decrypt(sealed, context, holder)) == len(plaintext)
