@@ -58,7 +58,7 @@ def describe(data: bytes, known: Known) -> Iterator[Description]:
         yield identity(PublicIdentity.from_pem(data))
     elif data.startswith(tuple(suite.header for suite in ciphersuites.ALL)):
         yield _public_key_package(read_package(data))
-    elif data.lstrip()[:1] == b"{":
+    elif _is_json(data):
         yield _json(data)
     elif data.count(_MESSAGE) > 1:
         for der in pem.decode(cms.PEM_LABEL, data, "evidence", blocks=data.count(_MESSAGE)):
@@ -129,7 +129,20 @@ def _details(message: Message) -> Description:
     return {}
 
 
-def _json(data: bytes) -> Description:
+def message_of(data: bytes) -> bytes:
+    """Return the message that a signing request, or a signing package in JSON, wants signed."""
+    wanted = _package(data) if _is_json(data) else signed.decode(signed.parse(data))
+    if not isinstance(wanted, SigningRequest | SigningPackage):
+        raise NotPossible("--message takes a signing request or a signing package, and this is none")
+    return wanted.message
+
+
+def _is_json(data: bytes) -> bool:
+    return data.lstrip()[:1] == b"{"
+
+
+def _package(data: bytes) -> PublicPackage | Description:
+    """Read a package in JSON; of a secret one, only what it is."""
     try:
         document = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -145,10 +158,16 @@ def _json(data: bytes) -> Description:
         return {"kind": _SECRET[fields], "suite": suite.id, "warning": _NEVER}
     if fields not in _PUBLIC:
         raise DeserializationError(f"this is no package of {suite.id}")
-    package = _PUBLIC[fields].from_json(suite, data)
+    return _PUBLIC[fields].from_json(suite, data)
+
+
+def _json(data: bytes) -> Description:
+    package = _package(data)
+    if not isinstance(package, PublicPackage):
+        return package
     if isinstance(package, PublicKeyPackage):
         return _public_key_package(package)
-    described: Description = {"kind": package.title, "suite": suite.id}
+    described: Description = {"kind": package.title, "suite": package.ciphersuite.id}
     if isinstance(package, SigningPackage):
         described["identifiers"] = [each.serialize().hex() for each in package.signing_commitments]
         described["message_size"] = len(package.message)

@@ -8,10 +8,10 @@ import click
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.messages import Message, Proposal, SigningRequest
+from frost_hsm.ceremony.messages import Proposal
 from frost_hsm.ceremony.store import PROPOSAL, ceremony_folder
 from frost_hsm.cli import files
-from frost_hsm.cli.description import Description, describe
+from frost_hsm.cli.description import Description, describe, message_of
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result, grouped
 from frost_hsm.cli.workplace import Workplace
@@ -24,7 +24,7 @@ _COMPARED = ("fingerprint", "digest")
 @command(None, "inspect")
 @click.argument("paths", nargs=-1, required=True, metavar="FILES...")
 @click.option("--digest", is_flag=True, help="Only the digest of the contents: two files that say the same have one.")
-@click.option("--message", is_flag=True, help="Write the message of a signing request to stdout, as it is.")
+@click.option("--message", is_flag=True, help="Write the message to be signed to stdout, as it is.")
 def inspect(place: Workplace, paths: tuple[str, ...], digest: bool, message: bool) -> Result:
     """Say what files are, without a token.
 
@@ -32,7 +32,9 @@ def inspect(place: Workplace, paths: tuple[str, ...], digest: bool, message: boo
     here, as a peer or from a proposal. Opens nothing that is sealed.
     """
     if message:
-        return _message(paths)
+        if len(paths) != 1:
+            raise NotPossible("--message takes one file")
+        return Result("inspect-message", raw=files.parse(paths[0], message_of))
     known = {identity.sign_key.key_id: identity for identity in _known(place)}
     lines: list[str] = []
     entries: list[Description] = []
@@ -41,15 +43,6 @@ def inspect(place: Workplace, paths: tuple[str, ...], digest: bool, message: boo
             entries.append({"file": path, **entry})
             lines += [f"{entry.get('digest', '-')}  {path}"] if digest else _lines(path, entry)
     return Result("inspect", lines, {"files": entries})
-
-
-def _message(paths: tuple[str, ...]) -> Result:
-    if len(paths) != 1:
-        raise NotPossible("--message takes one signing request")
-    request: Message = files.parse(paths[0], lambda data: signed.decode(signed.parse(data)))
-    if not isinstance(request, SigningRequest):
-        raise NotPossible(f"{paths[0]} is a {request.title}, not a signing request")
-    return Result("inspect-message", raw=request.message)
 
 
 def _known(place: Workplace) -> Iterator[PublicIdentity]:

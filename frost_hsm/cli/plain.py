@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from typing import TypeVar
@@ -10,9 +9,10 @@ from typing import TypeVar
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.cli import files
+from frost_hsm.cli.agreement import agree, message_line
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, InputProblem, InvalidSignatureShare, UsageProblem
+from frost_hsm.errors import InputProblem, InvalidSignatureShare, UsageProblem
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.signing import CheaterDetection
@@ -29,7 +29,7 @@ def commit(place: Workplace, name: str, output: str | None, force: bool) -> Resu
         commitments = SealedSigner(key, holder, place.home).commit()
     raw = files.write(path, _line(commitments.to_json()), force=force)
     after = f"give {path} to the coordinator, as identifier {_identifier(key)}"
-    return Result("sign-commit", [f"Wrote {path}"], _fields(key, path), after, raw)
+    return Result("plain-commit", [f"Wrote {path}"], _fields(key, path), after, raw)
 
 
 def package(place: Workplace, name: str, message: str, given: tuple[str, ...], path: str, force: bool) -> Result:
@@ -40,7 +40,7 @@ def package(place: Workplace, name: str, message: str, given: tuple[str, ...], p
     made = SigningPackage(key.suite, commitments, files.read(message))
     raw = files.write(path, _line(made.to_json()), force=force)
     after = f"each signer runs: frost-hsm sign respond {path} --key {name}"
-    return Result("sign-request", [f"Wrote {path}"], _fields(key, path), after, raw)
+    return Result("plain-request", [f"Wrote {path}"], _fields(key, path), after, raw)
 
 
 def respond(place: Workplace, name: str, package_path: str, output: str | None, force: bool) -> Result:
@@ -49,12 +49,9 @@ def respond(place: Workplace, name: str, package_path: str, output: str | None, 
     package = _read_package(key, package_path)
     path = output or f"{name}.{place.me.name}.share.json"
     files.check_output(path, force=force)
-    message = package.message
     signers = ", ".join(key.participant(identifier) for identifier in package.signing_commitments)
-    place.terminal.message(f"Key {name}, signers {signers}")
-    place.terminal.message(f"  message  {len(message)} bytes, sha256 {hashlib.sha256(message).hexdigest()}")
-    if not place.terminal.confirm("Agree to sign this message?"):
-        raise Aborted("you did not agree to sign; nothing was changed")
+    lines = [f"Signing package for key {name}, signers {signers}", message_line(package.message)]
+    agree(place.terminal, lines, package.message, package_path)
     written: list[bytes | None] = []
 
     def keep(share: SignatureShare) -> None:
@@ -62,7 +59,7 @@ def respond(place: Workplace, name: str, package_path: str, output: str | None, 
 
     with place.holder() as holder:
         SealedSigner(key, holder, place.home).sign(package, keep=keep)
-    return Result("sign-respond", [f"Wrote {path}"], _fields(key, path), "give it to the coordinator", written[0])
+    return Result("plain-respond", [f"Wrote {path}"], _fields(key, path), "give it to the coordinator", written[0])
 
 
 def aggregate(
@@ -90,7 +87,7 @@ def aggregate(
     encoded = signature.serialize()
     raw = files.write(path, encoded, force=force)
     lines = [f"Signature verified under {name}", f"Wrote {path} ({len(encoded)} bytes)"]
-    return Result("sign-aggregate", lines, {**_fields(key, path), "signature": encoded.hex()}, raw=raw)
+    return Result("plain-aggregate", lines, {**_fields(key, path), "signature": encoded.hex()}, raw=raw)
 
 
 def _active(place: Workplace, name: str) -> GroupKey:

@@ -14,14 +14,12 @@ from frost_hsm.ceremony.signing import SigningSession
 from frost_hsm.ceremony.store import SIGNATURE, request_folder
 from frost_hsm.ceremony.transcript import STEPS
 from frost_hsm.cli import completing, files, plain
+from frost_hsm.cli.agreement import agree, message_line
 from frost_hsm.cli.incoming import inputs, taking_in
 from frost_hsm.cli.options import Function, command, output, split_names
 from frost_hsm.cli.output import Result, grouped
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, UsageProblem
-
-_PREVIEW = 200
-"""Bytes of a message that are looked at to show how it begins."""
+from frost_hsm.errors import UsageProblem
 
 
 @click.group()
@@ -114,7 +112,7 @@ def commit(place: Workplace, request: str | None, key: str | None, output: str |
     session = _session(place, request)
     path = _check_output(session, Commitment, request, output, force)
     if session.transcript.sent(Commitment) is None:
-        _agree(place, session, request)
+        agree(place.terminal, _request_lines(session), session.request.message.message, request)
     data = session.commit(place.holder)
     raw = files.write(path, data, force=force)
     others = ", ".join(name for name in session.signers if name != place.me.name)
@@ -217,26 +215,12 @@ def _session(place: Workplace, request: str) -> SigningSession:
     return files.parse(request, lambda data: SigningSession.read(place.home, data, place.me))
 
 
-def _agree(place: Workplace, session: SigningSession, request: str) -> None:
-    message = session.request.message.message
-    begin = message[:_PREVIEW].decode(errors="replace").split("\n")[0]
-    lines = [
-        *_request_lines(session),
-        f"  begins   {begin}",
-        f"  (all of it: frost-hsm inspect {request} --message)",
-    ]
-    for line in lines:
-        place.terminal.message(line)
-    if not place.terminal.confirm("Agree to sign this message?"):
-        raise Aborted("you did not agree to sign; nothing was changed")
-
-
 def _request_lines(session: SigningSession) -> list[str]:
     key, message = session.key, session.request.message.message
     return [
         f"Request {grouped(session.id[:8])} by {session.request.sender.name} (signature good)",
         f"  key      {key.name} ({key.verifying_key[:8].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
-        f"  message  {len(message)} bytes, sha256 {hashlib.sha256(message).hexdigest()}",
+        message_line(message),
         f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
     ]
 

@@ -13,6 +13,8 @@ from cli.malice import sealed
 from documents import COMMITMENTS, E1, HEADER, ID, S
 from parties import KEY, Party
 
+from frost_hsm.ceremony import signed
+
 
 def inspected(party: Party, *arguments: str) -> list[dict[str, Any]]:
     ran = party.run("inspect", *arguments, "--json")
@@ -51,11 +53,11 @@ def test_every_message_of_a_ceremony(group: list[Party], tmp_path: Path) -> None
 
 
 def test_a_signature_that_is_not_good(group: list[Party], tmp_path: Path) -> None:
-    data = (group[0].directory / "home/ceremonies" / KEY / "confirm/carol.pem").read_bytes()
-    lines = data.splitlines()
-    lines[-3] = lines[-3][:20] + (b"AAAA" if lines[-3][20:24] != b"AAAA" else b"BBBB") + lines[-3][24:]
-    path = tmp_path / "altered.pem"
-    path.write_bytes(b"\n".join([*lines, b""]))
+    parsed = signed.parse((group[0].directory / "home/ceremonies" / KEY / "confirm/carol.pem").read_bytes())
+    altered = bytearray(parsed.der)
+    altered[altered.index(parsed.content) + len(parsed.content) - 1] ^= 1  # in the last hash
+    path = tmp_path / "altered"
+    path.write_bytes(altered)
     refused(group[0], "inspect", str(path), status=65, code="package-signature", says=f"{path}: ")
 
 
@@ -166,12 +168,16 @@ def test_the_message_of_a_request(group: list[Party]) -> None:
     (alice.directory / "out").write_bytes(b"")
     assert alice.launch("inspect", "--message", "request.pem", program=_to("out")).status == 0
     assert (alice.directory / "out").read_bytes() == b"pay\0bob\xff"
+    (alice.directory / "package.json").write_text(json.dumps(PUBLIC["signing package"]))
+    assert alice.run("inspect", "--message", "package.json").stdout == "hello"
     alice.run("identity", "export")
     refused(
         alice, "inspect", "--message", "alice.identity.pem", status=65, code="package-malformed", says="alice.identity"
     )
     proposal = str(alice.directory / "home/ceremonies" / KEY / "proposal.pem")
-    refused(alice, "inspect", "--message", proposal, status=2, code="not-possible", says="is a proposal, not a signing")
+    refused(
+        alice, "inspect", "--message", proposal, status=2, code="not-possible", says="--message takes a signing request"
+    )
 
 
 def _to(path: str) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ def coordinator(group: list[Party], tmp_path: Path) -> Coordinator:
         ran = party.run("sign", "commit", "--key", KEY, "--json", *pin(party))
         assert ran.status == 0, ran.stderr
         said = json.loads(ran.stdout)
+        assert said.keys() == {"schema", "ok", "key", "identifier", "file", "next"}
+        assert said["schema"] == "frost-hsm/plain-commit/1"
         made.take(said["identifier"], (party.directory / said["file"]).read_text())
     return made
 
@@ -58,6 +60,7 @@ def respond(party: Party, package: str) -> Path:
     ran = party.run("sign", "respond", package, "--key", KEY, *pin(party), "--yes")
     assert ran.status == 0, ran.stderr
     assert f"{len(MESSAGE)} bytes, sha256 " in ran.stderr
+    assert f"begins   {MESSAGE.decode()}" in ran.stderr
     path = party.directory / f"{KEY}.{party.name}.share.json"
     assert set(json.loads(path.read_text())) == {"header", "share"}
     return path
