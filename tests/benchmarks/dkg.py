@@ -1,19 +1,21 @@
-"""Time one participant's key generation: python tests/benchmarks/dkg.py
+"""Time one participant's key generation: python tests/benchmarks/dkg.py [SUITE …]
 
-"parse" is reading the others' round 1 packages, "compute" the rest: part1, part2, part3 and writing what they send.
-The last line compares everything at (100, 67) with the libcrypto calls it consists of, made from a bare loop.
+"parse" is reading the others' round 1 packages: one by one; all together; with the y coordinates known; and, only
+here, without proving that they are in the group. "compute" is the rest: part1, part2, part3 and writing what they send.
+For P-256 the last line compares everything at (100, 67) with the libcrypto calls it consists of, made from a bare loop.
 """
 
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from dataclasses import dataclass
 
 from bare_calls import RecordedLibcrypto
 
 from frost_hsm.frost import dkg, round1
-from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.ciphersuites import P256, Ciphersuite, by_name
 from frost_hsm.frost.packages import Identifier, SigningShare
 from frost_hsm.frost.round2 import Package
 from frost_hsm.groups import libcrypto
@@ -23,6 +25,7 @@ from frost_hsm.secret import Secret
 
 SIZES = ((3, 2), (5, 3), (10, 7), (100, 67))
 ROUNDS = 5
+WAYS = ("one by one", "together", "y known", "no proof")
 
 
 @dataclass
@@ -37,13 +40,13 @@ class Others:
     shares: dict[int, bytes]
 
     @classmethod
-    def make(cls, max_signers: int, min_signers: int) -> Others:
+    def make(cls, suite: Ciphersuite, max_signers: int, min_signers: int) -> Others:
         """Run part1 for all others, and evaluate their polynomials at 1."""
         others = cls(max_signers, min_signers, {}, {}, {}, {})
-        group = P256.group
+        group = suite.group
         for number in range(2, max_signers + 1):
             secret, package = dkg.part1(
-                P256, Identifier(P256, number), max_signers=max_signers, min_signers=min_signers
+                suite, Identifier(suite, number), max_signers=max_signers, min_signers=min_signers
             )
             scalars = [coefficient.scalar for coefficient in secret.coefficients]
             others.packages[number] = package.serialize()
@@ -53,7 +56,22 @@ class Others:
         return others
 
 
-def run(suite: Ciphersuite, others: Others, *, with_y: bool = False) -> tuple[float, float]:
+def parse(suite: Ciphersuite, others: Others, way: str) -> dict[Identifier, round1.Package]:
+    """Read all round 1 packages in one of the `WAYS`."""
+    packages = {Identifier(suite, number): data for number, data in others.packages.items()}
+    if way == "together":
+        return round1.deserialize_all(suite, packages)
+    if way == "y known":
+        y = others.y_coordinates
+        return {own: round1.Package.deserialize(suite, data, y[own.value]) for own, data in packages.items()}
+    if way == "no proof":
+        return {
+            own: round1.Package._deserialize(suite, memoryview(data), prove=False) for own, data in packages.items()
+        }
+    return {own: round1.Package.deserialize(suite, data) for own, data in packages.items()}
+
+
+def run(suite: Ciphersuite, others: Others, way: str = "one by one") -> tuple[float, float]:
     """Run one participant; return the seconds of parsing and of computing."""
     own = Identifier(suite, 1)
     received = {
@@ -61,12 +79,7 @@ def run(suite: Ciphersuite, others: Others, *, with_y: bool = False) -> tuple[fl
         for number, share in others.shares.items()
     }
     start = time.perf_counter()
-    packages = {
-        Identifier(suite, number): round1.Package.deserialize(
-            suite, data, others.y_coordinates[number] if with_y else None
-        )
-        for number, data in others.packages.items()
-    }
+    packages = parse(suite, others, way)
     parsed = time.perf_counter()
     secret, package = dkg.part1(suite, own, max_signers=others.max_signers, min_signers=others.min_signers)
     package.serialize()
@@ -81,7 +94,7 @@ def run(suite: Ciphersuite, others: Others, *, with_y: bool = False) -> tuple[fl
 
 def compare_with_bare_calls(max_signers: int, min_signers: int) -> None:
     """Print the ratio of one whole run to its libcrypto calls, both timed in turn."""
-    others = Others.make(max_signers, min_signers)
+    others = Others.make(P256, max_signers, min_signers)
     library = RecordedLibcrypto(next(libcrypto.find()))
     recorded = P256.with_group(P256Libcrypto(library))
     run(recorded, others)
@@ -102,25 +115,31 @@ def compare_with_bare_calls(max_signers: int, min_signers: int) -> None:
     )
 
 
-def main() -> None:
-    """Print the table."""
-    suites = {
-        "libcrypto": P256.with_group(P256Libcrypto(next(libcrypto.find()))),
-        "libcrypto, y known": P256.with_group(P256Libcrypto(next(libcrypto.find()))),
-        "pycryptodome": P256.with_group(P256Pycryptodome()),
-    }
-    print(f"{'n, t':>10} {'backend':>20} {'parse ms':>9} {'compute ms':>11} {'sum ms':>8}")
+def table(name: str, suite: Ciphersuite) -> None:
+    """Print the lines of one suite."""
     for size in SIZES:
-        others = Others.make(*size)
-        times: dict[str, list[tuple[float, float]]] = {name: [] for name in suites}
+        others = Others.make(suite, *size)
+        times: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
         for _ in range(ROUNDS * (1 if size[0] > 50 else 20)):
-            for name, suite in suites.items():  # interleaved, so that a busy moment hits all alike
-                times[name].append(run(suite, others, with_y=name.endswith("known")))
-        for name, pairs in times.items():
-            parse, compute = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-            print(f"{size!s:>10} {name:>20} {parse:9.2f} {compute:11.2f} {parse + compute:8.2f}")
-    compare_with_bare_calls(100, 67)
+            for way, found in times.items():  # interleaved, so that a busy moment hits all alike
+                found.append(run(suite, others, way))
+        for way, pairs in times.items():
+            parsing, computing = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
+            line = f"{name:>20} {size!s:>10} {way:>11} {parsing:9.2f} {computing:11.2f} {parsing + computing:8.2f}"
+            print(line, flush=True)
+
+
+def main(names: list[str]) -> None:
+    """Print the table."""
+    print(f"{'suite':>20} {'n, t':>10} {'parse':>11} {'parse ms':>9} {'compute ms':>11} {'sum ms':>8}")
+    for name in names or ["p256"]:
+        if name == "p256":
+            table("p256, libcrypto", P256.with_group(P256Libcrypto(next(libcrypto.find()))))
+            table("p256, pycryptodome", P256.with_group(P256Pycryptodome()))
+            compare_with_bare_calls(100, 67)
+        else:
+            table(name, by_name(name))
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

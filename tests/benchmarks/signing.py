@@ -1,4 +1,4 @@
-"""Time signing with min_signers signers: python tests/benchmarks/signing.py
+"""Time signing with min_signers signers: python tests/benchmarks/signing.py [SUITE …]
 
 "sign" and "aggregate" include reading the packages they take, as a signer and a coordinator do.
 """
@@ -6,11 +6,12 @@
 from __future__ import annotations
 
 import statistics
+import sys
 import time
 from collections.abc import Callable
 
 from frost_hsm.frost import polynomial, signing
-from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.ciphersuites import P256, Ciphersuite, by_name
 from frost_hsm.frost.packages import (
     Identifier,
     KeyPackage,
@@ -27,9 +28,9 @@ from frost_hsm.groups.openssl import P256Libcrypto
 from frost_hsm.groups.weierstrass import P256Pycryptodome
 
 SIZES = ((3, 2), (5, 3), (10, 7), (100, 67))
-SUITES = {
-    "libcrypto": P256.with_group(P256Libcrypto(next(libcrypto.find()))),
-    "pycryptodome": P256.with_group(P256Pycryptodome()),
+P256_SUITES = {
+    "p256, libcrypto": P256.with_group(P256Libcrypto(next(libcrypto.find()))),
+    "p256, pycryptodome": P256.with_group(P256Pycryptodome()),
 }
 MESSAGE = b"a message to sign"
 
@@ -98,11 +99,12 @@ class Session:
         self.public.verifying_key.verify(MESSAGE, self.signature)
 
 
-def main() -> None:
+def main(names: list[str]) -> None:
     """Print the table."""
-    print(f"{'n, t':>10} {'backend':>14} {'commit':>8} {'sign':>8} {'aggregate':>10} {'verify':>8}   (µs)")
+    suites = P256_SUITES if not names else {name: by_name(name) for name in names}
+    print(f"{'n, t':>10} {'suite':>20} {'commit':>8} {'sign':>8} {'aggregate':>10} {'verify':>8}   (µs)")
     for size in SIZES:
-        sessions = {name: Session(suite, *size) for name, suite in SUITES.items()}
+        sessions = {name: Session(suite, *size) for name, suite in suites.items()}
         steps = ("commit", "sign", "aggregate", "verify")
         times: dict[tuple[str, str], list[float]] = {(name, step): [] for name in sessions for step in steps}
         for _ in range(30 if size[0] > 50 else 200):
@@ -112,8 +114,8 @@ def main() -> None:
                     times[name, step].append(microseconds(getattr(session, step)))
         for name in sessions:
             columns = [statistics.median(times[name, step]) for step in steps]
-            print(f"{size!s:>10} {name:>14} {columns[0]:8.0f} {columns[1]:8.0f} {columns[2]:10.0f} {columns[3]:8.0f}")
+            print(f"{size!s:>10} {name:>20} {columns[0]:8.0f} {columns[1]:8.0f} {columns[2]:10.0f} {columns[3]:8.0f}")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,0 +1,78 @@
+"""Look for gross timing leaks: python tests/benchmarks/timing.py [MEASUREMENTS]
+
+For each group backend and operation on a secret, times one fixed scalar against random ones, interleaved at random, and
+prints Welch's t. Beyond ±4.5 it is likely that the time depends on the scalar. Coarse: it runs in Python on a machine
+that does other things, and finds nothing finer than that lets through. The last line, a Python power, must leak, or the
+test is blind. The fixed scalar is 1, the one that differs most from all others.
+"""
+
+from __future__ import annotations
+
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable
+
+from frost_hsm import groups
+from frost_hsm.groups import Group, SecretScalar, libcrypto
+from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.weierstrass import P256Pycryptodome
+from frost_hsm.secret import Secret
+
+Operation = Callable[[SecretScalar], object]
+
+
+def operations(group: Group) -> dict[str, Operation]:
+    """Return what computes with secrets."""
+    other = group.random_scalar()
+    public = group.order // 3
+    return {
+        "multiply_base": group.multiply_base,
+        "multiply_add": lambda scalar: group.multiply_add(other, scalar, public),
+        "add_scalars": lambda scalar: group.add_scalars((other, scalar)),
+        "evaluate": lambda scalar: group.evaluate((other, scalar), (3,)),
+        "encode_scalar": group.encode_scalar,
+    }
+
+
+def fixed(group: Group) -> SecretScalar:
+    """Return the scalar 1."""
+    return group.decode_scalar(Secret((1).to_bytes(group.scalar_length, group.byteorder)))
+
+
+def welch(make: Callable[[bool], object], operation: Callable[..., object], count: int) -> float:
+    """Time ``operation`` on make(True) and make(False) at random; the slowest tenth is left out as noise."""
+    times: dict[bool, list[int]] = {True: [], False: []}
+    for _ in range(count):
+        kind = random.random() < 0.5
+        argument = make(kind)
+        start = time.perf_counter_ns()
+        operation(argument)
+        times[kind].append(time.perf_counter_ns() - start)
+    cut = sorted(times[True] + times[False])[count * 9 // 10]
+    a, b = ([value for value in values if value <= cut] for values in (times[True], times[False]))
+    error = (statistics.variance(a) / len(a) + statistics.variance(b) / len(b)) ** 0.5
+    return (statistics.mean(a) - statistics.mean(b)) / error
+
+
+def main(count: int) -> None:
+    """Print the table."""
+    backends: dict[str, Group] = {
+        "P-256, libcrypto": P256Libcrypto(next(libcrypto.find())),
+        "P-256, pycryptodome": P256Pycryptodome(),
+        **{g.name: g for g in (groups.secp256k1(), groups.ed25519(), groups.ristretto255(), groups.ed448())},
+    }
+    print(f"{'group':>20} {'operation':>14} {'t':>8}   ({count} measurements each)")
+    for name, group in backends.items():
+        one = fixed(group)
+        for operation_name, operation in operations(group).items():
+            t = welch(lambda kind, g=group, o=one: o if kind else g.random_scalar(), operation, count)
+            print(f"{name:>20} {operation_name:>14} {t:8.1f}{'  leaks?' if abs(t) > 4.5 else ''}", flush=True)
+    order = groups.ed25519().order
+    t = welch(lambda kind: 1 if kind else random.randrange(order), lambda scalar: pow(3, scalar, order), count)
+    print(f"{'Python int':>20} {'pow':>14} {t:8.1f}{'  leaks' if abs(t) > 4.5 else '  not seen: this test is blind'}")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if sys.argv[1:] else 20000)
