@@ -1,4 +1,6 @@
-"""A key generation and a signature with known secrets, then a pause: `test_memory` looks into this process.
+"""A key generation, a signature and what is done with a dealer's shares, with known secrets, then a pause.
+
+`test_memory` looks into this process.
 
 Arguments: "wiped", or "int" or "bytes" to keep a signing share in that form, which the search must find.
 """
@@ -9,9 +11,9 @@ import gc
 import hashlib
 import sys
 
-from frost_hsm.frost import dkg, signing
-from frost_hsm.frost.ciphersuites import P256
-from frost_hsm.frost.packages import Identifier, SigningPackage
+from frost_hsm.frost import dealer, dkg, refresh, repair, signing
+from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
 from frost_hsm.groups import libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
 
@@ -30,8 +32,33 @@ class KnownEntropy:
         self._drawn += 1
 
 
+def share_out(suite: Ciphersuite) -> None:
+    """Deal, refresh, repair and reconstruct, as every participant at once."""
+    shares, public = dealer.generate_with_dealer(suite, max_signers=3, min_signers=2, entropy=KnownEntropy(b"deal"))
+    ids = list(shares)
+    added, refreshed = refresh.compute_refreshing_shares(public, ids, KnownEntropy(b"refresh"))
+    key_packages = []
+    for i in ids:
+        old = KeyPackage.from_secret_share(shares[i])
+        key_packages.append(refresh.refresh_share(added[i], old))
+        for secret in (shares[i], added[i], old):
+            secret.wipe()
+    helpers, lost = ids[:2], ids[2]
+    deltas = {
+        i: repair.repair_share_part1(helpers, key_package, lost, KnownEntropy(b"repair%d" % i.value))
+        for i, key_package in zip(helpers, key_packages, strict=False)
+    }
+    sigmas = {i: repair.repair_share_part2(helpers, {j: deltas[j][i] for j in helpers}) for i in helpers}
+    repaired = repair.repair_share_part3(sigmas, lost, refreshed)
+    key = dealer.reconstruct(key_packages[:2])
+    pieces = [delta for sent in deltas.values() for delta in sent.values()]
+    for secret in (*pieces, *sigmas.values(), *key_packages, repaired, key):
+        secret.wipe()
+
+
 def main(mode: str) -> None:
     suite = P256.with_group(P256Libcrypto(next(libcrypto.find())))
+    share_out(suite)
     ids = [Identifier(suite, k) for k in (1, 2, 3)]
     made = {i: dkg.part1(suite, i, max_signers=3, min_signers=2, entropy=KnownEntropy(b"dkg%d" % i.value)) for i in ids}
     packages = {i: package for i, (_, package) in made.items()}

@@ -49,6 +49,24 @@ def secrets() -> tuple[dict[str, int], dict[str, int]]:
         for kind in ("hiding", "binding"):
             seed = draw(entropy).to_bytes(32, "big") + shares[i].to_bytes(32, "big")
             computed[f"{kind} nonce of {i}"] = SUITE._hashing.to_scalar(SUITE.group, b"nonce", seed)
+    return drawn | dealt()[0], computed | dealt()[1]
+
+
+def dealt() -> tuple[dict[str, int], dict[str, int]]:
+    """Return those of the dealer, the refresh and the repair: all to be found under names of their own."""
+    entropy = KnownEntropy(b"deal")
+    key, linear, added = draw(entropy), draw(entropy), draw(KnownEntropy(b"refresh"))
+    pieces = {i: draw(KnownEntropy(b"repair%d" % i)) for i in (1, 2)}
+    drawn = {"key": key, "dealt a1": linear, "added a1": added} | {f"piece of {i}": r for i, r in pieces.items()}
+    old = {i: (key + linear * i) % ORDER for i in (1, 2, 3)}
+    new = {i: (old[i] + added * i) % ORDER for i in old}
+    rest = {1: (-new[1] - pieces[1]) % ORDER, 2: (2 * new[2] - pieces[2]) % ORDER}  # of 3 = -1·1 + 2·2
+    assert sum((*pieces.values(), *rest.values())) % ORDER == new[3]
+    computed = {f"dealt share of {i}": share for i, share in old.items()}
+    computed |= {f"refreshed share of {i}": share for i, share in new.items()}
+    computed |= {f"refreshing share of {i}": added * i % ORDER for i in (2, 3)}
+    computed |= {f"last piece of {i}": piece for i, piece in rest.items()}
+    computed |= {"sigma of 1": sum(pieces.values()) % ORDER, "sigma of 2": sum(rest.values()) % ORDER}
     return drawn, computed
 
 
