@@ -16,7 +16,7 @@ from parties import KEY, Party, inbox
 
 from frost_hsm.ceremony.messages import Commitment
 from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.errors import NonceUsed
+from frost_hsm.errors import CeremonyStopped, NonceUsed, NotKnown
 from frost_hsm.frost.packages import SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.signing import verify_signature_share
 
@@ -109,6 +109,30 @@ def test_killed_at_every_instant_the_ceremony_goes_on(stage: Stage, step: str) -
         stage.put_back(step)
         assert killing.fork_and_kill(stage.alice, STEPS[step], instant) is None, "it was not killed"
         stage.play_on(step)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("before", "command"),
+    [
+        ("finish", ("dkg", "abort", KEY, "--confirm-name", KEY)),
+        ("respond", ("keys", "delete", KEY, "--confirm-name", KEY)),
+    ],
+)
+def test_killed_while_giving_up_everything_secret_goes_in_the_end(
+    stage: Stage, before: str, command: tuple[str, ...]
+) -> None:
+    stage.put_back(before)
+    count = killing.fork_and_kill(stage.alice, command, None)
+    assert count is not None
+    for instant in range(1, count + 1):
+        stage.put_back(before)
+        assert killing.fork_and_kill(stage.alice, command, instant) is None, "it was not killed"
+        again = stage.alice.run(*command)
+        assert again.status in (0, NotKnown.exit), again.stderr  # it may have been done already
+        assert stage.alice.records() == {}
+        assert stage.alice.run(*command).status == NotKnown.exit
+        assert stage.alice.run("dkg", "round1", PROPOSAL).status == CeremonyStopped.exit
 
 
 @pytest.mark.slow
