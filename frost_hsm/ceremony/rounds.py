@@ -18,7 +18,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -261,7 +261,7 @@ class Rounds(ABC):
         second: Mapping[str, Signed[Round2]],
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
-        own = shares.decrypt(self._seat, second[self.me.name], holder)  # the token works: from here on it is others
+        own = shares.decrypt(self._seat, second[self.me.name], holder)
         others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
         state = frost_round2.SecretPackage(
             self.suite,
@@ -276,7 +276,7 @@ class Rounds(ABC):
         try:
             for name, said in second.items():
                 if name != self.me.name:
-                    received[self._seat.identifier(name)] = self._open_share(holder, said)
+                    received[self._seat.identifier(name)] = self._open_share(holder, said, second[self.me.name])
             try:
                 return self._part3(holder, state, others, received, strict)
             except ProtocolViolation as violation:
@@ -316,6 +316,8 @@ class Rounds(ABC):
     def _give_up(self, open_holder: OpenHolder) -> None:
         """Give this ceremony up for good, on our side: destroy what was sealed for it, put away the rest."""
         with open_holder() as holder, self.home.lock():
+            if self.is_active:  # taken in while we waited for the token
+                raise NotPossible(f"{self._seat.title} was confirmed by all in the meantime")
             self.transcript.stop([self.proposal])
             SealedRounds(self._seat, holder, self.home).destroy_all()
             self.home.move(self._folder, given_up_folder(self.id))
@@ -377,7 +379,11 @@ class Rounds(ABC):
             packages[self._seat.identifier(name)] = package
         return packages
 
-    def _open_share(self, holder: Holder, said: Signed[Round2]) -> frost_round2.Package:
+    def _open_share(self, holder: Holder, said: Signed[Round2], own: Signed[Round2]) -> frost_round2.Package:
+        """Open a share. Its sender is convicted if the token opens our own before and after, and this one never."""
+        with suppress(SealBroken, DeserializationError):
+            return shares.decrypt(self._seat, said, holder)
+        shares.decrypt(self._seat, own, holder).wipe()  # raises without a culprit if it is the token that fails
         try:
             return shares.decrypt(self._seat, said, holder)
         except (SealBroken, DeserializationError) as error:
