@@ -21,7 +21,8 @@ from frost_hsm.errors import (
 
 M = TypeVar("M", bound=Message)
 
-_FIRST_LINE = b"-----BEGIN CMS-----"
+FIRST_LINE = b"-----BEGIN CMS-----"
+"""What every file of ours that is sent begins with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class Inbox:
     ) -> Signed[Any] | None:
         """Read one file; None if it was found in a directory and does not belong."""
         try:
-            if not file.named and not file.data.startswith(_FIRST_LINE):
+            if not file.named and not file.data.startswith(FIRST_LINE):
                 raise ForeignMessage("it is not a message")
             read = signed.read(file.data, roster)
             if not belongs(read):

@@ -29,14 +29,19 @@ LARGEST = 16 << 20
 T = TypeVar("T")
 
 
-def read(path: str) -> bytes:
-    """Read a file that was named, or stdin, which can be read once; at most 16 MiB."""
+def read(path: str, *, beginning: bytes = b"") -> bytes:
+    """Read a file, or stdin, which can be read once; at most 16 MiB.
+
+    beginning: of a file that begins otherwise, no more is read and returned than shows it.
+    """
     try:
         if path == STANDARD:
             data = _stdin()
         else:
             with Path(path).open("rb") as file:
-                data = file.read(LARGEST + 1)
+                data = file.read(len(beginning))
+                if data == beginning:
+                    data += file.read(LARGEST + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise FileMissing(f"cannot read {path}: {reason}") from error

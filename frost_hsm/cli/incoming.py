@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from frost_hsm.ceremony.inbox import Inbox, Incoming
+from frost_hsm.ceremony.inbox import FIRST_LINE, Inbox, Incoming
 from frost_hsm.ceremony.transcript import Transcript
 from frost_hsm.cli import files
 from frost_hsm.cli.options import Function
@@ -32,8 +32,10 @@ def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcrip
     """
     incoming = [Incoming(path, files.read(path)) for path in paths]
     if directory is not None:
+        # It may be anybody's folder of downloads: what is no message is not read, however large it is.
         incoming += [
-            Incoming(str(path), files.read(str(path)), named=False) for path in files.list_directory(directory)
+            Incoming(str(path), files.read(str(path), beginning=FIRST_LINE), named=False)
+            for path in files.list_directory(directory)
         ]
     inbox = Inbox(incoming)
     try:
