@@ -16,21 +16,10 @@ def prove(
     commitment: VerifiableSecretSharingCommitment,
     entropy: Entropy,
 ) -> Signature:
-    """Prove knowledge of ``secret``: R = k·G, z = k + secret·c.
-
-    Where R has to be the other of ±k·G, z = -(k - secret·c), so that no secret has to be negated.
-    """
-    suite = identifier.ciphersuite
-    group = suite.group
-    nonce = group.random_scalar(entropy)
-    encoded = group.encode(group.multiply_base(nonce))
-    sign, encoded = suite.hooks.sign(encoded), suite.hooks.normal(encoded)
-    challenge = _challenge(identifier, commitment, encoded)
-    with group.encode_scalar(group.multiply_add(nonce, secret, sign * challenge)).reveal() as response:
-        value = suite.decode_scalar(bytes(response))  # public from here on
-    proof = Signature(suite, encoded, sign * value % group.order)
-    nonce.wipe()
-    return proof
+    """Prove knowledge of ``secret``."""
+    return Signature.make(
+        identifier.ciphersuite, secret, lambda encoded: _challenge(identifier, commitment, encoded), entropy
+    )
 
 
 def verify(
@@ -39,11 +28,8 @@ def verify(
     proof: Signature,
     constant_term: Element,
 ) -> bool:
-    """Say whether z·G - c·φ₀ is R, compared as bytes."""
-    group = identifier.ciphersuite.group
-    challenge = _challenge(identifier, commitment, proof.commitment)
-    expected = group.combine_base(proof.response, -challenge, constant_term)
-    return not group.is_identity(expected) and group.encode(expected) == proof.commitment
+    """Say whether a proof is that its sender knows the logarithm of ``constant_term``."""
+    return proof.fits(constant_term, _challenge(identifier, commitment, proof.commitment))
 
 
 def _challenge(identifier: Identifier, commitment: VerifiableSecretSharingCommitment, encoded: bytes) -> int:

@@ -7,7 +7,7 @@ ones serialize to a `Secret`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
@@ -124,6 +124,11 @@ class SigningKey(SecretValue):
             raise InvalidZeroScalar("zero is no signing key")
         return key
 
+    def sign(self, message: bytes, entropy: Entropy = system_entropy) -> Signature:
+        """Sign alone, as the whole group would (ZcashFoundation: ``SigningKey::sign``)."""
+        key = self.verifying_key()
+        return Signature.make(self.ciphersuite, self.scalar, lambda r: key.challenge(r, message), entropy)
+
     def verifying_key(self) -> VerifyingKey:
         """Multiply it with the generator."""
         return VerifyingKey.from_element(self.ciphersuite, self.ciphersuite.group.multiply_base(self.scalar))
@@ -214,10 +219,7 @@ class VerifyingKey(ElementValue):
 
     def verify(self, message: bytes, signature: Signature) -> None:
         """Check a signature (RFC 9591, appendix B). Raises `InvalidSignature`."""
-        group = self.ciphersuite.group
-        challenge = self.challenge(signature.commitment, message)
-        commitment = group.combine_base(signature.response, -challenge, self.element)  # z·G - c·Y, to equal R
-        if group.is_identity(commitment) or group.encode(commitment) != signature.commitment:
+        if not signature.fits(self.element, self.challenge(signature.commitment, message)):
             raise InvalidSignature("the signature is not by this key on this message")
 
     def challenge(self, commitment: bytes, message: bytes) -> int:
@@ -308,6 +310,29 @@ class Signature:
     def encoded_length(ciphersuite: Ciphersuite) -> int:
         """Bytes of the encoding."""
         return ciphersuite.signature_length
+
+    @classmethod
+    def make(
+        cls, ciphersuite: Ciphersuite, secret: SecretScalar, challenge: Callable[[bytes], int], entropy: Entropy
+    ) -> Self:
+        """Draw k; compute R = k·G and z = k + c·secret, where ``challenge`` makes c of R.
+
+        Where R has to be the other of ±k·G, z = -(k - c·secret), so that no secret has to be negated.
+        """
+        group, hooks = ciphersuite.group, ciphersuite.hooks
+        nonce = group.random_scalar(entropy)
+        encoded = group.encode(group.multiply_base(nonce))
+        sign, encoded = hooks.sign(encoded), hooks.normal(encoded)
+        with group.encode_scalar(group.multiply_add(nonce, secret, sign * challenge(encoded))).reveal() as response:
+            value = ciphersuite.decode_scalar(bytes(response))  # public from here on
+        nonce.wipe()
+        return cls(ciphersuite, encoded, sign * value % group.order)
+
+    def fits(self, element: Element, challenge: int) -> bool:
+        """Say whether z·G - c·element is R, compared as bytes."""
+        group = self.ciphersuite.group
+        commitment = group.combine_base(self.response, -challenge, element)
+        return not group.is_identity(commitment) and group.encode(commitment) == self.commitment
 
     def serialize(self) -> bytes:
         """Write R ‖ z."""

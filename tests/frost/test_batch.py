@@ -15,22 +15,11 @@ from frost_hsm.errors import IncorrectPackage, InvalidSignature
 from frost_hsm.frost import batch
 from frost_hsm.frost.batch import Item
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
-from frost_hsm.frost.packages import Signature, SigningKey
+from frost_hsm.frost.packages import SigningKey
 
 
 def item(key: SigningKey, message: bytes) -> Item:
-    """A plain Schnorr signature, as any one signer makes it."""
-    suite, verifying_key = key.ciphersuite, key.verifying_key()
-    group, hooks = suite.group, suite.hooks
-    nonce = group.random_scalar()
-    encoded = group.encode(group.multiply_base(nonce))
-    sign, encoded = hooks.sign(encoded), hooks.normal(encoded)
-    challenge = sign * verifying_key.challenge(encoded, message)
-    with group.encode_scalar(group.multiply_add(nonce, key.scalar, challenge)).reveal() as response:
-        value = sign * suite.decode_scalar(bytes(response)) % group.order
-    made = Item(verifying_key, message, Signature(suite, encoded, value))
-    verifying_key.verify(message, made.signature)
-    return made
+    return Item(key.verifying_key(), message, key.sign(message))
 
 
 def items(suite: Ciphersuite, count: int) -> list[Item]:

@@ -21,6 +21,7 @@ from frost_hsm.errors import (
     InvalidMaxSigners,
     InvalidMinSigners,
     InvalidSecretShare,
+    InvalidSignature,
     InvalidZeroScalar,
     MalformedScalar,
 )
@@ -31,6 +32,7 @@ from frost_hsm.frost.packages import (
     KeyPackage,
     PublicKeyPackage,
     SecretShare,
+    Signature,
     SigningKey,
     SigningShare,
     VerifiableSecretSharingCommitment,
@@ -143,6 +145,20 @@ def test_a_signing_key_is_a_scalar_and_not_zero(suite: Ciphersuite) -> None:
     assert repr(key) == "<SigningKey>"
     key.wipe()
     assert suite.group.is_zero(key.scalar)
+
+
+@every_suite
+def test_a_signing_key_signs_alone(suite: Ciphersuite) -> None:
+    for value in range(1, 9):  # with either sign of y, where that matters
+        key = signing_key(suite, value)
+        signature = key.sign(b"message")
+        again = Signature.deserialize(suite, signature.serialize())
+        key.verifying_key().verify(b"message", again)
+        assert key.sign(b"message") != signature
+        with pytest.raises(InvalidSignature):
+            key.verifying_key().verify(b"another", signature)
+        with pytest.raises(InvalidSignature):
+            signing_key(suite, value + 1).verifying_key().verify(b"message", signature)
 
 
 @every_suite
