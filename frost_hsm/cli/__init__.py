@@ -7,6 +7,7 @@ starting Python three times.
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from typing import NoReturn
@@ -59,6 +60,8 @@ def main() -> NoReturn:
     from frost_hsm.cli.memory import keep_private
 
     keep_private()
+    if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks must not stop us: as stderr has it
+        sys.stdout.reconfigure(errors="backslashreplace")
     sys.exit(run(sys.argv[1:]))
 
 

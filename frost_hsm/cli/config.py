@@ -59,8 +59,12 @@ class Config:
         return cls(document["me"], document["token"], backends)
 
     def save(self, home: StateDirectory) -> None:
-        """Write it into the state directory, in place of what was there."""
-        home.replace(FILE, self.encode())
+        """Write it into the state directory, in place of what was there. Raises `ConfigProblem`."""
+        try:
+            data = self.encode()
+        except UnicodeEncodeError:
+            raise ConfigProblem("a path to be written down is not UTF-8", hint="give the file another name") from None
+        home.replace(FILE, data)
 
 
 def _is_strings(table: object) -> bool:

@@ -12,7 +12,7 @@ from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.messages import HASH_LENGTH, Proposal
 from frost_hsm.ceremony.names import require_name
 from frost_hsm.ceremony.roster import Roster
-from frost_hsm.ceremony.store import ceremony_folder
+from frost_hsm.ceremony.store import PROPOSAL, ceremony_folder
 from frost_hsm.cli import completing, files, rounds
 from frost_hsm.cli.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
@@ -69,7 +69,7 @@ def propose(
         threshold,
         Roster((place.me, *_peers(place, others))),
     )
-    if place.home.exists(ceremony_folder(name)):
+    if place.home.exists(f"{ceremony_folder(name)}/{PROPOSAL}"):
         ceremony = KeyGeneration.load(place.home, name, place.me)
         if replace(ceremony.proposal.message, random=plan.random) != plan:
             raise StepConflict(f'another ceremony or key has the name "{name}" here', hint="propose another name")
