@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import base64
-import json
 import os
 import sys
+from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TextIO
@@ -41,7 +40,7 @@ def show(result: Result, *, as_json: bool) -> None:
         if result.next_step is not None:
             document["next"] = result.next_step
         if result.raw is not None:
-            document["data"] = base64.b64encode(result.raw).decode()
+            document["data"] = b2a_base64(result.raw, newline=False).decode()
         _write_json(document)
     elif result.raw is not None:
         _write(result.raw)
@@ -100,6 +99,8 @@ def _is_text(data: bytes) -> bool:
 
 
 def _write_json(document: Mapping[str, object]) -> None:
+    import json  # here, because it is slow to load and most runs do not need it
+
     _write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import io
 import os
 import warnings
@@ -33,6 +32,8 @@ class Terminal:
 
     def request_secret(self, prompt: str) -> str:
         """Ask without echo. Raises `NoTerminal`, and `Aborted` if the input ends."""
+        import getpass  # here, because most runs ask for nothing
+
         try:
             with warnings.catch_warnings():
                 # Without a terminal getpass would warn, then read stdin with echo.
