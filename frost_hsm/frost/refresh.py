@@ -14,7 +14,7 @@ a participant to a polynomial it knows is that each of the others gets a value o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from frost_hsm.errors import (
@@ -60,16 +60,18 @@ def compute_refreshing_shares(
     `DuplicatedIdentifier`, `IncorrectPackage`.
     """
     suite, group = public_key_package.ciphersuite, public_key_package.ciphersuite.group
-    coefficients = _zero_polynomial(suite, check_threshold(public_key_package), entropy)
+    min_signers = _check_staying(public_key_package, identifiers)
+    coefficients = _zero_polynomial(suite, min_signers, entropy)
     commitment = _commit(suite, coefficients)
-    refreshed = refresh_public_key_package(public_key_package, commitment, identifiers)
     values = group.evaluate(coefficients, [identifier.value for identifier in identifiers])
     for coefficient in coefficients:
         coefficient.wipe()
-    return {
-        identifier: SecretShare(suite, identifier, SigningShare(suite, value), commitment)
-        for identifier, value in zip(identifiers, values, strict=True)
-    }, refreshed
+    added = {i: group.multiply_base(value) for i, value in zip(identifiers, values, strict=True)}
+    shares = {
+        i: SecretShare(suite, i, SigningShare(suite, value), commitment)
+        for i, value in zip(identifiers, values, strict=True)
+    }
+    return shares, _add_to_all(public_key_package, added, min_signers)
 
 
 def refresh_share(refreshing_share: SecretShare, key_package: KeyPackage) -> KeyPackage:
@@ -105,16 +107,13 @@ def refresh_public_key_package(
     commitment: without its first entry. Raises what `compute_refreshing_shares` raises, and `IncorrectPackage` if the
     package is not one of its key and threshold, before or afterwards.
     """
-    suite, min_signers = public_key_package.ciphersuite, check_threshold(public_key_package)
-    suite.check_owns(commitment, *identifiers)
-    check_numbers(len(identifiers), min_signers)
-    check_different(identifiers)
-    _check_known(public_key_package, identifiers)
+    public_key_package.ciphersuite.check_owns(commitment)
+    min_signers = _check_staying(public_key_package, identifiers)
     if len(commitment) != min_signers - 1:
         raise IncorrectPackage(
             f"a commitment of {len(commitment)} entries does not refresh a threshold of {min_signers}"
         )
-    return _add_to_all(public_key_package, _whole(commitment), identifiers, min_signers)
+    return _add_to_all(public_key_package, _evaluate(_whole(commitment), identifiers), min_signers)
 
 
 # ── by everybody ──
@@ -213,7 +212,7 @@ def _refresh(
     received = [shares[sender].scalar for sender in packages]
     share = SigningShare(suite, group.add_scalars([key_package.signing_share.scalar, own_share.scalar, *received]))
     total = polynomial.add_commitments(group, [_whole(secret.commitment), *commitments.values()])
-    refreshed = _add_to_all(public_key_package, total, everybody, secret.min_signers)
+    refreshed = _add_to_all(public_key_package, _evaluate(total, everybody), secret.min_signers)
     if share.verifying_share() != refreshed.verifying_shares[own]:
         check_shares(own, commitments, shares)
         raise IncorrectPackage("the own key package or round 2 secret package contradicts itself")
@@ -234,7 +233,17 @@ def _check_old(secret: round2.SecretPackage, public_key_package: PublicKeyPackag
         raise IncorrectPackage("the key package and the public key package do not belong together")
 
 
-def _check_known(public_key_package: PublicKeyPackage, identifiers: Iterable[Identifier]) -> None:
+def _check_staying(public_key_package: PublicKeyPackage, identifiers: Sequence[Identifier]) -> int:
+    """Check that a group can be left with these participants. Returns its threshold."""
+    min_signers = check_threshold(public_key_package)
+    public_key_package.ciphersuite.check_owns(*identifiers)
+    check_numbers(len(identifiers), min_signers)
+    check_different(identifiers)
+    _check_known(public_key_package, identifiers)
+    return min_signers
+
+
+def _check_known(public_key_package: PublicKeyPackage, identifiers: Sequence[Identifier]) -> None:
     for identifier in identifiers:
         if identifier not in public_key_package.verifying_shares:
             raise UnknownIdentifier(f"{identifier} is not of this group")
@@ -268,28 +277,32 @@ def _whole(commitment: VerifiableSecretSharingCommitment) -> tuple[Element, ...]
     return (commitment.ciphersuite.group.identity(), *commitment.elements)
 
 
+def _evaluate(commitment: Sequence[Element], identifiers: Sequence[Identifier]) -> dict[Identifier, Element]:
+    """Evaluate a commitment at each identifier."""
+    group, numbers = identifiers[0].ciphersuite.group, [identifier.value for identifier in identifiers]
+    return dict(zip(identifiers, polynomial.evaluate_commitment_at_all(group, commitment, numbers), strict=True))
+
+
 def _add_to_all(
-    public_key_package: PublicKeyPackage,
-    commitment: Sequence[Element],
-    identifiers: Iterable[Identifier],
-    min_signers: int,
+    public_key_package: PublicKeyPackage, added: Mapping[Identifier, Element], min_signers: int
 ) -> PublicKeyPackage:
-    """Add a polynomial to the verifying shares; see that key and threshold are right, before and afterwards."""
+    """Add to the verifying shares of those who stay; see that key and threshold are right, before and afterwards.
+
+    added: changed in place.
+    """
     suite, group = public_key_package.ciphersuite, public_key_package.ciphersuite.group
     key = public_key_package.verifying_key.element
-    ordered = sorted(identifiers)
-    values = polynomial.evaluate_commitment_at_all(group, commitment, [identifier.value for identifier in ordered])
-    old = {i.value: public_key_package.verifying_shares[i].element for i in ordered}
-    for value, share in zip(values, old.values(), strict=True):
-        group.accumulate(value, share)
-    new = dict(zip(old, values, strict=True))
+    for identifier, value in added.items():
+        group.accumulate(value, public_key_package.verifying_shares[identifier].element)
+    shares = {i: VerifyingShare.from_element(suite, value) for i, value in added.items()}
+    refreshed = replace(public_key_package, verifying_shares=shares, min_signers=min_signers)
 
-    def make_the_key(shares: Mapping[int, Element], count: int) -> bool:
-        return group.equal(polynomial.interpolate(group, dict(list(shares.items())[:count])), key)
+    def make_the_key(package: PublicKeyPackage, count: int) -> bool:
+        points = {i.value: package.verifying_shares[i].element for i in list(added)[:count]}
+        return group.equal(polynomial.interpolate(group, points), key)
 
-    if make_the_key(old, min_signers - 1) or not make_the_key(new, min_signers):
+    if make_the_key(public_key_package, min_signers - 1) or not make_the_key(refreshed, min_signers):
         raise IncorrectPackage("the verifying shares are not those of the group key with this threshold")
-    if make_the_key(new, min_signers - 1):
+    if make_the_key(refreshed, min_signers - 1):
         raise IncorrectPackage("the commitments cancel out: fewer participants than the threshold could sign")
-    shares = {i: VerifyingShare.from_element(suite, value) for i, value in zip(ordered, values, strict=True)}
-    return replace(public_key_package, verifying_shares=shares, min_signers=min_signers)
+    return refreshed
