@@ -9,6 +9,7 @@ into a file is in `frost_hsm.ceremony.signed`.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,6 +25,12 @@ MAX_MESSAGE_TO_SIGN: Final = 8 << 20
 MAX_PURPOSE: Final = 1024
 MAX_SUITE: Final = 64
 HASH_LENGTH: Final = 32
+
+_UNSEEN = re.compile(
+    "[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+"""What could steer a terminal, or hide or turn round what follows it. By number: `str.isprintable` knows the Unicode
+of its own Python, and what is a message to one of us has to be one to all."""
 
 VERSION = der.integer(1)
 _Y_COORDINATES = der.context(0, constructed=False)
@@ -67,7 +74,7 @@ class Proposal:
     def __post_init__(self) -> None:
         require_name(self.name)
         require_hashes(self.title, self.random)
-        if not self.purpose.isprintable() or len(self.purpose) > MAX_PURPOSE:
+        if _UNSEEN.search(self.purpose) or len(self.purpose) > MAX_PURPOSE:
             raise NotPossible(f"the purpose is not one printable line of up to {MAX_PURPOSE} characters")
         if not (self.suite.isascii() and self.suite.isprintable() and len(self.suite) <= MAX_SUITE):
             raise NotPossible("the suite is not one that could exist")
@@ -170,7 +177,7 @@ class Round2:
         with reading(data, cls.title) as reader:
             ceremony, round1_hash, inner = reader.octet_string(), reader.octet_string(), reader.sequence()
             envelopes = []
-            while inner.more():
+            while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:
                 envelopes.append(inner.whole(der.SEQUENCE))
             message = cls(ceremony, round1_hash, tuple(envelopes))
         return same(message, data)
@@ -266,7 +273,7 @@ class SigningRequest:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
             random, text, positions = reader.octet_string(), reader.octet_string(), reader.sequence()
             signers = []
-            while positions.more():
+            while positions.more() and len(signers) <= MAX_PARTICIPANTS:
                 signers.append(positions.integer())
             message = cls(ceremony, key, epoch, random, text, tuple(signers))
         return same(message, data)

@@ -16,6 +16,7 @@ Node = dict[str, "Node"] | list["Node"] | memoryview | int
 _TOKEN = re.compile(rb'[ \t\n\r]*+(?:([{}\[\]:,])|"([ !#-\[\]-~]*+)"|(0|[1-9][0-9]{0,4}+)(?![0-9.eE]))')
 _BLANK = re.compile(rb"[ \t\n\r]*+")
 _DEPTH = 8
+_MOST = 1 << 21  # tokens: above what a signing package of 65535 signers has
 _DIGITS = b"0123456789abcdef"
 _NIBBLES = bytes(int(chr(c), 16) if chr(c) in "0123456789abcdefABCDEF" else 0xFF for c in range(256))
 
@@ -29,6 +30,7 @@ class _Parser:
     def __init__(self, text: memoryview) -> None:
         self._text = text
         self._at = 0
+        self._left = _MOST
 
     def whole(self) -> Node:
         node = self._value(self._next(), _DEPTH)
@@ -42,6 +44,9 @@ class _Parser:
         match = _TOKEN.match(self._text, self._at)
         if match is None:
             raise self._unexpected()
+        self._left -= 1
+        if self._left < 0:
+            raise DeserializationError("more JSON than any package has")
         self._at = match.end()
         start, end = match.span(match.lastindex or 0)
         if match.lastindex == 1:
