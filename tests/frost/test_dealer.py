@@ -76,6 +76,7 @@ def test_shares_of_rfc_9591(suite: Ciphersuite, monkeypatch: pytest.MonkeyPatch)
 def test_any_min_signers_reconstruct_and_no_fewer(
     suite: Ciphersuite, shape: tuple[list[int], int], value: int, data: st.DataObject
 ) -> None:
+    """Whatever the identifiers are: positions are not used in their place (known attack K33)."""
     numbers, min_signers = shape
     ids = [Identifier(suite, number) for number in numbers]
     key = signing_key(suite, value)

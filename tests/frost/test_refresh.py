@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 from dealing import Group, every_suite, few, shapes, sign
@@ -98,6 +100,8 @@ def by_everybody(group: Group, ids: list[Identifier]) -> Group:
     return Refresh(group, ids).finish()
 
 
+Way = Callable[[Group, list[Identifier]], Group]
+
 both_ways = pytest.mark.parametrize("way", [by_dealer, by_everybody])
 
 
@@ -124,7 +128,9 @@ def check_refreshed(old: Group, new: Group, ids: list[Identifier]) -> None:
 @both_ways
 @few
 @given(shape=shapes(4), data=st.data())
-def test_refreshing_keeps_the_key(suite: Ciphersuite, way, shape: tuple[list[int], int], data: st.DataObject) -> None:
+def test_refreshing_keeps_the_key(
+    suite: Ciphersuite, way: Way, shape: tuple[list[int], int], data: st.DataObject
+) -> None:
     group = Group.deal(suite, *shape)
     count = data.draw(st.integers(shape[1], len(group.ids)))
     staying = data.draw(st.permutations(group.ids))[:count]
@@ -133,7 +139,7 @@ def test_refreshing_keeps_the_key(suite: Ciphersuite, way, shape: tuple[list[int
 
 @every_suite
 @both_ways
-def test_a_refreshed_group_signs_and_refreshes_again(suite: Ciphersuite, way) -> None:
+def test_a_refreshed_group_signs_and_refreshes_again(suite: Ciphersuite, way: Way) -> None:
     group = Group.deal(suite, (2, 4, 5, 9), 3)
     once = way(group, group.ids)
     sign(once.some(3), once.public)
@@ -175,7 +181,7 @@ def test_what_is_on_the_wire(suite: Ciphersuite) -> None:
 @every_suite
 @pytest.mark.parametrize("encoding", ["postcard", "json"])
 def test_packages_can_be_kept_in_either_encoding(suite: Ciphersuite, encoding: str) -> None:
-    def again(package):
+    def again(package: Any) -> Any:
         if encoding == "json":
             return type(package).from_json(suite, package.to_json())
         return type(package).deserialize(suite, package.serialize())
@@ -192,12 +198,13 @@ def test_packages_can_be_kept_in_either_encoding(suite: Ciphersuite, encoding: s
     check_refreshed(group, new, group.ids)
 
 
-# ── K31: old and new shares ──
+# ── old and new shares ──
 
 
 @every_suite
 @both_ways
-def test_old_and_new_shares_do_not_sign_together(suite: Ciphersuite, way) -> None:
+def test_old_and_new_shares_do_not_sign_together(suite: Ciphersuite, way: Way) -> None:
+    """Known attack K31, as far as the shares themselves show it."""
     group = Group.deal(suite, (1, 2, 3), 2)
     new = way(group, group.ids)
     first, second, _ = group.ids
@@ -230,12 +237,13 @@ def test_who_was_left_out_cannot_sign(suite: Ciphersuite) -> None:
         refresh.compute_refreshing_shares(new.public, [*new.ids, out])
 
 
-# ── K30: another threshold, K32: another group ──
+# ── another threshold, another group ──
 
 
 @every_suite
 @pytest.mark.parametrize("other", [2, 4])
 def test_another_threshold_for_all_is_refused(suite: Ciphersuite, other: int) -> None:
+    """Known attack K30: whoever made everybody's program refresh with it gains nothing."""
     group = Group.deal(suite, (1, 2, 3, 4), 3)
     run = Refresh(group, group.ids, min_signers=other).until_shares()
     for own in run.ids:
@@ -301,6 +309,7 @@ def test_a_refresh_that_would_lower_the_threshold(suite: Ciphersuite, monkeypatc
 
 @every_suite
 def test_packages_of_another_group(suite: Ciphersuite) -> None:
+    """Known attack K32."""
     group, other = Group.deal(suite, (1, 2, 3), 2), Group.deal(suite, (1, 2, 3), 2)
     own, second, _ = group.ids
     run = Refresh(group, group.ids).until_shares()
