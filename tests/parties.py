@@ -32,12 +32,18 @@ KEY = "treasury"
 QUICK = {"software": {"scrypt_log2_n": "10"}}
 PROGRAM = (sys.executable, "-c", "from frost_hsm.cli import main; main()")
 
-_ASKING = ("peer add", "dkg round1", "dkg confirm", "refresh round1", "refresh confirm", "sign commit", "sign respond")
+_ASKING = (
+    "peer add",
+    *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),
+    *(f"repair {step}" for step in ("delta", "confirm")),
+    *(f"sign {step}" for step in ("commit", "respond")),
+)
 _WITH_TOKEN = (
     "init",
     "identity create",
     *(f"dkg {step}" for step in ("propose", "round1", "round2", "finish", "abort")),
     *(f"refresh {step}" for step in ("propose", "round1", "round2", "finish", "confirm", "abort")),
+    *(f"repair {step}" for step in ("request", "delta", "sigma", "finish")),
     *(f"sign {step}" for step in ("request", "commit", "respond")),
     "keys delete",
 )

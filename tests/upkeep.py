@@ -1,4 +1,4 @@
-"""A key in use: parties refresh it, through the library."""
+"""A key in use: parties refresh its shares and repair lost ones, through the library."""
 
 from __future__ import annotations
 
@@ -6,8 +6,12 @@ from collections.abc import Iterable, Sequence
 
 from parties import KEY, Messages, Party, inbox
 
+from frost_hsm.ceremony import bundle
 from frost_hsm.ceremony import refresh as ceremony_refresh
+from frost_hsm.ceremony import repair as ceremony_repair
+from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.refresh import Refresh
+from frost_hsm.ceremony.repair import Repair
 
 
 def propose(party: Party, name: str = KEY) -> bytes:
@@ -52,3 +56,41 @@ def confirm(people: Iterable[Party], confirmations: Messages) -> None:
 def refresh(people: Sequence[Party]) -> None:
     """Run a refresh to the end."""
     confirm(people, to_confirmations(people))
+
+
+# ── Repair ──
+
+
+def hand_over(giver: Party, taker: Party, people: Iterable[Party]) -> GroupKey:
+    """Give somebody what is public about the key."""
+    known = {party.name: party.public for party in people}
+    return bundle.read(taker.home, bundle.write(giver.home, giver.key()), taker.public, known)
+
+
+def ask(receiver: Party, position: int, helpers: Iterable[Party]) -> bytes:
+    with receiver.holder() as holder:
+        names = [party.name for party in helpers]
+        return ceremony_repair.request(holder, receiver.key(), position, names)
+
+
+def repairing(party: Party, request: bytes) -> Repair:
+    return Repair.read(party.home, request, party.public)
+
+
+def deltas(helpers: Iterable[Party], request: bytes) -> Messages:
+    return {party.name: repairing(party, request).delta(party.holder) for party in helpers}
+
+
+def sigmas(helpers: Iterable[Party], request: bytes, first: Messages) -> Messages:
+    return {party.name: repairing(party, request).sigma(party.holder, inbox(first.values())) for party in helpers}
+
+
+def repair(receiver: Party, position: int, helpers: Sequence[Party], people: Sequence[Party]) -> bytes:
+    """Run a repair to the end, everybody in ``people`` taking it in; returns the request."""
+    hand_over(people[0], receiver, people)
+    request = ask(receiver, position, helpers)
+    second = sigmas(helpers, request, deltas(helpers, request))
+    done = repairing(receiver, request).finish(receiver.holder, inbox(second.values()))
+    for party in people:
+        repairing(party, request).confirm(inbox(second.values(), done))
+    return request

@@ -18,6 +18,8 @@ class Kind(StrEnum):
     SIGNING_SHARE = "signing-share"
     SIGNING_NONCES = "signing-nonces"
     BOUND_NONCES = "bound-nonces"
+    REPAIR_DELTA = "repair-delta"
+    REPAIR_SIGMA = "repair-sigma"
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,6 +60,16 @@ class KeyGeneration(Rounds):
             raise NotKnown(f'there is no ceremony "{name}" here', hint="begin with: frost-hsm dkg round1 PROPOSAL.pem")
         return cls(home, proposal, me)
 
+    @classmethod
+    def names(cls, home: StateDirectory, me: PublicIdentity) -> list[str]:
+        """List the ceremonies one took part in, which leaves out keys of which one got a share later, by repair."""
+        found = []
+        for name in home.names("ceremonies"):
+            proposal = read_kept(home, f"{ceremony_folder(name)}/{PROPOSAL}", Proposal)
+            if proposal is not None and me in proposal.message.roster:
+                found.append(name)
+        return found
+
     def check_roster(self, peers: Mapping[str, PublicIdentity]) -> None:
         """Make sure that everybody in the roster is somebody we know under this very identity.
 

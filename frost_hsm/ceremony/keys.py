@@ -17,13 +17,15 @@ from frost_hsm.ceremony.store import (
     EVIDENCE,
     PROPOSAL,
     PUBLIC_KEY_PACKAGE,
+    REQUEST,
     StateDirectory,
     ceremony_folder,
     epoch_folder,
     given_up_folder,
+    repairs_folder,
 )
 from frost_hsm.ceremony.transcript import STEPS, read_kept
-from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.ceremony.upkeep import RefreshProposal, RepairRequest
 from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
@@ -35,7 +37,7 @@ from frost_hsm.errors import (
     StorageProblem,
     UnknownIdentifier,
 )
-from frost_hsm.frost import ciphersuites
+from frost_hsm.frost import ciphersuites, repair
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 
@@ -85,11 +87,20 @@ class GroupKey:
     epoch: int = 0
 
     @classmethod
-    def load(cls, home: StateDirectory, name: str, me: PublicIdentity, *, epoch: int | None = None) -> GroupKey:
+    def load(
+        cls,
+        home: StateDirectory,
+        name: str,
+        me: PublicIdentity,
+        *,
+        epoch: int | None = None,
+        roster: bytes | None = None,
+    ) -> GroupKey:
         """Read a key from the state directory.
 
         epoch: None is the present one; an earlier one is `KeyState.SUPERSEDED`, the one of a refresh that is not
-        confirmed by all `KeyState.PENDING`. Raises `NotKnown`.
+        confirmed by all `KeyState.PENDING`. roster: None is the present one; the digest of an earlier one of the same
+        epoch is as it was before the repairs since. Raises `NotKnown`.
         """
         present = 0
         while home.exists(f"{epoch_folder(name, present + 1)}/{ACTIVE}"):
@@ -97,7 +108,8 @@ class GroupKey:
         wanted = present if epoch is None else epoch
         key = cls._generated(home, name, me)
         while key.epoch < wanted:
-            key = key._refreshed(home)
+            key = key._with_repairs(home, None)._refreshed(home)
+        key = key._with_repairs(home, roster)
         return replace(key, state=KeyState.SUPERSEDED) if wanted < present else key
 
     @classmethod
@@ -109,7 +121,7 @@ class GroupKey:
             raise _no_key(name)
         plan = proposed.message
         suite = ciphersuites.by_id(plan.suite)
-        confirmed = _own_confirmation(home, name, 0, plan.roster, me, proposed.content_digest)
+        confirmed = _confirmation(home, name, 0, plan.roster, me, proposed.content_digest)
         return cls(
             name,
             _state(home, folder),
@@ -131,7 +143,7 @@ class GroupKey:
         proposed = read_kept(home, f"{folder}/{PROPOSAL}", RefreshProposal, self.roster)
         if proposed is None:
             raise _no_key(self.name)
-        confirmed = _own_confirmation(home, self.name, epoch, self.roster, self.me, proposed.content_digest)
+        confirmed = _confirmation(home, self.name, epoch, self.roster, self.me, proposed.content_digest)
         path = f"{folder}/{PUBLIC_KEY_PACKAGE}"
         package = read_public_key_package(home, path, self.suite, confirmed)
         if not self.is_refreshed_by(proposed.message) or package.verifying_key != self.public_key_package.verifying_key:
@@ -152,6 +164,34 @@ class GroupKey:
         return proposal == RefreshProposal(
             self.ceremony, self.verifying_key, self.epoch + 1, self.transcript, self.roster.digest, proposal.random
         )
+
+    def is_repaired_by(self, request: RepairRequest) -> bool:
+        """Whether a request is to repair exactly this: this key, in this epoch, with these participants."""
+        asked = (request.ceremony, request.key, request.epoch, request.previous, request.roster)
+        return asked == (self.ceremony, self.verifying_key, self.epoch, self.transcript, self.roster.digest)
+
+    def repaired(self, request: RepairRequest) -> GroupKey:
+        """Return the key as it is once the one who receives has their share: in the roster, at their position."""
+        identifier, package = Identifier.from_u16(self.suite, request.position), self.public_key_package
+        if identifier not in package.verifying_shares:
+            package = repair.add_participant(package, identifier)
+        roster = self.roster.with_member(request.position, request.receiver)
+        return replace(self, roster=roster, public_key_package=package)
+
+    def _with_repairs(self, home: StateDirectory, roster: bytes | None) -> GroupKey:
+        """Follow the repairs of this epoch, each of which names the roster that it changes, up to the one wanted."""
+        folder = repairs_folder(self.name, self.epoch)
+        done = [name for name in home.names(folder) if home.exists(f"{folder}/{name}/{ACTIVE}")]
+        found = [read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest) for name in done]
+        requests = [request.message for request in found if request is not None]
+        key = self
+        while key.roster.digest != roster:
+            following = next((request for request in requests if key.is_repaired_by(request)), None)
+            if following is None:
+                break
+            requests.remove(following)
+            key = key.repaired(following)
+        return key
 
     @classmethod
     def names(cls, home: StateDirectory) -> list[str]:
@@ -257,13 +297,15 @@ def _state(home: StateDirectory, folder: str) -> KeyState:
     return KeyState.ACTIVE if home.exists(f"{folder}/{ACTIVE}") else KeyState.PENDING
 
 
-def _own_confirmation(
+def _confirmation(
     home: StateDirectory, name: str, epoch: int, roster: Roster, me: PublicIdentity, ceremony: bytes
 ) -> Signed[Confirmation]:
-    path = f"{epoch_folder(name, epoch)}/{STEPS[Confirmation]}/{me.name}.pem"
+    """Read one's own confirmation, or the first participant's if one's share was made later, by repair."""
+    sender = me if me in roster else roster.at(1)
+    path = f"{epoch_folder(name, epoch)}/{STEPS[Confirmation]}/{sender.name}.pem"
     confirmed = read_kept(home, path, Confirmation, roster)
     if confirmed is None:
         raise _no_key(name)
-    if confirmed.message.ceremony != ceremony or confirmed.sender != me:
+    if confirmed.message.ceremony != ceremony or confirmed.sender != sender:
         raise StorageProblem(f"{home.path / path} confirms something else", hint="restore it from a backup")
     return confirmed

@@ -18,6 +18,10 @@ SIGNING_REQUEST: Final = f"{ARC}.5"
 COMMITMENT: Final = f"{ARC}.6"
 RESPONSE: Final = f"{ARC}.7"
 REFRESH_PROPOSAL: Final = f"{ARC}.8"
+REPAIR_REQUEST: Final = f"{ARC}.9"
+REPAIR_DELTA: Final = f"{ARC}.10"
+REPAIR_SIGMA: Final = f"{ARC}.11"
+REPAIR_DONE: Final = f"{ARC}.12"
 SEALED_RECORD: Final = f"{ARC}.16"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──

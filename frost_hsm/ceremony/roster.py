@@ -62,6 +62,12 @@ class Roster:
             raise UnknownSender(f"the signer, key {key_id.hex()}, is not a participant")
         return self.members[self._positions[key_id] - 1]
 
+    def with_member(self, position: int, member: PublicIdentity) -> Roster:
+        """Return the roster with somebody else at a position, or with one more at the end. Raises `NotKnown`."""
+        if position != len(self.members) + 1:
+            self.at(position)
+        return Roster((*self.members[: position - 1], member, *self.members[position:]))
+
     def encode(self) -> bytes:
         """Encode as SEQUENCE OF SEQUENCE { sign Certificate, agree Certificate }, in order."""
         pairs = (der.sequence(each.sign_certificate, each.agree_certificate) for each in self.members)

@@ -11,6 +11,7 @@ from frost_hsm.ceremony import cms, der, messages, pem, upkeep
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Message, Proposal
 from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.upkeep import RepairRequest
 from frost_hsm.errors import ForeignMessage, InvalidContents, MalformedMessage
 
 _KINDS: Final[dict[str, type[Message]]] = {
@@ -24,6 +25,10 @@ _KINDS: Final[dict[str, type[Message]]] = {
         messages.Commitment,
         messages.Response,
         upkeep.RefreshProposal,
+        upkeep.RepairRequest,
+        upkeep.RepairDelta,
+        upkeep.RepairSigma,
+        upkeep.RepairDone,
     )
 }
 
@@ -63,7 +68,8 @@ def write(message: Message, holder: Holder) -> bytes:
 def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
     """Read a message, PEM or DER, from one of the roster, and verify its signature.
 
-    roster: None reads a proposal, whose author has to be in the roster that it proposes.
+    roster: None reads what says itself who may sign it: a proposal, whose author has to be in the roster that it
+    proposes, or a repair request.
 
     Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`, and `ForeignMessage` for a message of
     another version or signed data of another type: all without a culprit. `InvalidContents`, naming the sender,
@@ -71,12 +77,14 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
     """
     signed = parse(data)
     if roster is None:
-        proposal = decode(signed)
-        if not isinstance(proposal, Proposal):
-            raise ForeignMessage(f"this is a {proposal.title}, not a {Proposal.title}")
-        sender = proposal.roster.by_signer(signed.signer_key_id)
+        message = decode(signed)
+        if isinstance(message, Proposal):
+            sender = message.roster.by_signer(signed.signer_key_id)
+        elif isinstance(message, RepairRequest):
+            sender = message.by_signer(signed.signer_key_id)
+        else:
+            raise ForeignMessage(f"this is a {message.title}, not a {Proposal.title}")
         signed.verify(sender.sign_key)
-        message: Message = proposal
     else:
         sender = roster.by_signer(signed.signer_key_id)
         signed.verify(sender.sign_key)

@@ -9,7 +9,8 @@
                     public-key-package.json
                     active             once all n confirmations agree
                     evidence.pem       why it was stopped
-                    epochs/N/…         the same for each refresh of that key
+                    repairs/ID/…       request.pem, delta/WHO.pem, sigma/WHO.pem, done/WHO.pem, active
+                    epochs/N/…         all of this again for each refresh of that key
     requests/ID/request.pem            one folder a signing request
                 commit/WHO.pem         … response/WHO.pem
                 signature              once aggregated
@@ -58,6 +59,11 @@ def ceremony_folder(name: str) -> str:
 def epoch_folder(name: str, epoch: int) -> str:
     """Return the folder of the ceremony that makes, or made, the shares of an epoch: key generation makes the first."""
     return f"{ceremony_folder(name)}/epochs/{epoch}" if epoch else ceremony_folder(name)
+
+
+def repairs_folder(name: str, epoch: int) -> str:
+    """Return the folder with the repairs of an epoch."""
+    return f"{epoch_folder(name, epoch)}/repairs"
 
 
 def given_up_folder(ceremony: bytes) -> str:

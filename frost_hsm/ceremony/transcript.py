@@ -15,6 +15,7 @@ from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Respo
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import ACTIVE, EVIDENCE, StateDirectory
+from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
 
 M = TypeVar("M", bound=Message)
@@ -25,6 +26,9 @@ STEPS: Mapping[type[Message], str] = {
     Confirmation: "confirm",
     Commitment: "commit",
     Response: "response",
+    RepairDelta: "delta",
+    RepairSigma: "sigma",
+    RepairDone: "done",
 }
 """The word for each kind of message in file names."""
 

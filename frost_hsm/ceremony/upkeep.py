@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from frost_hsm.ceremony import der, oids
+from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.messages import VERSION, reading, require_hashes, same
-from frost_hsm.errors import NotPossible
+from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
+from frost_hsm.errors import NotPossible, UnknownSender
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +55,170 @@ class RefreshProposal:
         with reading(data, cls.title) as reader:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
             message = cls(ceremony, key, epoch, *(reader.octet_string() for _ in range(3)))
+        return same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairRequest:
+    """A lost share, to be rebuilt for a new identity, or a share for a new participant. Its content digest is its id.
+
+    ceremony, key, epoch, previous, roster, random: as in `RefreshProposal`, of the present epoch. position: of the one
+    who receives, after the last for a new participant. receiver: their identity, by which it is signed. helpers: roster
+    positions, ascending.
+
+    SEQUENCE { version INTEGER (1), ceremony, key OCTET STRING, epoch INTEGER, previous, roster, random OCTET STRING,
+    position INTEGER, sign Certificate, agree Certificate, helpers SEQUENCE OF INTEGER }
+    """
+
+    content_type: ClassVar[str] = oids.REPAIR_REQUEST
+    title: ClassVar[str] = "repair request"
+
+    ceremony: bytes
+    key: bytes
+    epoch: int
+    previous: bytes
+    roster: bytes
+    random: bytes
+    position: int
+    receiver: PublicIdentity
+    helpers: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.ceremony, self.previous, self.roster, self.random)
+        ascending = all(one < next_ for one, next_ in zip(self.helpers, self.helpers[1:], strict=False))
+        if len(self.helpers) < 2 or self.helpers[0] < 1 or self.helpers[-1] > MAX_PARTICIPANTS or not ascending:
+            raise NotPossible("the helpers are not two or more positions in ascending order")
+        if not 1 <= self.position <= MAX_PARTICIPANTS or self.position in self.helpers:
+            raise NotPossible("the one who receives has no position, or one of a helper")
+
+    def by_signer(self, key_id: bytes) -> PublicIdentity:
+        """Return the one who receives, if their sign key has this identifier; raises `UnknownSender`."""
+        if key_id != self.receiver.sign_key.key_id:
+            raise UnknownSender("the repair request is not signed by the one who would receive the share")
+        return self.receiver
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(
+            VERSION,
+            der.octet_string(self.ceremony),
+            der.octet_string(self.key),
+            der.integer(self.epoch),
+            *map(der.octet_string, (self.previous, self.roster, self.random)),
+            der.integer(self.position),
+            self.receiver.sign_certificate,
+            self.receiver.agree_certificate,
+            der.sequence(*map(der.integer, self.helpers)),
+        )
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote and verify both certificates; raises `MalformedMessage`."""
+        with reading(data, cls.title) as reader:
+            ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
+            previous, roster, random = (reader.octet_string() for _ in range(3))
+            position = reader.integer()
+            receiver = PublicIdentity(reader.whole(der.SEQUENCE), reader.whole(der.SEQUENCE))
+            positions, helpers = reader.sequence(), []
+            while positions.more():
+                helpers.append(positions.integer())
+            message = cls(ceremony, key, epoch, previous, roster, random, position, receiver, tuple(helpers))
+        return same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairDelta:
+    """A helper's first step.
+
+    repair: 32 bytes, the request's id. envelopes: a delta for every helper in their order, oneself included, each a DER
+    ContentInfo that only its recipient takes apart.
+
+    SEQUENCE { version INTEGER (1), repair OCTET STRING, envelopes SEQUENCE OF ContentInfo }
+    """
+
+    content_type: ClassVar[str] = oids.REPAIR_DELTA
+    title: ClassVar[str] = "repair delta"
+
+    repair: bytes
+    envelopes: tuple[bytes, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.repair)
+        if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
+            raise NotPossible(f"a {self.title} cannot have {len(self.envelopes)} envelopes")
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(VERSION, der.octet_string(self.repair), der.sequence(*self.envelopes))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
+        with reading(data, cls.title) as reader:
+            repair, inner, envelopes = reader.octet_string(), reader.sequence(), []
+            while inner.more():
+                envelopes.append(inner.whole(der.SEQUENCE))
+            message = cls(repair, tuple(envelopes))
+        return same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairSigma:
+    """A helper's second step, and its agreement that the one who receives takes the position.
+
+    repair: the request's id. deltas_hash: `transcript_hash` of the deltas in the order of the helpers. envelope: the
+    sigma, a DER ContentInfo that only the one who receives takes apart.
+
+    SEQUENCE { version INTEGER (1), repair, deltasHash OCTET STRING, envelope ContentInfo }
+    """
+
+    content_type: ClassVar[str] = oids.REPAIR_SIGMA
+    title: ClassVar[str] = "repair sigma"
+
+    repair: bytes
+    deltas_hash: bytes
+    envelope: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.repair, self.deltas_hash)
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(VERSION, der.octet_string(self.repair), der.octet_string(self.deltas_hash), self.envelope)
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`. The envelope stays closed."""
+        with reading(data, cls.title) as reader:
+            message = cls(reader.octet_string(), reader.octet_string(), reader.whole(der.SEQUENCE))
+        return same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class RepairDone:
+    """The word of the one who receives that the share is right and sealed.
+
+    repair: the request's id. sigmas_hash: `transcript_hash` of the sigmas in the order of the helpers.
+
+    SEQUENCE { version INTEGER (1), repair, sigmasHash OCTET STRING }
+    """
+
+    content_type: ClassVar[str] = oids.REPAIR_DONE
+    title: ClassVar[str] = "end of a repair"
+
+    repair: bytes
+    sigmas_hash: bytes
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.repair, self.sigmas_hash)
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(VERSION, der.octet_string(self.repair), der.octet_string(self.sigmas_hash))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`."""
+        with reading(data, cls.title) as reader:
+            message = cls(reader.octet_string(), reader.octet_string())
         return same(message, data)

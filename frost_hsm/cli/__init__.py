@@ -25,6 +25,7 @@ COMMANDS = {
     "verify": "Check a signature.",
     "keys": "See, hand out and destroy the keys you have a share of.",
     "refresh": "Make the shares of a key anew, together.",
+    "repair": "Rebuild a lost share, or make one for a new participant.",
     "inspect": "Say what files are, without a token.",
     "completion": "Print the completion script of a shell.",
 }

@@ -189,7 +189,7 @@ def status(place: Workplace, name: str | None) -> Result:
 
     Without NAME, of all ceremonies. Needs no token.
     """
-    names = [name] if name is not None else place.home.names("ceremonies")
+    names = [name] if name is not None else KeyGeneration.names(place.home, place.me)
     lines, entries, after = [], [], None
     for each in names:
         ceremony = KeyGeneration.load(place.home, each, place.me)

@@ -71,21 +71,26 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "json-v2", "postcard", "hex"]),
+    type=click.Choice(["json", "json-v2", "postcard", "hex", "bundle"]),
     default="json",
     show_default=True,
-    help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex is the key alone.",
+    help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex is the key alone; bundle is for "
+    "keys import.",
 )
 @output
 def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
     """Write the public key package.
 
-    For those who verify or aggregate. Needs no token.
+    For those who verify or aggregate. A bundle is for participants: all that was signed about the key. Needs no token.
     """
     key = GroupKey.load(place.home, name, place.me)
     package = key.public_key_package
     if form == "postcard":
         written = package.serialize()
+    elif form == "bundle":
+        from frost_hsm.ceremony import bundle
+
+        written = bundle.write(place.home, key)
     elif form == "hex":
         written = package.verifying_key.serialize().hex().encode() + b"\n"
     else:
@@ -96,7 +101,27 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
     return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)
 
 
-_ENDINGS = {"json-v2": "v2.json"}
+_ENDINGS = {"json-v2": "v2.json", "bundle": "bundle.pem"}
+
+
+@command(keys, "import")
+@click.argument("bundle")
+def import_(place: Workplace, bundle: str) -> Result:
+    """Take in what is public about a key, from another participant.
+
+    BUNDLE is a file of theirs: keys export --format bundle. For somebody who is to receive a share by repair, or whose
+    state directory was lost. Everything in it is verified, and everybody in it has to be among your peers. Needs no
+    token.
+    """
+    from frost_hsm.ceremony import bundle as ceremony_bundle
+
+    key = files.parse(bundle, lambda data: ceremony_bundle.read(place.home, data, place.me, place.peers()))
+    lines = [f'Took in key "{key.name}", confirmed by all of {", ".join(each.name for each in key.roster)}']
+    if place.me in key.roster:
+        after = f"see whether your share is in the token: frost-hsm keys show {key.name} --check-token"
+    else:
+        after = f"ask for a share: frost-hsm repair request {key.name} --helpers NAMES"
+    return Result("keys-import", lines, _fields(key), after)
 
 
 @command(keys, "delete", token=True)

@@ -89,7 +89,17 @@ def test_old_requests_stay_listed_after_a_refresh(group: list[Party]) -> None:
 def test_giving_a_refresh_up_takes_its_name(group: list[Party]) -> None:
     alice = group[0]
     step(alice, "propose", "treasury")
-    refused(alice, "refresh", "abort", "treasury", "--confirm-name", "other", status=130, code="aborted", says="not treasury")
+    refused(
+        alice,
+        "refresh",
+        "abort",
+        "treasury",
+        "--confirm-name",
+        "other",
+        status=130,
+        code="aborted",
+        says="not treasury",
+    )
     ran = step(alice, "abort", "treasury", "--confirm-name", "treasury")
     assert "the present shares go on" in ran.stdout
     refused(alice, "refresh", "status", "treasury", status=66, code="not-known", says="no refresh of treasury")

@@ -1,0 +1,385 @@
+"""Repair between people: a lost share rebuilt for a new identity, or a share made for a new participant.
+
+At least a threshold of others help; the key, the epoch and everybody else's share stay as they are:
+
+    request  the one who receives says who they are, and asks helpers
+    delta    each helper cuts its part into pieces, encrypted, one for each helper
+    sigma    each helper adds up its pieces, encrypts the sum to the one who receives, and so agrees
+    finish   the one who receives adds up the sums, checks the share against the group, seals it and says so
+    confirm  everybody takes in the sigmas of all helpers and the word that it is done: the roster changes
+
+Nothing secret is kept between the steps but in the messages themselves, encrypted. After the repair of a lost share,
+refresh: the lost token still holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony import envelope, signed
+from frost_hsm.ceremony.context import Context, Kind
+from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
+from frost_hsm.ceremony.inbox import Inbox
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.messages import HASH_LENGTH
+from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.signed import Signed, transcript_hash
+from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
+from frost_hsm.ceremony.transcript import Transcript
+from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.errors import (
+    DeserializationError,
+    Equivocation,
+    ForeignMessage,
+    InvalidContents,
+    KeyExists,
+    NotPossible,
+    SealBroken,
+    StepConflict,
+    UnknownSender,
+)
+from frost_hsm.frost import repair
+from frost_hsm.frost.packages import Identifier
+from frost_hsm.frost.repair import Delta, Sigma
+from frost_hsm.frost.values import SecretValue
+from frost_hsm.secret import Entropy, Secret, system_entropy
+
+S = TypeVar("S", bound=SecretValue)
+M = TypeVar("M", RepairDelta, RepairSigma)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a repair stands: the step that comes next here, and whose message for it has not been taken in."""
+
+    step: str  # delta, sigma, finish, confirm, done
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def request(
+    holder: Holder, key: GroupKey, position: int, helpers: list[str], *, entropy: Entropy = system_entropy
+) -> bytes:
+    """Ask helpers for the share of a position: one's own, lost, or one after the last, to join the group.
+
+    Returns the signed message, to be sent to everybody. Raises `NotPossible`.
+    """
+    key.require_active()
+    random = bytearray(HASH_LENGTH)
+    entropy(memoryview(random))
+    message = RepairRequest(
+        key.ceremony,
+        key.verifying_key,
+        key.epoch,
+        key.transcript,
+        key.roster.digest,
+        bytes(random),
+        position,
+        holder.public,
+        tuple(sorted(key.roster.position(name) for name in helpers)),
+    )
+    _require_possible(message, key)
+    return signed.write(message, holder)
+
+
+def _require_possible(message: RepairRequest, key: GroupKey) -> None:
+    if len(message.helpers) < key.min_signers or message.helpers[-1] > len(key.roster):
+        raise NotPossible(f"it takes {key.min_signers} helpers of {key.name}, not {len(message.helpers)}")
+    if message.position > len(key.roster) + 1:
+        raise NotPossible(f"there is no position {message.position}: the next new one is {len(key.roster) + 1}")
+
+
+class Repair:
+    """One repair, as somebody sees it: a helper, the one who receives, or another participant.
+
+    key: as it was before.
+    """
+
+    def __init__(self, home: StateDirectory, request: Signed[RepairRequest], key: GroupKey) -> None:
+        plan = request.message
+        if not key.is_repaired_by(plan):
+            raise ForeignMessage(
+                f"{request.sender.name} asked for a repair of {key.name} in another state than it has here",
+                hint=f"compare participants and epoch with theirs: frost-hsm keys show {key.name}",
+            )
+        try:
+            _require_possible(plan, key)
+        except NotPossible as error:
+            raise InvalidContents(
+                f"{request.sender.name} signed this: {error}", culprits=[request.sender.name]
+            ) from error
+        self.home = home
+        self.request = request
+        self.id = request.content_digest
+        self.key = key
+        self.me = key.me
+        self.receiver = plan.receiver
+        self.position = plan.position
+        self.is_new = plan.position > len(key.roster)
+        self.helpers = tuple(key.roster.at(position) for position in plan.helpers)
+        self.roster = key.roster.with_member(plan.position, plan.receiver)
+        self.folder = f"{repairs_folder(key.name, key.epoch)}/{self.id.hex()}"
+        self.stem = f"{key.name}.repair{plan.position}"
+        self.transcript = self._transcript([helper.name for helper in self.helpers])
+        self._ending = self._transcript([self.receiver.name])
+
+    def _transcript(self, expected: list[str]) -> Transcript:
+        title = f"the repair of {self.key.name} for {self.receiver.name}"
+        return Transcript(
+            self.home, self.folder, self.roster, self.me, self._belongs, title=title, stem=self.stem, expected=expected
+        )
+
+    @classmethod
+    def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> Repair:
+        """Take a request file; its key has to be known here. That its author is known is `check_receiver`'s to see."""
+        asked = signed.read(data).expect(RepairRequest)
+        plan = asked.message
+        for name in GroupKey.names(home):
+            key = GroupKey.load(home, name, me)
+            if (plan.ceremony, plan.key) == (key.ceremony, key.verifying_key):
+                if plan.epoch < key.epoch or plan.roster != key.roster.digest:
+                    key = GroupKey.load(home, name, me, epoch=min(plan.epoch, key.epoch), roster=plan.roster)
+                return cls(home, asked, key)
+        raise UnknownSender("the request is for no key that is known here", hint="see: frost-hsm keys list")
+
+    @property
+    def replaced(self) -> PublicIdentity | None:
+        """Whose place the one who receives takes; None for a new participant."""
+        return None if self.is_new else self.key.roster.at(self.position)
+
+    def check_receiver(self, peers: Mapping[str, PublicIdentity]) -> None:
+        """Make sure that the one who receives is somebody we know under this very identity. Raises `UnknownSender`."""
+        if self.receiver != self.me and peers.get(self.receiver.name) != self.receiver:
+            raise UnknownSender(
+                f"{self.receiver.name} with this identity is not among your peers",
+                hint="compare fingerprints with them, by voice or in person; then: frost-hsm peer remove, peer add",
+            )
+
+    # ── The steps of a helper ──
+
+    def delta(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
+        """Agree to help: cut one's part of the share into a delta for each helper; returns the message for all helpers.
+
+        ZcashFoundation: ``repair_share_part1``.
+        """
+        self._require_running(self.me in self.helpers, "a helper")
+        sent = self.transcript.sent(RepairDelta)
+        if sent is None:
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(RepairDelta)
+                if sent is None:
+                    package = self.key.unseal(SealedRecords(holder, self.home))
+                    identifiers = [self._identifier(helper) for helper in self.helpers]
+                    try:
+                        deltas = repair.repair_share_part1(identifiers, package, self._receiving, entropy)
+                    finally:
+                        package.wipe()
+                    envelopes = tuple(
+                        self._encrypt(Kind.REPAIR_DELTA, helper, deltas[self._identifier(helper)])
+                        for helper in self.helpers
+                    )
+                    self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+                    sent = self.transcript.write(RepairDelta(self.id, envelopes), holder)
+        return sent.to_pem()
+
+    def sigma(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+        """Add up the deltas of all helpers; returns the message for everybody.
+
+        It holds the sum, for the one who receives, and is one's agreement that they take the position. ZcashFoundation:
+        ``repair_share_part2``.
+        """
+        self._require_running(self.me in self.helpers, "a helper")
+        received = self.transcript.gather(RepairDelta, inbox)
+        deltas_hash = transcript_hash(received.values())
+        sent = self.transcript.sent(RepairSigma)
+        if sent is None:
+            for said in received.values():
+                if len(said.message.envelopes) != len(self.helpers):
+                    raise self._convict(said, "other than one envelope a helper")
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(RepairSigma)
+                if sent is None:
+                    place = self.helpers.index(self.me)
+                    envelopes = {name: said.message.envelopes[place] for name, said in received.items()}
+                    deltas = self._open_all(Kind.REPAIR_DELTA, Delta, received, envelopes, holder)
+                    total = repair.repair_share_part2(list(deltas), deltas)
+                    _wipe(deltas)
+                    sealed = self._encrypt(Kind.REPAIR_SIGMA, self.receiver, total, deltas_hash)
+                    self.transcript.keep(received)
+                    sent = self.transcript.write(RepairSigma(self.id, deltas_hash, sealed), holder)
+        if sent.message.deltas_hash != deltas_hash:
+            raise StepConflict("this step of the repair was done before, with other messages")
+        return sent.to_pem()
+
+    # ── The step of the one who receives ──
+
+    def finish(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+        """Add up the sigmas, check the share against the group's public key package and seal it; it can sign at once.
+
+        Returns the message for everybody. ZcashFoundation: ``repair_share_part3``. Raises `IncorrectPackage`, naming
+        nobody, if the share is wrong.
+        """
+        self._require_running(self.me == self.receiver, "the one who receives")
+        received = self._gather_sigmas(inbox)
+        sigmas_hash = transcript_hash(received.values())
+        sent = self._ending.sent(RepairDone)
+        if sent is None:
+            with open_holder() as holder, self.home.lock():
+                sent = self._ending.sent(RepairDone)
+                if sent is None:
+                    self._seal_share(received, holder)
+                    self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+                    self.transcript.keep(received)
+                    sent = self._ending.write(RepairDone(self.id, sigmas_hash), holder)
+        if sent.message.sigmas_hash != sigmas_hash:
+            raise StepConflict("this step of the repair was done before, with other messages")
+        self._change_roster()
+        return sent.to_pem()
+
+    def _seal_share(self, received: Mapping[str, Signed[RepairSigma]], holder: Holder) -> None:
+        envelopes = {name: said.message.envelope for name, said in received.items()}
+        sigmas = self._open_all(Kind.REPAIR_SIGMA, Sigma, received, envelopes, holder)
+        try:
+            package = repair.repair_share_part3(sigmas, self._receiving, self.key.public_key_package)
+        finally:
+            _wipe(sigmas)
+        after, records = self.key.repaired(self.request.message), SealedRecords(holder, self.home)
+        with package.serialize() as plaintext:
+            try:
+                context = after.context(Kind.SIGNING_SHARE, after.transcript)
+                records.put(after.record_name(Kind.SIGNING_SHARE), context, plaintext)
+            except KeyExists:
+                after.unseal(records).wipe()  # sealed by an earlier try that was cut short: it must be this share
+        package.wipe()
+
+    # ── The step of everybody else ──
+
+    def confirm(self, inbox: Inbox) -> None:
+        """Take in the sigmas of all helpers and the end of the repair: the roster changes. Needs no token."""
+        self._require_running(self.me in self.roster, "a participant")
+        self.replay(inbox)
+
+    def replay(self, inbox: Inbox) -> None:
+        """As `confirm`, for somebody who was not there."""
+        sigmas, done = self._gather_sigmas(inbox), self._ending.gather(RepairDone, inbox)
+        if done[self.receiver.name].message.sigmas_hash != transcript_hash(sigmas.values()):
+            raise Equivocation(f"{self.receiver.name} saw other sigmas than these", hint=_COMPARE)
+        with self.home.lock():
+            self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+            self.transcript.keep(sigmas)
+            self._ending.keep(done)
+            self._change_roster()
+
+    def _change_roster(self) -> None:
+        with self.home.lock():
+            if self.home.exists(f"{epoch_folder(self.key.name, self.key.epoch + 1)}/{PROPOSAL}") and not self.is_done:
+                raise NotPossible(
+                    f"a refresh of {self.key.name} has begun among the participants of before",
+                    hint=f"finish it, or give it up: frost-hsm refresh abort {self.key.name}",
+                )
+            self.home.put(f"{self.folder}/{ACTIVE}", self.id.hex().encode() + b"\n")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the roster has changed here."""
+        return self.home.exists(f"{self.folder}/{ACTIVE}")
+
+    def status(self) -> Status:
+        """Say what comes next here, and whose message for it has not been taken in."""
+        if self.is_done:
+            return Status("done")
+        if self.me in self.helpers and self.transcript.sent(RepairDelta) is None:
+            return Status("delta")
+        if self.me in self.helpers and self.transcript.sent(RepairSigma) is None:
+            known = self.transcript.known(RepairDelta)
+            return Status("sigma", tuple(known), tuple(n for n in self.transcript.expected if n not in known))
+        return Status("finish" if self.me == self.receiver else "confirm")
+
+    # ── What all steps need ──
+
+    def _require_running(self, is_role: bool, role: str) -> None:
+        if not is_role:
+            raise NotPossible(f"{self.me.name} is not {role} in this repair of {self.key.name}")
+        self.transcript.require_running()
+        if not self.is_done:
+            self.key.require_active()
+
+    def _gather_sigmas(self, inbox: Inbox) -> dict[str, Signed[RepairSigma]]:
+        received = self.transcript.gather(RepairSigma, inbox)
+        if len({said.message.deltas_hash for said in received.values()}) != 1:
+            raise Equivocation("the helpers saw different deltas", hint=_COMPARE)
+        return received
+
+    def _encrypt(self, kind: Kind, recipient: PublicIdentity, value: SecretValue, binding: bytes = b"") -> bytes:
+        with value.serialize() as plaintext:
+            value.wipe()
+            return envelope.encrypt(self._context(kind, self.me, recipient, binding), plaintext, [recipient])
+
+    def _open_all(
+        self,
+        kind: Kind,
+        type_: type[S],
+        received: Mapping[str, Signed[M]],
+        envelopes: Mapping[str, bytes],
+        holder: Holder,
+    ) -> dict[Identifier, S]:
+        """Open everybody's envelope for us; one that holds nothing convicts its sender."""
+        self._try_token(kind, holder)
+        opened: dict[Identifier, S] = {}
+        for name, said in received.items():
+            binding = said.message.deltas_hash if isinstance(said.message, RepairSigma) else b""
+            try:
+                context = self._context(kind, said.sender, self.me, binding)
+                with envelope.decrypt(envelopes[name], context, holder) as plaintext:
+                    opened[self._identifier(said.sender)] = type_.deserialize(self.key.suite, plaintext)
+            except (SealBroken, DeserializationError) as error:
+                _wipe(opened)
+                raise self._convict(said, f"an envelope for {self.me.name} that holds nothing: {error}") from error
+        return opened
+
+    def _try_token(self, kind: Kind, holder: Holder) -> None:
+        """Open an envelope of our own: the token works, so that what does not open after this is its sender's fault."""
+        context = self._context(kind, self.me, self.me, self.id)
+        with Secret(self.id) as public:
+            envelope.decrypt(envelope.encrypt(context, public, [self.me]), context, holder).wipe()
+
+    def _convict(self, said: Signed[Any], what: str) -> InvalidContents:
+        self.transcript.stop([said])
+        return InvalidContents(f"{said.sender.name} signed {what}", culprits=[said.sender.name])
+
+    def _context(self, kind: Kind, sender: PublicIdentity, recipient: PublicIdentity, binding: bytes) -> Context:
+        key = self.key
+        return Context(
+            self.id,
+            kind,
+            key.suite.id,
+            sender.sign_key.digest,
+            recipient.agree_key.digest,
+            key.verifying_key,
+            key.epoch,
+            binding,
+        )
+
+    def _identifier(self, member: PublicIdentity) -> Identifier:
+        return Identifier.from_u16(self.key.suite, self.roster.position(member.name))
+
+    @property
+    def _receiving(self) -> Identifier:
+        return Identifier.from_u16(self.key.suite, self.position)
+
+    def _belongs(self, said: Signed[Any]) -> bool:
+        if isinstance(said.message, RepairDelta | RepairSigma):
+            return said.message.repair == self.id and said.sender in self.helpers
+        if isinstance(said.message, RepairDone):
+            return said.message.repair == self.id and said.sender == self.receiver
+        return said.content_digest == self.id  # the request itself, lying among the others
+
+
+_COMPARE = "somebody sent different messages to different people; compare everybody's files: frost-hsm inspect --digest"
+
+
+def _wipe(values: Mapping[Identifier, SecretValue]) -> None:
+    for value in values.values():
+        value.wipe()
