@@ -1,9 +1,12 @@
 """Look for gross timing leaks: python tests/benchmarks/timing.py [MEASUREMENTS]
 
-For each group backend and operation on a secret, times one fixed scalar against random ones, interleaved at random, and
-prints Welch's t. Beyond ±4.5 it is likely that the time depends on the scalar. Coarse: it runs in Python on a machine
-that does other things, and finds nothing finer than that lets through. The last line, a Python power, must leak, or the
-test is blind. The fixed scalar is 1, the one that differs most from all others.
+For each group backend and operation on a secret, times a fixed scalar against random ones, interleaved at random, and
+prints Welch's t: for n - 1, and for 1. Beyond ±4.5 it is likely that the time depends on the scalar. Coarse: it runs in
+Python on a machine that does other things, and finds nothing finer than that lets through. The last line, a Python
+power, must leak, or the test is blind.
+
+libcrypto keeps numbers without leading zero words, so that it shows whether a scalar has one: 1 is told apart there. Of
+random scalars one in 2⁶⁴ has.
 """
 
 from __future__ import annotations
@@ -36,9 +39,15 @@ def operations(group: Group) -> dict[str, Operation]:
     }
 
 
-def fixed(group: Group) -> SecretScalar:
-    """Return the scalar 1."""
-    return group.decode_scalar(Secret((1).to_bytes(group.scalar_length, group.byteorder)))
+def fixed_or_random(group: Group, value: int) -> Callable[[bool], SecretScalar]:
+    """Return what makes the fixed scalar or a random one, both afresh and in the same way."""
+    encoded = value.to_bytes(group.scalar_length, group.byteorder)
+
+    def make(fixed: bool) -> SecretScalar:
+        with group.encode_scalar(group.random_scalar()) as drawn, Secret(encoded) as given:
+            return group.decode_scalar(given if fixed else drawn)
+
+    return make
 
 
 def welch(make: Callable[[bool], object], operation: Callable[..., object], count: int) -> float:
@@ -63,15 +72,17 @@ def main(count: int) -> None:
         "P-256, pycryptodome": P256Pycryptodome(),
         **{g.name: g for g in (groups.secp256k1(), groups.ed25519(), groups.ristretto255(), groups.ed448())},
     }
-    print(f"{'group':>20} {'operation':>14} {'t':>8}   ({count} measurements each)")
+    print(f"{'group':>20} {'operation':>14} {'n - 1':>8} {'1':>8}   ({count} measurements each)")
     for name, group in backends.items():
-        one = fixed(group)
         for operation_name, operation in operations(group).items():
-            t = welch(lambda kind, g=group, o=one: o if kind else g.random_scalar(), operation, count)
-            print(f"{name:>20} {operation_name:>14} {t:8.1f}{'  leaks?' if abs(t) > 4.5 else ''}", flush=True)
+            large, one = (welch(fixed_or_random(group, value), operation, count) for value in (group.order - 1, 1))
+            remark = "  leaks?" if abs(large) > 4.5 else ""
+            print(f"{name:>20} {operation_name:>14} {large:8.1f} {one:8.1f}{remark}", flush=True)
     order = groups.ed25519().order
     t = welch(lambda kind: 1 if kind else random.randrange(order), lambda scalar: pow(3, scalar, order), count)
-    print(f"{'Python int':>20} {'pow':>14} {t:8.1f}{'  leaks' if abs(t) > 4.5 else '  not seen: this test is blind'}")
+    print(
+        f"{'Python int':>20} {'pow':>14} {'':>8} {t:8.1f}{'  leaks' if abs(t) > 4.5 else '  not seen: this test is blind'}"
+    )
 
 
 if __name__ == "__main__":
