@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from frost_hsm.ceremony.signing import SigningSession
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.errors import FrostHsmError
-    from frost_hsm.frost import batch, dealer, dkg, refresh, repair, rerandomized, round1, round2, signing
-    from frost_hsm.frost.ciphersuites import P256
+    from frost_hsm.frost import batch, dealer, dkg, refresh, repair, rerandomized, round1, round2, signing, taproot
+    from frost_hsm.frost.ciphersuites import ED448, ED25519, P256, RISTRETTO255, SECP256K1, SECP256K1_TR
     from frost_hsm.frost.packages import (
         Identifier,
         KeyPackage,
@@ -39,7 +39,12 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ED448",
+    "ED25519",
     "P256",
+    "RISTRETTO255",
+    "SECP256K1",
+    "SECP256K1_TR",
     "FrostHsmError",
     "GroupKey",
     "Holder",
@@ -73,6 +78,7 @@ __all__ = [
     "round1",
     "round2",
     "signing",
+    "taproot",
 ]
 
 _HOMES = {
@@ -84,10 +90,10 @@ _HOMES = {
     "frost_hsm.ceremony.signing": ("SigningSession",),
     "frost_hsm.ceremony.store": ("StateDirectory",),
     "frost_hsm.errors": ("FrostHsmError",),
-    "frost_hsm.frost.ciphersuites": ("P256",),
+    "frost_hsm.frost.ciphersuites": ("ED448", "ED25519", "P256", "RISTRETTO255", "SECP256K1", "SECP256K1_TR"),
     "frost_hsm.secret": ("Secret",),
 }
-_MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing")
+_MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing", "taproot")
 
 
 def __getattr__(name: str) -> object:

@@ -80,9 +80,8 @@ def main(count: int) -> None:
             print(f"{name:>20} {operation_name:>14} {large:8.1f} {one:8.1f}{remark}", flush=True)
     order = groups.ed25519().order
     t = welch(lambda kind: 1 if kind else random.randrange(order), lambda scalar: pow(3, scalar, order), count)
-    print(
-        f"{'Python int':>20} {'pow':>14} {'':>8} {t:8.1f}{'  leaks' if abs(t) > 4.5 else '  not seen: this test is blind'}"
-    )
+    verdict = "leaks" if abs(t) > 4.5 else "not seen: this test is blind"
+    print(f"{'Python int':>20} {'pow':>14} {'':>8} {t:8.1f}  {verdict}")
 
 
 if __name__ == "__main__":
