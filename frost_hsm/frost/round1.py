@@ -14,7 +14,7 @@ from frost_hsm.frost.encoding import Header, PublicPackage
 from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import Coefficient, Identifier, Signature, VerifiableSecretSharingCommitment
-from frost_hsm.groups import THREADS
+from frost_hsm.groups import threads
 
 _WORTH_THREADS = 4096  # bytes, some 100 elements
 
@@ -61,12 +61,12 @@ def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, byte
         with _naming(sender):
             return Package._deserialize(ciphersuite, memoryview(data), prove=False)
 
-    if sum(map(len, packages.values())) < _WORTH_THREADS:
+    if sum(map(len, packages.values())) < _WORTH_THREADS or threads() == 1:
         found = dict(zip(packages, map(read, packages.items()), strict=True))
     else:
         from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
 
-        with ThreadPoolExecutor(THREADS) as pool:
+        with ThreadPoolExecutor(threads()) as pool:
             found = dict(zip(packages, pool.map(read, packages.items()), strict=True))
     _prove_membership(ciphersuite, found)
     return found

@@ -11,14 +11,12 @@ A group makes its own elements and scalars and understands no others.
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, NoReturn, Protocol
 
 from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
 from frost_hsm.secret import Entropy, Secret, system_entropy
-
-THREADS = 2
-"""Decoding takes square roots outside the interpreter's lock; more than two threads were not measured."""
 
 _WORTH_A_THREAD = 100
 """Below about this many points a second thread costs more than it saves."""
@@ -193,6 +191,15 @@ def draw_scalar(group: Group, entropy: Entropy) -> SecretScalar:
     raise UsageProblem(f"no scalar of {group.name} in {_DRAWS} draws: the entropy source is not random")
 
 
+def threads() -> int:
+    """Say on how many threads to decode, which takes square roots outside the interpreter's lock.
+
+    More than two were not measured, and two on one core take half as long again.
+    """
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(2, cores)
+
+
 def decode_all(group: Group, data: bytes, y: bytes | None = None, *, prove: bool = True) -> tuple[Element, ...]:
     """Decode elements that follow each other without gaps, on two threads where there are many.
 
@@ -218,12 +225,12 @@ def _decode_on_threads(group: Group, encodings: Sequence[bytes]) -> tuple[Elemen
         return [group.decode(encoded, prove=False) for encoded in part]
 
     count = len(encodings)
-    if count < _WORTH_A_THREAD:
+    if count < _WORTH_A_THREAD or threads() == 1:
         return tuple(decode_range(encodings))
     from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
 
-    step = -(-count // THREADS)
-    with ThreadPoolExecutor(THREADS) as pool:
+    step = -(-count // threads())
+    with ThreadPoolExecutor(threads()) as pool:
         parts = pool.map(decode_range, (encodings[first : first + step] for first in range(0, count, step)))
         return tuple(element for part in parts for element in part)
 
