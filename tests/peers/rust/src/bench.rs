@@ -1,9 +1,9 @@
-//! One participant's work, timed: whatever it receives is postcard in memory when the clock starts.
+//! One participant's work, in seconds of this process on a core: what it receives is postcard in memory when they start.
 
 use std::collections::BTreeMap;
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
+use cpu_time::ProcessTime;
 use frost_core::keys::{dkg, KeyPackage, PublicKeyPackage};
 use frost_core::round1::SigningNonces;
 use frost_core::round2::{self, SignatureShare};
@@ -133,8 +133,7 @@ fn read_all<C: Suite, T: Bytes>(
 }
 
 fn time(work: impl FnOnce() -> Result<(), Failure>) -> Result<Value, Failure> {
-    let start = Instant::now();
+    let start = ProcessTime::now();
     work()?;
-    let taken: Duration = start.elapsed();
-    Ok(json!({ "seconds": taken.as_secs_f64() }))
+    Ok(json!({ "seconds": start.elapsed().as_secs_f64() }))
 }
