@@ -176,7 +176,7 @@ class Round2:
         """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
         with reading(data, cls.title) as reader:
             ceremony, round1_hash, inner = reader.octet_string(), reader.octet_string(), reader.sequence()
-            envelopes = []
+            envelopes: list[bytes] = []
             while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:
                 envelopes.append(inner.whole(der.SEQUENCE))
             message = cls(ceremony, round1_hash, tuple(envelopes))
@@ -272,7 +272,7 @@ class SigningRequest:
         with reading(data, cls.title) as reader:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
             random, text, positions = reader.octet_string(), reader.octet_string(), reader.sequence()
-            signers = []
+            signers: list[int] = []
             while positions.more() and len(signers) <= MAX_PARTICIPANTS:
                 signers.append(positions.integer())
             message = cls(ceremony, key, epoch, random, text, tuple(signers))
