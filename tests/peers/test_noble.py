@@ -19,10 +19,10 @@ from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, SigningPackage
 from frost_hsm.frost.values import Identifier
 
-CEREMONIES = 8
+NUMBERS = [0, 1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, 8))]
 
 
-@pytest.mark.parametrize("number", range(CEREMONIES))
+@pytest.mark.parametrize("number", NUMBERS)
 def test_mixed_groups_make_keys_and_sign(suite: Ciphersuite, noble: Noble, number: int) -> None:
     choices = random.Random(number)
     ours = Ours()

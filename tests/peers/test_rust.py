@@ -19,7 +19,7 @@ from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import SigningPackage
 from frost_hsm.frost.values import Identifier
 
-CEREMONIES = 40
+NUMBERS = [*range(8), *(pytest.param(number, marks=pytest.mark.slow) for number in range(8, 40))]
 
 
 def choose_identifiers(suite: Ciphersuite, choices: random.Random, count: int) -> list[Identifier]:
@@ -32,7 +32,7 @@ def choose_identifiers(suite: Ciphersuite, choices: random.Random, count: int) -
     return [Identifier.derive(suite, choices.randbytes(choices.randrange(1, 40))) for _ in range(count)]
 
 
-@pytest.mark.parametrize("number", range(CEREMONIES))
+@pytest.mark.parametrize("number", NUMBERS)
 def test_mixed_groups_make_keys_and_sign(suite: Ciphersuite, rust: Rust, number: int) -> None:
     choices = random.Random(number)
     rust, ours = replace(rust, form=list(Form)[number % 2]), Ours()
