@@ -41,6 +41,7 @@ from frost_hsm.ceremony.messages import (
 )
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
 from frost_hsm.ceremony.signed import read, transcript_hash, write
+from frost_hsm.ceremony.upkeep import RefreshProposal, RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.errors import (
     BadMessageSignature,
     DuplicatedIdentifier,
@@ -65,6 +66,10 @@ def proposal() -> Proposal:
     return Proposal(H1, "treasury", "to sign releases", "FROST-P256-SHA256-v1", 2, roster())
 
 
+def repair_request() -> RepairRequest:
+    return RepairRequest(H1, b"\2" * 33, 0, H2, H3, H4, 2, bob().public, (1, 3))
+
+
 ROUND1 = Round1(H1, b"package")
 SMALL: list[Message] = [
     ROUND1,
@@ -77,6 +82,10 @@ SMALL: list[Message] = [
     Commitment(H1, b"commitments"),
     Commitment(H1, b"commitments", b"y"),
     Response(H1, H2, b"share"),
+    RefreshProposal(H1, b"\2" * 33, 300, H2, H3, H4),
+    RepairDelta(H1, (ENVELOPE,) * 3),
+    RepairSigma(H1, H2, ENVELOPE),
+    RepairDone(H1, H2),
 ]
 
 
@@ -103,6 +112,16 @@ GOLDEN = [
         "3059 020101 0420" + H1.hex() + "0401 6b 0202 00c8 0420" + H2.hex() + "0401 6d 3006 020101 020103",
     ),
     (Commitment(H1, b"c"), "3028 020101 0420" + H1.hex() + "0401 63"),
+    (
+        RefreshProposal(H1, b"k", 1, H2, H3, H4),
+        "308191 020101 0420" + H1.hex() + "0401 6b 020101" + "".join("0420" + each.hex() for each in (H2, H3, H4)),
+    ),
+    (
+        RepairDelta(H1, (ENVELOPE, ENVELOPE)),
+        "303b 020101 0420" + H1.hex() + "3014" + ("3008 0406" + b"sealed".hex()) * 2,
+    ),
+    (RepairSigma(H1, H2, ENVELOPE), "3051 020101 0420" + H1.hex() + "0420" + H2.hex() + "3008 0406" + b"sealed".hex()),
+    (RepairDone(H1, H2), "3047 020101 0420" + H1.hex() + "0420" + H2.hex()),
     (Response(H1, H2, b"s"), "304a 020101 0420" + H1.hex() + "0420" + H2.hex() + "0401 73"),
 ]
 
@@ -131,7 +150,7 @@ def test_the_encoding_of_a_context_is_the_documented_one() -> None:
     assert Context.decode(one.encode()) == one
 
 
-@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+@pytest.mark.parametrize("message", [*SMALL, proposal(), repair_request()], ids=title)
 def test_a_message_is_read_back(message: Message) -> None:
     assert type(message).decode(message.encode()) == message
 
@@ -147,14 +166,14 @@ def test_changed_contents_are_malformed_or_another_message(message: Message) -> 
         assert other != message and other.encode() == changed
 
 
-@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+@pytest.mark.parametrize("message", [*SMALL, proposal(), repair_request()], ids=title)
 def test_truncated_contents_are_malformed(message: Message) -> None:
     for cut in truncations(message.encode()):
         with pytest.raises(MalformedMessage):
             type(message).decode(cut)
 
 
-@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+@pytest.mark.parametrize("message", [*SMALL, proposal(), repair_request()], ids=title)
 def test_extra_fields_trailing_bytes_and_other_lengths_are_malformed(message: Message) -> None:
     encoded = message.encode()
     inner = der.Reader(encoded, "it").contents(der.SEQUENCE)
@@ -172,7 +191,7 @@ def test_extra_fields_trailing_bytes_and_other_lengths_are_malformed(message: Me
             type(message).decode(changed)
 
 
-@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+@pytest.mark.parametrize("message", [*SMALL, proposal(), repair_request()], ids=title)
 def test_another_version_is_foreign_and_nobodys_fault(message: Message) -> None:
     inner = der.Reader(message.encode(), "it").contents(der.SEQUENCE)
     with pytest.raises(ForeignMessage, match="version 2"):
@@ -264,6 +283,33 @@ def test_envelopes_are_as_many_as_participants_can_be(number: int) -> None:
     head = der.integer(1) + der.octet_string(H1) + der.octet_string(H2)
     with pytest.raises(MalformedMessage):
         Round2.decode(der.sequence(head, der.sequence(*[ENVELOPE] * number)))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"helpers": ()},
+        {"helpers": (1,)},
+        {"helpers": (3, 1)},
+        {"helpers": (1, 2)},
+        {"helpers": (0, 1)},
+        {"position": 0},
+    ],
+)
+def test_a_repair_request_that_cannot_be_made(change: dict[str, Any]) -> None:
+    with pytest.raises(NotPossible):
+        replace(repair_request(), **change)
+
+
+def test_a_repair_request_is_signed_by_the_one_who_receives() -> None:
+    assert read(write(repair_request(), bob())).sender == bob().public
+    with pytest.raises(UnknownSender):
+        read(write(repair_request(), alice()))
+
+
+def test_a_refresh_begins_an_epoch_after_the_first() -> None:
+    with pytest.raises(NotPossible):
+        RefreshProposal(H1, b"k", 0, H2, H3, H4)
 
 
 def test_the_check_code_is_128_bits_of_the_contents() -> None:
@@ -358,7 +404,7 @@ def test_a_proposal_that_its_author_did_not_sign_is_refused() -> None:
         read(forged)
 
 
-@pytest.mark.parametrize("message", [*SMALL, proposal()], ids=title)
+@pytest.mark.parametrize("message", [*SMALL, proposal(), repair_request()], ids=title)
 def test_openssl_verifies_every_message(message: Message, tmp_path: Path) -> None:
     ran = openssl(
         tmp_path,
