@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
 from frost_hsm import __version__, backends
-from frost_hsm.backends import PinState
+from frost_hsm.backends import Capability, PinState
 from frost_hsm.ceremony import identity
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result
@@ -17,6 +17,8 @@ from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost.ciphersuites import ALL
 
 Finding = tuple[bool, str]
+
+_NONCES = "used nonces come back with it, and nonces that serve twice reveal your share"
 
 _PIN = {
     PinState.OK: "its user PIN is set, its tries are not low",
@@ -103,9 +105,11 @@ def _token(place: Workplace) -> Iterator[Finding]:
         name = token_name(info)
         yield True, f"{name} is here: {info.manufacturer} {info.model}".rstrip()
         yield info.pin_state is PinState.OK, f"{name}: {_PIN[info.pin_state]}"
-        lacking = [capability for capability in backends.Capability if capability not in token.capabilities]
+        lacking = [capability for capability in Capability if capability not in token.capabilities]
         if lacking:
             yield True, f"{name} cannot: {', '.join(lacking)}; other ways are used instead"
+        if Capability.DATA in lacking:
+            yield False, f"{name} holds no records: never put an older copy of the state directory back, for {_NONCES}"
         if info.is_software:
             yield False, f"{name} is software: it can be copied, and an older copy put back unnoticed"
         found = [each.name for each in identity.find(token)]

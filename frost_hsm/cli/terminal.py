@@ -41,6 +41,8 @@ class Terminal:
                 return getpass.getpass(f"{printable(prompt)}: ")
         except EOFError:
             raise Aborted("nothing was typed", hint="run the same command again") from None
+        except UnicodeDecodeError:
+            raise Aborted("what was typed is no text; it was not tried", hint="run the same command again") from None
         except (getpass.GetPassWarning, OSError):
             raise NoTerminal(f"there is no terminal to ask on: {prompt}") from None
 
@@ -63,7 +65,7 @@ class Terminal:
             descriptor = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
         except OSError:
             raise NoTerminal(f"there is no terminal to ask on: {prompt}", hint=hint) from None
-        with io.TextIOWrapper(io.FileIO(descriptor, "r+")) as terminal:
+        with io.TextIOWrapper(io.FileIO(descriptor, "r+"), errors="replace") as terminal:
             terminal.write(printable(f"{prompt} "))
             terminal.flush()
             answer = terminal.readline()

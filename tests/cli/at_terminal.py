@@ -82,8 +82,8 @@ class Session:
                 raise AssertionError(f"never shown: {text!r}; shown: {self.shown!r}")
         self._seen = found + len(text)
 
-    def type(self, text: str) -> None:
-        os.write(self._master, text.encode())
+    def type(self, text: str | bytes) -> None:
+        os.write(self._master, text.encode() if isinstance(text, str) else text)
 
     def interrupt(self) -> None:
         """Press Ctrl-C."""

@@ -1,0 +1,21 @@
+"""Where nothing stands in the way of a rollback, the person is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import parties
+import pytest
+
+from frost_hsm.backends import Capability
+from frost_hsm.backends.software.token import SoftwareToken
+
+
+@pytest.mark.parametrize(("lacks", "told"), [(set(), 0), ({Capability.DATA}, 1)])
+def test_doctor_warns_of_nonces_in_the_state_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: set[Capability], told: int
+) -> None:
+    [alice, *_] = parties.gather(tmp_path)
+    monkeypatch.setattr(SoftwareToken, "capabilities", frozenset(Capability) - lacks)
+    warnings = [line for line in alice.run("doctor").stdout.splitlines() if line.startswith("warn")]
+    assert sum("never put an older copy of the state directory back" in line for line in warnings) == told
