@@ -206,7 +206,12 @@ class GroupKey:
 
     @property
     def position(self) -> int:
-        """One's own position in the roster, from 1."""
+        """One's own position in the roster, from 1. Raises `NotKnown` for somebody who is no participant yet."""
+        if self.me not in self.roster:
+            raise NotKnown(
+                f"{self.me.name} with this identity has no share of {self.name}",
+                hint=f"to ask for one: frost-hsm repair request {self.name}",
+            )
         return self.roster.position(self.me.name)
 
     def identifier(self, name: str) -> Identifier:

@@ -28,6 +28,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import stat
 import threading
 import time
@@ -206,10 +207,12 @@ class StateDirectory:
                 _sync_folder(path.parent)
 
     def move(self, folder: str, place: str) -> None:
-        """Put a folder in another place, in one step."""
+        """Put a folder in another place, in one step; what was there, given up earlier, goes."""
         source, target = self.path / folder, self.path / place
         with self.lock(), _storage(source):
             self._make_folder(target.parent)
+            if target.exists():
+                shutil.rmtree(target)
             source.rename(target)
             _sync_folder(source.parent)
             _sync_folder(target.parent)

@@ -25,8 +25,8 @@ from frost_hsm.errors import (
     IncorrectPackage,
     InputProblem,
     InvalidContents,
-    KeyNotFound,
     MalformedMessage,
+    NotKnown,
     NotPossible,
     NotYet,
     UnknownSender,
@@ -226,6 +226,18 @@ def test_a_repair_does_not_cross_a_refresh(trio: list[Party]) -> None:
     assert len(carol.key().roster) == 4
 
 
+def test_a_share_that_was_deleted_is_made_again(trio: list[Party]) -> None:
+    """The same identity asks for the share of its own position, twice."""
+    alice, bob, carol = trio
+    lost = share(carol)
+    for _ in range(2):
+        with carol.holder() as holder:
+            carol.key().delete(holder, carol.home)
+        upkeep.repair(carol, 3, [alice, bob], [alice, bob])
+        assert share(carol) == lost
+    assert len(parties.sign([alice, carol], b"message")) == 65
+
+
 # ── Somebody who breaks the protocol ──
 
 
@@ -345,5 +357,5 @@ def test_no_part_of_a_bundle_can_be_left_out_or_changed(trio: list[Party]) -> No
 def test_who_has_no_share_cannot_sign(trio: list[Party]) -> None:
     new = newcomer(trio, "carol")
     upkeep.hand_over(trio[0], new, trio)
-    with new.holder() as holder, pytest.raises(KeyNotFound):
+    with new.holder() as holder, pytest.raises(NotKnown, match="has no share of treasury"):
         new.key().unseal(SealedRecords(holder, new.home))
