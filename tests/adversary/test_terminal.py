@@ -7,7 +7,7 @@ from pathlib import Path
 import parties
 import pytest
 from cli.at_terminal import Session
-from parties import KEY, Party
+from parties import Party
 
 
 @pytest.fixture
