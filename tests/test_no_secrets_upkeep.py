@@ -1,0 +1,77 @@
+"""No secret of a refresh or a repair is seen outside a token; found by the search of `test_no_secrets`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import parties
+import pytest
+import upkeep
+from parties import inbox
+from recording import Recorder
+from test_no_secrets import files, search
+
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.messages import Round1
+from frost_hsm.ceremony.signed import transcript_hash
+from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.frost import round1
+from frost_hsm.secret import Secret
+
+
+def points(secrets: Iterable[bytes], key: GroupKey) -> set[bytes]:
+    group = key.suite.group
+    scalars = [int.from_bytes(secret, "big") for secret in secrets if len(secret) == 32]
+    valid = [scalar.to_bytes(32, "big") for scalar in scalars if 0 < scalar < group.order]
+    return {group.encode(group.multiply_base(group.decode_scalar(Secret(secret)))) for secret in valid}
+
+
+def test_no_secret_of_a_refresh_or_a_repair_leaves(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    people = parties.gather(tmp_path / "people")
+    parties.generate(people)
+    alice, bob, _ = people
+    [dave] = parties.gather(tmp_path / "later", ["dave"])
+    recorder = Recorder()
+    with recorder.recording():
+        proposal = upkeep.propose(alice)
+        first = upkeep.round1(people, proposal)
+        second = upkeep.round2(people, first)
+        third = upkeep.finish(people, first, second)
+        upkeep.confirm(people, third)
+        upkeep.hand_over(bob, dave, people)
+        request = upkeep.ask(dave, 4, [alice, bob])
+        deltas = upkeep.deltas([alice, bob], request)
+        sigmas = upkeep.sigmas([alice, bob], request, deltas)
+        done = upkeep.repairing(dave, request).finish(dave.holder, inbox(sigmas.values()))
+        upkeep.repairing(alice, request).confirm(inbox(sigmas.values(), done))
+
+    key = alice.key()
+    known = points(recorder.secrets, key)
+    assert known.issuperset(share.serialize() for share in key.public_key_package.verifying_shares.values())
+    packages = {
+        name: round1.Package.deserialize(key.suite, signed.read(data, key.roster).expect(Round1).message.package)
+        for name, data in first.items()
+    }
+    for package in packages.values():
+        assert known.issuperset(key.suite.group.encode(element) for element in package.commitment.elements)
+
+    asked = signed.read(request)
+    proofs = [package.proof_of_knowledge.serialize() for package in packages.values()]
+    public = {
+        signed.read(proposal, key.roster).expect(RefreshProposal).message.random,
+        asked.message.random,
+        asked.content_digest,
+        transcript_hash(signed.read(first[name], key.roster) for name in ("alice", "bob", "carol")),
+        *proofs,
+        *(proof[-32:] for proof in proofs),
+    }
+    messages = [proposal, *first.values(), *second.values(), *third.values()]
+    messages += [request, *deltas.values(), *sigmas.values(), done]
+    places = files(tmp_path) | {f"message {number}": data for number, data in enumerate(messages)}
+    places["stdout"], places["stderr"] = (text.encode() for text in capfd.readouterr())
+    places["exceptions and logs"] = "\n".join(recorder.seen).encode()
+    searched = recorder.secrets - public
+    assert len(searched) > 60
+    assert search(searched, places) == []
