@@ -1,0 +1,38 @@
+"""A state directory in which somebody put one good message in the place of another: nothing goes on with it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import parties
+import pytest
+from parties import KEY, Party, inbox
+
+from frost_hsm.errors import StorageProblem
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> list[Party]:
+    return parties.gather(tmp_path)
+
+
+def kept(party: Party, name: str, step: str, sender: str) -> Path:
+    return party.directory / f"home/ceremonies/{name}/{step}/{sender}.pem"
+
+
+def test_a_message_of_somebody_else(trio: list[Party]) -> None:
+    alice = trio[0]
+    first = parties.round1(trio, parties.propose(trio))
+    parties.round2(trio, first)
+    kept(alice, KEY, "round1", "bob").write_bytes(first["carol"])
+    with pytest.raises(StorageProblem, match=r"round1/bob\.pem is not what its name says"):
+        alice.ceremony().finish(alice.holder, inbox())
+
+
+def test_a_message_of_another_ceremony(trio: list[Party]) -> None:
+    alice = trio[0]
+    for name in (KEY, "other"):
+        parties.round2(trio, parties.round1(trio, parties.propose(trio, name=name)), name)
+    kept(alice, KEY, "round1", "bob").write_bytes(kept(alice, "other", "round1", "bob").read_bytes())
+    with pytest.raises(StorageProblem, match=r"round1/bob\.pem is not what its name says"):
+        alice.ceremony().finish(alice.holder, inbox())
