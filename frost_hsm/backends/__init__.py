@@ -14,7 +14,7 @@ from enum import StrEnum
 from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, Self, runtime_checkable
 
-from frost_hsm.errors import BackendUnavailable, UsageProblem
+from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
 from frost_hsm.secret import Secret
 
 ENTRY_POINT_GROUP = "frost_hsm.backends"
@@ -266,7 +266,7 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def load(name: str, settings: Mapping[str, str], interaction: Interaction) -> Backend:
-    """Load one backend, by name. Raises `BackendUnavailable` if it is not installed or fails to import."""
+    """Load one backend, by name. Raises `BackendUnavailable` if it is not installed or does not start."""
     entry = installed().get(name)
     if entry is None:
         known = ", ".join(sorted(installed()))
@@ -275,7 +275,12 @@ def load(name: str, settings: Mapping[str, str], interaction: Interaction) -> Ba
         factory: Callable[[Mapping[str, str], Interaction], Backend] = entry.load()
     except Exception as error:  # a plug-in may fail in any way, and must break nothing else
         raise BackendUnavailable(f'backend "{name}" ({_owner(entry)}): import failed: {error}') from error
-    return factory(settings, interaction)
+    try:
+        return factory(settings, interaction)
+    except FrostHsmError:  # what is wrong with its settings
+        raise
+    except Exception as error:
+        raise BackendUnavailable(f'backend "{name}" ({_owner(entry)}) does not start: {error}') from error
 
 
 def scheme(uri: str) -> str:
