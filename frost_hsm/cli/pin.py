@@ -115,7 +115,7 @@ def _from_descriptor(place: str) -> str:
 def _from_environment(place: str) -> str:
     if place not in os.environ:
         raise PinUnusable(f"variable {place} is not set", hint="check --pin-source")
-    return os.environ[place]
+    return os.environ.pop(place)  # no child of this process inherits it
 
 
 def _decode(data: bytes) -> str:
