@@ -34,6 +34,7 @@ PROGRAM = (sys.executable, "-c", "from frost_hsm.cli import main; main()")
 
 _ASKING = (
     "peer add",
+    "dealer accept",
     *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),
     *(f"repair {step}" for step in ("delta", "confirm")),
     *(f"sign {step}" for step in ("commit", "respond")),
@@ -46,6 +47,8 @@ _WITH_TOKEN = (
     *(f"repair {step}" for step in ("request", "delta", "sigma", "finish")),
     *(f"sign {step}" for step in ("request", "commit", "respond")),
     "keys delete",
+    "dealer split",
+    "dealer accept",
 )
 
 Settings = Mapping[str, Mapping[str, str]]

@@ -18,6 +18,7 @@ class Kind(StrEnum):
     SIGNING_SHARE = "signing-share"
     SIGNING_NONCES = "signing-nonces"
     BOUND_NONCES = "bound-nonces"
+    DEALT_SHARE = "dealt-share"
     REPAIR_DELTA = "repair-delta"
     REPAIR_SIGMA = "repair-sigma"
 

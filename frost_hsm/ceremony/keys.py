@@ -70,7 +70,7 @@ class GroupKey:
 
     ceremony: the key generation, 32 bytes, by which everybody knows the key. epoch: how often its shares were made
     anew. sharing: the ceremony that made the present ones, key generation or a refresh. transcript: what all n
-    confirmed at its end. Both 32 bytes.
+    confirmed at its end. Both 32 bytes. is_dealt: whether a dealer made the key, and knew it.
     """
 
     name: str
@@ -84,6 +84,7 @@ class GroupKey:
     sharing: bytes
     transcript: bytes
     me: PublicIdentity
+    is_dealt: bool
     epoch: int = 0
 
     @classmethod
@@ -134,6 +135,7 @@ class GroupKey:
             proposed.content_digest,
             confirmed.content_digest,
             me,
+            confirmed.message.is_dealt,
         )
 
     def _refreshed(self, home: StateDirectory) -> GroupKey:

@@ -209,6 +209,11 @@ class Confirmation:
         return self.ceremony, self.round1_hash, self.round2_hash, self.public_key_package_hash
 
     @property
+    def is_dealt(self) -> bool:
+        """Whether a dealing stood in place of both rounds, so that they have one hash."""
+        return self.round1_hash == self.round2_hash
+
+    @property
     def check_code(self) -> str:
         """What people compare by voice: 128 bits of SHA-256 over the contents."""
         return fingerprint(hashlib.sha256(self.encode()).digest())
@@ -358,6 +363,14 @@ def _package(about: bytes, package: bytes, y_coordinates: bytes | None) -> bytes
 
 def _read_y_coordinates(reader: der.Reader) -> bytes | None:
     return reader.contents(_Y_COORDINATES) if reader.has(_Y_COORDINATES) else None
+
+
+def read_envelopes(reader: der.Reader) -> tuple[bytes, ...]:
+    """Read a sequence of envelopes, which stay closed."""
+    inner, envelopes = reader.sequence(), []
+    while inner.more():
+        envelopes.append(inner.whole(der.SEQUENCE))
+    return tuple(envelopes)
 
 
 def require_hashes(title: str, *hashes: bytes) -> None:

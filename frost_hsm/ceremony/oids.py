@@ -22,6 +22,7 @@ REPAIR_REQUEST: Final = f"{ARC}.9"
 REPAIR_DELTA: Final = f"{ARC}.10"
 REPAIR_SIGMA: Final = f"{ARC}.11"
 REPAIR_DONE: Final = f"{ARC}.12"
+DEALING: Final = f"{ARC}.13"
 SEALED_RECORD: Final = f"{ARC}.16"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──

@@ -44,7 +44,7 @@ from frost_hsm.frost import repair
 from frost_hsm.frost.packages import Identifier
 from frost_hsm.frost.repair import Delta, Sigma
 from frost_hsm.frost.values import SecretValue
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.secret import Entropy, system_entropy
 
 S = TypeVar("S", bound=SecretValue)
 M = TypeVar("M", RepairDelta, RepairSigma)
@@ -326,7 +326,7 @@ class Repair:
         holder: Holder,
     ) -> dict[Identifier, S]:
         """Open everybody's envelope for us; one that holds nothing convicts its sender."""
-        self._try_token(kind, holder)
+        envelope.try_token(self._context(kind, self.me, self.me, self.id), holder)
         opened: dict[Identifier, S] = {}
         for name, said in received.items():
             binding = said.message.deltas_hash if isinstance(said.message, RepairSigma) else b""
@@ -338,12 +338,6 @@ class Repair:
                 _wipe(opened)
                 raise self._convict(said, f"an envelope for {self.me.name} that holds nothing: {error}") from error
         return opened
-
-    def _try_token(self, kind: Kind, holder: Holder) -> None:
-        """Open an envelope of our own: the token works, so that what does not open after this is its sender's fault."""
-        context = self._context(kind, self.me, self.me, self.id)
-        with Secret(self.id) as public:
-            envelope.decrypt(envelope.encrypt(context, public, [self.me]), context, holder).wipe()
 
     def _convict(self, said: Signed[Any], what: str) -> InvalidContents:
         self.transcript.stop([said])

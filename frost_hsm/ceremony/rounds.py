@@ -94,6 +94,7 @@ class Rounds(ABC):
         self.name = seat.name
         self.suite = seat.suite
         self.roster = seat.roster
+        self.position = seat.position
         self.min_signers = seat.min_signers
         self.epoch = seat.epoch
         self.title = seat.title
@@ -169,7 +170,7 @@ class Rounds(ABC):
         self._require_running()
         sent = self.transcript.sent(Round1)
         if sent is None:
-            with self._at_work(open_holder) as (holder, sealed):
+            with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Round1)
                 if sent is None:
                     package = sealed.draw(lambda: self._part1(entropy))
@@ -187,7 +188,7 @@ class Rounds(ABC):
         sent = self.transcript.find(Round2, inbox).get(self.me.name)
         if sent is None:
             packages = self._round1_packages(received)
-            with self._at_work(open_holder) as (holder, sealed):
+            with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Round2)
                 if sent is None:
                     sent = self._send_shares(holder, sealed, received, packages)
@@ -238,20 +239,32 @@ class Rounds(ABC):
         sent = self.transcript.sent(Confirmation)
         if sent is None:
             packages = self._round1_packages(first)
-            with self._at_work(open_holder) as (holder, sealed):
+            with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Confirmation)
                 if sent is None:
                     key_package, public = self._add_up_shares(holder, packages, first, second, strict)
                     digest = hashlib.sha256(public.serialize()).digest()
                     confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
-                    sealed.seal_share(key_package, confirmation)
-                    sealed.forget_rounds()
-                    self.transcript.keep(first)
-                    self.transcript.keep(second)
-                    self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
-                    sent = self.transcript.write(confirmation, holder)
+                    sent = self.seal(holder, sealed, key_package, public, confirmation, first, second)
         self._require_same(sent.message.round2_hash == round2_hash)
-        return self._finished(sent)
+        return self.finished(sent)
+
+    def seal(
+        self,
+        holder: Holder,
+        sealed: SealedRounds,
+        package: KeyPackage,
+        public: PublicKeyPackage,
+        confirmation: Confirmation,
+        *received: Mapping[str, Signed[Any]],
+    ) -> Signed[Confirmation]:
+        """Seal a key package, wipe it, and confirm it: from here on this participant has finished."""
+        sealed.seal_share(package, confirmation)
+        sealed.forget_rounds()
+        for of_one_step in received:
+            self.transcript.keep(of_one_step)
+        self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
+        return self.transcript.write(confirmation, holder)
 
     def _add_up_shares(
         self,
@@ -287,7 +300,7 @@ class Rounds(ABC):
 
     def compare(self, inbox: Inbox) -> Finished:
         """Compare everybody's confirmation with our own; changes nothing unless they differ. Needs no token."""
-        return self._finished(self._compare(inbox)[self.me.name])
+        return self.finished(self._compare(inbox)[self.me.name])
 
     def _activate(self, inbox: Inbox) -> Finished:
         """As `compare`; when all n are here and equal, the shares are active."""
@@ -296,7 +309,7 @@ class Rounds(ABC):
             own = received[self.me.name]
             self.transcript.keep(received)
             self.home.put(f"{self._folder}/{ACTIVE}", own.message.check_code.encode() + b"\n")
-        return self._finished(own)
+        return self.finished(own)
 
     def _compare(self, inbox: Inbox) -> dict[str, Signed[Confirmation]]:
         self._require_running()
@@ -348,7 +361,7 @@ class Rounds(ABC):
     # ── Whether a step may be taken ──
 
     @contextmanager
-    def _at_work(self, open_holder: OpenHolder) -> Iterator[tuple[Holder, SealedRounds]]:
+    def at_work(self, open_holder: OpenHolder) -> Iterator[tuple[Holder, SealedRounds]]:
         """Open the token and keep everybody else out; what happened while we waited is seen from here on."""
         with open_holder() as holder, self.home.lock():
             self._require_running()
@@ -430,7 +443,8 @@ class Rounds(ABC):
     def _own_identifier(self) -> Identifier:
         return self._seat.identifier(self.me.name)
 
-    def _finished(self, confirmation: Signed[Confirmation]) -> Finished:
+    def finished(self, confirmation: Signed[Confirmation]) -> Finished:
+        """Return what one's own confirmation says."""
         path = f"{self._folder}/{PUBLIC_KEY_PACKAGE}"
         package = read_public_key_package(self.home, path, self.suite, confirmation)
         return Finished(confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code)

@@ -24,6 +24,7 @@ _KINDS: Final[dict[str, type[Message]]] = {
         messages.SigningRequest,
         messages.Commitment,
         messages.Response,
+        upkeep.Dealing,
         upkeep.RefreshProposal,
         upkeep.RepairRequest,
         upkeep.RepairDelta,

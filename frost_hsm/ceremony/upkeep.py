@@ -1,4 +1,4 @@
-"""What participants say to each other to keep a key in good order, beside `frost_hsm.ceremony.messages`."""
+"""What participants say to each other to import a key, to refresh it and to repair shares of it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from frost_hsm.ceremony import der, oids
 from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.messages import VERSION, reading, require_hashes, same
+from frost_hsm.ceremony.messages import VERSION, read_envelopes, reading, require_hashes, same
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible, UnknownSender
 
@@ -55,6 +55,39 @@ class RefreshProposal:
         with reading(data, cls.title) as reader:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
             message = cls(ceremony, key, epoch, *(reader.octet_string() for _ in range(3)))
+        return same(message, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Dealing:
+    """The shares of a key that its author knows, in place of both rounds of key generation.
+
+    ceremony: 32 bytes, the id of the proposal. envelopes: a secret share for every participant in the order of the
+    roster, the dealer included, each a DER ContentInfo that only its recipient takes apart.
+
+    SEQUENCE { version INTEGER (1), ceremony OCTET STRING, envelopes SEQUENCE OF ContentInfo }
+    """
+
+    content_type: ClassVar[str] = oids.DEALING
+    title: ClassVar[str] = "dealing"
+
+    ceremony: bytes
+    envelopes: tuple[bytes, ...] = field(repr=False)
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.ceremony)
+        if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
+            raise NotPossible(f"a {self.title} cannot have {len(self.envelopes)} envelopes")
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(VERSION, der.octet_string(self.ceremony), der.sequence(*self.envelopes))
+
+    @classmethod
+    def decode(cls, data: bytes) -> Self:
+        """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
+        with reading(data, cls.title) as reader:
+            message = cls(reader.octet_string(), read_envelopes(reader))
         return same(message, data)
 
 
@@ -155,10 +188,7 @@ class RepairDelta:
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
         with reading(data, cls.title) as reader:
-            repair, inner, envelopes = reader.octet_string(), reader.sequence(), []
-            while inner.more():
-                envelopes.append(inner.whole(der.SEQUENCE))
-            message = cls(repair, tuple(envelopes))
+            message = cls(reader.octet_string(), read_envelopes(reader))
         return same(message, data)
 
 

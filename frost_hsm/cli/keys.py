@@ -55,6 +55,7 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
         f"  participants  {', '.join(each.name for each in key.roster)} (you: {key.me.name})",
         f"  epoch         {key.epoch}",
         f"  ceremony      {key.ceremony.hex()}",
+        *(["  origin        a dealer made it, and knew it"] if key.is_dealt else []),
         f"  token         {place.config.token}",
     ]
     if check_token:

@@ -14,7 +14,14 @@ from frost_hsm.frost import polynomial
 from frost_hsm.frost.checks import check_different, check_numbers
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
-from frost_hsm.frost.values import Identifier, SigningKey, SigningShare, VerifiableSecretSharingCommitment
+from frost_hsm.frost.values import (
+    Identifier,
+    SigningKey,
+    SigningShare,
+    VerifiableSecretSharingCommitment,
+    VerifyingKey,
+    VerifyingShare,
+)
 from frost_hsm.secret import Entropy, system_entropy
 
 
@@ -75,6 +82,27 @@ def split(
         signing_key.verifying_key(),
         min_signers,
     )
+
+
+def public_key_package(
+    commitment: VerifiableSecretSharingCommitment, identifiers: Sequence[Identifier]
+) -> PublicKeyPackage:
+    """Return what a dealer's commitment says of everybody (ZcashFoundation: ``PublicKeyPackage::from_commitment``).
+
+    Raises `InvalidMinSigners` and `InvalidMaxSigners` if it is none for so many, `DuplicatedIdentifier`,
+    `IncorrectPackage`.
+    """
+    suite, group = commitment.ciphersuite, commitment.ciphersuite.group
+    check_numbers(len(identifiers), len(commitment))
+    check_different(identifiers)
+    suite.check_owns(*identifiers)
+    numbers = [identifier.value for identifier in identifiers]
+    values = polynomial.evaluate_commitment_at_all(group, commitment.elements, numbers)
+    shares = {
+        identifier: VerifyingShare.from_element(suite, value)
+        for identifier, value in zip(identifiers, values, strict=True)
+    }
+    return PublicKeyPackage(suite, shares, VerifyingKey.from_element(suite, commitment.elements[0]), len(commitment))
 
 
 def reconstruct(key_packages: Sequence[KeyPackage]) -> SigningKey:

@@ -41,7 +41,7 @@ from frost_hsm.ceremony.messages import (
 )
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
 from frost_hsm.ceremony.signed import read, transcript_hash, write
-from frost_hsm.ceremony.upkeep import RefreshProposal, RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.errors import (
     BadMessageSignature,
     DuplicatedIdentifier,
@@ -83,6 +83,7 @@ SMALL: list[Message] = [
     Commitment(H1, b"commitments", b"y"),
     Response(H1, H2, b"share"),
     RefreshProposal(H1, b"\2" * 33, 300, H2, H3, H4),
+    Dealing(H1, (ENVELOPE,) * 3),
     RepairDelta(H1, (ENVELOPE,) * 3),
     RepairSigma(H1, H2, ENVELOPE),
     RepairDone(H1, H2),

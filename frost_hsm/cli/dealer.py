@@ -1,0 +1,128 @@
+"""``frost-hsm dealer``: share out a key that somebody has."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from frost_hsm.ceremony import dealing as ceremony_dealing
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.identity import Holder
+from frost_hsm.ceremony.keygen import KeyGeneration
+from frost_hsm.ceremony.messages import Confirmation, Proposal
+from frost_hsm.cli import completing, files, rounds
+from frost_hsm.cli.options import command, output
+from frost_hsm.cli.output import Result
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, DeserializationError
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.values import SigningKey
+from frost_hsm.secret import Secret
+
+
+@click.group()
+def dealer() -> None:
+    """Share out a key that somebody has.
+
+    For a key that exists already: the dealer knows all of it, and whoever gets hold of a copy signs alone, whatever the
+    threshold. For a new key use dkg, where nobody ever knows it. The steps are dkg propose, dealer split (by the author
+    of the proposal), dealer accept (by everybody, the dealer included) and dkg confirm.
+
+    There is no way back on the command line: shares do not leave their tokens, so nobody can put the key together.
+    """
+
+
+@command(dealer, "split", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@click.option("--key-file", required=True, metavar="FILE", help="The key: its scalar in hex, as the suite encodes it.")
+@output
+def split(place: Workplace, name: str, key_file: str, output: str | None, force: bool) -> Result:
+    """Share a key out to the participants of your proposal NAME.
+
+    Writes NAME.dealing.pem, one file for all: each share in it is encrypted to its recipient's token. Destroy every
+    copy of the key afterwards; frost-hsm keeps none.
+    """
+    ceremony = KeyGeneration.load(place.home, name, place.me)
+    path = output or f"{name}.dealing.pem"
+    files.check_output(path, force=force)
+    signing_key = _read_key(key_file, ceremony.suite)
+    try:
+        with place.holder() as holder:
+            data = ceremony_dealing.deal(holder, ceremony.proposal, signing_key)
+        verifying_key = signing_key.verifying_key().serialize()
+    finally:
+        signing_key.wipe()
+    raw = files.write(path, data, force=force)
+    lines = [f"  group key   {verifying_key.hex()}", f"Wrote {path}"]
+    proposal = f"{name}.proposal.pem"
+    after = (
+        f"send {path} and {proposal} to {rounds.others(ceremony)}; everyone, you too, runs: "
+        f"frost-hsm dealer accept {proposal} {path}; destroy the key file once all have confirmed"
+    )
+    return Result(
+        "dealer-split", lines, {**rounds.fields(ceremony), "key": verifying_key.hex(), "file": path}, after, raw
+    )
+
+
+def _read_key(path: str, suite: Ciphersuite) -> SigningKey:
+    digits = files.read(path).strip()  # read and decoded by the library: copies that cannot be wiped
+    if any(digit not in string.hexdigits.encode() for digit in digits) or len(digits) % 2:
+        raise DeserializationError(f"{path}: the signing key is not hex")
+    with Secret(bytes.fromhex(digits.decode())) as encoded, files.naming(path):
+        return SigningKey.deserialize(suite, encoded)
+
+
+@command(dealer, "accept", token=True, asks=True)
+@click.argument("proposal")
+@click.argument("dealing")
+@output
+def accept(place: Workplace, proposal: str, dealing: str, output: str | None, force: bool) -> Result:
+    """Check and seal your share of a dealt key.
+
+    PROPOSAL and DEALING are files of the dealer's. Writes NAME.YOU.confirm.pem and shows a check code, to be compared
+    by voice. You are shown what is proposed, and asked, before the token is used.
+    """
+    ceremony = files.parse(
+        proposal, lambda data: KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+    )
+    data = files.read(dealing)
+    path = output or f"{ceremony.stem}.{ceremony.me.name}.confirm.pem"
+    sent = ceremony.transcript.sent(Confirmation) if ceremony.is_accepted else None
+    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    if sent is None:
+        _agree(place, ceremony)
+
+    @contextmanager
+    def agreed() -> Iterator[Holder]:
+        with place.holder() as holder:  # agreed to once the token is open: until then nothing has changed
+            ceremony.accept()
+            yield holder
+
+    with files.naming(dealing):
+        finished = ceremony_dealing.accept(ceremony, agreed, data)
+    raw = files.write(path, finished.message, force=force)
+    lines = ["Checked and sealed your share; the key is pending", *rounds.key_lines(finished), f"Wrote {path}"]
+    after = (
+        f"compare the check code with {rounds.others(ceremony)} by voice and send them {path}; "
+        f"with theirs: frost-hsm dkg confirm {ceremony.name} --in DIR"
+    )
+    result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "file": path}
+    return Result("dealer-accept", lines, result, after, raw)
+
+
+def _agree(place: Workplace, ceremony: KeyGeneration) -> None:
+    plan, author = ceremony.proposal.message, ceremony.proposal.sender.name
+    ceremony.check_roster(place.peers())
+    for line in (
+        f'Key "{plan.name}", dealt by {author} (signature good), who knows all of it and can sign alone',
+        *([f"  purpose       {plan.purpose}"] if plan.purpose else []),
+        f"  suite         {plan.suite}",
+        f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
+        f"  participants  {', '.join(each.name for each in ceremony.roster)}",
+    ):
+        place.terminal.message(line)
+    if not place.terminal.confirm(f"Take part, and trust {author} with the key?"):
+        raise Aborted("you did not agree to take part; nothing was changed")
