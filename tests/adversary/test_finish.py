@@ -14,7 +14,7 @@ from parties import Messages, Party
 from frost_hsm.backends import Token
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.errors import NotPossible, SealBroken
+from frost_hsm.errors import CeremonyStopped, NotPossible, SealBroken
 from frost_hsm.secret import Secret
 
 
@@ -74,3 +74,18 @@ def test_a_key_that_became_active_during_an_abort_is_kept(trio: list[Party], rou
         alice.ceremony().abort(confirmed_meanwhile)
     with alice.holder() as holder:
         alice.key().unseal(SealedRecords(holder, alice.home)).wipe()
+
+
+def test_a_ceremony_that_was_stopped_while_the_token_was_opened_takes_no_step(trio: list[Party]) -> None:
+    alice = trio[0]
+    ceremony = alice.join(parties.propose(trio))
+
+    @contextmanager
+    def stopped_meanwhile() -> Iterator[Holder]:
+        with alice.holder() as holder:
+            alice.ceremony().transcript.stop([ceremony.proposal])
+            yield holder
+
+    with pytest.raises(CeremonyStopped):
+        ceremony.round1(stopped_meanwhile)
+    assert alice.records() == {}
