@@ -2,7 +2,7 @@
 
 The names below are the public ones; they are loaded when they are first used. The protocol alone needs no
 token: `dkg.part1`, `dkg.part2`, `dkg.part3`, `signing.commit`, `signing.sign`, `signing.aggregate`. With tokens:
-`KeyGeneration` makes a key, `SigningSession` and `SealedSigner` sign.
+`KeyGeneration` makes a key, `SigningSession` and `SealedSigner` sign, `Refresh` and `Repair` look after the shares.
 """
 
 from importlib import import_module
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from frost_hsm.ceremony.inbox import Inbox, Incoming
     from frost_hsm.ceremony.keygen import KeyGeneration
     from frost_hsm.ceremony.keys import GroupKey
+    from frost_hsm.ceremony.refresh import Refresh
+    from frost_hsm.ceremony.repair import Repair
     from frost_hsm.ceremony.sealed_signer import SealedSigner
     from frost_hsm.ceremony.signing import SigningSession
     from frost_hsm.ceremony.store import StateDirectory
@@ -55,6 +57,8 @@ __all__ = [
     "KeyPackage",
     "PublicIdentity",
     "PublicKeyPackage",
+    "Refresh",
+    "Repair",
     "SealedSigner",
     "Secret",
     "SecretShare",
@@ -86,6 +90,8 @@ _HOMES = {
     "frost_hsm.ceremony.inbox": ("Inbox", "Incoming"),
     "frost_hsm.ceremony.keygen": ("KeyGeneration",),
     "frost_hsm.ceremony.keys": ("GroupKey",),
+    "frost_hsm.ceremony.refresh": ("Refresh",),
+    "frost_hsm.ceremony.repair": ("Repair",),
     "frost_hsm.ceremony.sealed_signer": ("SealedSigner",),
     "frost_hsm.ceremony.signing": ("SigningSession",),
     "frost_hsm.ceremony.store": ("StateDirectory",),

@@ -72,6 +72,23 @@ def test_shares_of_rfc_9591(suite: Ciphersuite, monkeypatch: pytest.MonkeyPatch)
 
 @every_suite
 @few
+@given(shape=shapes())
+def test_the_commitment_alone_gives_the_public_key_package(suite: Ciphersuite, shape: tuple[list[int], int]) -> None:
+    numbers, min_signers = shape
+    identifiers = [Identifier(suite, number) for number in numbers]
+    shares, public = dealer.generate_with_dealer(
+        suite, max_signers=len(identifiers), min_signers=min_signers, identifiers=identifiers
+    )
+    commitment = shares[identifiers[0]].commitment
+    assert dealer.public_key_package(commitment, identifiers) == public
+    with pytest.raises(DuplicatedIdentifier):
+        dealer.public_key_package(commitment, [*identifiers, identifiers[0]])
+    with pytest.raises((InvalidMinSigners, InvalidMaxSigners)):
+        dealer.public_key_package(commitment, identifiers[: min_signers - 1])
+
+
+@every_suite
+@few
 @given(shape=shapes(), value=st.integers(1, 2**200), data=st.data())
 def test_any_min_signers_reconstruct_and_no_fewer(
     suite: Ciphersuite, shape: tuple[list[int], int], value: int, data: st.DataObject
