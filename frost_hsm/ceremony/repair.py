@@ -273,13 +273,7 @@ class Repair:
             self._change_roster()
 
     def _change_roster(self) -> None:
-        with self.home.lock():
-            if self.home.exists(f"{epoch_folder(self.key.name, self.key.epoch + 1)}/{PROPOSAL}") and not self.is_done:
-                raise NotPossible(
-                    f"a refresh of {self.key.name} has begun among the participants of before",
-                    hint=f"finish it, or give it up: frost-hsm refresh abort {self.key.name}",
-                )
-            self.home.put(f"{self.folder}/{ACTIVE}", self.id.hex().encode() + b"\n")
+        self.home.put(f"{self.folder}/{ACTIVE}", self.id.hex().encode() + b"\n")
 
     @property
     def is_done(self) -> bool:
@@ -303,8 +297,14 @@ class Repair:
         if not is_role:
             raise NotPossible(f"{self.me.name} is not {role} in this repair of {self.key.name}")
         self.transcript.require_running()
-        if not self.is_done:
-            self.key.require_active()
+        if self.is_done:
+            return
+        self.key.require_active()
+        if self.home.exists(f"{epoch_folder(self.key.name, self.key.epoch + 1)}/{PROPOSAL}"):
+            raise NotPossible(
+                f"a refresh of {self.key.name} has begun among the present participants",
+                hint=f"finish it, or give it up: frost-hsm refresh abort {self.key.name}",
+            )
 
     def _gather_sigmas(self, inbox: Inbox) -> dict[str, Signed[RepairSigma]]:
         received = self.transcript.gather(RepairSigma, inbox)
