@@ -71,7 +71,12 @@ class SigningSession:
                 f"the request is for epoch {wanted.epoch} of {key.name}, which is in epoch {key.epoch} here",
                 hint=f"somebody has not finished the refresh: frost-hsm refresh status {key.name}",
             )
-        if len(wanted.signers) < key.min_signers or wanted.signers[-1] > len(key.roster):
+        if wanted.signers[-1] > len(key.roster):  # no fault of the sender: somebody may have joined the others
+            raise ForeignMessage(
+                f"the request names participant {wanted.signers[-1]} of {key.name}, which has {len(key.roster)} here",
+                hint="if somebody joined, take in their repair first: frost-hsm repair confirm",
+            )
+        if len(wanted.signers) < key.min_signers:
             raise InvalidContents(
                 f"{request.sender.name} signed a request with signers that {key.name} cannot have",
                 culprits=[request.sender.name],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from pathlib import PurePath
+from pathlib import Path, PurePath
 
 import click
 
@@ -210,7 +210,8 @@ def status(place: Workplace, request: str | None) -> Result:
 
 def _session(place: Workplace, request: str) -> SigningSession:
     """Take a request by its file, or by the first digits of its id."""
-    if len(request) >= 4 and all(digit in "0123456789abcdef" for digit in request):
+    is_id = len(request) >= 4 and all(digit in "0123456789abcdef" for digit in request)
+    if is_id and not Path(request).exists():
         return SigningSession.load(place.home, request, place.me)
     return files.parse(request, lambda data: SigningSession.read(place.home, data, place.me))
 

@@ -123,14 +123,11 @@ def test_what_is_signed_is_what_was_requested(trio: list[Party]) -> None:
     key = alice.key()
     wanted = signed.read(parties.request(trio[:2], MESSAGE), key.roster).expect(SigningRequest).message
     assert wanted.message == MESSAGE
-    for change, error in (
-        ({"key": b"\x02" + bytes(32)}, ForeignMessage),
-        ({"epoch": 1}, ForeignMessage),
-        ({"signers": (1, 4)}, InvalidContents),
-    ):
+    # A fourth participant may have joined on Bob's side: naming them convicts nobody.
+    for change in ({"key": b"\x02" + bytes(32)}, {"epoch": 1}, {"signers": (1, 4)}):
         data = say(bob, replace(wanted, **change))
-        caught = refused(alice, error, lambda data=data: alice.session(data))
-        assert caught.culprits == (("bob",) if error is InvalidContents else ())
+        caught = refused(alice, ForeignMessage, lambda data=data: alice.session(data))
+        assert caught.culprits == ()
     refused(alice, UnknownSender, lambda: alice.session(say(bob, replace(wanted, ceremony=bytes(32)))))
     not_asked = parties.request(trio[1:], MESSAGE)
     refused(alice, NotPossible, lambda: alice.session(not_asked).commit(alice.holder))
