@@ -17,9 +17,7 @@ from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite(
-    "frost_hsm.testing.opening", "frost_hsm.testing.keys", "frost_hsm.testing.records"
-)
+pytest.register_assert_rewrite("frost_hsm.testing.opening", "frost_hsm.testing.keys", "frost_hsm.testing.records")
 
 from frost_hsm.testing.actors import PinSourceSpy, SilentInteraction  # noqa: E402
 from frost_hsm.testing.keys import KeyTests  # noqa: E402

@@ -20,9 +20,7 @@ def curve_key(encoded: bytes) -> ec.EllipticCurvePublicKey:
 
 def point_of(private: ec.EllipticCurvePrivateKey) -> bytes:
     """Encode a key's public point, uncompressed."""
-    return private.public_key().public_bytes(
-        serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint
-    )
+    return private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
 
 
 def verify(public: ec.EllipticCurvePublicKey, signature: bytes, digest: bytes) -> None:
