@@ -32,6 +32,8 @@ COMMANDS = {
 }
 """Each command or group, which is found under its own name in the module of its name, and its short help."""
 
+_CANNOT_WRITE = 74  # as `StorageProblem`, which is not loaded for it
+
 _HELP = """\
 Usage: frost-hsm COMMAND [ARGS]...
 
@@ -64,7 +66,14 @@ def main() -> NoReturn:
     keep_private()
     if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks must not stop us: as stderr has it
         sys.stdout.reconfigure(errors="backslashreplace")
-    sys.exit(run(sys.argv[1:]))
+    status = run(sys.argv[1:])
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except OSError:
+        status = status or _CANNOT_WRITE
+        _discard_output()
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -76,12 +85,14 @@ def run(arguments: list[str]) -> int:
         from frost_hsm.cli.program import run_command
 
         return run_command(arguments)
-    except BrokenPipeError:
-        from frost_hsm.errors import StorageProblem
+    except BrokenPipeError:  # whoever read our output has gone
+        _discard_output()
+        return _CANNOT_WRITE
 
-        # Whoever read our output has gone; what is left of it must not be written, and fail, when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return StorageProblem.exit
+
+def _discard_output() -> None:
+    """Let go of what stdout did not take: Python would try again when it ends, and exit with a status of its own."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def help_text() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import time
 from collections.abc import Sequence
@@ -46,6 +47,7 @@ class Session:
         out = subprocess.PIPE if self._redirected else slave
 
         def take_terminal() -> None:
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # whoever runs the tests in the background ignores it
             os.close(os.open(name, os.O_RDWR))  # the first terminal that a session leader opens becomes its own
 
         self._process = subprocess.Popen(
