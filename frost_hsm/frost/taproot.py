@@ -53,14 +53,13 @@ def tweak_public_key_package(public_key_package: PublicKeyPackage, merkle_root: 
 
 
 def sign_with_tweak(
-    signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage, merkle_root: bytes | None
+    signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage, merkle_root: bytes
 ) -> SignatureShare:
-    """Make this signer's share of a signature by the tweaked key; by the key itself if there is no root.
+    """Make this signer's share of a signature by the tweaked key (ZcashFoundation: ``round2::sign_with_tweak``).
 
-    Consumes ``nonces``. Raises what `signing.sign` raises.
+    merkle_root: as for `tweak_key_package`; `NO_SCRIPTS` where the crates take ``None``. Consumes ``nonces``.
+    Raises what `signing.sign` raises.
     """
-    if merkle_root is None:
-        return signing.sign(signing_package, nonces, key_package)
     tweaked = tweak_key_package(key_package, merkle_root)
     try:
         return signing.sign(signing_package, nonces, tweaked)
@@ -72,17 +71,16 @@ def aggregate_with_tweak(
     signing_package: SigningPackage,
     signature_shares: Mapping[Identifier, SignatureShare],
     public_key_package: PublicKeyPackage,
-    merkle_root: bytes | None,
+    merkle_root: bytes,
     *,
     cheater_detection: signing.CheaterDetection = signing.CheaterDetection.FIRST,
 ) -> Signature:
-    """Add the shares up to a signature by the tweaked key; by the key itself if there is no root.
+    """Add the shares up to a signature by the tweaked key (ZcashFoundation: ``aggregate_with_tweak``).
 
     It verifies under the key of `tweak_public_key_package`. Raises what `signing.aggregate` raises.
     """
-    if merkle_root is not None:
-        public_key_package = tweak_public_key_package(public_key_package, merkle_root)
-    return signing.aggregate(signing_package, signature_shares, public_key_package, cheater_detection=cheater_detection)
+    tweaked = tweak_public_key_package(public_key_package, merkle_root)
+    return signing.aggregate(signing_package, signature_shares, tweaked, cheater_detection=cheater_detection)
 
 
 _Value = TypeVar("_Value", bound=ElementValue)
