@@ -9,6 +9,7 @@ from frost_hsm.cli import completing, files
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result, table
 from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import StorageProblem
 
 
 @click.group()
@@ -20,9 +21,14 @@ def keys() -> None:
 def list_(place: Workplace) -> Result:
     """List the keys.
 
-    Needs no token.
+    Needs no token. A key whose files are damaged is told of, and hides no other.
     """
-    found = [GroupKey.load(place.home, name, place.me) for name in GroupKey.names(place.home)]
+    found = []
+    for name in GroupKey.names(place.home):
+        try:
+            found.append(GroupKey.load(place.home, name, place.me))
+        except StorageProblem as error:
+            place.terminal.message(f"note: key {name} is passed over: {error}")
     rows = [
         [
             key.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -142,3 +143,16 @@ def test_names_of_files_cannot_steer_the_terminal(people: list[Party], waiting: 
     assert ran.status == 65
     assert "a\N{REPLACEMENT CHARACTER}[2J\N{REPLACEMENT CHARACTER}b.pem" in ran.stderr
     assert "\x1b" not in ran.stderr
+
+
+def test_a_damaged_key_hides_no_other(group: list[Party]) -> None:
+    alice = group[0]
+    ceremonies = alice.directory / "home/ceremonies"
+    shutil.copytree(ceremonies / KEY, ceremonies / "another")
+    (ceremonies / "another/proposal.pem").write_bytes(b"-----BEGIN CMS-----\n")
+    listed = alice.run("keys", "list")
+    assert listed.status == 0
+    assert f"{KEY} " in listed.stdout
+    assert "another" not in listed.stdout
+    assert "note: key another is passed over: " in listed.stderr
+    assert "is damaged" in listed.stderr
