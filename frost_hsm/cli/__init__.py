@@ -32,8 +32,6 @@ COMMANDS = {
 }
 """Each command or group, which is found under its own name in the module of its name, and its short help."""
 
-_CANNOT_WRITE = 74  # as `StorageProblem`, which is not loaded for it
-
 _HELP = """\
 Usage: frost-hsm COMMAND [ARGS]...
 
@@ -71,8 +69,8 @@ def main() -> NoReturn:
         if sys.stdout is not None:
             sys.stdout.flush()
     except OSError:
-        status = status or _CANNOT_WRITE
-        _discard_output()
+        unwritten = _discard_output()
+        status = status or unwritten
     sys.exit(status)
 
 
@@ -86,13 +84,18 @@ def run(arguments: list[str]) -> int:
 
         return run_command(arguments)
     except BrokenPipeError:  # whoever read our output has gone
-        _discard_output()
-        return _CANNOT_WRITE
+        return _discard_output()
 
 
-def _discard_output() -> None:
-    """Let go of what stdout did not take: Python would try again when it ends, and exit with a status of its own."""
+def _discard_output() -> int:
+    """Let go of what stdout did not take, and return the exit status for that.
+
+    Python would try to write it again when it ends, and exit with a status of its own.
+    """
+    from frost_hsm.errors import StorageProblem
+
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return StorageProblem.exit
 
 
 def help_text() -> str:
