@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -70,23 +70,29 @@ class Inbox:
         """
         found = dict(known)
         labels = dict.fromkeys(known, "what was received before")
-        for file in self._files:
-            if file.label not in self._read:
-                self._read[file.label] = self._open(file, roster, belongs, home)
-            read = self._read[file.label]
-            if read is None or not isinstance(read.message, kind):
-                continue
-            said, name = read.expect(kind), read.sender.name
+        for label, said in self.of_kind(kind, roster, belongs, home):
+            name = said.sender.name
             earlier = found.get(name)
             if earlier is None:
-                found[name], labels[name] = said, file.label
+                found[name], labels[name] = said, label
             elif earlier.content_digest != said.content_digest:
                 raise Contradiction(
-                    f"{name} signed two different {kind.title}s: {labels[name]}, {file.label}",
+                    f"{name} signed two different {kind.title}s: {labels[name]}, {label}",
                     culprit=name,
                     proof=(earlier, said),
                 )
         return found
+
+    def of_kind(
+        self, kind: type[M], roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
+    ) -> Iterator[tuple[str, Signed[M]]]:
+        """Read the messages of one kind, with the labels of their files; whether they contradict is not looked at."""
+        for file in self._files:
+            if file.label not in self._read:
+                self._read[file.label] = self._open(file, roster, belongs, home)
+            read = self._read[file.label]
+            if read is not None and isinstance(read.message, kind):
+                yield file.label, read.expect(kind)
 
     def _open(
         self, file: Incoming, roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str

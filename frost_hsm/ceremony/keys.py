@@ -15,6 +15,7 @@ from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import (
     ACTIVE,
     EVIDENCE,
+    GIVEN_UP,
     PROPOSAL,
     PUBLIC_KEY_PACKAGE,
     REQUEST,
@@ -299,9 +300,10 @@ def _no_key(name: str) -> NotKnown:
 
 
 def _state(home: StateDirectory, folder: str) -> KeyState:
-    if home.exists(f"{folder}/{EVIDENCE}"):
-        return KeyState.STOPPED
-    return KeyState.ACTIVE if home.exists(f"{folder}/{ACTIVE}") else KeyState.PENDING
+    if home.exists(f"{folder}/{ACTIVE}"):
+        return KeyState.ACTIVE
+    is_stopped = any(home.exists(f"{folder}/{reason}") for reason in (EVIDENCE, GIVEN_UP))
+    return KeyState.STOPPED if is_stopped else KeyState.PENDING
 
 
 def _confirmation(

@@ -30,7 +30,7 @@ from frost_hsm.ceremony.messages import Confirmation, Message, Round1, Round2
 from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed, transcript_hash
-from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, PUBLIC_KEY_PACKAGE, StateDirectory, given_up_folder
+from frost_hsm.ceremony.store import ACTIVE, GIVEN_UP, PROPOSAL, PUBLIC_KEY_PACKAGE, StateDirectory, given_up_folder
 from frost_hsm.ceremony.transcript import Transcript
 from frost_hsm.errors import (
     CeremonyStopped,
@@ -148,14 +148,13 @@ class Rounds(ABC):
     @property
     def is_accepted(self) -> bool:
         """Whether this proposal is kept here; `StepConflict` if another one has its place."""
-        if self.home.exists(given_up_folder(self.id)):
-            raise CeremonyStopped(
-                f"this proposal of {self._seat.title} was given up here", hint="ask for a new proposal"
-            )
         kept = self._kept_proposal()
-        if kept is not None and kept.content_digest != self.id:
+        is_kept = kept is not None and kept.content_digest == self.id
+        if self.home.exists(given_up_folder(self.id)) or (is_kept and self.home.exists(f"{self._folder}/{GIVEN_UP}")):
+            raise CeremonyStopped(f"this proposal of {self._seat.title} was given up here", hint="ask for a new one")
+        if kept is not None and not is_kept:
             raise self._conflict()
-        return kept is not None
+        return is_kept
 
     def accept(self) -> None:
         """Keep the proposal: agree to take part."""
@@ -312,6 +311,8 @@ class Rounds(ABC):
         return self.finished(own)
 
     def _compare(self, inbox: Inbox) -> dict[str, Signed[Confirmation]]:
+        if self.is_accepted and (agreed := self.transcript.agreed(Confirmation, inbox)) is not None:
+            return agreed
         self._require_running()
         received = self.transcript.gather(Confirmation, inbox)
         own = received[self.me.name]
@@ -321,8 +322,7 @@ class Rounds(ABC):
                 raise Equivocation(
                     f"{name} confirms another transcript: theirs {said.message.check_code}, "
                     f"yours {own.message.check_code}",
-                    hint="somebody was shown other messages; do not use this key; compare everybody's files: "
-                    "frost-hsm inspect --digest",
+                    hint="do not give it up while others may use it; compare all files: frost-hsm inspect --digest",
                 )
         return received
 
@@ -331,7 +331,7 @@ class Rounds(ABC):
         with open_holder() as holder, self.home.lock():
             if self.is_active:  # taken in while we waited for the token
                 raise NotPossible(f"{self._seat.title} was confirmed by all in the meantime")
-            self.transcript.stop([self.proposal])
+            self.home.put(f"{self._folder}/{GIVEN_UP}", b"")
             SealedRounds(self._seat, holder, self.home).destroy_all()
             self.home.move(self._folder, given_up_folder(self.id))
 

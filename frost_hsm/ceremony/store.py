@@ -9,6 +9,7 @@
                     public-key-package.json
                     active             once all n confirmations agree
                     evidence.pem       why it was stopped
+                    given-up           its owner gave it up; what was sealed for it goes
                     repairs/ID/…       request.pem, delta/WHO.pem, sigma/WHO.pem, done/WHO.pem, active
                     epochs/N/…         all of this again for each refresh of that key
     requests/ID/request.pem            one folder a signing request
@@ -46,6 +47,7 @@ PROPOSAL = "proposal.pem"
 PUBLIC_KEY_PACKAGE = "public-key-package.json"
 ACTIVE = "active"  # holds the check code that all confirmed
 EVIDENCE = "evidence.pem"
+GIVEN_UP = "given-up"
 REQUEST = "request.pem"
 SIGNATURE = "signature"
 

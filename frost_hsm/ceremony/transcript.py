@@ -14,7 +14,7 @@ from frost_hsm.ceremony.inbox import Contradiction, Inbox
 from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Response, Round1, Round2
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
-from frost_hsm.ceremony.store import ACTIVE, EVIDENCE, StateDirectory
+from frost_hsm.ceremony.store import ACTIVE, EVIDENCE, GIVEN_UP, StateDirectory
 from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
 
@@ -83,8 +83,9 @@ class Transcript:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it was stopped here."""
-        return self._home.exists(f"{self.folder}/{EVIDENCE}")
+        """Whether it was stopped here, and all have not agreed to it since."""
+        present = {name for name in (EVIDENCE, GIVEN_UP, ACTIVE) if self._home.exists(f"{self.folder}/{name}")}
+        return bool(present) and ACTIVE not in present
 
     def stop(self, proof: Iterable[Signed[Any]]) -> None:
         """Stop for good and keep the signed messages that show why. What all have agreed to, an active key, stays."""
@@ -130,6 +131,27 @@ class Transcript:
                 f"no {kind.title} from {', '.join(missing)}",
                 hint=f"have {have or 'none'}; ask for {files}, then run the same command again",
             )
+        return {name: found[name] for name in self.expected}
+
+    def agreed(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]] | None:
+        """Return everybody's message in roster order if all said what we said; None if not, or not yet.
+
+        Whatever somebody said besides does not count: the others may have gone on with what all agreed to, and nobody
+        shall be able to part us from them.
+        """
+        own = self.sent(kind)
+        if own is None:
+            return None
+        found = self.known(kind)
+        others: list[str] = []
+        for label, said in inbox.of_kind(kind, self._roster, self._belongs, self._title):
+            if said.content_digest == own.content_digest:
+                found[said.sender.name] = said
+            else:
+                others.append(label)
+        if not all(name in found for name in self.expected):
+            return None
+        inbox.passed_over += others
         return {name: found[name] for name in self.expected}
 
     def write(self, message: M, holder: Holder) -> Signed[M]:

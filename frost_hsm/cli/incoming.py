@@ -48,7 +48,8 @@ def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcrip
             shown = [Path(label).name for label in inbox.passed_over[:_SHOWN]]
             if len(inbox.passed_over) > _SHOWN:
                 shown.append(f"and {len(inbox.passed_over) - _SHOWN} more")
-            say(f"note: passed over in {directory}, as not belonging here: {', '.join(shown)}")
+            where = f" in {directory}" if directory is not None else ""
+            say(f"note: passed over{where}, as not belonging here: {', '.join(shown)}")
 
 
 def _keep_evidence(violation: ProtocolViolation, evidence: bytes | None, path: str) -> None:

@@ -363,3 +363,19 @@ def test_different_confirmations_stop_it_before_the_old_share_is_gone(trio: list
     assert alice.records() == records
     assert alice.key().epoch == 0
     assert len(parties.sign(trio[:2], b"message")) == 65
+
+
+def test_who_was_told_another_confirmation_follows_those_who_were_not(trio: list[Party]) -> None:
+    """Of one epoch or of the other: a contradiction told to Bob alone does not part him from Alice for good (K31)."""
+    alice, bob, third = trio
+    good = upkeep.to_confirmations(trio)
+    message = signed.read(good["mallory"], third.key().roster).expect(Confirmation).message
+    with third.holder() as holder:
+        bad = signed.write(replace(message, public_key_package_hash=bytes(32)), holder)
+    upkeep.confirm([alice], good)
+    with pytest.raises(Equivocation):
+        upkeep.confirm([bob], {**good, "mallory": bad})
+    assert upkeep.load(bob).status().step == "stopped"
+    upkeep.confirm([bob], {**good, "lie": bad})  # as Alice hands on what made her go on, among whatever else there is
+    assert upkeep.load(bob).status().step == "active"
+    assert len(parties.sign([alice, bob], b"message")) == 65
