@@ -6,68 +6,21 @@ import json
 import random
 from typing import Any
 
+import every_package
 import pytest
+from every_package import KINDS, read_json, read_postcard
 from peers.process import PeerError
 from peers.zcash_foundation import Form, Rust, write
 
 from frost_hsm.errors import DeserializationError
-from frost_hsm.frost import dealer, dkg, round1, round2, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import SecretPackage
-from frost_hsm.frost.packages import (
-    KeyPackage,
-    PublicKeyPackage,
-    SecretShare,
-    SignatureShare,
-    SigningCommitments,
-    SigningNonces,
-    SigningPackage,
-)
-from frost_hsm.frost.values import Identifier
-from frost_hsm.secret import Secret
-
-KINDS = {
-    "round1_secret_package": round1.SecretPackage,
-    "round1_package": round1.Package,
-    "round2_secret_package": round2.SecretPackage,
-    "round2_package": round2.Package,
-    "key_package": KeyPackage,
-    "public_key_package": PublicKeyPackage,
-    "secret_share": SecretShare,
-    "signing_nonces": SigningNonces,
-    "signing_commitments": SigningCommitments,
-    "signing_package": SigningPackage,
-    "signature_share": SignatureShare,
-}
 
 MUTATIONS = 60
 
 
 @pytest.fixture(scope="module")
 def packages(suite: Ciphersuite) -> dict[str, Any]:
-    """One package of each kind, by its name; those that serve once have not served."""
-    one, two = Identifier.from_u16(suite, 1), Identifier.derive(suite, b"two")
-    first, first_package = dkg.part1(suite, one, max_signers=2, min_signers=2)
-    second, package = dkg.part1(suite, two, max_signers=2, min_signers=2)
-    kept, sent = dkg.part2(second, {one: first_package})
-    shares, public = dealer.generate_with_dealer(suite, max_signers=2, min_signers=2, identifiers=[one, two])
-    keys = {identifier: KeyPackage.from_secret_share(share) for identifier, share in shares.items()}
-    nonces, commitments = signing.commit(keys[one])
-    used, others = signing.commit(keys[two])
-    signing_package = SigningPackage(suite, {one: commitments, two: others}, b"message")
-    return {
-        "round1_secret_package": first,
-        "round1_package": package,
-        "round2_secret_package": kept,
-        "round2_package": sent[one],
-        "key_package": keys[one],
-        "public_key_package": public,
-        "secret_share": shares[one],
-        "signing_nonces": nonces,
-        "signing_commitments": commitments,
-        "signing_package": signing_package,
-        "signature_share": signing.sign(signing_package, used, keys[two]),
-    }
+    return every_package.make(suite)
 
 
 @pytest.mark.parametrize("form", Form)
@@ -108,13 +61,3 @@ def test_both_refuse_another_suite_and_version(rust: Rust, packages: dict[str, A
             read_json(rust.suite, kind, changed)
         with pytest.raises(PeerError, match="DeserializationError"):
             rust.process.ask("rewrite", kind=kind, form=Form.JSON, package=changed)
-
-
-def read_postcard(suite: Ciphersuite, kind: str, data: bytes) -> Any:
-    of: Any = KINDS[kind]
-    return of.deserialize(suite, Secret(data) if issubclass(of, SecretPackage) else data)
-
-
-def read_json(suite: Ciphersuite, kind: str, text: str) -> Any:
-    of: Any = KINDS[kind]
-    return of.from_json(suite, Secret(text.encode()) if issubclass(of, SecretPackage) else text)
