@@ -143,18 +143,18 @@ class Party:
             contextlib.redirect_stdout(stdout),
             contextlib.redirect_stderr(stderr),
         ):
-            status = cli.run(self._arguments(arguments))
+            status = cli.run(self.arguments(arguments))
         for stream in (stdout, stderr):
             stream.flush()
         return Ran(status, *(stream.buffer.getvalue().decode() for stream in (stdout, stderr)))
 
     def launch(self, *arguments: str, program: Sequence[str] = PROGRAM) -> Ran:
         """Run ``frost-hsm`` in a process of its own."""
-        command = [*program, *self._arguments(arguments)]
+        command = [*program, *self.arguments(arguments)]
         done = subprocess.run(command, cwd=self.directory, capture_output=True, text=True, check=False)
         return Ran(done.returncode, done.stdout, done.stderr)
 
-    def _arguments(self, arguments: Sequence[str]) -> list[str]:
+    def arguments(self, arguments: Sequence[str]) -> list[str]:
         """Add the options that nobody has to type here: where the home is, the PIN, and yes."""
         command = " ".join(arguments[:2])
         added = {"--home": [str(self.directory / "home")]}
