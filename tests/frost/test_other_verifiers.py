@@ -1,24 +1,20 @@
-"""Signatures of Ed25519 and Ed448 are those of RFC 8032, by the word of `cryptography` and of ``openssl``."""
+"""Signatures of Ed25519 and Ed448 are those of RFC 8032, of secp256k1-tr those of BIP-340, by the word of others."""
 
 from __future__ import annotations
 
-import shutil
-import subprocess
-from pathlib import Path
+import hashlib
 
+import bip340
 import pytest
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+import stock_verifiers
 from group_run import Run, Signing
+from stock_verifiers import VERIFIERS
 from suites import SUITES
 
-from frost_hsm.frost import signing
+from frost_hsm.frost import signing, taproot
+from frost_hsm.frost.ciphersuites import SECP256K1_TR
+from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
 from frost_hsm.frost.values import Signature, VerifyingKey
-
-MESSAGE = b"a message to sign"
-KEYS = {"ed25519": Ed25519PublicKey, "ed448": Ed448PublicKey}
 
 # RFC 8032, sections 7.1 (test 3) and 7.4 ("1 octet"): key, message, signature
 RFC8032 = {
@@ -39,35 +35,13 @@ RFC8032 = {
 }
 
 
-@pytest.fixture(params=KEYS)
-def signed(request: pytest.FixtureRequest) -> tuple[VerifyingKey, bytes]:
-    key_packages, public = Run(SUITES[request.param], (1, 2, 3), 2).finish()
-    session = Signing(list(key_packages.values())[1:], MESSAGE)
-    return public.verifying_key, signing.aggregate(session.package, session.shares(), public).serialize()
-
-
-def test_by_cryptography(signed: tuple[VerifyingKey, bytes]) -> None:
-    key, signature = signed
-    public_key = KEYS[key.ciphersuite.name].from_public_bytes(key.encoded)
-    public_key.verify(signature, MESSAGE)
-    with pytest.raises(InvalidSignature):
-        public_key.verify(signature, MESSAGE + b"!")
-
-
-def test_by_openssl(signed: tuple[VerifyingKey, bytes], tmp_path: Path) -> None:
-    openssl = shutil.which("openssl")
-    if openssl is None:
-        pytest.skip("openssl is not installed")
-    key, signature = signed
-    public_key = KEYS[key.ciphersuite.name].from_public_bytes(key.encoded)
-    (tmp_path / "key.pem").write_bytes(public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-    (tmp_path / "signature").write_bytes(signature)
-    for message, accepted in ((MESSAGE, True), (MESSAGE + b"!", False)):
-        (tmp_path / "message").write_bytes(message)
-        command = [openssl, "pkeyutl", "-verify", "-pubin", "-inkey", "key.pem", "-rawin"]
-        files = ["-in", "message", "-sigfile", "signature"]
-        done = subprocess.run([*command, *files], cwd=tmp_path, capture_output=True, check=False)
-        assert (done.returncode == 0) == accepted, done.stderr
+@pytest.mark.parametrize("message", [b"a message to sign", b"\0" * 200])
+@pytest.mark.parametrize("name", VERIFIERS)
+def test_signatures_of_a_group(name: str, message: bytes) -> None:
+    key_packages, public = Run(SUITES[name], (1, 2, 3), 2).finish()
+    session = Signing(list(key_packages.values())[1:], message)
+    signature = signing.aggregate(session.package, session.shares(), public)
+    stock_verifiers.check(public.verifying_key, message, signature.serialize())
 
 
 @pytest.mark.parametrize("name", RFC8032)
@@ -75,3 +49,33 @@ def test_vectors_of_rfc_8032(name: str) -> None:
     key, message, signature = map(bytes.fromhex, RFC8032[name])
     suite = SUITES[name]
     VerifyingKey.deserialize(suite, key).verify(message, Signature.deserialize(suite, signature))
+
+
+def taproot_group() -> tuple[list[KeyPackage], PublicKeyPackage]:
+    key_packages, public = Run(SECP256K1_TR, (1, 2, 3), 2).finish()
+    return list(key_packages.values()), public
+
+
+@pytest.mark.parametrize("root", [taproot.NO_SCRIPTS, bytes(range(32))])
+@pytest.mark.parametrize("attempt", range(4))  # keys and nonces with odd and even y
+def test_taproot_outputs(root: bytes, attempt: int) -> None:
+    """A tweaked key is the output that libsecp256k1 computes, and signs as BIP-340 has it."""
+    coincurve = pytest.importorskip("coincurve")
+    signers, public = taproot_group()
+    internal = public.verifying_key.encoded[1:]
+    prefix = hashlib.sha256(b"TapTweak").digest()
+    output = coincurve.PublicKeyXOnly(internal)
+    output.tweak_add(hashlib.sha256(prefix + prefix + internal + root).digest())
+
+    tweaked = taproot.tweak_public_key_package(public, root)
+    session = Signing(signers[:2], b"message")
+    shares = {
+        package.identifier: taproot.sign_with_tweak(session.package, session.nonces[package.identifier], package, root)
+        for package in session.signers
+    }
+    signature = taproot.aggregate_with_tweak(session.package, shares, public, root).serialize()
+
+    assert tweaked.verifying_key.encoded == bytes((2 + output.parity,)) + output.format()
+    assert output.verify(signature, b"message")
+    assert bip340.output_key(internal, root) == output.format()
+    assert bip340.verify(output.format(), b"message", signature)
