@@ -6,6 +6,7 @@ import hashlib
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Confirmation, Proposal
@@ -31,12 +32,14 @@ from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
     ForeignMessage,
+    InputProblem,
     KeyNotFound,
     NotKnown,
     NotYet,
     SealBroken,
     StorageProblem,
     UnknownIdentifier,
+    UnknownSender,
 )
 from frost_hsm.frost import ciphersuites, repair
 from frost_hsm.frost.ciphersuites import Ciphersuite
@@ -113,6 +116,17 @@ class GroupKey:
             key = key._with_repairs(home, None)._refreshed(home)
         key = key._with_repairs(home, roster)
         return replace(key, state=KeyState.SUPERSEDED) if wanted < present else key
+
+    @classmethod
+    def find(cls, home: StateDirectory, ceremony: bytes, me: PublicIdentity) -> GroupKey:
+        """Read the key that a message names by its ceremony, in its present state; other keys may be damaged.
+
+        Raises `UnknownSender` if there is none: whoever wrote it is nobody that we share a key with.
+        """
+        for name in cls.names(home):
+            if _id_of_kept(home, name) == ceremony:
+                return cls.load(home, name, me)
+        raise UnknownSender("this is about no key that is known here", hint="see: frost-hsm keys list")
 
     @classmethod
     def _generated(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
@@ -297,6 +311,14 @@ class GroupKey:
 
 def _no_key(name: str) -> NotKnown:
     return NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
+
+
+def _id_of_kept(home: StateDirectory, name: str) -> bytes | None:
+    """Return the id that the kept proposal of a key has, unverified; None if it is damaged."""
+    try:
+        return signed.parse(home.read(f"{ceremony_folder(name)}/{PROPOSAL}") or b"").content_digest
+    except InputProblem:
+        return None
 
 
 def _state(home: StateDirectory, folder: str) -> KeyState:

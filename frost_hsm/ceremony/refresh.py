@@ -23,7 +23,7 @@ from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import PROPOSAL, StateDirectory, epoch_folder
 from frost_hsm.ceremony.transcript import read_kept
 from frost_hsm.ceremony.upkeep import RefreshProposal
-from frost_hsm.errors import ForeignMessage, NotKnown, NotPossible, StepConflict, UnknownSender
+from frost_hsm.errors import ForeignMessage, NotKnown, NotPossible, StepConflict
 from frost_hsm.frost import refresh as frost_refresh
 from frost_hsm.frost import round1, round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
@@ -72,23 +72,16 @@ class Refresh(Rounds):
     @classmethod
     def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> Refresh:
         """Take a proposal file; its sender and its key have to be known here."""
-        for name in GroupKey.names(home):
-            key = GroupKey.load(home, name, me)
-            try:
-                proposal = signed.read(data, key.roster).expect(RefreshProposal)
-            except UnknownSender:
-                continue
-            if (proposal.message.ceremony, proposal.message.key) == (key.ceremony, key.verifying_key):
-                before = proposal.message.epoch - 1
-                if before > key.epoch:
-                    raise ForeignMessage(
-                        f"the proposal is to end epoch {before} of {name}, which is in epoch {key.epoch} here",
-                        hint=f"finish the refresh before it first: frost-hsm refresh status {name}",
-                    )
-                return cls(home, proposal, GroupKey.load(home, name, me, epoch=before))
-        raise UnknownSender(
-            "the proposal is not by a participant of a key that is known here", hint="see: frost-hsm keys list"
-        )
+        wanted = signed.peek(data, RefreshProposal)
+        key = GroupKey.find(home, wanted.ceremony, me)
+        before = wanted.epoch - 1
+        if before > key.epoch:
+            raise ForeignMessage(
+                f"the proposal is to end epoch {before} of {key.name}, which is in epoch {key.epoch} here",
+                hint=f"finish the refresh before it first: frost-hsm refresh status {key.name}",
+            )
+        key = GroupKey.load(home, key.name, me, epoch=before)
+        return cls(home, signed.read(data, key.roster).expect(RefreshProposal), key)
 
     @classmethod
     def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> Refresh:

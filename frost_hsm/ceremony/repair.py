@@ -136,13 +136,10 @@ class Repair:
         """Take a request file; its key has to be known here. That its author is known is `check_receiver`'s to see."""
         asked = signed.read(data).expect(RepairRequest)
         plan = asked.message
-        for name in GroupKey.names(home):
-            key = GroupKey.load(home, name, me)
-            if (plan.ceremony, plan.key) == (key.ceremony, key.verifying_key):
-                if plan.epoch < key.epoch or plan.roster != key.roster.digest:
-                    key = GroupKey.load(home, name, me, epoch=min(plan.epoch, key.epoch), roster=plan.roster)
-                return cls(home, asked, key)
-        raise UnknownSender("the request is for no key that is known here", hint="see: frost-hsm keys list")
+        key = GroupKey.find(home, plan.ceremony, me)
+        if plan.epoch < key.epoch or plan.roster != key.roster.digest:
+            key = GroupKey.load(home, key.name, me, epoch=min(plan.epoch, key.epoch), roster=plan.roster)
+        return cls(home, asked, key)
 
     @property
     def replaced(self) -> PublicIdentity | None:

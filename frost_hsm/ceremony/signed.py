@@ -114,6 +114,17 @@ def decode(signed: cms.SignedMessage) -> Message:
     return kind.decode(signed.content)
 
 
+def peek(data: bytes, kind: type[N]) -> N:
+    """Read what a message says before its sender can be known: which key it is about. Nothing is verified.
+
+    Raises `MalformedMessage`, and `ForeignMessage` for one of another kind.
+    """
+    message = decode(parse(data))
+    if not isinstance(message, kind):
+        raise ForeignMessage(f"this is a {message.title}, not a {kind.title}")
+    return message
+
+
 def transcript_hash(signed: Iterable[Signed[Any]]) -> bytes:
     """Return SHA-256 over the content digests, in the order given: that of the roster, or of the signers."""
     return hashlib.sha256(b"".join(each.content_digest for each in signed)).digest()

@@ -27,7 +27,6 @@ from frost_hsm.errors import (
     NonceUsed,
     NotKnown,
     NotPossible,
-    UnknownSender,
 )
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
@@ -101,19 +100,11 @@ class SigningSession:
     @classmethod
     def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> SigningSession:
         """Take a request file; its sender and its key have to be known here."""
-        keys = [GroupKey.load(home, name, me) for name in GroupKey.names(home)]
-        for key in keys:
-            try:
-                read = signed.read(data, key.roster).expect(SigningRequest)
-            except UnknownSender:
-                continue
-            if read.message.ceremony == key.ceremony:
-                if read.message.epoch < key.epoch:
-                    key = GroupKey.load(home, key.name, me, epoch=read.message.epoch)
-                return cls(home, key, read)
-        raise UnknownSender(
-            "the request is not by a participant of a key that is known here", hint="see: frost-hsm keys list"
-        )
+        wanted = signed.peek(data, SigningRequest)
+        key = GroupKey.find(home, wanted.ceremony, me)
+        if wanted.epoch < key.epoch:
+            key = GroupKey.load(home, key.name, me, epoch=wanted.epoch)
+        return cls(home, key, signed.read(data, key.roster).expect(SigningRequest))
 
     @classmethod
     def names(cls, home: StateDirectory) -> list[str]:

@@ -1,0 +1,64 @@
+"""Which key a message is about: one key's damage never stands in the way of another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import parties
+import pytest
+import upkeep
+from parties import KEY, Party
+
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.errors import StorageProblem, UnknownSender
+
+
+@pytest.fixture
+def trio(tmp_path: Path) -> list[Party]:
+    """Three people with two keys, of which the first by name is not the one that is used."""
+    people = parties.gather(tmp_path)
+    for name in ("another", KEY):
+        parties.generate(people, name=name)
+    return people
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a message", None], ids=["empty", "garbage", "missing"])
+def test_a_damaged_key_hides_no_other(trio: list[Party], damage: bytes | None) -> None:
+    alice, bob, carol = trio
+    wanted = parties.request([alice, bob], b"message")
+    proposal = upkeep.propose(bob)
+    repair = upkeep.ask(carol, 3, [alice, bob])
+    path = alice.directory / "home/ceremonies/another/proposal.pem"
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage)
+        path.chmod(0o600)
+    assert alice.session(wanted).key.name == KEY
+    assert upkeep.join(alice, proposal).name == KEY
+    assert upkeep.repairing(alice, repair).key.name == KEY
+
+
+def test_damage_to_the_key_itself_is_told(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    wanted = parties.request([alice, bob], b"message")
+    (alice.directory / f"home/ceremonies/{KEY}/confirm/alice.pem").write_bytes(b"damaged")
+    with pytest.raises(StorageProblem, match="damaged"):
+        alice.session(wanted)
+
+
+def test_a_key_that_nobody_here_has(trio: list[Party], tmp_path: Path) -> None:
+    alice, bob, carol = trio
+    others = parties.gather(tmp_path / "others", ["alice", "bob", "carol"])
+    parties.generate(others)
+    steps: list[Callable[[], object]] = [
+        lambda: alice.session(parties.request(others[:2], b"message")),
+        lambda: upkeep.join(alice, upkeep.propose(others[1])),
+        lambda: upkeep.repairing(alice, upkeep.ask(others[2], 3, others[:2])),
+    ]
+    for step in steps:
+        with pytest.raises(UnknownSender, match="no key that is known here"):
+            step()
+    with pytest.raises(UnknownSender):
+        GroupKey.find(bob.home, bytes(32), bob.public)
+    assert GroupKey.find(carol.home, carol.key().ceremony, carol.public) == carol.key()
