@@ -1,9 +1,10 @@
 """The one envelope for everything secret: CMS AuthEnvelopedData (RFC 5083, RFC 5084), AES-256-GCM.
 
-Each envelope has a fresh key and a fresh nonce. It is bound to its context twice: the context is the ``ukm``
-from which a P-256 recipient's wrapping key is derived, and its SHA-256 is the first 32 bytes of what is
-encrypted, before the secret itself. What we keep for ourselves (`seal`) is an envelope to our own agree key
-inside a SignedData by our own sign key; what we send to others (`encrypt`) lies in a signed message.
+Everything random in an envelope, its key, its nonce and the ephemeral keys, is derived from one fresh seed, so that
+whoever made it can make the same again, or show what is in it (`reopen`) without anybody's key. It is bound to its
+context twice: the context is the ``ukm`` from which a P-256 recipient's wrapping key is derived, and its SHA-256 is the
+first 32 bytes of what is encrypted, before the secret itself. What we keep for ourselves (`seal`) is an envelope to our
+own agree key inside a SignedData by our own sign key; what we send to others (`encrypt`) lies in a signed message.
 
 ``openssl cms -decrypt -inform PEM -inkey KEY -recip CERTIFICATE`` opens an envelope with the private key. The
 context would have its place among authenticated attributes, but OpenSSL could not read those before the
@@ -21,7 +22,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 
-from frost_hsm.ceremony import cms, der, oids, recipients
+from frost_hsm.ceremony import cms, der, oids, recipients, seeds
 from frost_hsm.ceremony.context import Context
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.recipients import Recipient
@@ -35,6 +36,7 @@ _WHAT = "an envelope"
 _NONCE_LENGTH = 12
 _TAG_LENGTH = 16
 _HASH_LENGTH = 32
+_KEY = b"key"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,28 +96,53 @@ def encrypt(
     plaintext: Secret,
     to: Sequence[PublicIdentity],
     *,
+    seed: Secret | None = None,
     entropy: Entropy = system_entropy,
 ) -> bytes:
     """Put ``plaintext`` into an envelope that each recipient can open; returns a DER ContentInfo.
 
-    to: the recipient that the context names, then at most three others (for recovery). entropy: the
-    envelope's key and nonce; ephemeral keys come from the library's own generator. Touches no token.
+    to: the recipient that the context names, then at most three others (for recovery). seed: 32 bytes that serve for
+    this context and plaintext alone; whoever has them can open the envelope. None draws one from ``entropy`` and
+    forgets it. Touches no token.
     """
     if not 1 <= len(to) <= MAX_RECIPIENTS or context.recipient != to[0].agree_key.digest:
         raise NotPossible(f"an envelope has 1 to {MAX_RECIPIENTS} recipients, and its context names the first")
+    if seed is None:
+        with seeds.draw(entropy) as fresh:
+            return encrypt(context, plaintext, to, seed=fresh)
     encoded = context.encode()
-    nonce = bytearray(_NONCE_LENGTH)
-    entropy(memoryview(nonce))
     with (
-        Secret.zeros(recipients.KEY_LENGTH) as key,
+        seeds.expand(seed, _KEY, recipients.KEY_LENGTH) as key,
         Secret.join(hashlib.sha256(encoded).digest(), plaintext) as contents,
     ):
-        sealed = bytearray(len(contents) + _TAG_LENGTH)
+        nonce, sealed = _nonce(seed), bytearray(len(contents) + _TAG_LENGTH)
         with key.reveal() as key_view, contents.reveal() as source:
-            entropy(key_view)
             AESGCM(key_view).encrypt_into(nonce, source, None, sealed)
-        wrapped = tuple(recipients.wrap(key, encoded, recipient) for recipient in to)
-    return Envelope(wrapped, bytes(nonce), bytes(sealed)).encode()
+        wrapped = tuple(recipients.wrap(key, encoded, recipient, seed) for recipient in to)
+    return Envelope(wrapped, nonce, bytes(sealed)).encode()
+
+
+def _nonce(seed: Secret) -> bytes:
+    with seeds.expand(seed, b"nonce", _NONCE_LENGTH) as public, public.reveal() as view:
+        return bytes(view)
+
+
+def reopen(data: bytes, context: Context, to: Sequence[PublicIdentity], seed: Secret) -> Secret:
+    """Open an envelope with its seed; touches no token.
+
+    Raises `SealBroken` unless it is, byte for byte, what `encrypt` makes of the seed and of what is in it: so the
+    recipients, too, find exactly this.
+    """
+    try:
+        envelope = Envelope.decode(data)
+        with seeds.expand(seed, _KEY, recipients.KEY_LENGTH) as key:
+            plaintext = _unlock(envelope, key, context)
+    except (MalformedMessage, InvalidTag):
+        raise SealBroken("the seed does not open the envelope") from None
+    if encrypt(context, plaintext, to, seed=seed) != data:
+        plaintext.wipe()
+        raise SealBroken("the seed opens the envelope, but its recipients cannot")
+    return plaintext
 
 
 def decrypt(data: bytes, expected: Context, holder: Holder) -> Secret:
@@ -135,14 +162,19 @@ def _open(envelope: Envelope, expected: Context, holder: Holder) -> Secret:
     own = [each for each in envelope.recipients if each.key_id == holder.public.agree_key.key_id]
     if not own:
         raise MalformedMessage(f"{_WHAT} is for other recipients")
+    with own[0].unwrap(expected, holder) as key:
+        return _unlock(envelope, key, expected)
+
+
+def _unlock(envelope: Envelope, key: Secret, expected: Context) -> Secret:
+    """Decrypt the contents; raises `InvalidTag`, and `MalformedMessage` for those of another context."""
+    if len(key) != recipients.KEY_LENGTH:
+        raise MalformedMessage(f"{_WHAT} has a key of another length")
     with (
-        own[0].unwrap(expected, holder) as key,
         Secret.zeros(len(envelope.sealed) - _TAG_LENGTH) as contents,
         key.reveal() as key_view,
         contents.reveal() as target,
     ):
-        if len(key) != recipients.KEY_LENGTH:
-            raise MalformedMessage(f"{_WHAT} has a key of another length")
         AESGCM(key_view).decrypt_into(envelope.nonce, envelope.sealed, None, target)
         if target[:_HASH_LENGTH] != hashlib.sha256(expected.encode()).digest():
             raise MalformedMessage(f"{_WHAT} was made for another context")

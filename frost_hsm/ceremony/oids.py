@@ -23,6 +23,8 @@ REPAIR_DELTA: Final = f"{ARC}.10"
 REPAIR_SIGMA: Final = f"{ARC}.11"
 REPAIR_DONE: Final = f"{ARC}.12"
 DEALING: Final = f"{ARC}.13"
+COMPLAINT: Final = f"{ARC}.14"
+OPENING: Final = f"{ARC}.15"
 SEALED_RECORD: Final = f"{ARC}.16"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──

@@ -4,22 +4,24 @@ P-256: KeyAgreeRecipientInfo, ephemeral-static ECDH, X9.63 KDF with SHA-256, AES
 envelope's context is the ``ukm``, so that a wrapped key is of no use under another context. RSA:
 KeyTransRecipientInfo with RSAES-OAEP (RFC 3560), which has no room for the context; what is encrypted binds it.
 
-A token is asked only for what its holder's certificate says it does.
+A token is asked only for what its holder's certificate says it does. What is random here is derived from the
+envelope's seed.
 """
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final, Self, cast
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from cryptography.hazmat.primitives.keywrap import InvalidUnwrap, aes_key_unwrap, aes_key_wrap
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_private_key
 
 from frost_hsm.backends import OaepHash
-from frost_hsm.ceremony import der, oids
+from frost_hsm.ceremony import der, oids, seeds
 from frost_hsm.ceremony.certificate import OAEP_ALGORITHM
 from frost_hsm.ceremony.context import Context
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
@@ -33,6 +35,9 @@ _KEY_WRAP = der.algorithm(oids.AES256_WRAP)  # RFC 3565 §2.3.2: without paramet
 _KEY_AGREEMENT = der.algorithm(oids.STD_DH_SHA256_KDF, _KEY_WRAP)
 _EPHEMERAL = der.algorithm(oids.EC_PUBLIC_KEY)  # the curve is that of the recipient's key
 _KEY_BITS = der.element(der.context(2), der.octet_string((8 * KEY_LENGTH).to_bytes(4, "big")))
+_CURVE = der.element(der.context(0), der.oid(oids.PRIME256V1))
+_PRIVATE_KEY = der.sequence(der.integer(1), der.octet_string(bytes(32)), _CURVE)[: -32 - len(_CURVE)]
+"""What stands before the scalar in an ECPrivateKey (RFC 5915) that ends with ``_CURVE``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +79,11 @@ class KeyAgreement:
         return cls(key.inside(der.context(0)).octet_string(), ephemeral, ukm, key.octet_string())
 
     @classmethod
-    def wrap(cls, key: Secret, context: bytes, key_id: bytes, recipient: ec.EllipticCurvePublicKey) -> Self:
-        """Wrap ``key`` under a fresh ephemeral key."""
-        ephemeral = ec.generate_private_key(ec.SECP256R1())
+    def wrap(
+        cls, key: Secret, context: bytes, key_id: bytes, recipient: ec.EllipticCurvePublicKey, seed: Secret
+    ) -> Self:
+        """Wrap ``key`` under the ephemeral key that belongs to ``seed``."""
+        ephemeral = _ephemeral(seed)
         encoded = ephemeral.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
         # The library hands x out as bytes, which cannot be wiped. It opens this one envelope only.
         with (
@@ -134,11 +141,23 @@ class KeyTransport:
         raise MalformedMessage("an envelope's recipient has another algorithm than RSAES-OAEP")
 
     @classmethod
-    def wrap(cls, key: Secret, key_id: bytes, recipient: rsa.RSAPublicKey, oaep_hash: OaepHash) -> Self:
-        """Encrypt ``key`` with the hash that the recipient's token knows."""
+    def wrap(cls, key: Secret, key_id: bytes, recipient: rsa.RSAPublicKey, oaep_hash: OaepHash, seed: Secret) -> Self:
+        """Encrypt ``key`` with the hash that the recipient's token knows; OAEP's own seed belongs to ``seed``."""
+        from Crypto.Cipher import PKCS1_OAEP  # here, because few recipients have an RSA key; it takes a seed
+        from Crypto.Hash import SHA1, SHA256
+        from Crypto.PublicKey import RSA
+
+        def random(length: int) -> bytes:
+            with seeds.expand(seed, b"oaep", length) as derived, derived.reveal() as view:
+                return bytes(view)
+
+        numbers = recipient.public_numbers()
+        # SHA-1 is what SoftHSM and some cards know; in OAEP nothing rests on its collision resistance.
+        algorithm = SHA256 if oaep_hash is OaepHash.SHA256 else SHA1
+        cipher = PKCS1_OAEP.new(RSA.construct((numbers.n, numbers.e)), algorithm, randfunc=random)
         with key.reveal() as view:
-            # The library takes bytes only: a copy that cannot be wiped. It opens this one envelope only.
-            return cls(key_id, oaep_hash, recipient.encrypt(bytes(view), _oaep(oaep_hash)))
+            # The library takes bytes only: copies that cannot be wiped. They open this one envelope only.
+            return cls(key_id, oaep_hash, cipher.encrypt(bytes(view)))
 
     def unwrap(self, _expected: Context, holder: Holder) -> Secret:
         """Have the holder's token decrypt the key. One token operation. Raises `InvalidUnwrap`."""
@@ -153,13 +172,14 @@ class KeyTransport:
 Recipient = KeyAgreement | KeyTransport
 
 
-def wrap(key: Secret, context: bytes, recipient: PublicIdentity) -> Recipient:
-    """Make the key of an envelope, 32 bytes, available to one recipient. context: DER."""
+def wrap(key: Secret, context: bytes, recipient: PublicIdentity, seed: Secret) -> Recipient:
+    """Make the key of an envelope, 32 bytes, available to one recipient. context: DER. seed: the envelope's."""
     key_id, handle = recipient.agree_key.key_id, recipient.agree_key.handle
-    if isinstance(handle, ec.EllipticCurvePublicKey):
-        return KeyAgreement.wrap(key, context, key_id, handle)
-    # An identity with an RSA key states the hash, or it would have been refused.
-    return KeyTransport.wrap(key, key_id, handle, cast(OaepHash, recipient.oaep_hash))
+    with seeds.expand(seed, b"recipient " + key_id) as own:
+        if isinstance(handle, ec.EllipticCurvePublicKey):
+            return KeyAgreement.wrap(key, context, key_id, handle, own)
+        # An identity with an RSA key states the hash, or it would have been refused.
+        return KeyTransport.wrap(key, key_id, handle, cast(OaepHash, recipient.oaep_hash), own)
 
 
 def read(reader: der.Reader) -> Recipient:
@@ -176,7 +196,15 @@ def _kek(shared: Secret, ukm: bytes) -> Secret:
     return kek
 
 
-def _oaep(oaep_hash: OaepHash) -> padding.OAEP:
-    # SHA-1 is what SoftHSM and some cards know; in OAEP nothing rests on its collision resistance.
-    algorithm = hashes.SHA256() if oaep_hash is OaepHash.SHA256 else hashes.SHA1()  # noqa: S303
-    return padding.OAEP(padding.MGF1(algorithm), algorithm, label=None)
+def _ephemeral(seed: Secret) -> ec.EllipticCurvePrivateKey:
+    """Derive a private key: the first candidate below the group order, at once for all but one seed in 2^32."""
+    attempt = 0
+    while True:
+        with (
+            seeds.expand(seed, b"ephemeral %d" % attempt) as scalar,
+            Secret.join(_PRIVATE_KEY, scalar, _CURVE) as encoded,
+            encoded.reveal() as view,
+            suppress(ValueError),
+        ):
+            return cast(ec.EllipticCurvePrivateKey, load_der_private_key(view, None))
+        attempt += 1

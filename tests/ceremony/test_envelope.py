@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -29,13 +30,14 @@ from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 from frost_hsm.backends import KeyKind, OaepHash, Token
 from frost_hsm.ceremony import cms, der, envelope, identity, oids, pem, recipients
 from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.envelope import Envelope, decrypt, encrypt, seal, unseal
+from frost_hsm.ceremony.envelope import Envelope, decrypt, encrypt, reopen, seal, unseal
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.recipients import KeyAgreement, KeyTransport
 from frost_hsm.errors import FrostHsmError, MalformedMessage, NotPossible, SealBroken, TokenLost
 from frost_hsm.secret import Secret
 
 PLAINTEXT = bytes(range(32))
+SEED = Secret(b"s" * 32)
 
 
 def with_rsa() -> Holder:
@@ -269,7 +271,7 @@ def test_the_contents_are_bound_to_the_context_on_their_own(who: Callable[[], Ho
     key = Secret(bytes(32))
     sealed = AESGCM(bytes(32)).encrypt(bytes(12), hashlib.sha256(one.encode()).digest() + PLAINTEXT, None)
     for wrapped_for in (one, two):
-        wrapped = recipients.wrap(key, wrapped_for.encode(), who().public)
+        wrapped = recipients.wrap(key, wrapped_for.encode(), who().public, SEED)
         data = Envelope((wrapped,), bytes(12), sealed).encode()
         if wrapped_for == one:
             assert revealed(decrypt(data, one, who())) == PLAINTEXT
@@ -338,7 +340,7 @@ def test_a_key_of_another_length_is_refused(length: int) -> None:
     """AES-128 would decrypt as well."""
     contents = hashlib.sha256(context(with_rsa()).encode()).digest() + PLAINTEXT
     sealed = AESGCM(bytes(length if length in (16, 24) else 32)).encrypt(bytes(12), contents, None)
-    wrapped = recipients.wrap(Secret(bytes(length)), b"", with_rsa().public)
+    wrapped = recipients.wrap(Secret(bytes(length)), b"", with_rsa().public, SEED)
     with pytest.raises(SealBroken, match="does not open"):
         decrypt(Envelope((wrapped,), bytes(12), sealed).encode(), context(with_rsa()), with_rsa())
 
@@ -378,14 +380,78 @@ def test_nothing_is_used_twice() -> None:
     assert agreement(one).wrapped != agreement(two).wrapped
 
 
-def test_worn_out_entropy_does_not_repeat_an_ephemeral_key() -> None:
+def test_worn_out_entropy_repeats_nothing_between_recipients() -> None:
     def worn_out(buffer: memoryview) -> None:
         buffer[:] = bytes(len(buffer))
 
     one, two = (
-        agreement(encrypt(context(bob()), Secret(PLAINTEXT), [bob().public], entropy=worn_out)) for _ in range(2)
+        agreement(encrypt(context(person), Secret(PLAINTEXT), [person.public], entropy=worn_out))
+        for person in (bob(), holder("carol"))
     )
     assert one.ephemeral != two.ephemeral
+
+
+def expanded(seed: bytes, label: bytes, length: int = 32) -> bytes:
+    """HKDF-Expand for one block (RFC 5869, section 2.3), by the standard library."""
+    return hmac.digest(seed, label + b"\1", "sha256")[:length]
+
+
+def test_all_that_is_random_is_derived_from_the_seed() -> None:
+    data = Envelope.decode(encrypt(context(bob()), Secret(PLAINTEXT), [bob().public], seed=SEED))
+    seed = b"s" * 32
+    assert data.nonce == expanded(seed, b"nonce", 12)
+    opened = AESGCM(expanded(seed, b"key")).decrypt(data.nonce, data.sealed, None)
+    assert opened[32:] == PLAINTEXT
+    own = expanded(seed, b"recipient " + bob().public.agree_key.key_id)
+    private = ec.derive_private_key(int.from_bytes(expanded(own, b"ephemeral 0"), "big"), ec.SECP256R1())
+    point = private.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    (recipient,) = data.recipients
+    assert isinstance(recipient, KeyAgreement)
+    assert recipient.ephemeral == point
+
+
+def test_a_candidate_that_is_no_scalar_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One seed in 2^32 derives a number above the group order first."""
+    expand = recipients.seeds.expand
+
+    def unlucky(seed: Secret, label: bytes, length: int = 32) -> Secret:
+        return Secret(b"\xff" * 32) if label == b"ephemeral 0" else expand(seed, label, length)
+
+    monkeypatch.setattr(recipients.seeds, "expand", unlucky)
+    data = encrypt(context(bob()), Secret(PLAINTEXT), [bob().public], seed=SEED)
+    assert revealed(decrypt(data, context(bob()), bob())) == PLAINTEXT
+    own = expanded(b"s" * 32, b"recipient " + bob().public.agree_key.key_id)
+    private = ec.derive_private_key(int.from_bytes(expanded(own, b"ephemeral 1"), "big"), ec.SECP256R1())
+    assert agreement(data).ephemeral[1:33] == private.public_key().public_numbers().x.to_bytes(32, "big")
+
+
+@pytest.mark.parametrize("who", RECIPIENTS)
+def test_the_seed_makes_the_same_envelope_again_and_opens_it(who: Callable[[], Holder]) -> None:
+    to = [who().public, alice().public]
+    one, two = (encrypt(context(who()), Secret(PLAINTEXT), to, seed=SEED) for _ in range(2))
+    assert one == two
+    assert revealed(decrypt(one, context(who()), who())) == PLAINTEXT
+    assert revealed(reopen(one, context(who()), to, SEED)) == PLAINTEXT
+
+
+@pytest.mark.parametrize("who", RECIPIENTS)
+def test_a_seed_opens_its_own_envelope_alone(who: Callable[[], Holder]) -> None:
+    """What is opened is what the recipients find: else the seed is not the envelope's."""
+    to, made = [who().public], encrypt(context(who()), Secret(PLAINTEXT), [who().public], seed=SEED)
+    other_seed = Secret(b"t" * 32)
+    with pytest.raises(SealBroken, match="the seed does not open"):
+        reopen(made, context(who()), to, other_seed)
+    with pytest.raises(SealBroken, match="the seed does not open"):
+        reopen(made, replace(context(who()), epoch=7), to, SEED)
+    with pytest.raises(SealBroken, match="the seed does not open"):
+        reopen(made[:-1], context(who()), to, SEED)
+    # The contents are the seed's, and what reaches the recipient is not.
+    other = Envelope.decode(encrypt(context(who()), Secret(PLAINTEXT), to, seed=other_seed))
+    crossed = replace(Envelope.decode(made), recipients=other.recipients).encode()
+    with pytest.raises(SealBroken, match="its recipients cannot"):
+        reopen(crossed, context(who()), to, SEED)
+    with pytest.raises(SealBroken, match="its recipients cannot"):
+        reopen(made, context(who()), [*to, alice().public], SEED)
 
 
 def test_several_recipients_open_the_same_envelope() -> None:
