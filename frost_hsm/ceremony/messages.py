@@ -34,6 +34,8 @@ of its own Python, and what is a message to one of us has to be one to all."""
 
 VERSION = der.integer(1)
 _Y_COORDINATES = der.context(0, constructed=False)
+_RANDOMIZER_SEED = der.context(0, constructed=False)
+_COMMITMENTS = der.context(1)
 
 
 class Message(Protocol):
@@ -58,7 +60,7 @@ class Proposal:
     empty. suite: the ciphersuite's id. Raises `InvalidMinSigners` or `NotPossible`.
 
     SEQUENCE { version INTEGER (1), random OCTET STRING, name, purpose, suite UTF8String, minSigners INTEGER,
-    roster SEQUENCE OF SEQUENCE { sign Certificate, agree Certificate } }
+    roster SEQUENCE OF SEQUENCE { sign, agree Certificate, recovery [0] { sign, agree Certificate } OPTIONAL } }
     """
 
     content_type: ClassVar[str] = oids.PROPOSAL
@@ -236,9 +238,13 @@ class SigningRequest:
 
     key: the group's verifying key. epoch: how often the key was refreshed. random: 32 bytes. message: what is
     signed, up to 8 MiB, all of it, for every signer to see. signers: roster positions, ascending.
+    randomizer_seed: for a signature under a key that is not linked to the group's, as long as a scalar; empty where
+    there is none. commitments: signing commitments that the signers made ahead, in their order; empty where each is
+    to commit now.
 
     SEQUENCE { version INTEGER (1), ceremony, key OCTET STRING, epoch INTEGER, random, message OCTET STRING,
-    signers SEQUENCE OF INTEGER }
+    signers SEQUENCE OF INTEGER, randomizerSeed [0] OCTET STRING OPTIONAL,
+    commitments [1] SEQUENCE OF OCTET STRING OPTIONAL }
     """
 
     content_type: ClassVar[str] = oids.SIGNING_REQUEST
@@ -250,6 +256,8 @@ class SigningRequest:
     random: bytes
     message: bytes = field(repr=False)
     signers: tuple[int, ...]
+    randomizer_seed: bytes = field(default=b"", repr=False)
+    commitments: tuple[bytes, ...] = ()
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.random)
@@ -258,9 +266,12 @@ class SigningRequest:
         ascending = all(one < next_ for one, next_ in zip(self.signers, self.signers[1:], strict=False))
         if len(self.signers) < 2 or self.signers[0] < 1 or self.signers[-1] > MAX_PARTICIPANTS or not ascending:
             raise NotPossible("the signers are not two or more positions in ascending order")
+        if self.commitments and len(self.commitments) != len(self.signers):
+            raise NotPossible(f"there are {len(self.commitments)} commitments for {len(self.signers)} signers")
 
     def encode(self) -> bytes:
         """Encode in DER."""
+        ahead = map(der.octet_string, self.commitments)
         return der.sequence(
             VERSION,
             der.octet_string(self.ceremony),
@@ -269,6 +280,8 @@ class SigningRequest:
             der.octet_string(self.random),
             der.octet_string(self.message),
             der.sequence(*map(der.integer, self.signers)),
+            der.element(_RANDOMIZER_SEED, self.randomizer_seed) if self.randomizer_seed else b"",
+            der.element(_COMMITMENTS, *ahead) if self.commitments else b"",
         )
 
     @classmethod
@@ -280,7 +293,13 @@ class SigningRequest:
             signers: list[int] = []
             while positions.more() and len(signers) <= MAX_PARTICIPANTS:
                 signers.append(positions.integer())
-            message = cls(ceremony, key, epoch, random, text, tuple(signers))
+            seed = reader.contents(_RANDOMIZER_SEED) if reader.has(_RANDOMIZER_SEED) else b""
+            commitments: list[bytes] = []
+            if reader.has(_COMMITMENTS):
+                ahead = reader.inside(_COMMITMENTS)
+                while ahead.more() and len(commitments) <= MAX_PARTICIPANTS:
+                    commitments.append(ahead.octet_string())
+            message = cls(ceremony, key, epoch, random, text, tuple(signers), seed, tuple(commitments))
         return same(message, data)
 
 

@@ -79,6 +79,8 @@ SMALL: list[Message] = [
     Confirmation(H1, H2, H3, H4),
     SigningRequest(H1, b"\2" * 33, 0, H2, b"message", (1, 3)),
     SigningRequest(H1, b"\2" * 33, 300, H2, b"", (1, 2, 1024)),
+    SigningRequest(H1, b"\2" * 33, 0, H2, b"message", (1, 3), b"seed"),
+    SigningRequest(H1, b"\2" * 33, 0, H2, b"message", (1, 3), b"", (b"alice's", b"carol's")),
     Commitment(H1, b"commitments"),
     Commitment(H1, b"commitments", b"y"),
     Response(H1, H2, b"share"),
@@ -111,6 +113,11 @@ GOLDEN = [
     (
         SigningRequest(H1, b"k", 200, H2, b"m", (1, 3)),
         "3059 020101 0420" + H1.hex() + "0401 6b 0202 00c8 0420" + H2.hex() + "0401 6d 3006 020101 020103",
+    ),
+    (
+        SigningRequest(H1, b"k", 0, H2, b"m", (1, 3), b"s", (b"a", b"c")),
+        "3063 020101 0420" + H1.hex() + "0401 6b 020100 0420" + H2.hex() + "0401 6d 3006 020101 020103"
+        "8001 73 a106 0401 61 0401 63",
     ),
     (Commitment(H1, b"c"), "3028 020101 0420" + H1.hex() + "0401 63"),
     (
@@ -270,6 +277,23 @@ def test_signers_are_two_or_more_positions_in_ascending_order(signers: tuple[int
         SigningRequest.decode(der.sequence(contents))
 
 
+@pytest.mark.parametrize("number", [1, 3])
+def test_commitments_made_ahead_are_as_many_as_signers(number: int) -> None:
+    good = SigningRequest(H1, b"k", 0, H2, b"m", (1, 2), b"", (b"a", b"b"))
+    with pytest.raises(NotPossible):
+        replace(good, commitments=(b"a",) * number)
+    contents = der.Reader(good.encode(), "it").contents(der.SEQUENCE)[:-8]
+    with pytest.raises(MalformedMessage, match="commitments"):
+        SigningRequest.decode(der.sequence(contents, der.element(0xA1, *[der.octet_string(b"a")] * number)))
+
+
+@pytest.mark.parametrize("empty", [b"\x80\0", b"\xa1\0"])
+def test_what_is_not_in_a_request_is_left_out(empty: bytes) -> None:
+    contents = der.Reader(SigningRequest(H1, b"k", 0, H2, b"m", (1, 2)).encode(), "it").contents(der.SEQUENCE)
+    with pytest.raises(MalformedMessage, match="canonical"):
+        SigningRequest.decode(der.sequence(contents, empty))
+
+
 def test_a_message_to_sign_has_a_largest_size() -> None:
     with pytest.raises(NotPossible):
         SigningRequest(H1, b"k", 0, H2, bytes(MAX_MESSAGE_TO_SIGN + 1), (1, 2))
@@ -289,7 +313,6 @@ def test_envelopes_are_as_many_as_participants_can_be(number: int) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        {"helpers": ()},
         {"helpers": (1,)},
         {"helpers": (3, 1)},
         {"helpers": (1, 2)},
