@@ -1,15 +1,12 @@
-"""One whole ceremony with tokens for every ciphersuite: key generation and signing, by the library and by commands."""
+"""One whole ceremony with tokens for every ciphersuite, by the library: key generation and signing."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import bip340
 import parties
 import pytest
-from cryptography.hazmat.primitives.asymmetric.ed448 import Ed448PublicKey
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+import stock_verifiers
 from parties import Party
 
 from frost_hsm.ceremony import signed
@@ -34,16 +31,6 @@ def people(tmp_path: Path) -> list[Party]:
     return parties.gather(tmp_path)
 
 
-def check(suite: Ciphersuite, key: bytes, signature: bytes) -> None:
-    """Let the verifiers judge that know a suite's signatures."""
-    if suite.name == "ed25519":
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, MESSAGE)
-    elif suite.name == "ed448":
-        Ed448PublicKey.from_public_bytes(key).verify(signature, MESSAGE)
-    elif suite.name == "secp256k1-tr":
-        assert bip340.verify(key[1:], MESSAGE, signature)
-
-
 def test_a_key_is_made_and_signs(suite: Ciphersuite, people: list[Party]) -> None:
     key = parties.generate(people, suite=suite.name)
     assert key.suite is suite
@@ -51,7 +38,7 @@ def test_a_key_is_made_and_signs(suite: Ciphersuite, people: list[Party]) -> Non
     assert all(party.key().public_key_package == key.public_key_package for party in people)
     data = parties.sign(people[1:], MESSAGE)
     verifying_key.verify(MESSAGE, Signature.deserialize(suite, data))
-    check(suite, verifying_key.encoded, data)
+    stock_verifiers.check(verifying_key, MESSAGE, data)
 
 
 def test_messages_carry_what_saves_the_reader_work(suite: Ciphersuite, people: list[Party]) -> None:
@@ -78,26 +65,4 @@ def test_a_program_signs_with_a_sealed_share(suite: Ciphersuite, people: list[Pa
         package = SigningPackage(suite, commitments, MESSAGE)
         shares = {each.key.identifier(each.key.me.name): each.sign(package) for each in signers}
     data = signing.aggregate(package, shares, key.public_key_package).serialize()
-    check(suite, key.public_key_package.verifying_key.encoded, data)
-
-
-def test_on_the_command_line(suite: Ciphersuite, people: list[Party]) -> None:
-    def run(party: Party, *arguments: str) -> str:
-        ran = party.run(*arguments)
-        assert ran.status == 0, ran.stderr
-        return ran.stdout
-
-    alice, bob, _ = people
-    said = json.loads(
-        run(alice, "dkg", "propose", "vault", "-t", "2", "--with", "bob,carol", "--suite", suite.name, "--json")
-    )
-    assert said["suite"] == suite.id
-
-    key = parties.generate(people, suite=suite.name)
-    (bob.directory / "message").write_bytes(MESSAGE)
-    (bob.directory / "message.sig").write_bytes(parties.sign(people[:2], MESSAGE))
-    run(bob, "verify", "--key", parties.KEY, "message", "message.sig")
-    in_hex = ("verify", "--key", key.public_key_package.verifying_key.encoded.hex(), "--suite", suite.name)
-    run(bob, *in_hex, "message", "message.sig")
-    (bob.directory / "message").write_bytes(MESSAGE + b"!")
-    assert bob.run(*in_hex, "message", "message.sig").status == 10
+    stock_verifiers.check(key.public_key_package.verifying_key, MESSAGE, data)

@@ -3,45 +3,27 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
+import by_command
 import parties
 import pytest
+from by_command import step
 from cli.judging import refused
 from conftest import TokenFixture
-from parties import Party, Ran
+from parties import Party
 
-IN = ("treasury", "--in", "../inbox")
-
-
-def step(party: Party, *arguments: str) -> Ran:
-    """Run a step and send what it wrote to all."""
-    ran = party.run("refresh", *arguments)
-    assert ran.status == 0, ran.stderr
-    inbox = party.directory.parent / "inbox"
-    inbox.mkdir(exist_ok=True)
-    for written in party.directory.glob("*.pem"):
-        shutil.copy(written, inbox)
-    return ran
-
-
-def up_to_confirm(group: Sequence[Party]) -> None:
-    step(group[0], "propose", "treasury")
-    for party in group:
-        step(party, "round1", "../inbox/treasury.refresh1.proposal.pem")
-    for verb in ("round2", "finish"):
-        for party in group:
-            step(party, verb, *IN)
+IN = ("treasury", "--in", "../../inbox")
+PROPOSAL = "../../inbox/treasury.refresh1.proposal.pem"
 
 
 def test_a_refresh_from_proposal_to_signature(group: list[Party]) -> None:
     alice, bob, _ = group
-    up_to_confirm(group)
+    by_command.refresh(group, until="finish")
     assert "confirm" in json.loads(bob.run("refresh", "status", "treasury", "--json").stdout)["state"]
     for party in group:
-        ran = step(party, "confirm", *IN)
+        ran = step(party, "refresh", "confirm", *IN)
         assert 'Key "treasury" is in epoch 1; your old share is destroyed' in ran.stdout
     shown = json.loads(alice.run("keys", "show", "treasury", "--json").stdout)
     assert (shown["epoch"], shown["state"]) == (1, "active")
@@ -52,25 +34,25 @@ def test_a_refresh_from_proposal_to_signature(group: list[Party]) -> None:
 
 def test_a_proposal_can_be_written_again_and_inspected(group: list[Party]) -> None:
     alice, bob, _ = group
-    step(alice, "propose", "treasury")
+    step(alice, "refresh", "propose", "treasury")
     first = (alice.directory / "treasury.refresh1.proposal.pem").read_bytes()
-    step(alice, "propose", "treasury")
+    step(alice, "refresh", "propose", "treasury")
     assert (alice.directory / "treasury.refresh1.proposal.pem").read_bytes() == first
-    ran = bob.run("inspect", "../inbox/treasury.refresh1.proposal.pem")
+    ran = bob.run("inspect", PROPOSAL)
     assert "refresh proposal" in ran.stdout
     assert "good" in ran.stdout
 
 
 def test_whoever_has_not_confirmed_is_told_about_the_other_epoch(group: list[Party]) -> None:
     alice, bob, _ = group
-    up_to_confirm(group)
-    step(alice, "confirm", *IN)
+    by_command.refresh(group, until="finish")
+    step(alice, "refresh", "confirm", *IN)
     (alice.directory.parent / "message").write_bytes(b"pay 5 to dave")
     ran = alice.run("sign", "request", "treasury", "../message", "--signers", "alice,bob")
     assert ran.status == 0, ran.stderr
     request = "../alice/message.request.pem"
     refused(bob, "sign", "commit", request, status=65, code="package-foreign", says="in epoch 0 here")
-    step(bob, "confirm", *IN)
+    step(bob, "refresh", "confirm", *IN)
     assert bob.run("sign", "commit", request).status == 0
 
 
@@ -78,9 +60,9 @@ def test_old_requests_stay_listed_after_a_refresh(group: list[Party]) -> None:
     alice, bob, _ = group
     wanted = parties.request([alice, bob], b"message")
     parties.commit([alice], wanted)
-    up_to_confirm(group)
+    by_command.refresh(group, until="finish")
     for party in group:
-        step(party, "confirm", *IN)
+        step(party, "refresh", "confirm", *IN)
     ran = alice.run("sign", "status")
     assert ran.status == 0, ran.stderr
     assert "your commitment is sent" in ran.stdout
@@ -88,7 +70,7 @@ def test_old_requests_stay_listed_after_a_refresh(group: list[Party]) -> None:
 
 def test_giving_a_refresh_up_takes_its_name(group: list[Party]) -> None:
     alice = group[0]
-    step(alice, "propose", "treasury")
+    step(alice, "refresh", "propose", "treasury")
     refused(
         alice,
         "refresh",
@@ -100,16 +82,16 @@ def test_giving_a_refresh_up_takes_its_name(group: list[Party]) -> None:
         code="aborted",
         says="not treasury",
     )
-    ran = step(alice, "abort", "treasury", "--confirm-name", "treasury")
+    ran = step(alice, "refresh", "abort", "treasury", "--confirm-name", "treasury")
     assert "the present shares go on" in ran.stdout
     refused(alice, "refresh", "status", "treasury", status=66, code="not-known", says="no refresh of treasury")
 
 
 def test_a_missing_participant_is_named_and_nothing_changes(group: list[Party]) -> None:
     alice, bob, _ = group
-    step(alice, "propose", "treasury")
+    step(alice, "refresh", "propose", "treasury")
     for party in (alice, bob):
-        step(party, "round1", "../inbox/treasury.refresh1.proposal.pem")
+        step(party, "refresh", "round1", PROPOSAL)
     refused(alice, "refresh", "round2", *IN, status=75, code="waiting", says="no round-1 message from carol")
 
 
@@ -118,13 +100,16 @@ def test_a_refresh_with_softhsm(
     tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings
 ) -> None:
     group = parties.gather(
-        tmp_path, ["alice", "bob"], new_token=lambda name, folder: new_token(name).uri, settings=backend_settings
+        tmp_path / "people",
+        ["alice", "bob"],
+        new_token=lambda name, folder: new_token(name).uri,
+        settings=backend_settings,
     )
     parties.generate(group)
     before = [set(party.records()) for party in group]
-    up_to_confirm(group)
+    by_command.refresh(group, until="finish")
     for party in group:
-        step(party, "confirm", *IN)
+        step(party, "refresh", "confirm", *IN)
     for party, old in zip(group, before, strict=True):
         assert len(party.records()) == 1
         assert not old & set(party.records())

@@ -3,64 +3,26 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
+import by_command
 import parties
 import pytest
+from by_command import step
 from cli.judging import refused
 from conftest import TokenFixture
-from parties import Party, Ran
+from parties import Party
 
 REQUEST = "../../inbox/treasury.repair{}.request.pem"
 IN = ("--in", "../../inbox")
-
-
-def step(party: Party, *arguments: str) -> Ran:
-    """Run a step and send what it wrote to all."""
-    ran = party.run(*arguments)
-    assert ran.status == 0, ran.stderr
-    inbox = party.directory.parent.parent / "inbox"
-    inbox.mkdir(exist_ok=True)
-    for written in party.directory.glob("*.pem"):
-        shutil.copy(written, inbox)
-    return ran
-
-
-def meet(new: Party, group: Sequence[Party]) -> None:
-    """Exchange identities, fingerprints compared; who had the newcomer's name is forgotten."""
-    step(new, "identity", "export")
-    for party in group:
-        if party.name == new.name:
-            continue
-        step(party, "identity", "export", "--force")
-        assert new.run("peer", "add", f"../../inbox/{party.name}.identity.pem").status == 0
-        party.run("peer", "remove", new.name)
-        assert party.run("peer", "add", f"../../inbox/{new.name}.identity.pem").status == 0
-
-
-def repair(new: Party, position: int, helpers: Sequence[Party], others: Sequence[Party], *how: str) -> str:
-    """Run a repair from the bundle to the last confirmation; returns the path of the request."""
-    request = REQUEST.format(position)
-    step(helpers[0], "keys", "export", "treasury", "--format", "bundle")
-    step(new, "keys", "import", "../../inbox/treasury.public.bundle.pem")
-    step(new, "repair", "request", "treasury", "--helpers", ",".join(each.name for each in helpers), *how)
-    for helper in helpers:
-        step(helper, "repair", "delta", request)
-    for helper in helpers:
-        step(helper, "repair", "sigma", request, *IN)
-    step(new, "repair", "finish", request, *IN)
-    for party in (*helpers, *others):
-        step(party, "repair", "confirm", request, *IN)
-    return request
 
 
 @pytest.fixture
 def newcomer(group: list[Party], tmp_path: Path) -> Callable[[str], Party]:
     def make(name: str) -> Party:
         [party] = parties.gather(tmp_path / "later", [name])
-        meet(party, group)
+        by_command.meet(party, group)
         return party
 
     return make
@@ -69,7 +31,7 @@ def newcomer(group: list[Party], tmp_path: Path) -> Callable[[str], Party]:
 def test_a_lost_token_is_replaced(group: list[Party], newcomer: Callable[[str], Party]) -> None:
     alice, bob, _ = group
     new = newcomer("carol")
-    request = repair(new, 3, [alice, bob], [])
+    request = by_command.repair(new, 3, [alice, bob], [])
     checked = new.run("keys", "show", "treasury", "--check-token", "--pin-source", f"file:{new.directory / 'pin'}")
     assert "the sealed share opens" in checked.stdout
     assert json.loads(alice.run("repair", "status", request, "--json").stdout)["state"] == "done"
@@ -82,7 +44,7 @@ def test_a_lost_token_is_replaced(group: list[Party], newcomer: Callable[[str], 
 def test_a_new_participant_joins(group: list[Party], newcomer: Callable[[str], Party]) -> None:
     alice, bob, carol = group
     dave = newcomer("dave")
-    repair(dave, 4, [carol, bob], [alice], "--new")
+    by_command.repair(dave, 4, [carol, bob], [alice], "--new")
     shown = json.loads(alice.run("keys", "show", "treasury", "--json").stdout)
     assert shown["participants"] == ["alice", "bob", "carol", "dave"]
     assert len(parties.sign([dave, alice], b"message")) == 65
@@ -114,7 +76,7 @@ def test_what_is_refused_on_the_way(group: list[Party], newcomer: Callable[[str]
 
 def test_each_message_of_a_repair_can_be_inspected(group: list[Party], newcomer: Callable[[str], Party]) -> None:
     dave = newcomer("dave")
-    repair(dave, 4, group[:2], group[2:], "--new")
+    by_command.repair(dave, 4, group[:2], group[2:], "--new")
     for ending in ("request", "alice.delta", "bob.sigma", "dave.done"):
         ran = group[0].run("inspect", f"../../inbox/treasury.repair4.{ending}.pem", "--json")
         assert ran.status == 0, ran.stderr
@@ -135,6 +97,6 @@ def test_a_repair_with_softhsm(
     group = gather("people", ["alice", "bob"])
     parties.generate(group)
     [carol] = gather("later", ["carol"])
-    meet(carol, group)
-    repair(carol, 3, group, [], "--new")
+    by_command.meet(carol, group)
+    by_command.repair(carol, 3, group, [], "--new")
     assert len(parties.sign([carol, group[0]], b"message")) == 65
