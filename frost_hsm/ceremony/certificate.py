@@ -1,8 +1,9 @@
-"""The two X.509 certificates of an identity, in one exact profile.
+"""The X.509 certificates of an identity, in one exact profile.
 
 The *sign* certificate is self-signed, a CA of path length 0. The *agree* certificate is issued by the first,
-for the key that opens envelopes. Nothing in them depends on a clock: they are valid from 2000 to the end of
-9999, for what makes them trusted is that people compared their fingerprint. Both are v3, ecdsa-with-SHA256,
+for the key that opens envelopes. A *recovery* certificate, where there is one, is issued by the first too, for the
+sign key of its owner's second token. Nothing in them depends on a clock: they are valid from 2000 to the end of
+9999, for what makes them trusted is that people compared their fingerprint. All are v3, ecdsa-with-SHA256,
 low s.
 
 An RSA agree certificate says in an S/MIME capabilities extension (RFC 4262) with which hash its token does
@@ -35,6 +36,7 @@ _TRUE = der.element(der.BOOLEAN, b"\xff")
 
 # KeyUsage (RFC 5280 §4.2.1.3) is a string of bits, the first being bit 0, without trailing zeros.
 _SIGN_USAGE = der.bit_string(b"\x84", 2)  # digitalSignature (0), keyCertSign (5)
+_RECOVERY_USAGE = der.bit_string(b"\x80", 7)  # digitalSignature (0)
 _KEY_AGREEMENT = der.bit_string(b"\x08", 3)  # bit 4
 _KEY_ENCIPHERMENT = der.bit_string(b"\x20", 5)  # bit 2
 
@@ -56,7 +58,8 @@ OAEP_ALGORITHM: Final = {
 class Certificate:
     """What a certificate of ours says. Its bytes follow from it; `tbs` is the part that is signed.
 
-    serial: 16 bytes, random. issuer: the sign key. oaep_hash: given exactly if ``key`` is RSA.
+    serial: 16 bytes, random. issuer: the sign key. oaep_hash: given exactly if ``key`` is RSA. is_recovery: whether
+    the key signs, but is another token's.
     """
 
     name: str
@@ -64,6 +67,7 @@ class Certificate:
     serial: bytes
     issuer: PublicKey
     oaep_hash: OaepHash | None = None
+    is_recovery: bool = False
 
     @property
     def is_self_signed(self) -> bool:
@@ -97,7 +101,7 @@ class Certificate:
         authority_key = der.sequence(der.element(der.context(0, constructed=False), self.issuer.key_id))
         extensions = [
             _extension(oids.BASIC_CONSTRAINTS, der.sequence(), critical=True),
-            _extension(oids.KEY_USAGE, _KEY_ENCIPHERMENT if self.key.is_rsa else _KEY_AGREEMENT, critical=True),
+            _extension(oids.KEY_USAGE, self._usage, critical=True),
             subject_key,
             _extension(oids.AUTHORITY_KEY_IDENTIFIER, authority_key),
         ]
@@ -105,13 +109,19 @@ class Certificate:
             extensions.append(_extension(oids.SMIME_CAPABILITIES, der.sequence(OAEP_ALGORITHM[self.oaep_hash])))
         return extensions
 
+    @property
+    def _usage(self) -> bytes:
+        if self.is_recovery:
+            return _RECOVERY_USAGE
+        return _KEY_ENCIPHERMENT if self.key.is_rsa else _KEY_AGREEMENT
+
     def issue(self, sign: Callable[[bytes], bytes]) -> bytes:
         """Return the DER certificate, signed by ``sign``: from the data to a DER signature by the issuer."""
         tbs = self.tbs
         return der.sequence(tbs, _SIGNATURE_ALGORITHM, der.bit_string(sign(tbs)))
 
 
-def parse(data: bytes, issuer: PublicKey | None = None) -> Certificate:
+def parse(data: bytes, issuer: PublicKey | None = None, *, is_recovery: bool = False) -> Certificate:
     """Read a certificate and verify it: by ``issuer``, or as self-signed if that is None.
 
     Raises `MalformedMessage` unless it is, byte for byte, a certificate of this profile, and
@@ -135,7 +145,7 @@ def parse(data: bytes, issuer: PublicKey | None = None) -> Certificate:
         raise MalformedMessage(f"{what} has not a serial number of {SERIAL_LENGTH} bytes")
     signer = issuer or key
     for oaep_hash in OaepHash if key.is_rsa else (None,):
-        certificate = Certificate(name, key, serial, signer, oaep_hash)
+        certificate = Certificate(name, key, serial, signer, oaep_hash, is_recovery)
         if certificate.issue(lambda _: signature) == data:
             break
     else:

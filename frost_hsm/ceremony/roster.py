@@ -19,7 +19,7 @@ class Roster:
     """Two to 1024 participants; the first has position and FROST identifier 1.
 
     Raises `InvalidMaxSigners` for another number, `DuplicatedIdentifier` if two share a name or a key,
-    whether for the same purpose or not.
+    whether for the same purpose or not, those of second tokens included.
     """
 
     members: tuple[PublicIdentity, ...]
@@ -31,7 +31,9 @@ class Roster:
         seen: set[str | bytes] = set()
         positions: dict[str | bytes, int] = {}
         for position, member in enumerate(self.members, start=1):
-            for mark in (member.name, member.sign_key.key_id, member.agree_key.key_id):
+            second = member.recovery
+            keys = (member.sign_key, member.agree_key, *((second.sign_key, second.agree_key) if second else ()))
+            for mark in (member.name, *(key.key_id for key in keys)):
                 if mark in seen:
                     raise DuplicatedIdentifier(f'participant "{member.name}" has the name or a key of another')
                 seen.add(mark)
@@ -59,6 +61,12 @@ class Roster:
     def by_signer(self, key_id: bytes) -> PublicIdentity:
         """Return the participant whose sign key has this key identifier; raises `UnknownSender`."""
         if key_id not in self._positions:
+            for member in self.members:
+                if member.recovery is not None and member.recovery.sign_key.key_id == key_id:
+                    raise UnknownSender(
+                        f"the signer is the second token of {member.name}, which has not taken the place of the first",
+                        hint="take in its two files first: frost-hsm repair confirm",
+                    )
             raise UnknownSender(f"the signer, key {key_id.hex()}, is not a participant")
         return self.members[self._positions[key_id] - 1]
 
@@ -69,9 +77,8 @@ class Roster:
         return Roster((*self.members[: position - 1], member, *self.members[position:]))
 
     def encode(self) -> bytes:
-        """Encode as SEQUENCE OF SEQUENCE { sign Certificate, agree Certificate }, in order."""
-        pairs = (der.sequence(each.sign_certificate, each.agree_certificate) for each in self.members)
-        return der.sequence(*pairs)
+        """Encode as SEQUENCE OF SEQUENCE, each as `PublicIdentity.encode` has it, in order."""
+        return der.sequence(*(der.sequence(each.encode()) for each in self.members))
 
     @property
     def digest(self) -> bytes:
@@ -81,11 +88,10 @@ class Roster:
     @classmethod
     def read(cls, reader: der.Reader) -> Roster:
         """Read what `encode` wrote. Verifies every certificate."""
-        pairs = reader.sequence()
+        listed = reader.sequence()
         members: list[PublicIdentity] = []
-        while pairs.more():
+        while listed.more():
             if len(members) == MAX_PARTICIPANTS:
                 raise InvalidMaxSigners(f"a group has at most {MAX_PARTICIPANTS} participants")
-            pair = pairs.sequence()
-            members.append(PublicIdentity(pair.whole(der.SEQUENCE), pair.whole(der.SEQUENCE)))
+            members.append(PublicIdentity.read(listed.sequence()))
         return cls(tuple(members))

@@ -97,10 +97,11 @@ class RepairRequest:
 
     ceremony, key, epoch, previous, roster, random: as in `RefreshProposal`, of the present epoch. position: of the one
     who receives, after the last for a new participant. receiver: their identity, by which it is signed. helpers: roster
-    positions, ascending.
+    positions, ascending; none if the receiver is the second token of whoever has the position, and needs no help.
 
     SEQUENCE { version INTEGER (1), ceremony, key OCTET STRING, epoch INTEGER, previous, roster, random OCTET STRING,
-    position INTEGER, sign Certificate, agree Certificate, helpers SEQUENCE OF INTEGER }
+    position INTEGER, sign, agree Certificate, recovery [0] { sign, agree Certificate } OPTIONAL,
+    helpers SEQUENCE OF INTEGER }
     """
 
     content_type: ClassVar[str] = oids.REPAIR_REQUEST
@@ -119,8 +120,9 @@ class RepairRequest:
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.previous, self.roster, self.random)
         ascending = all(one < next_ for one, next_ in zip(self.helpers, self.helpers[1:], strict=False))
-        if len(self.helpers) < 2 or self.helpers[0] < 1 or self.helpers[-1] > MAX_PARTICIPANTS or not ascending:
-            raise NotPossible("the helpers are not two or more positions in ascending order")
+        within = 1 <= min(self.helpers, default=1) and max(self.helpers, default=1) <= MAX_PARTICIPANTS
+        if len(self.helpers) == 1 or not (ascending and within):
+            raise NotPossible("the helpers are not two or more positions in ascending order, nor none")
         if not 1 <= self.position <= MAX_PARTICIPANTS or self.position in self.helpers:
             raise NotPossible("the one who receives has no position, or one of a helper")
 
@@ -139,19 +141,18 @@ class RepairRequest:
             der.integer(self.epoch),
             *map(der.octet_string, (self.previous, self.roster, self.random)),
             der.integer(self.position),
-            self.receiver.sign_certificate,
-            self.receiver.agree_certificate,
+            self.receiver.encode(),
             der.sequence(*map(der.integer, self.helpers)),
         )
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote and verify both certificates; raises `MalformedMessage`."""
+        """Read what `encode` wrote and verify every certificate; raises `MalformedMessage`."""
         with reading(data, cls.title) as reader:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
             previous, roster, random = (reader.octet_string() for _ in range(3))
             position = reader.integer()
-            receiver = PublicIdentity(reader.whole(der.SEQUENCE), reader.whole(der.SEQUENCE))
+            receiver = PublicIdentity.read(reader)
             positions, helpers = reader.sequence(), []
             while positions.more():
                 helpers.append(positions.integer())
