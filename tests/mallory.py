@@ -39,6 +39,10 @@ class Mallory:
         with self.party.holder() as holder:
             return signed.write(message, holder)
 
+    def repeat(self, message: bytes) -> bytes:
+        """Sign what somebody else has said."""
+        return self.say(signed.read(message, self.seat.roster).message)
+
     def round1(self, package: round1.Package | None = None) -> bytes:
         package = package or self.package
         return self.say(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates()))
@@ -48,14 +52,16 @@ class Mallory:
         return self.say(Round2(self.seat.ceremony, self.hash(first), self.envelopes(first, alter)))
 
     def envelopes(self, first: Messages, alter: Alter = lambda name, package: package) -> tuple[bytes, ...]:
-        suite, names = self.seat.suite, [each.name for each in self.seat.roster]
-        polynomial = [coefficient.scalar for coefficient in self.secret.coefficients]
-        values = suite.group.evaluate(polynomial, range(1, len(names) + 1))
         packages = {
-            self.seat.identifier(name): alter(name, round2.Package(suite, SigningShare(suite, value)))
-            for name, value in zip(names, values, strict=True)
+            self.seat.identifier(each.name): alter(each.name, self.share(position))
+            for position, each in enumerate(self.seat.roster, start=1)
         }
         return shares.encrypt(self.seat, packages, self.hash(first))
+
+    def share(self, position: int) -> round2.Package:
+        """Evaluate the polynomial for a position in the roster."""
+        suite, polynomial = self.seat.suite, [coefficient.scalar for coefficient in self.secret.coefficients]
+        return round2.Package(suite, SigningShare(suite, suite.group.evaluate(polynomial, [position])[0]))
 
     def hash(self, first: Messages) -> bytes:
         said = read_all(first, self.seat.roster)
