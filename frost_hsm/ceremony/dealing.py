@@ -52,7 +52,7 @@ def deal(
     for identity, secret_share in zip(plan.roster, secret_shares.values(), strict=True):
         with secret_share.serialize() as plaintext:
             secret_share.wipe()
-            envelopes.append(envelope.encrypt(_context(proposal, identity), plaintext, [identity]))
+            envelopes.append(envelope.encrypt(_context(proposal, identity), plaintext, identity.addressees))
     return signed.write(Dealing(proposal.content_digest, tuple(envelopes)), holder)
 
 
@@ -103,7 +103,7 @@ def _open(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> Sec
     envelope.try_token(own_context(ceremony.me, ceremony.id, Kind.DEALT_SHARE, ceremony.suite.id), holder)
     try:
         data = said.message.envelopes[ceremony.position - 1]
-        return envelope.decrypt(data, _context(ceremony.proposal, ceremony.me), holder)
+        return envelope.decrypt(data, _context(ceremony.proposal, ceremony.me), holder, ceremony.me.addressees)
     except SealBroken as error:
         raise _convict(ceremony, said, str(error)) from error
 

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.keywrap import InvalidUnwrap
 
 from frost_hsm.ceremony import cms, der, oids, recipients, seeds
 from frost_hsm.ceremony.context import Context
-from frost_hsm.ceremony.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.identity import Addressee, Holder, PublicIdentity
 from frost_hsm.ceremony.recipients import Recipient
 from frost_hsm.errors import InputProblem, MalformedMessage, NotPossible, SealBroken
 from frost_hsm.secret import Entropy, Secret, system_entropy
@@ -94,7 +94,7 @@ class Envelope:
 def encrypt(
     context: Context,
     plaintext: Secret,
-    to: Sequence[PublicIdentity],
+    to: Sequence[Addressee],
     *,
     seed: Secret | None = None,
     entropy: Entropy = system_entropy,
@@ -127,7 +127,7 @@ def _nonce(seed: Secret) -> bytes:
         return bytes(view)
 
 
-def reopen(data: bytes, context: Context, to: Sequence[PublicIdentity], seed: Secret) -> Secret:
+def reopen(data: bytes, context: Context, to: Sequence[Addressee], seed: Secret) -> Secret:
     """Open an envelope with its seed; touches no token.
 
     Raises `SealBroken` unless it is, byte for byte, what `encrypt` makes of the seed and of what is in it: so the
@@ -145,17 +145,24 @@ def reopen(data: bytes, context: Context, to: Sequence[PublicIdentity], seed: Se
     return plaintext
 
 
-def decrypt(data: bytes, expected: Context, holder: Holder) -> Secret:
+def decrypt(data: bytes, expected: Context, holder: Holder, to: Sequence[Addressee] | None = None) -> Secret:
     """Open an envelope with the holder's agree key; one token operation.
 
-    Raises `SealBroken`: where the envelope shows its context, naming the field that is not as expected, else
+    to: everybody who has to be able to open it, as its sender was bound to encrypt it; None does not ask. Raises `SealBroken`: where the envelope shows its context, naming the field that is not as expected, else
     with one sentence whatever the cause; and `TokenProblem`. An envelope proves nothing about who made it:
     the signature around it has to be verified first.
     """
     try:
-        return _open(Envelope.decode(data), expected, holder)
+        envelope = Envelope.decode(data)
+        if to is not None and _key_ids(envelope.recipients) != sorted(each.agree_key.key_id for each in to):
+            raise MalformedMessage(f"{_WHAT} is not for all of its recipients")
+        return _open(envelope, expected, holder)
     except (MalformedMessage, InvalidTag, InvalidUnwrap):
         raise SealBroken("the envelope does not open") from None
+
+
+def _key_ids(found: Sequence[Recipient]) -> list[bytes]:
+    return sorted(each.key_id for each in found)
 
 
 def _open(envelope: Envelope, expected: Context, holder: Holder) -> Secret:

@@ -24,7 +24,7 @@ from frost_hsm.backends import OaepHash
 from frost_hsm.ceremony import der, oids, seeds
 from frost_hsm.ceremony.certificate import OAEP_ALGORITHM
 from frost_hsm.ceremony.context import Context
-from frost_hsm.ceremony.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.identity import Addressee, Holder
 from frost_hsm.ceremony.public_key import point
 from frost_hsm.errors import MalformedMessage, SealBroken
 from frost_hsm.secret import Secret
@@ -172,7 +172,7 @@ class KeyTransport:
 Recipient = KeyAgreement | KeyTransport
 
 
-def wrap(key: Secret, context: bytes, recipient: PublicIdentity, seed: Secret) -> Recipient:
+def wrap(key: Secret, context: bytes, recipient: Addressee, seed: Secret) -> Recipient:
     """Make the key of an envelope, 32 bytes, available to one recipient. context: DER. seed: the envelope's."""
     key_id, handle = recipient.agree_key.key_id, recipient.agree_key.handle
     with seeds.expand(seed, b"recipient " + key_id) as own:

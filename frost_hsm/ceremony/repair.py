@@ -312,7 +312,8 @@ class Repair:
     def _encrypt(self, kind: Kind, recipient: PublicIdentity, value: SecretValue, binding: bytes = b"") -> bytes:
         with value.serialize() as plaintext:
             value.wipe()
-            return envelope.encrypt(self._context(kind, self.me, recipient, binding), plaintext, [recipient])
+            context = self._context(kind, self.me, recipient, binding)
+            return envelope.encrypt(context, plaintext, recipient.addressees)
 
     def _open_all(
         self,
