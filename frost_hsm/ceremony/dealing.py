@@ -75,7 +75,7 @@ def accept(ceremony: KeyGeneration, open_holder: OpenHolder, data: bytes) -> Fin
                 package, public = _check(ceremony, holder, said)
                 digest = hashlib.sha256(public.serialize()).digest()
                 confirmation = Confirmation(ceremony.id, said.content_digest, said.content_digest, digest)
-                sent = ceremony.seal(holder, sealed, package, public, confirmation)
+                sent = ceremony.seal(holder, sealed, package, public, confirmation, {said.sender.name: said})
     if sent.message.round1_hash != said.content_digest:
         raise StepConflict(f"another dealing of {ceremony.name} was accepted here")
     return ceremony.finished(sent)
@@ -100,7 +100,7 @@ def _check(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> tu
 def _open(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> Secret:
     if len(said.message.envelopes) != len(ceremony.roster):
         raise _convict(ceremony, said, "there is not one share for each participant")
-    envelope.try_token(own_context(ceremony.me, ceremony.id, Kind.DEALT_SHARE, ceremony.suite.id), holder)
+    envelope.try_token(own_context(holder.public, ceremony.id, Kind.DEALT_SHARE, ceremony.suite.id), holder)
     try:
         data = said.message.envelopes[ceremony.position - 1]
         return envelope.decrypt(data, _context(ceremony.proposal, ceremony.me), holder, ceremony.me.addressees)

@@ -148,7 +148,9 @@ def reopen(data: bytes, context: Context, to: Sequence[Addressee], seed: Secret)
 def decrypt(data: bytes, expected: Context, holder: Holder, to: Sequence[Addressee] | None = None) -> Secret:
     """Open an envelope with the holder's agree key; one token operation.
 
-    to: everybody who has to be able to open it, as its sender was bound to encrypt it; None does not ask. Raises `SealBroken`: where the envelope shows its context, naming the field that is not as expected, else
+    to: everybody who has to be able to open it, as its sender was bound to encrypt it; None does not ask.
+
+    Raises `SealBroken`: where the envelope shows its context, naming the field that is not as expected, else
     with one sentence whatever the cause; and `TokenProblem`. An envelope proves nothing about who made it:
     the signature around it has to be verified first.
     """

@@ -15,7 +15,7 @@ from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Respo
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import ACTIVE, EVIDENCE, GIVEN_UP, StateDirectory
-from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.upkeep import Dealing, RepairDelta, RepairDone, RepairSigma
 from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
 
 M = TypeVar("M", bound=Message)
@@ -23,6 +23,7 @@ M = TypeVar("M", bound=Message)
 STEPS: Mapping[type[Message], str] = {
     Round1: "round1",
     Round2: "round2",
+    Dealing: "dealing",
     Confirmation: "confirm",
     Commitment: "commit",
     Response: "response",
