@@ -69,13 +69,18 @@ def check_round1(
         raise UnknownIdentifier("the own round 1 package is among those of the others")
     secret.ciphersuite.check_owns(*round1_packages, *round1_packages.values())
     packages = dict(sorted(round1_packages.items()))
+    check_entries(packages, entries)
+    return packages
+
+
+def check_entries(packages: Mapping[Identifier, round1.Package], entries: int) -> None:
+    """Check that each commitment has so many ``entries``. Raises `IncorrectNumberOfCommitments` with all culprits."""
     wrong = [sender for sender, package in packages.items() if len(package.commitment) != entries]
     if wrong:
         found = len(packages[wrong[0]].commitment)
         raise IncorrectNumberOfCommitments(
             f"the commitment of {wrong[0]} has {found} entries instead of {entries}", culprits=wrong
         )
-    return packages
 
 
 def check_round2(

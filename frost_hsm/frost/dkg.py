@@ -14,7 +14,14 @@ from collections.abc import Mapping, Sequence
 
 from frost_hsm.errors import IncorrectPackage, InvalidIdentityElement, InvalidProofOfKnowledge
 from frost_hsm.frost import polynomial, proof_of_knowledge, round1, round2
-from frost_hsm.frost.checks import check_numbers, check_round1, check_round2, check_shares, names
+from frost_hsm.frost.checks import (
+    check_entries,
+    check_numbers,
+    check_round1,
+    check_round2,
+    check_shares,
+    names,
+)
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
 from frost_hsm.frost.values import (
@@ -175,6 +182,22 @@ def digest_round1(round1_packages: Mapping[Identifier, round1.Package]) -> bytes
         data = round1_packages[identifier].serialize()
         digest.update(identifier.serialize() + len(data).to_bytes(4, "big") + data)
     return digest.digest()
+
+
+def verify_round1(sender: Identifier, package: round1.Package, min_signers: int) -> None:
+    """Check one package on its own, as `part2` checks those of all others.
+
+    Raises `IncorrectNumberOfCommitments`, `InvalidProofOfKnowledge`.
+    """
+    check_entries({sender: package}, min_signers)
+    _check_proofs({sender: package})
+
+
+def verify_share(
+    sender: Identifier, commitment: VerifiableSecretSharingCommitment, receiver: Identifier, share: SigningShare
+) -> None:
+    """Check one share against its sender's commitment, as `part3` does. Raises `InvalidSecretShare`."""
+    check_shares(receiver, {sender: commitment.elements}, {sender: share})
 
 
 def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:

@@ -28,6 +28,7 @@ from frost_hsm.errors import (
 from frost_hsm.frost import dkg, polynomial, proof_of_knowledge, round1, round2
 from frost_hsm.frost.checks import (
     check_different,
+    check_entries,
     check_numbers,
     check_round1,
     check_round2,
@@ -182,6 +183,19 @@ def refresh_dkg_shares(
         return _refresh(
             secret_package, own_share, round1_packages, round2_packages, public_key_package, key_package, strict
         )
+
+
+def verify_round1(sender: Identifier, package: round1.Package, min_signers: int) -> None:
+    """Check one package on its own, as `refresh_dkg_part2` checks those of all others. Raises as `dkg.verify_round1`."""
+    check_entries({sender: package}, min_signers - 1)
+    _check_proofs({sender: package})
+
+
+def verify_share(
+    sender: Identifier, commitment: VerifiableSecretSharingCommitment, receiver: Identifier, share: SigningShare
+) -> None:
+    """Check one share against its sender's commitment, as `refresh_dkg_shares` does. Raises `InvalidSecretShare`."""
+    check_shares(receiver, {sender: _whole(commitment)}, {sender: share})
 
 
 def _refresh(
