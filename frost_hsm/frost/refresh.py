@@ -186,7 +186,7 @@ def refresh_dkg_shares(
 
 
 def verify_round1(sender: Identifier, package: round1.Package, min_signers: int) -> None:
-    """Check one package on its own, as `refresh_dkg_part2` checks those of all others. Raises as `dkg.verify_round1`."""
+    """Check one package on its own, as `refresh_dkg_part2` does. Raises what `dkg.verify_round1` raises."""
     check_entries({sender: package}, min_signers - 1)
     _check_proofs({sender: package})
 
