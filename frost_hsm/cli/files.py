@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import glob
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -113,9 +115,11 @@ def write(path: str, data: bytes, *, force: bool = False) -> bytes | None:
             _require_replaceable(target, data, force=force)
             if target.read_bytes() == data:
                 return None
+        _clear_away(target)
         partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
         try:
             with partial.open("xb") as file:
+                fcntl.flock(file, fcntl.LOCK_EX)
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -127,10 +131,25 @@ def write(path: str, data: bytes, *, force: bool = False) -> bytes | None:
     return None
 
 
+def _clear_away(target: Path) -> None:
+    """Remove what earlier runs that were killed have left beside a file; what is being written is locked."""
+    for partial in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
+        with suppress(OSError), partial.open("rb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            partial.unlink()
+
+
 def _require_replaceable(target: Path, data: bytes | None, *, force: bool) -> None:
     if not target.is_file():  # a device, a pipe, a folder: a file must never take its place
         raise OutputExists(f"{target} exists and is not a file", hint="use another name with -o; -o - is stdout")
-    if not force and (data is None or target.read_bytes() != data):
+    if force:
+        return
+    if data is None:
+        raise OutputExists(
+            f"{target} exists; not overwritten",
+            hint="if it is of this very command, which was cut short, use it: it is whole; else -o, or --force",
+        )
+    if target.read_bytes() != data:
         raise OutputExists(f"{target} exists and is different; not overwritten")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 import click
 
 from frost_hsm import backends
@@ -13,7 +15,7 @@ from frost_hsm.cli.options import command, modules
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.pin import token_name
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import OutputExists, TokenAmbiguous, TokenNotFound, UsageProblem
+from frost_hsm.errors import FrostHsmError, OutputExists, TokenAmbiguous, TokenNotFound, UsageProblem
 
 
 @command(None, "init", token=True)
@@ -24,9 +26,9 @@ from frost_hsm.errors import OutputExists, TokenAmbiguous, TokenNotFound, UsageP
 def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force: bool) -> Result:
     """Say who you are and which token is yours.
 
-    Makes the state directory, readable by you alone, and writes config.toml into it. Without --token there has
-    to be exactly one initialised PKCS#11 token. Initialising one erases it and is left to its vendor's tool;
-    frost-hsm doctor prints the command for SoftHSM2.
+    Makes the state directory, readable by you alone, and writes config.toml into it; the same again changes nothing.
+    Without --token there has to be exactly one initialised PKCS#11 token. Initialising one erases it and is left to
+    its vendor's tool; frost-hsm doctor prints the command for SoftHSM2.
     """
     require_name(me)
     uri = place.token_uri
@@ -34,11 +36,12 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
     if create and uri is None:
         raise UsageProblem("--create needs --token", hint="for example --token software:alice.token --create")
     settings = {"pkcs11": modules} if modules else {}
-    if (place.resolved_home / FILE).exists() and not force:
-        raise OutputExists(f"{place.resolved_home / FILE} exists", hint="use it as it is, or replace it with --force")
     backend = backends.load(backend_name, settings.get(backend_name, {}), place.terminal)
-    if create and uri is not None:
-        backend.create(uri, place.pin.new)
+    is_done = (place.resolved_home / FILE).exists() and not force
+    if is_done:
+        _require_same(place, backend, uri, me, settings)
+    if create and uri is not None and not is_done:
+        _create(place, backend, uri)
     info = _select(backend, uri)
     home = StateDirectory.create(place.resolved_home)
     with home.lock():
@@ -48,6 +51,28 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
         lines.append("This is a software token: a file, without the protection of hardware")
     fields = {"me": me, "token": info.uri, "home": str(home.path), "software": info.is_software}
     return Result("init", lines, fields, "frost-hsm identity create")
+
+
+def _require_same(
+    place: Workplace, backend: Backend, uri: str | None, me: str, settings: dict[str, dict[str, str]]
+) -> None:
+    """Raise `OutputExists` unless this is what an earlier run wrote down."""
+    with suppress(FrostHsmError):  # what cannot be read is not the same
+        if place.config == Config(me, _select(backend, uri).uri, settings):
+            return
+    path = place.resolved_home / FILE
+    raise OutputExists(f"{path} exists", hint="use it as it is, or replace it with --force")
+
+
+def _create(place: Workplace, backend: Backend, uri: str) -> None:
+    """Make the token; one without an identity, which an earlier run that was cut short made, will do as it is."""
+    try:
+        backend.create(uri, place.pin.new)
+    except OutputExists:
+        with backend.open(uri, None) as public:
+            if public.certificates():
+                raise
+        place.pin.log_in(backend, uri, allow_final_try=False).close()
 
 
 def _select(backend: Backend, uri: str | None) -> TokenInfo:

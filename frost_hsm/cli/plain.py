@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TypeVar
 
 from frost_hsm.ceremony.keys import GroupKey
@@ -12,7 +13,7 @@ from frost_hsm.cli import files
 from frost_hsm.cli.agreement import agree, message_line
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import InputProblem, InvalidSignatureShare, UsageProblem
+from frost_hsm.errors import InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.signing import CheaterDetection
@@ -21,7 +22,10 @@ T = TypeVar("T")
 
 
 def commit(place: Workplace, name: str, output: str | None, force: bool) -> Result:
-    """Draw nonces and write their SigningCommitments."""
+    """Draw nonces and write their SigningCommitments.
+
+    Killed before they are written, it leaves nonces in the token that nobody will ask for. They go with the share.
+    """
     key = _active(place, name)
     path = output or f"{name}.{place.me.name}.commitments.json"
     files.check_output(path, force=force)
@@ -35,7 +39,6 @@ def commit(place: Workplace, name: str, output: str | None, force: bool) -> Resu
 def package(place: Workplace, name: str, message: str, given: tuple[str, ...], path: str, force: bool) -> Result:
     """Read the SigningCommitments of each signer, as NAME=FILE, and write the SigningPackage. Needs no token."""
     key = GroupKey.load(place.home, name, place.me)
-    files.check_output(path, force=force)
     commitments = _by_identifier(key, given, partial(SigningCommitments.from_json, key.suite))
     made = SigningPackage(key.suite, commitments, files.read(message))
     raw = files.write(path, _line(made.to_json()), force=force)
@@ -44,11 +47,15 @@ def package(place: Workplace, name: str, message: str, given: tuple[str, ...], p
 
 
 def respond(place: Workplace, name: str, package_path: str, output: str | None, force: bool) -> Result:
-    """Read a SigningPackage, show its message, and write a SignatureShare."""
+    """Read a SigningPackage, show its message, and write a SignatureShare.
+
+    The same again is fine as long as the file is there; what an earlier run that was cut short left is cleared away.
+    """
     key = _active(place, name)
     package = _read_package(key, package_path)
     path = output or f"{name}.{place.me.name}.share.json"
-    files.check_output(path, force=force)
+    answer = _answer(key, package, path)
+    files.check_output(path, force=force, again=answer)
     signers = ", ".join(key.participant(identifier) for identifier in package.signing_commitments)
     lines = [f"Signing package for key {name}, signers {signers}", message_line(package.message)]
     agree(place.terminal, lines, package.message, package_path)
@@ -58,8 +65,25 @@ def respond(place: Workplace, name: str, package_path: str, output: str | None, 
         written.append(files.write(path, _line(share.to_json()), force=force))
 
     with place.holder() as holder:
-        SealedSigner(key, holder, place.home).sign(package, keep=keep)
+        try:
+            SealedSigner(key, holder, place.home).sign(package, keep=keep)
+        except NonceUsed:
+            if answer is None:
+                raise
+            written.append(None)
     return Result("plain-respond", [f"Wrote {path}"], _fields(key, path), "give it to the coordinator", written[0])
+
+
+def _answer(key: GroupKey, package: SigningPackage, path: str) -> bytes | None:
+    """Return what is in the output file already, if it is our good answer to this very package."""
+    mine, public = key.identifier(key.me.name), key.public_key_package
+    try:
+        data = Path(path).read_bytes()
+        share = SignatureShare.from_json(key.suite, data)
+        signing.verify_signature_share(mine, public.verifying_shares[mine], share, package, public.verifying_key)
+    except (OSError, InputProblem, InvalidSignatureShare):
+        return None
+    return data
 
 
 def aggregate(
@@ -72,7 +96,6 @@ def aggregate(
 ) -> Result:
     """Read a SigningPackage and, as NAME=FILE, the SignatureShare of each signer; write the signature."""
     key = GroupKey.load(place.home, name, place.me)
-    files.check_output(path, force=force, is_text=False)
     package = _read_package(key, package_path)
     shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
     try:

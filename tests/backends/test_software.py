@@ -221,7 +221,7 @@ def test_create_never_overwrites(backend: Backend, token: TokenFixture) -> None:
     with pytest.raises(errors.OutputExists):
         backend.create(token.uri, lambda _: "another")
     assert path_of(token).read_bytes() == before
-    assert [path.name for path in path_of(token).parent.iterdir()] == ["alice.token"]
+    assert {path.name for path in path_of(token).parent.iterdir()} == {"alice.token", "alice.token.lock"}
 
 
 def test_create_refuses_an_empty_passphrase(backend: Backend, tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ class TokenFile:
 
     def create(self, contents: Contents) -> None:
         """Make the file. Raises `OutputExists` if there is one."""
-        with _explained(f"token file {self.path}"), self._written(contents) as temporary:
+        with self.lock(), _explained(f"token file {self.path}"), self._written(contents) as temporary:
             try:
                 os.link(temporary, self.path)
             except FileExistsError:
@@ -101,10 +101,11 @@ class TokenFile:
 
     @contextmanager
     def _written(self, contents: Contents) -> Iterator[Path]:
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+        temporary = self.path.with_name(f".{self.path.name}.partial")
         data = _encode(contents)
         if len(data) > MAX_FILE_SIZE:
             raise StorageProblem(f"token file {self.path} is full: {MAX_FILE_SIZE} bytes", hint="delete records")
+        temporary.unlink(missing_ok=True)  # left by a process that was killed: nobody else has the lock
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
