@@ -22,6 +22,7 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import SignatureShare, SigningCommitments, SigningNonces, SigningPackage
+from frost_hsm.frost.rerandomized import sign_with_randomizer_seed
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
@@ -58,22 +59,60 @@ class SealedSigner:
             package = self.key.unseal(self._records)
             nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
             package.wipe()
-            with nonces.serialize() as plaintext:
-                self._records.put(self._loose(request or _hash(commitments)), self._loose_context(request), plaintext)
-            nonces.wipe()
+            try:
+                self._seal(nonces, request)
+            finally:
+                nonces.wipe()
             return commitments
+
+    def preprocess(self, count: int, *, entropy: Entropy = system_entropy) -> list[SigningCommitments]:
+        """Make many pairs of nonces at once, to sign in one round later (ZcashFoundation: ``preprocess``).
+
+        Seals all of them or none and returns their commitments, each for one signature. Raises `UsageProblem` for a
+        ``count`` below 1, and what the token says that has no space left.
+        """
+        self.key.require_active()
+        with self._home.lock():
+            package = self.key.unseal(self._records)
+            pairs = signing.preprocess(count, package.signing_share, entropy)
+            package.wipe()
+            try:
+                for nonces, _ in pairs:
+                    self._seal(nonces)
+            except BaseException:
+                self.forget(_hash(commitments) for _, commitments in pairs)
+                raise
+            finally:
+                for nonces, _ in pairs:
+                    nonces.wipe()
+            return [commitments for _, commitments in pairs]
+
+    def prepared(self) -> list[str]:
+        """List the records of the pairs that wait for no request that is kept here: they were made ahead."""
+        return self._unrequested(Kind.SIGNING_NONCES)
+
+    def discard_prepared(self) -> int:
+        """Destroy the pairs that were made ahead, and what a crash left of others; returns how many waited."""
+        with self._home.lock():
+            waiting = self.prepared()
+            for name in (*waiting, *self._unrequested(Kind.BOUND_NONCES)):
+                self._records.destroy(name)
+        return len(waiting)
 
     def sign(
         self,
         signing_package: SigningPackage,
         request: bytes = b"",
         *,
+        randomizer_seed: Secret | None = None,
         keep: Callable[[SignatureShare], None] = lambda share: None,
     ) -> SignatureShare:
-        """Sign with the nonces of `commit`, once (RFC 9591, section 5.2).
+        """Sign with the nonces of `commit` or `preprocess`, once (RFC 9591, section 5.2).
 
-        request: as given to `commit`. keep: called with the share before its nonces are destroyed for good; what it
-        stores survives, and until it returns the same package can be signed again after a crash.
+        request: as given to `commit`. randomizer_seed: the coordinator's, to sign under a randomized key
+        (`rerandomized`); the nonces are bound to it as well. keep: called with the share before its nonces are
+        destroyed for good; what it stores survives, and until it returns the same package can be signed again after a
+        crash.
 
         Raises `NonceUsed` if the nonces have served or are bound to another package, `MissingCommitment`,
         `IncorrectCommitment`, `IncorrectNumberOfSigners`: all before anything has changed.
@@ -82,12 +121,15 @@ class SealedSigner:
         mine = self._check(signing_package)
         subject = request or _hash(mine)
         with self._home.lock():
-            plaintext = self._bind(subject, request, signing_package, mine)
+            plaintext = self._bind(subject, request, _digest(signing_package, randomizer_seed), mine)
             with plaintext:
                 nonces = SigningNonces.deserialize(self.key.suite, plaintext)
             package = self.key.unseal(self._records)
             try:
-                share = signing.sign(signing_package, nonces, package)
+                if randomizer_seed is None:
+                    share = signing.sign(signing_package, nonces, package)
+                else:
+                    share = sign_with_randomizer_seed(signing_package, nonces, package, randomizer_seed)
             finally:
                 package.wipe()
                 nonces.wipe()
@@ -96,13 +138,30 @@ class SealedSigner:
                 self._records.destroy(self._bound(subject))
             return share
 
-    def forget(self, requests: Iterable[bytes]) -> None:
-        """Destroy what is left of the nonces for requests that were answered: by a crash after `keep`."""
+    def forget(self, subjects: Iterable[bytes]) -> None:
+        """Destroy what is left of nonces that nobody will use: a crash after `keep`, a token that was full.
+
+        subjects: the ids of requests, or hashes of commitments.
+        """
         with self._home.lock():
-            names = set(self._records.names())
-            for request in requests:
-                if self._bound(request) in names:
-                    self._records.destroy(self._bound(request))
+            left = {*self._waiting(Kind.SIGNING_NONCES), *self._waiting(Kind.BOUND_NONCES)}
+            for subject in subjects if left else ():
+                for name in left & {self._loose(subject), self._bound(subject)}:
+                    self._records.destroy(name)
+
+    def _seal(self, nonces: SigningNonces, request: bytes = b"") -> None:
+        with nonces.serialize() as plaintext:
+            subject = request or _hash(nonces.commitments)
+            self._records.put(self._loose(subject), self._loose_context(request), plaintext)
+
+    def _waiting(self, kind: Kind) -> list[str]:
+        """List the records of one kind that this key has."""
+        beginning = f"{self.key.record_name(kind)}."
+        return [name for name in self._records.names() if name.startswith(beginning)]
+
+    def _unrequested(self, kind: Kind) -> list[str]:
+        requested = {self.key.record_name(kind, bytes.fromhex(name)) for name in self._home.names("requests")}
+        return [name for name in self._waiting(kind) if name not in requested]
 
     def _check(self, package: SigningPackage) -> SigningCommitments:
         """Find everything wrong with a signing package that can be found before nonces are bound to it."""
@@ -118,9 +177,9 @@ class SealedSigner:
             raise MissingCommitment(f"the signing package holds no commitments of {self.key.me.name}")
         return mine
 
-    def _bind(self, subject: bytes, request: bytes, package: SigningPackage, mine: SigningCommitments) -> Secret:
-        """Bind waiting nonces to one signing package, for good; returns them."""
-        context = self.key.context(Kind.BOUND_NONCES, hashlib.sha256(package.serialize()).digest())
+    def _bind(self, subject: bytes, request: bytes, signed: bytes, mine: SigningCommitments) -> Secret:
+        """Bind waiting nonces to the one thing that is signed with them, for good; returns them. signed: its digest."""
+        context = self.key.context(Kind.BOUND_NONCES, signed)
         loose, bound = self._loose(subject), self._bound(subject)
         waiting = self._records.find(loose, self._loose_context(request))
         if waiting is not None and self._commitments(waiting) != mine:
@@ -170,3 +229,12 @@ class SealedSigner:
 
 def _hash(commitments: SigningCommitments) -> bytes:
     return hashlib.sha256(commitments.serialize()).digest()
+
+
+def _digest(package: SigningPackage, randomizer_seed: Secret | None) -> bytes:
+    """Hash all that decides what a signature share says: another seed is another key, and so another challenge."""
+    hashed = hashlib.sha256(package.serialize())
+    if randomizer_seed is not None:
+        with randomizer_seed.reveal() as view:
+            hashed.update(view)
+    return hashed.digest()

@@ -1,12 +1,13 @@
 """Signing between people: request → commit → respond → aggregate.
 
 A request fixes the key, the message and the signers; every signer sees the message itself. There is no
-coordinator: whoever holds all commitments and responses can aggregate, without a token.
+coordinator: whoever holds all commitments and responses can aggregate, without a token. A request that holds
+commitments made ahead (`SealedSigner.preprocess`) goes straight to respond.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,9 +30,17 @@ from frost_hsm.errors import (
     NotPossible,
 )
 from frost_hsm.frost import signing
-from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
+from frost_hsm.frost.packages import (
+    Identifier,
+    PublicKeyPackage,
+    SignatureShare,
+    SigningCommitments,
+    SigningPackage,
+    VerifyingKey,
+)
+from frost_hsm.frost.rerandomized import RandomizedParams
 from frost_hsm.frost.signing import CheaterDetection
-from frost_hsm.secret import Entropy, system_entropy
+from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,18 +53,41 @@ class Status:
 
 
 def request(
-    holder: Holder, key: GroupKey, message: bytes, signers: list[str], *, entropy: Entropy = system_entropy
+    holder: Holder,
+    key: GroupKey,
+    message: bytes,
+    signers: Sequence[str],
+    *,
+    commitments: Mapping[str, SigningCommitments] | None = None,
+    is_rerandomized: bool = False,
+    entropy: Entropy = system_entropy,
 ) -> bytes:
-    """Write a request: which key signs which message, by whom. Any participant may; returns the signed message."""
+    """Write a request: which key signs which message, by whom. Any participant may; returns the signed message.
+
+    commitments: one for each signer, made ahead; None if they are to commit. is_rerandomized: whether the signature is
+    to verify under a key that nobody can link to the group's without request and commitments (`rerandomized`).
+    """
     key.require_active()
     if len(set(signers)) < key.min_signers or len(set(signers)) != len(signers):
         raise NotPossible(f"{key.name} needs {key.min_signers} or more different signers, not {len(set(signers))}")
-    positions = tuple(sorted(key.roster.position(name) for name in signers))
+    if commitments is not None and commitments.keys() != set(signers):
+        raise NotPossible("the commitments made ahead are not those of the signers")
+    ordered = sorted(signers, key=key.roster.position)
     random = bytearray(HASH_LENGTH)
     entropy(memoryview(random))
-    return signed.write(
-        SigningRequest(key.ceremony, key.verifying_key, key.epoch, bytes(random), message, positions), holder
+    seed = bytearray(key.suite.group.scalar_length if is_rerandomized else 0)
+    entropy(memoryview(seed))
+    wanted = SigningRequest(
+        key.ceremony,
+        key.verifying_key,
+        key.epoch,
+        bytes(random),
+        message,
+        tuple(map(key.roster.position, ordered)),
+        bytes(seed),
+        tuple(commitments[name].serialize() for name in ordered) if commitments is not None else (),
     )
+    return signed.write(wanted, holder)
 
 
 class SigningSession:
@@ -76,15 +108,16 @@ class SigningSession:
                 hint="if somebody joined, take in their repair first: frost-hsm repair confirm",
             )
         if len(wanted.signers) < key.min_signers:
-            raise InvalidContents(
-                f"{request.sender.name} signed a request with signers that {key.name} cannot have",
-                culprits=[request.sender.name],
-            )
+            raise _invalid(request, f"a request with signers that {key.name} cannot have")
+        if wanted.randomizer_seed and len(wanted.randomizer_seed) != key.suite.group.scalar_length:
+            raise _invalid(request, f"a request with a randomizer seed that {key.suite.name} cannot have")
         self.home = home
         self.key = key
         self.request = request
         self.id = request.content_digest
         self.signers = tuple(key.roster.at(position).name for position in wanted.signers)
+        self.is_rerandomized = bool(wanted.randomizer_seed)
+        self.is_prepared = bool(wanted.commitments)
         self._folder = request_folder(self.id)
         self.transcript = Transcript(
             home,
@@ -126,6 +159,11 @@ class SigningSession:
         """Agree to sign: draw nonces and publish their commitments; returns the message for the other signers."""
         self._require_signer()
         self.key.require_active()
+        if self.is_prepared:
+            raise NotPossible(
+                "the request holds the commitments that its signers made ahead",
+                hint="go on with: frost-hsm sign respond",
+            )
         sent = self.transcript.sent(Commitment)
         if sent is None:
             with open_holder() as holder, self.home.lock():
@@ -146,7 +184,7 @@ class SigningSession:
         """
         self._require_signer()
         self.key.require_active()
-        received = self.transcript.gather(Commitment, inbox)
+        received = self._gather_commitments(inbox)
         commitments_hash = transcript_hash(received.values())
         sent = self.transcript.sent(Response)
         if sent is None:
@@ -157,42 +195,58 @@ class SigningSession:
                     answers: list[Signed[Response]] = []
 
                     def keep(share: SignatureShare) -> None:
+                        self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
                         self.transcript.keep(received)
                         said = Response(self.id, commitments_hash, share.serialize())
                         answers.append(self.transcript.write(said, holder))
 
-                    SealedSigner(self.key, holder, self.home).sign(package, self.id, keep=keep)
+                    SealedSigner(self.key, holder, self.home).sign(
+                        package, b"" if self.is_prepared else self.id, randomizer_seed=self._seed, keep=keep
+                    )
                     [sent] = answers
         if sent.message.commitments_hash != commitments_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
         return sent.to_pem()
 
-    def aggregate(self, inbox: Inbox) -> bytes:
+    def check(self, inbox: Inbox) -> Status:
+        """Check the signature shares that are here, before all have come in; needs no token.
+
+        Returns whose are good, and who is missing. `InvalidSignatureShare` names every signer whose share is bad.
+        """
+        commitments = self._gather_commitments(inbox)
+        responses = self.transcript.find(Response, inbox)
+        self._require_answers_to(commitments, responses)
+        package = self._signing_package(commitments)
+        public = self._public_key_package(package)
+        bad = []
+        for name, share in self._shares(responses).items():
+            identifier = self.key.identifier(name)
+            verifying_share = public.verifying_shares[identifier]
+            try:
+                signing.verify_signature_share(identifier, verifying_share, share, package, public.verifying_key)
+            except InvalidSignatureShare:
+                bad.append(name)
+        if bad:
+            raise self._convict(bad, responses)
+        return self._status("aggregate", responses)
+
+    def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> bytes:
         """Put the responses together and verify the signature before it is let out; needs no token.
 
-        Returns the encoded signature. `InvalidSignatureShare` names every signer whose share is bad.
+        Returns the encoded signature, which verifies under `verifying_key`. `InvalidSignatureShare` names the signers
+        whose share is bad, as many as ``cheater_detection`` looks for; `InvalidSignature` if it looks for none.
         """
-        commitments = self.transcript.gather(Commitment, inbox)
+        commitments = self._gather_commitments(inbox)
         responses = self.transcript.gather(Response, inbox)
-        commitments_hash = transcript_hash(commitments.values())
-        for name, said in responses.items():
-            if said.message.commitments_hash != commitments_hash:
-                raise ForeignMessage(
-                    f"{name} answered other commitments than these",
-                    hint="compare the commitment files of all signers: frost-hsm inspect --digest",
-                )
+        self._require_answers_to(commitments, responses)
         package = self._signing_package(commitments)
-        shares = self._shares(responses)
+        shares = {self.key.identifier(name): share for name, share in self._shares(responses).items()}
+        public = self._public_key_package(package)
         try:
-            signature = signing.aggregate(
-                package, shares, self.key.public_key_package, cheater_detection=CheaterDetection.ALL
-            )
+            signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
         except InvalidSignatureShare as error:
             names = [self.key.participant(culprit) for culprit in error.culprits if isinstance(culprit, Identifier)]
-            self.transcript.stop([responses[name] for name in names])
-            raise InvalidSignatureShare(
-                f"{' and '.join(names)} signed a signature share that does not verify", culprits=names
-            ) from error
+            raise self._convict(names, responses) from error
         encoded = signature.serialize()
         with self.home.lock():
             self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
@@ -201,11 +255,22 @@ class SigningSession:
             self.home.replace(f"{self._folder}/{SIGNATURE}", encoded)
         return encoded
 
-    def _answered(self) -> list[bytes]:
-        """List the requests that were answered here: their nonces have served, whatever is left of them."""
-        answer = f"{STEPS[Response]}/{self.key.me.name}.pem"
-        names = self.names(self.home)
-        return [bytes.fromhex(name) for name in names if self.home.exists(f"requests/{name}/{answer}")]
+    @property
+    def verifying_key(self) -> VerifyingKey:
+        """The key under which the signature verifies: the group's, or one of its own if the request is re-randomized.
+
+        For that the commitments of all signers have to be here; raises `NotYet`.
+        """
+        if not self.is_rerandomized:
+            return self.key.public_key_package.verifying_key
+        return self._public_key_package(self._signing_package(self._gather_commitments(Inbox()))).verifying_key
+
+    def _answered(self) -> Iterator[bytes]:
+        """Name the nonces of the requests that were answered here: they have served, whatever is left of them."""
+        me = self.key.me.name
+        for name in self.names(self.home):
+            if self.home.exists(f"requests/{name}/{STEPS[Response]}/{me}.pem"):
+                yield bytes.fromhex(name)
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""
@@ -215,33 +280,78 @@ class SigningSession:
             return self._status("aggregate", self.transcript.known(Response))
         if self.transcript.sent(Commitment) is not None:
             return self._status("respond", self.transcript.known(Commitment))
+        if self.is_prepared and self.key.me.name in self.signers:
+            return Status("respond")
         return Status("commit" if self.key.me.name in self.signers else "aggregate")
 
     def _status(self, step: str, known: Mapping[str, object]) -> Status:
-        return Status(step, tuple(known), tuple(name for name in self.signers if name not in known))
+        have = tuple(name for name in self.signers if name in known)
+        return Status(step, have, tuple(name for name in self.signers if name not in known))
 
     # ── What others signed ──
 
+    def _gather_commitments(self, inbox: Inbox) -> dict[str, Signed[Commitment]]:
+        """Return the commitments of all signers; none if they stand in the request, whose id then stands for them."""
+        return {} if self.is_prepared else self.transcript.gather(Commitment, inbox)
+
     def _signing_package(self, received: Mapping[str, Signed[Commitment]]) -> SigningPackage:
+        said: dict[str, tuple[Signed[Any], bytes, bytes | None]] = {
+            name: (each, each.message.commitments, each.message.y_coordinates) for name, each in received.items()
+        }
+        if self.is_prepared:
+            ahead = zip(self.signers, self.request.message.commitments, strict=True)
+            said = {name: (self.request, commitments, None) for name, commitments in ahead}
         commitments = {}
-        for name, said in received.items():
-            message = said.message
+        for name, (by, encoded, y_coordinates) in said.items():
             try:
-                commitments[self.key.identifier(name)] = SigningCommitments.deserialize(
-                    self.key.suite, message.commitments, message.y_coordinates
-                )
+                read = SigningCommitments.deserialize(self.key.suite, encoded, y_coordinates)
             except DeserializationError as error:
-                raise InvalidContents(f"{name} signed commitments that are none: {error}", culprits=[name]) from error
+                raise _invalid(by, f"commitments that are none: {error}") from error
+            commitments[self.key.identifier(name)] = read
         return SigningPackage(self.key.suite, commitments, self.request.message.message)
 
-    def _shares(self, received: Mapping[str, Signed[Response]]) -> dict[Identifier, SignatureShare]:
+    def _public_key_package(self, package: SigningPackage) -> PublicKeyPackage:
+        """Return what shares and signature are checked with: the group's, randomized if the request says so."""
+        public = self.key.public_key_package
+        if self._seed is None:
+            return public
+        params = RandomizedParams.regenerate_from_seed_and_commitments(
+            public.verifying_key, self._seed, package.signing_commitments
+        )
+        randomized = params.randomize_public_key_package(public)
+        params.wipe()
+        return randomized
+
+    @property
+    def _seed(self) -> Secret | None:
+        seed = self.request.message.randomizer_seed
+        return Secret(seed) if seed else None
+
+    def _shares(self, received: Mapping[str, Signed[Response]]) -> dict[str, SignatureShare]:
         shares = {}
         for name, said in received.items():
             try:
-                shares[self.key.identifier(name)] = SignatureShare.deserialize(self.key.suite, said.message.share)
+                shares[name] = SignatureShare.deserialize(self.key.suite, said.message.share)
             except DeserializationError as error:
-                raise InvalidContents(f"{name} signed a share that is none: {error}", culprits=[name]) from error
+                raise _invalid(said, f"a share that is none: {error}") from error
         return shares
+
+    def _require_answers_to(
+        self, commitments: Mapping[str, Signed[Commitment]], responses: Mapping[str, Signed[Response]]
+    ) -> None:
+        commitments_hash = transcript_hash(commitments.values())
+        for name, said in responses.items():
+            if said.message.commitments_hash != commitments_hash:
+                raise ForeignMessage(
+                    f"{name} answered other commitments than these",
+                    hint="compare the commitment files of all signers: frost-hsm inspect --digest",
+                )
+
+    def _convict(self, names: Sequence[str], responses: Mapping[str, Signed[Response]]) -> InvalidSignatureShare:
+        self.transcript.stop([responses[name] for name in names])
+        return InvalidSignatureShare(
+            f"{' and '.join(names)} signed a signature share that does not verify", culprits=names
+        )
 
     def _belongs(self, said: Signed[Any]) -> bool:
         if isinstance(said.message, Commitment | Response):
@@ -254,3 +364,7 @@ class SigningSession:
                 f"{self.key.me.name} is not among the signers of this request: {', '.join(self.signers)}",
                 hint="ask for a request that names you",
             )
+
+
+def _invalid(said: Signed[Any], what: str) -> InvalidContents:
+    return InvalidContents(f"{said.sender.name} signed {what}", culprits=[said.sender.name])
