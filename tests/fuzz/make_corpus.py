@@ -1,0 +1,219 @@
+"""Make the corpus: real messages of a ceremony of software tokens, and packages of every suite.
+
+    python tests/fuzz/make_corpus.py
+
+Writes ``corpus/TARGET/NAME``; files named ``found-…``, which a fuzzer once failed a reader with, stay as they are.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import parties
+import upkeep
+from ceremony.people import rsa_holder
+from fuzz import targets
+from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, UPKEEP, VALUES, WITH_Y, alice, public
+
+from frost_hsm.backends import OaepHash
+from frost_hsm.ceremony import bundle, dealing, der, envelope, oids, signed
+from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
+from frost_hsm.frost import ciphersuites, dealer, dkg, packages, signing
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
+from frost_hsm.frost.values import SigningKey
+from frost_hsm.secret import Secret
+
+Seeds = Iterator[tuple[str, str, bytes]]
+"""Target, name, contents."""
+
+
+def prefixed(kinds: tuple[Any, ...], kind: Any, data: bytes) -> bytes:
+    return bytes((kinds.index(kind),)) + data
+
+
+def ceremony(directory: Path) -> Seeds:
+    """Make a key, sign, refresh and repair it, and share out another."""
+    people = parties.gather(directory, ("alice", "bob", "carol", "dora"))
+    three = people[:3]
+    proposal = parties.propose(three)
+    first = parties.round1(three, proposal)
+    second = parties.round2(three, first)
+    confirmations = parties.finish(three, first, second)
+    parties.confirm(three, confirmations)
+    wanted = parties.request(three[:2], b"a message to sign")
+    commitments = parties.commit(three[:2], wanted)
+    responses = parties.respond(three[:2], wanted, commitments)
+    refreshing = upkeep.propose(three[0])
+    again = upkeep.round1(three, refreshing)
+    upkeep.confirm(three, upkeep.finish(three, again, upkeep.round2(three, again)))
+    upkeep.hand_over(three[0], people[3], people)
+    asked = upkeep.ask(people[3], 4, three[:2])
+    deltas = upkeep.deltas(three[:2], asked)
+    sigmas = upkeep.sigmas(three[:2], asked, deltas)
+    done = upkeep.repairing(people[3], asked).finish(people[3].holder, parties.inbox(sigmas.values()))
+    for party in three:
+        upkeep.repairing(party, asked).confirm(parties.inbox(sigmas.values(), done))
+    said = (proposal, first["bob"], second["bob"], confirmations["bob"], wanted, commitments["bob"], responses["bob"])
+    kept = (refreshing, asked, deltas["bob"], sigmas["bob"], done)
+    for data in (*said, *kept, dealt(people)):
+        yield from of_message(data)
+    yield "pem", "message", b"\0" + confirmations["bob"]
+    yield "pem", "evidence", b"\1" + confirmations["bob"] + confirmations["carol"]
+    yield "inspect", "evidence", confirmations["bob"] + confirmations["carol"]
+    yield "bundle", "refreshed-repaired", bundle.write(three[0].home, three[0].key())
+    for party in people:
+        yield "identity", f"{party.name}.pem", party.public.to_pem()
+    yield from of_identity(people[0].public)
+    yield "token-file", "alice", Path(people[0].uri.removeprefix("software:")).read_bytes()
+    yield "config", "alice.toml", (people[0].directory / "home/config.toml").read_bytes()
+
+
+def dealt(people: list[parties.Party]) -> bytes:
+    proposal = parties.propose(people[:2], name="dealt")
+    read = signed.read(proposal).expect(Proposal)
+    with people[0].holder() as holder:
+        return dealing.deal(holder, read, SigningKey.generate(ciphersuites.by_id(read.message.suite)))
+
+
+def of_message(data: bytes) -> Seeds:
+    parsed = signed.parse(data)
+    message: Message = signed.decode(parsed)
+    kind, name = type(message), message.title.replace(" ", "-")
+    target, kinds = ("messages", MESSAGES) if kind in MESSAGES else ("upkeep", UPKEEP)
+    yield target, name, prefixed(kinds, kind, message.encode())
+    if kind in (Proposal, Round1, Round2):
+        yield "cms", f"{name}.der", parsed.der
+        yield "inspect", f"{name}.pem", data
+    if isinstance(message, Round1):
+        yield "cms", f"{name}.pem", data
+    if isinstance(message, Proposal):
+        yield "roster", "three", message.roster.encode()
+        yield "der", "proposal", der.sequence(der.integer(1), der.utf8_string(message.name), der.oid(oids.DATA))
+    if isinstance(message, Round2):
+        yield "envelope", "for-alice", message.envelopes[0]
+
+
+def of_identity(public_identity: Any) -> Seeds:
+    own = alice().public
+    yield "certificate", "self-signed", b"\0" + own.sign_certificate
+    yield "certificate", "issued", b"\1" + own.agree_certificate
+    yield "public-key", "p256", public_identity.agree_key.spki
+    for place, held in enumerate(
+        (own.agree_certificate, own.sign_certificate, own.sign_certificate, own.agree_certificate, own.sign_key.bits)
+    ):
+        yield "adoption", str(place), bytes((place,)) + held
+    yield "adoption", "wrapped-point", b"\4" + der.octet_string(own.sign_key.bits)
+
+
+def of_rsa() -> Seeds:
+    holder = rsa_holder(OaepHash.SHA256)
+    with Secret(bytes(range(32))) as plaintext:
+        context = targets.own_context(holder.public, bytes(32), SEALED.kind, SEALED.suite)
+        yield "envelope", "to-rsa", envelope.encrypt(context, plaintext, [holder.public])
+    yield "public-key", "rsa", holder.public.agree_key.spki
+    yield "adoption", "modulus", b"\5" + holder.public.agree_key.handle.public_numbers().n.to_bytes(384, "big")  # type: ignore[union-attr]
+    yield "inspect", "rsa-identity.pem", holder.public.to_pem()
+
+
+def of_sealed() -> Seeds:
+    with Secret(bytes(range(64))) as plaintext:
+        yield "sealed", "envelope", b"\0" + envelope.encrypt(SEALED, plaintext, [alice().public])
+        record = envelope.seal(SEALED, plaintext, alice())
+        yield "sealed", "record", b"\1" + record
+        yield "cms", "sealed-record", record
+    yield "context", "nonces", SEALED.encode()
+
+
+def of_suite(suite: Ciphersuite) -> Seeds:
+    """Every package and value of a suite, of a dealer's key and a key generation of two."""
+    ids = [Identifier.from_u16(suite, number) for number in (1, 2)]
+    made = {each: dkg.part1(suite, each, max_signers=2, min_signers=2) for each in ids}
+    secret, package = made[ids[0]]
+    others = {ids[1]: made[ids[1]][1]}
+    found: list[Any] = [package, public_parts(secret)]
+    shares, public_key_package = dealer.generate_with_dealer(suite, max_signers=2, min_signers=2)
+    keys = {each: KeyPackage.from_secret_share(share) for each, share in shares.items()}
+    committed = {each: signing.commit(key) for each, key in keys.items()}
+    wanted = SigningPackage(suite, {each: commitments for each, (_, commitments) in committed.items()}, b"message")
+    nonces, commitments = committed[ids[0]]
+    found += [*map(public_parts, (shares[ids[0]], keys[ids[0]], nonces)), public_key_package, commitments, wanted]
+    second, sending = dkg.part2(secret, others)
+    found += [public_parts(second), public_parts(sending[ids[1]]), signing.sign(wanted, nonces, keys[ids[0]])]
+    chosen = bytes((SUITES.index(suite),))
+    kinds = {part[0] if isinstance(part, tuple) else type(part) for part in found}
+    assert kinds == set(PACKAGES)
+    for part in found:
+        kind, postcard, text = part if isinstance(part, tuple) else (type(part), part.serialize(), part.to_json())
+        name = f"{suite.name}-{PACKAGES.index(kind):02}"
+        yield "postcard", name, chosen + prefixed(PACKAGES, kind, public(postcard))
+        yield "json", name, chosen + prefixed(PACKAGES, kind, public(text))
+        if kind in (packages.PublicKeyPackage, SigningPackage):
+            yield "inspect", f"{name}.json", public(text)
+    yield from of_values(suite, package, keys[ids[0]])
+
+
+def public_parts(package: Any) -> tuple[type, bytes, bytes]:
+    """Write a secret package while it is there: of a key that nobody uses."""
+    return type(package), public(package.serialize()), public(package.to_json())
+
+
+def of_values(suite: Ciphersuite, package: Any, key: KeyPackage) -> Seeds:
+    scalar, element = public(key.signing_share.serialize()), key.verifying_key.serialize()
+    written = (
+        element,
+        key.identifier.serialize(),
+        scalar,
+        package.proof_of_knowledge.serialize(),
+        *(scalar, scalar, scalar),
+        package.commitment.encoded,
+        element + suite.group.y_coordinate(key.verifying_key.element),
+    )
+    for place, data in enumerate(written):
+        yield "group", f"{suite.name}-{place}", bytes((SUITES.index(suite), place)) + data
+    assert len(written) == len(VALUES) + 1 and written[WITH_Y] == data
+
+
+def of_texts() -> Seeds:
+    yield "uri", "token", b"pkcs11:token=frost-alice;serial=20d5fbed9585dbb1"
+    yield (
+        "uri",
+        "all",
+        (
+            b"pkcs11:token=a%20b;manufacturer=m;serial=1;model=x;library-manufacturer=l;library-description=d;"
+            b"library-version=2.6;slot-manufacturer=s;slot-description=t;object=o;type=cert;id=%01%ff;x-ours=y"
+            b"?module-name=softhsm&module-path=/usr/lib/a.so"
+        ),
+    )
+    yield (
+        "config",
+        "pkcs11.toml",
+        (
+            b'schema = "frost-hsm/config/1"\nme = "alice"\ntoken = "pkcs11:token=a;serial=1"\n\n'
+            b'[backends.pkcs11]\n"softhsm" = "/usr/lib/softhsm/libsofthsm2.so"\n'
+        ),
+    )
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        made = [*ceremony(Path(directory)), *of_rsa(), *of_sealed(), *of_texts()]
+    for suite in SUITES:
+        made += of_suite(suite)
+    for path in targets.CORPUS.glob("*/*"):
+        if not path.name.startswith("found-"):
+            path.unlink()
+    for target, name, data in made:
+        path = targets.CORPUS / target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+if __name__ == "__main__":
+    main()
