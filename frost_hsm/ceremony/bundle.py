@@ -33,7 +33,7 @@ from frost_hsm.ceremony.store import (
 )
 from frost_hsm.ceremony.transcript import STEPS
 from frost_hsm.ceremony.upkeep import RefreshProposal, RepairDone, RepairRequest, RepairSigma
-from frost_hsm.errors import MalformedMessage, NotPossible, StorageProblem, UnknownSender
+from frost_hsm.errors import MalformedMessage, NotPossible, NotYet, StorageProblem, UnknownSender
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.packages import PublicKeyPackage
 
@@ -50,6 +50,10 @@ _OPENING = (Proposal, RefreshProposal, RepairRequest)
 
 def write(home: StateDirectory, key: GroupKey) -> bytes:
     """Return the bundle of an active key, as PEM."""
+    return pem.encode(PEM_LABEL, _encode(home, key))
+
+
+def _encode(home: StateDirectory, key: GroupKey) -> bytes:
     key.require_active()
     parts: list[bytes] = []
     for epoch in range(key.epoch + 1):
@@ -63,7 +67,7 @@ def write(home: StateDirectory, key: GroupKey) -> bytes:
                 parts.append(_message(home, f"{repairs}/{name}/{REQUEST}"))
                 parts += _all(home, f"{repairs}/{name}/{STEPS[RepairSigma]}")
                 parts += _all(home, f"{repairs}/{name}/{STEPS[RepairDone]}")
-    return pem.encode(PEM_LABEL, der.sequence(*parts))
+    return der.sequence(*parts)
 
 
 def _all(home: StateDirectory, folder: str) -> list[bytes]:
@@ -83,15 +87,19 @@ def read(home: StateDirectory, data: bytes, me: PublicIdentity, peers: Mapping[s
     """
     if len(data) > MAX_SIZE:
         raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
-    chapters = _chapters(data)
+    encoded = pem.decode(PEM_LABEL, data, _WHAT)[0]
+    chapters = _chapters(encoded)
     with home.lock():
         shutil.rmtree(home.path / _STAGING, ignore_errors=True)  # left by an import that was killed
         try:
             staging = StateDirectory.create(home.path / _STAGING)
             try:
                 key = _replay(staging, chapters, me)
+                der.require_same(_encode(staging, key), encoded, _WHAT)
             except StorageProblem:  # what was verified and kept does not fit together
                 raise MalformedMessage(f"{_WHAT} contradicts itself") from None
+            except NotYet as error:
+                raise MalformedMessage(f"{_WHAT} is not whole: {error}") from None
             _check_known(key, me, peers)
             folder = ceremony_folder(key.name)
             if home.exists(folder):
@@ -104,9 +112,8 @@ def read(home: StateDirectory, data: bytes, me: PublicIdentity, peers: Mapping[s
     return key
 
 
-def _chapters(data: bytes) -> list[Chapter]:
+def _chapters(encoded: bytes) -> list[Chapter]:
     """Take a bundle apart; a chapter begins with a proposal or a request."""
-    encoded = pem.decode(PEM_LABEL, data, _WHAT)[0]
     reader, blocks = der.Reader(encoded, _WHAT).sequence(), []
     while reader.more():
         blocks.append(reader.whole(der.OCTET_STRING if reader.has(der.OCTET_STRING) else der.SEQUENCE))
