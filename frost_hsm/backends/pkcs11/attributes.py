@@ -183,7 +183,7 @@ def certificate_template(key_id: bytes, label: str, der: bytes) -> Template:
     try:
         Certificate.load(der, strict=True).native  # noqa: B018 - parses all of it
         template: Template = dict(decode_x509_certificate(der))
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, AttributeError):  # what asn1crypto's classes fail with
         raise NotPossible("what is to be stored is not an X.509 certificate in DER") from None
     return {
         **template,

@@ -11,7 +11,7 @@ from typing import Self
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
-from cryptography.x509 import load_der_x509_certificate
+from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from frost_hsm.backends import (
     Capability,
@@ -124,7 +124,7 @@ class SoftwareToken:
         check_name("a certificate label", label)
         try:
             load_der_x509_certificate(der)
-        except ValueError:
+        except (ValueError, InvalidVersion):
             raise NotPossible("what is to be stored is not an X.509 certificate in DER") from None
         with self._logged_in(), self._changing() as contents:
             for stored in contents.certificates:
