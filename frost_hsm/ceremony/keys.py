@@ -33,6 +33,7 @@ from frost_hsm.errors import (
     DeserializationError,
     ForeignMessage,
     InputProblem,
+    KeyExists,
     KeyNotFound,
     NotKnown,
     NotYet,
@@ -281,6 +282,11 @@ class GroupKey:
             )
         with sealed as plaintext:
             package = KeyPackage.deserialize(self.suite, plaintext)
+        self.require_share(package)
+        return package
+
+    def require_share(self, package: KeyPackage) -> None:
+        """Raise `SealBroken`, and wipe it, unless this is the share of this participant."""
         identifier = self.identifier(self.me.name)
         expected = self.public_key_package.verifying_shares.get(identifier)
         if (
@@ -292,7 +298,16 @@ class GroupKey:
         ):
             package.wipe()
             raise SealBroken(f"the sealed share is not the one of {self.me.name} for key {self.name}")
-        return package
+
+    def seal(self, package: KeyPackage, records: SealedRecords) -> None:
+        """Seal a key package that was made of messages, and wipe it. An earlier try may have sealed the same."""
+        with package.serialize() as plaintext:
+            package.wipe()
+            try:
+                context = self.context(Kind.SIGNING_SHARE, self.transcript)
+                records.put(self.record_name(Kind.SIGNING_SHARE), context, plaintext)
+            except KeyExists:
+                self.unseal(records).wipe()
 
     def delete(self, holder: Holder, home: StateDirectory) -> None:
         """Destroy one's share and nonces for good, and put away what was public."""

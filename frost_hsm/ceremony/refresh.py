@@ -9,7 +9,7 @@ time finds no share to sign with.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
@@ -18,6 +18,7 @@ from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.messages import HASH_LENGTH
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.rounds import Finished, Rounds
+from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import PROPOSAL, StateDirectory, epoch_folder
@@ -44,17 +45,25 @@ def propose(holder: Holder, key: GroupKey, *, entropy: Entropy = system_entropy)
 class Refresh(Rounds):
     """One run of refreshing (ZcashFoundation: ``keys::refresh``), as one of the participants sees it.
 
-    key: as it was in the epoch that the refresh ends. Raises `ForeignMessage` for a proposal to refresh another key, or
-    the same from another state.
+    key: as it was in the epoch that the refresh ends. old_share: where one's share of that epoch comes from, if not out
+    of the token; it is wiped. Raises `ForeignMessage` for a proposal to refresh another key, or the same from another
+    state.
     """
 
-    def __init__(self, home: StateDirectory, proposal: Signed[RefreshProposal], key: GroupKey) -> None:
+    def __init__(
+        self,
+        home: StateDirectory,
+        proposal: Signed[RefreshProposal],
+        key: GroupKey,
+        old_share: Callable[[Holder], KeyPackage] | None = None,
+    ) -> None:
         if not key.is_refreshed_by(proposal.message):
             raise ForeignMessage(
                 f"{proposal.sender.name} proposed to refresh {key.name} from another state than it has here",
                 hint=f"compare participants and epoch with theirs: frost-hsm keys show {key.name}",
             )
         self.key = key
+        self._old_share = old_share or (lambda holder: key.unseal(SealedRecords(holder, home)))
         epoch = proposal.message.epoch
         seat = Seat(
             proposal.content_digest,
@@ -108,6 +117,7 @@ class Refresh(Rounds):
             refreshed.unseal(records).wipe()
             finished = self._activate(inbox)
             records.destroy_all(self.key.sharing, self.key.position)
+            SealedRounds(self._seat, holder, self.home).forget_root()
         return finished
 
     def abort(self, open_holder: OpenHolder) -> None:
@@ -152,7 +162,7 @@ class Refresh(Rounds):
         received: Mapping[Identifier, round2.Package],
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
-        old = self.key.unseal(SealedRecords(holder, self.home))
+        old = self._old_share(holder)
         try:
             return frost_refresh.refresh_dkg_shares(
                 state, others, received, self.key.public_key_package, old, strict=strict

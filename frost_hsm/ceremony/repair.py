@@ -8,13 +8,16 @@ At least a threshold of others help; the key, the epoch and everybody else's sha
     finish   the one who receives adds up the sums, checks the share against the group, seals it and says so
     confirm  everybody takes in the sigmas of all helpers and the word that it is done: the roster changes
 
+Where a participant has named a second token, that one makes the share without help, of what was encrypted to it too
+(`frost_hsm.ceremony.recovery`): then the request names no helpers, and the end follows at once.
+
 Nothing secret is kept between the steps but in the messages themselves, encrypted. After the repair of a lost share,
 refresh: the lost token still holds it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -27,21 +30,21 @@ from frost_hsm.ceremony.messages import HASH_LENGTH
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.signed import Signed, transcript_hash
 from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
-from frost_hsm.ceremony.transcript import Transcript
+from frost_hsm.ceremony.transcript import Transcript, read_kept
 from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.errors import (
     DeserializationError,
     Equivocation,
     ForeignMessage,
     InvalidContents,
-    KeyExists,
+    NotKnown,
     NotPossible,
     SealBroken,
     StepConflict,
     UnknownSender,
 )
 from frost_hsm.frost import repair
-from frost_hsm.frost.packages import Identifier
+from frost_hsm.frost.packages import Identifier, KeyPackage
 from frost_hsm.frost.repair import Delta, Sigma
 from frost_hsm.frost.values import SecretValue
 from frost_hsm.secret import Entropy, system_entropy
@@ -85,6 +88,10 @@ def request(
 
 
 def _require_possible(message: RepairRequest, key: GroupKey) -> None:
+    if not message.helpers:
+        if not key.roster.at(message.position).is_recovered_by(message.receiver):
+            raise NotPossible(f"nobody has named this identity of {message.receiver.name} as that of a second token")
+        return
     if len(message.helpers) < key.min_signers or message.helpers[-1] > len(key.roster):
         raise NotPossible(f"it takes {key.min_signers} helpers of {key.name}, not {len(message.helpers)}")
     if message.position > len(key.roster) + 1:
@@ -106,10 +113,8 @@ class Repair:
             )
         try:
             _require_possible(plan, key)
-        except NotPossible as error:
-            raise InvalidContents(
-                f"{request.sender.name} signed this: {error}", culprits=[request.sender.name]
-            ) from error
+        except (NotPossible, NotKnown) as error:  # who signed it has only said who they are
+            raise ForeignMessage(f"the repair request cannot be: {error}") from error
         self.home = home
         self.request = request
         self.id = request.content_digest
@@ -141,6 +146,22 @@ class Repair:
             key = GroupKey.load(home, key.name, me, epoch=min(plan.epoch, key.epoch), roster=plan.roster)
         return cls(home, asked, key)
 
+    @classmethod
+    def done(cls, home: StateDirectory, key: GroupKey) -> list[Repair]:
+        """List the repairs of the key's epoch that have changed the roster here."""
+        folder, found = repairs_folder(key.name, key.epoch), []
+        for name in home.names(folder):
+            asked = read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest)
+            if asked is not None and home.exists(f"{folder}/{name}/{ACTIVE}"):
+                before = GroupKey.load(home, key.name, key.me, epoch=key.epoch, roster=asked.message.roster)
+                found.append(cls(home, asked, before))
+        return found
+
+    @property
+    def is_takeover(self) -> bool:
+        """Whether a second token takes the place of the first, without help."""
+        return not self.helpers
+
     @property
     def replaced(self) -> PublicIdentity | None:
         """Whose place the one who receives takes; None for a new participant."""
@@ -148,6 +169,8 @@ class Repair:
 
     def check_receiver(self, peers: Mapping[str, PublicIdentity]) -> None:
         """Make sure that the one who receives is somebody we know under this very identity. Raises `UnknownSender`."""
+        if self.is_takeover:  # the identity that it replaces has certified it
+            return
         if self.receiver != self.me and peers.get(self.receiver.name) != self.receiver:
             raise UnknownSender(
                 f"{self.receiver.name} with this identity is not among your peers",
@@ -200,7 +223,7 @@ class Repair:
                 if sent is None:
                     place = self.helpers.index(self.me)
                     envelopes = {name: said.message.envelopes[place] for name, said in received.items()}
-                    deltas = self._open_all(Kind.REPAIR_DELTA, Delta, received, envelopes, holder)
+                    deltas = self._open_all(Kind.REPAIR_DELTA, Delta, received, envelopes, self.me, holder)
                     total = repair.repair_share_part2(list(deltas), deltas)
                     _wipe(deltas)
                     sealed = self._encrypt(Kind.REPAIR_SIGMA, self.receiver, total, deltas_hash)
@@ -220,13 +243,26 @@ class Repair:
         """
         self._require_running(self.me == self.receiver, "the one who receives")
         received = self._gather_sigmas(inbox)
+        return self._end(open_holder, received, lambda holder: self.add_up(holder, received))
+
+    def take_over(self, open_holder: OpenHolder, rebuild: Callable[[Holder], KeyPackage]) -> bytes:
+        """As `finish`, on a second token, with the share that ``rebuild`` returns."""
+        self._require_running(self.me == self.receiver, "the one who receives")
+        return self._end(open_holder, {}, rebuild)
+
+    def _end(
+        self,
+        open_holder: OpenHolder,
+        received: Mapping[str, Signed[RepairSigma]],
+        make: Callable[[Holder], KeyPackage],
+    ) -> bytes:
         sigmas_hash = transcript_hash(received.values())
         sent = self._ending.sent(RepairDone)
         if sent is None:
             with open_holder() as holder, self.home.lock():
                 sent = self._ending.sent(RepairDone)
                 if sent is None:
-                    self._seal_share(received, holder)
+                    self.key.repaired(self.request.message).seal(make(holder), SealedRecords(holder, self.home))
                     self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
                     self.transcript.keep(received)
                     sent = self._ending.write(RepairDone(self.id, sigmas_hash), holder)
@@ -235,21 +271,14 @@ class Repair:
         self._change_roster()
         return sent.to_pem()
 
-    def _seal_share(self, received: Mapping[str, Signed[RepairSigma]], holder: Holder) -> None:
+    def add_up(self, holder: Holder, received: Mapping[str, Signed[RepairSigma]]) -> KeyPackage:
+        """Make the share of all sigmas; the caller wipes it. holder: the receiver, or their second token."""
         envelopes = {name: said.message.envelope for name, said in received.items()}
-        sigmas = self._open_all(Kind.REPAIR_SIGMA, Sigma, received, envelopes, holder)
+        sigmas = self._open_all(Kind.REPAIR_SIGMA, Sigma, received, envelopes, self.receiver, holder)
         try:
-            package = repair.repair_share_part3(sigmas, self._receiving, self.key.public_key_package)
+            return repair.repair_share_part3(sigmas, self._receiving, self.key.public_key_package)
         finally:
             _wipe(sigmas)
-        after, records = self.key.repaired(self.request.message), SealedRecords(holder, self.home)
-        with package.serialize() as plaintext:
-            try:
-                context = after.context(Kind.SIGNING_SHARE, after.transcript)
-                records.put(after.record_name(Kind.SIGNING_SHARE), context, plaintext)
-            except KeyExists:
-                after.unseal(records).wipe()  # sealed by an earlier try that was cut short: it must be this share
-        package.wipe()
 
     # ── The step of everybody else ──
 
@@ -304,8 +333,8 @@ class Repair:
             )
 
     def _gather_sigmas(self, inbox: Inbox) -> dict[str, Signed[RepairSigma]]:
-        received = self.transcript.gather(RepairSigma, inbox)
-        if len({said.message.deltas_hash for said in received.values()}) != 1:
+        received = self.transcript.gather(RepairSigma, inbox)  # of a takeover none
+        if len({said.message.deltas_hash for said in received.values()}) > 1:
             raise Equivocation("the helpers saw different deltas", hint=_COMPARE)
         return received
 
@@ -321,20 +350,21 @@ class Repair:
         type_: type[S],
         received: Mapping[str, Signed[M]],
         envelopes: Mapping[str, bytes],
+        recipient: PublicIdentity,
         holder: Holder,
     ) -> dict[Identifier, S]:
-        """Open everybody's envelope for us; one that holds nothing convicts its sender."""
-        envelope.try_token(self._context(kind, self.me, self.me, self.id), holder)
+        """Open everybody's envelope for ``recipient``; one that holds nothing convicts its sender."""
+        envelope.try_token(self._context(kind, holder.public, holder.public, self.id), holder)
         opened: dict[Identifier, S] = {}
         for name, said in received.items():
             binding = said.message.deltas_hash if isinstance(said.message, RepairSigma) else b""
             try:
-                context = self._context(kind, said.sender, self.me, binding)
-                with envelope.decrypt(envelopes[name], context, holder) as plaintext:
+                context = self._context(kind, said.sender, recipient, binding)
+                with envelope.decrypt(envelopes[name], context, holder, recipient.addressees) as plaintext:
                     opened[self._identifier(said.sender)] = type_.deserialize(self.key.suite, plaintext)
             except (SealBroken, DeserializationError) as error:
                 _wipe(opened)
-                raise self._convict(said, f"an envelope for {self.me.name} that holds nothing: {error}") from error
+                raise self._convict(said, f"an envelope for {recipient.name} that holds nothing: {error}") from error
         return opened
 
     def _convict(self, said: Signed[Any], what: str) -> InvalidContents:
