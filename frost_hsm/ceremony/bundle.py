@@ -33,7 +33,7 @@ from frost_hsm.ceremony.store import (
 )
 from frost_hsm.ceremony.transcript import STEPS
 from frost_hsm.ceremony.upkeep import RefreshProposal, RepairDone, RepairRequest, RepairSigma
-from frost_hsm.errors import MalformedMessage, NotPossible, NotYet, StorageProblem, UnknownSender
+from frost_hsm.errors import MalformedMessage, NotKnown, NotPossible, NotYet, StorageProblem, UnknownSender
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.packages import PublicKeyPackage
 
@@ -82,7 +82,7 @@ def read(home: StateDirectory, data: bytes, me: PublicIdentity, peers: Mapping[s
     """Take a key from its bundle into the state directory, once all of it has been verified.
 
     peers: everybody in it has to be among them, but for the one whose name we have: who receives a share takes their
-    place. Raises `NotPossible` if the key is here already, `UnknownSender`, `MalformedMessage` and what reading
+    place. The same again is fine. Raises `NotPossible` if something else has the key's name here, `UnknownSender`, `MalformedMessage` and what reading
     messages raises; then nothing is changed.
     """
     if len(data) > MAX_SIZE:
@@ -102,14 +102,22 @@ def read(home: StateDirectory, data: bytes, me: PublicIdentity, peers: Mapping[s
                 raise MalformedMessage(f"{_WHAT} is not whole: {error}") from None
             _check_known(key, me, peers)
             folder = ceremony_folder(key.name)
-            if home.exists(folder):
+            if not home.exists(folder):
+                home.move(f"{_STAGING}/{folder}", folder)
+            elif not _is_here(home, key):
                 raise NotPossible(
-                    f'a ceremony or key has the name "{key.name}" here already', hint="see: frost-hsm keys list"
+                    f'another ceremony or key has the name "{key.name}" here', hint="see: frost-hsm keys list"
                 )
-            home.move(f"{_STAGING}/{folder}", folder)
         finally:
             shutil.rmtree(home.path / _STAGING, ignore_errors=True)
     return key
+
+
+def _is_here(home: StateDirectory, key: GroupKey) -> bool:
+    try:
+        return GroupKey.load(home, key.name, key.me) == key
+    except NotKnown:
+        return False
 
 
 def _chapters(encoded: bytes) -> list[Chapter]:
