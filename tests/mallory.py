@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping
 
 from parties import Messages, Party
 
-from frost_hsm.ceremony import shares, signed
+from frost_hsm.ceremony import seeds, shares, signed
 from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed, transcript_hash
 from frost_hsm.frost import dkg, round1, round2
 from frost_hsm.frost.values import SigningShare
-from frost_hsm.secret import Secret
+from frost_hsm.secret import Secret, system_entropy
 
 Alter = Callable[[str, round2.Package], round2.Package]
 
@@ -56,7 +56,8 @@ class Mallory:
             self.seat.identifier(each.name): alter(each.name, self.share(position))
             for position, each in enumerate(self.seat.roster, start=1)
         }
-        return shares.encrypt(self.seat, packages, self.hash(first))
+        self.root = seeds.draw(system_entropy)
+        return shares.encrypt(self.seat, packages, self.hash(first), self.root)
 
     def share(self, position: int) -> round2.Package:
         """Evaluate the polynomial for a position in the roster."""

@@ -156,23 +156,43 @@ def decrypt(data: bytes, expected: Context, holder: Holder, to: Sequence[Address
     """
     try:
         envelope = Envelope.decode(data)
-        if to is not None and _key_ids(envelope.recipients) != sorted(each.agree_key.key_id for each in to):
-            raise MalformedMessage(f"{_WHAT} is not for all of its recipients")
+        if to is not None:
+            _require_recipients(envelope, to)
         return _open(envelope, expected, holder)
     except (MalformedMessage, InvalidTag, InvalidUnwrap):
         raise SealBroken("the envelope does not open") from None
 
 
-def _key_ids(found: Sequence[Recipient]) -> list[bytes]:
-    return sorted(each.key_id for each in found)
+def _require_recipients(envelope: Envelope, to: Sequence[Addressee]) -> None:
+    if {each.key_id for each in envelope.recipients} != {each.agree_key.key_id for each in to} or len(to) != len(
+        envelope.recipients
+    ):
+        raise MalformedMessage(f"{_WHAT} is for other recipients")
 
 
 def _open(envelope: Envelope, expected: Context, holder: Holder) -> Secret:
-    own = [each for each in envelope.recipients if each.key_id == holder.public.agree_key.key_id]
+    with _addressed(envelope, expected, holder.public).unwrap(holder) as key:
+        return _unlock(envelope, key, expected)
+
+
+def require_addressed(data: bytes, expected: Context, to: Sequence[Addressee]) -> None:
+    """Check what shows without a key: that this is an envelope, for just these recipients, and in which context.
+
+    Raises `MalformedMessage`, `SealBroken`. What is in it only a recipient sees; RSA shows no context.
+    """
+    envelope = Envelope.decode(data)
+    _require_recipients(envelope, to)
+    for each in to:
+        _addressed(envelope, expected, each)
+
+
+def _addressed(envelope: Envelope, expected: Context, to: Addressee) -> Recipient:
+    """Return the part of an envelope that is for somebody, once it is seen to be what their token can open."""
+    own = [each for each in envelope.recipients if each.key_id == to.agree_key.key_id]
     if not own:
         raise MalformedMessage(f"{_WHAT} is for other recipients")
-    with own[0].unwrap(expected, holder) as key:
-        return _unlock(envelope, key, expected)
+    own[0].require(expected, to)
+    return own[0]
 
 
 def _unlock(envelope: Envelope, key: Secret, expected: Context) -> Secret:

@@ -94,15 +94,18 @@ class KeyAgreement:
         ):
             return cls(key_id, encoded, context, aes_key_wrap(kek_view, key_view))
 
-    def unwrap(self, expected: Context, holder: Holder) -> Secret:
-        """Have the holder's token agree, and unwrap the key. One token operation.
-
-        Raises `SealBroken` if the context is not the expected one, `InvalidUnwrap`, `MalformedMessage`.
-        """
+    def require(self, expected: Context, recipient: Addressee) -> None:
+        """Check what shows without a key. Raises `SealBroken` for another context, `MalformedMessage`."""
         Context.decode(self.ukm).require(expected)
-        if holder.public.agree_key.is_rsa:
-            raise InvalidUnwrap
+        if recipient.agree_key.is_rsa:
+            raise MalformedMessage("an envelope has another form than its recipient's key")
         point(self.ephemeral)  # a token never sees a point that was not checked here
+
+    def unwrap(self, holder: Holder) -> Secret:
+        """Have the holder's token agree, and unwrap the key: one token operation, after `require`.
+
+        Raises `InvalidUnwrap`.
+        """
         with (
             holder.token.agree(holder.identity.agree_key_id, self.ephemeral) as shared,
             _kek(shared, self.ukm) as kek,
@@ -159,10 +162,13 @@ class KeyTransport:
             # The library takes bytes only: copies that cannot be wiped. They open this one envelope only.
             return cls(key_id, oaep_hash, cipher.encrypt(bytes(view)))
 
-    def unwrap(self, _expected: Context, holder: Holder) -> Secret:
-        """Have the holder's token decrypt the key. One token operation. Raises `InvalidUnwrap`."""
-        if self.oaep_hash is not holder.public.oaep_hash:
-            raise InvalidUnwrap
+    def require(self, _expected: Context, recipient: Addressee) -> None:
+        """Check what shows without a key, which is not the context. Raises `MalformedMessage`."""
+        if self.oaep_hash is not recipient.oaep_hash:
+            raise MalformedMessage("an envelope has another form than its recipient's key")
+
+    def unwrap(self, holder: Holder) -> Secret:
+        """Have the holder's token decrypt the key: one token operation, after `require`. Raises `InvalidUnwrap`."""
         try:
             return holder.token.decrypt(holder.identity.agree_key_id, self.encrypted, self.oaep_hash)
         except SealBroken:

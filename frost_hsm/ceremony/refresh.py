@@ -19,6 +19,7 @@ from frost_hsm.ceremony.messages import HASH_LENGTH
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.rounds import Finished, Rounds
 from frost_hsm.ceremony.sealed_rounds import SealedRounds
+from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import PROPOSAL, StateDirectory, epoch_folder
@@ -117,6 +118,7 @@ class Refresh(Rounds):
             refreshed.unseal(records).wipe()
             finished = self._activate(inbox)
             records.destroy_all(self.key.sharing, self.key.position)
+            SealedRounds(self._seat, holder, self.home).forget_root()
             SealedRounds(self._seat, holder, self.home).forget_root()
         return finished
 

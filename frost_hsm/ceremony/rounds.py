@@ -177,7 +177,7 @@ class Rounds(ABC):
                     sent = self.transcript.write(said, holder)
         return sent.to_pem()
 
-    def round2(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+    def round2(self, open_holder: OpenHolder, inbox: Inbox, *, entropy: Entropy = system_entropy) -> bytes:
         """Check everybody's round 1 and encrypt a share to each; returns the message for all.
 
         A wrong package convicts its sender; the signed message is the proof.
@@ -190,7 +190,7 @@ class Rounds(ABC):
             with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Round2)
                 if sent is None:
-                    sent = self._send_shares(holder, sealed, received, packages)
+                    sent = self._send_shares(holder, sealed, received, packages, entropy)
         self._require_same(sent.message.round1_hash == transcript_hash(received.values()))
         self.transcript.keep({self.me.name: sent})  # it may have come back from others
         return sent.to_pem()
@@ -201,6 +201,7 @@ class Rounds(ABC):
         sealed: SealedRounds,
         received: Mapping[str, Signed[Round1]],
         packages: dict[Identifier, frost_round1.Package],
+        entropy: Entropy,
     ) -> Signed[Round2]:
         others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
         secret = sealed.recall()
@@ -213,8 +214,8 @@ class Rounds(ABC):
         sending[self._own_identifier] = frost_round2.Package(self.suite, state.secret_share)
         try:
             round1_hash = transcript_hash(received.values())
-            sealed.mark_round2(round1_hash)
-            envelopes = shares.encrypt(self._seat, sending, round1_hash)
+            with sealed.mark_round2(round1_hash, entropy) as root:
+                envelopes = shares.encrypt(self._seat, sending, round1_hash, root)
         finally:
             for package in sending.values():
                 package.wipe()
@@ -259,7 +260,7 @@ class Rounds(ABC):
     ) -> Signed[Confirmation]:
         """Seal a key package, wipe it, and confirm it: from here on this participant has finished."""
         sealed.seal_share(package, confirmation)
-        sealed.forget_rounds()
+        sealed.forget_polynomial()
         for of_one_step in received:
             self.transcript.keep(of_one_step)
         self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())

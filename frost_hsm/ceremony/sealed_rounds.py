@@ -1,4 +1,4 @@
-"""What is kept sealed while shares are made: the polynomial, then a mark, then the share.
+"""What is kept sealed while shares are made: the polynomial, then a mark with the envelopes' root, then the share.
 
 Each record is also the token's own word on how far the ceremony went, should the state directory be lost or
 restored from a backup: what was drawn is never drawn again, and what was sent is never sent with other contents.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
+from frost_hsm.ceremony import seeds
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder
-from frost_hsm.ceremony.messages import Confirmation
+from frost_hsm.ceremony.messages import HASH_LENGTH, Confirmation
 from frost_hsm.ceremony.records import SealedRecords, own_context, record_name
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.store import StateDirectory
@@ -19,7 +20,7 @@ from frost_hsm.errors import SealBroken, StateRolledBack, StepConflict
 from frost_hsm.frost.packages import KeyPackage
 from frost_hsm.frost.round1 import Package, SecretPackage
 from frost_hsm.frost.values import Signature
-from frost_hsm.secret import Secret
+from frost_hsm.secret import Entropy, Secret
 
 _ORDER = (Kind.ROUND1_STATE, Kind.ROUND2_DONE, Kind.SIGNING_SHARE)
 
@@ -54,13 +55,25 @@ class SealedRounds:
             self._require_none_later()
         return self._recall()[0]
 
-    def mark_round2(self, round1_hash: bytes) -> None:
+    def mark_round2(self, round1_hash: bytes, entropy: Entropy) -> Secret:
         """Bind the polynomial to one set of round-1 messages, before any share of it leaves: once and for all.
 
-        Without this, a state directory put back in time would evaluate it for other participants.
+        Without this, a state directory put back in time would evaluate it for other participants. Returns the root of
+        what is random in the envelopes (`frost_hsm.ceremony.shares`), drawn at the first try; the caller wipes it.
+        Raises `StepConflict` if it was done with other messages.
         """
-        with Secret(round1_hash) as public:
-            self._put_same(self._context(Kind.ROUND2_DONE), public)
+        if not self._has(Kind.ROUND2_DONE):
+            with seeds.draw(entropy) as root, Secret.join(round1_hash, root) as plaintext:
+                self._records.put(self._name(Kind.ROUND2_DONE), self._context(Kind.ROUND2_DONE), plaintext)
+        return self.root(round1_hash)
+
+    def root(self, round1_hash: bytes) -> Secret:
+        """Return what `mark_round2` returned. Raises `StepConflict` as it does; `KeyNotFound` once it is destroyed."""
+        with self._records.get(self._name(Kind.ROUND2_DONE), self._context(Kind.ROUND2_DONE)) as mark:
+            with mark.part(0, HASH_LENGTH) as bound, Secret(round1_hash) as wanted:
+                if len(mark) != HASH_LENGTH + seeds.SEED_LENGTH or not bound.equals(wanted):
+                    raise self._conflict()
+            return mark.part(HASH_LENGTH, len(mark))
 
     def forget_polynomial(self) -> None:
         """Destroy the polynomial, whose shares are on their way; none is fine."""
@@ -73,10 +86,9 @@ class SealedRounds:
             self._put_same(self._context(Kind.SIGNING_SHARE, key, binding), plaintext)
         package.wipe()
 
-    def forget_rounds(self) -> None:
-        """Destroy the mark of round 2, which the share replaces, and what else is left; none is fine."""
-        for kind in (Kind.ROUND1_STATE, Kind.ROUND2_DONE):
-            self._destroy(kind)
+    def forget_root(self) -> None:
+        """Destroy the mark of round 2 with its root, once the shares are active and no dispute can follow; none is fine."""
+        self._destroy(Kind.ROUND2_DONE)
 
     def destroy_all(self) -> None:
         """Destroy every record of this ceremony; none is fine."""
@@ -104,7 +116,10 @@ class SealedRounds:
         except SealBroken:
             is_same = False
         if not is_same:
-            raise StepConflict(f"this step of {self._seat.title} was done before, with other messages")
+            raise self._conflict()
+
+    def _conflict(self) -> StepConflict:
+        return StepConflict(f"this step of {self._seat.title} was done before, with other messages")
 
     def _require_none_later(self) -> None:
         names = self._records.names()

@@ -141,9 +141,12 @@ class SealedSigner:
     def forget(self, subjects: Iterable[bytes]) -> None:
         """Destroy what is left of nonces that nobody will use: a crash after `keep`, a token that was full.
 
-        subjects: the ids of requests, or hashes of commitments.
+        And of the rounds, which are over: what would have settled a dispute about them. subjects: the ids of requests,
+        or hashes of commitments.
         """
         with self._home.lock():
+            with suppress(KeyNotFound):
+                self._records.destroy(self.key.record_name(Kind.ROUND2_DONE))
             left = {*self._waiting(Kind.SIGNING_NONCES), *self._waiting(Kind.BOUND_NONCES)}
             for subject in subjects if left else ():
                 for name in left & {self._loose(subject), self._bound(subject)}:

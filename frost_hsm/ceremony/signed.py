@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
-from frost_hsm.ceremony import cms, der, messages, pem, upkeep
+from frost_hsm.ceremony import cms, complaints, der, messages, pem, upkeep
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Message, Proposal
 from frost_hsm.ceremony.roster import Roster
@@ -30,6 +30,8 @@ _KINDS: Final[dict[str, type[Message]]] = {
         upkeep.RepairDelta,
         upkeep.RepairSigma,
         upkeep.RepairDone,
+        complaints.Complaint,
+        complaints.Opening,
     )
 }
 

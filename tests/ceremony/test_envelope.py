@@ -182,7 +182,7 @@ def unwrapped(infos: der.Reader, person: Holder) -> bytes:
         for _ in ("version", "identifier", "algorithm"):
             info.skip()
         transport = KeyTransport(b"", cast(OaepHash, person.public.oaep_hash), info.octet_string())
-        return revealed(transport.unwrap(context(person), person))
+        return revealed(transport.unwrap(person))
     info = infos.inside(der.context(1))
     info.skip()
     originator = info.inside(der.context(0)).inside(der.context(1))

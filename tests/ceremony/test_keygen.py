@@ -82,8 +82,12 @@ def test_all_end_with_the_same_key_and_can_sign(trio: list[Party]) -> None:
 
 
 def test_only_the_share_is_left_in_the_token(trio: list[Party]) -> None:
+    """What settles a dispute about the rounds goes when the key is used for the first time."""
     parties.generate(trio)
+    for party in trio:
+        assert sorted(name.split(".")[0] for name in party.records()) == ["round2-done", "signing-share"]
     parties.sign(trio[:2], b"message")
+    parties.sign(trio[1:], b"message")
     for party in trio:
         assert [name.split(".")[0] for name in party.records()] == ["signing-share"]
 
