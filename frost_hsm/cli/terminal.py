@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 
 from frost_hsm.cli.output import printable, say
 from frost_hsm.errors import Aborted, NoTerminal
@@ -35,7 +39,7 @@ class Terminal:
         import getpass  # here, because most runs ask for nothing
 
         try:
-            with warnings.catch_warnings():
+            with _ending_in_order(), warnings.catch_warnings():
                 # Without a terminal getpass would warn, then read stdin with echo.
                 warnings.simplefilter("error", getpass.GetPassWarning)
                 return getpass.getpass(f"{printable(prompt)}: ")
@@ -72,3 +76,24 @@ class Terminal:
         if not answer.endswith("\n"):
             raise Aborted("nothing was typed; nothing was changed")
         return answer
+
+
+@contextmanager
+def _ending_in_order() -> Iterator[None]:
+    """Let a signal end this process only after the block: getpass has switched the terminal's echo off in it."""
+    came: list[int] = []
+
+    def end(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+        raise Aborted("ended by a signal")
+
+    ending = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+    try:
+        for each in ending:
+            signal.signal(each, end)
+        yield
+    finally:
+        for each in ending:
+            signal.signal(each, signal.SIG_DFL)
+        for number in came:
+            signal.raise_signal(number)

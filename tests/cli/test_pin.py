@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import parties
@@ -322,6 +324,18 @@ def test_the_end_of_input_at_the_pin(bob: Party) -> None:
         assert session.end() == 130
     assert "error: nothing was typed" in session.shown
     assert failed_tries(bob) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_at_the_pin_leaves_the_terminal_as_it_was(bob: Party, number: signal.Signals) -> None:
+    with Session(round1(bob), cwd=bob.directory) as session:
+        assert session.echoes
+        session.expect("PIN for")
+        while session.echoes:
+            time.sleep(0.01)
+        session.signal(number)
+        assert session.end() == -number
+        assert session.echoes
 
 
 def test_a_name_is_typed_before_something_is_destroyed(bob: Party) -> None:
