@@ -28,15 +28,3 @@ def test_large_files_in_the_directory_stop_nobody_and_are_not_read(trio: list[Pa
     assert ran.status == 0, ran.stderr
     assert "note: passed over in" in ran.stderr
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 64 << 10  # KiB
-
-
-def test_a_message_that_is_too_large_is_refused_by_name(trio: list[Party], tmp_path: Path) -> None:
-    box = tmp_path / "inbox"
-    box.mkdir()
-    parties.round1(trio, parties.propose(trio))
-    with (box / "huge").open("wb") as file:
-        file.write(b"-----BEGIN CMS-----\n")
-        file.truncate(17 << 20)
-    ran = trio[0].run("dkg", "round2", KEY, "--in", str(box))
-    assert ran.status == 65
-    assert f"{box}/huge is larger than 16 MiB" in ran.stderr

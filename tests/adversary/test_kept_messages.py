@@ -20,15 +20,6 @@ def kept(party: Party, name: str, step: str, sender: str) -> Path:
     return party.directory / f"home/ceremonies/{name}/{step}/{sender}.pem"
 
 
-def test_a_message_of_somebody_else(trio: list[Party]) -> None:
-    alice = trio[0]
-    first = parties.round1(trio, parties.propose(trio))
-    parties.round2(trio, first)
-    kept(alice, KEY, "round1", "bob").write_bytes(first["carol"])
-    with pytest.raises(StorageProblem, match=r"round1/bob\.pem is not what its name says"):
-        alice.ceremony().finish(alice.holder, inbox())
-
-
 def test_a_message_of_another_ceremony(trio: list[Party]) -> None:
     alice = trio[0]
     for name in (KEY, "other"):

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import parties
 import pytest
-from mallory import Mallory
 from parties import Party, inbox
 
 from frost_hsm.ceremony import signed, signing
@@ -237,40 +236,6 @@ def test_an_older_state_directory_changes_nothing_that_was_said(trio: list[Party
     assert digests[0] == digests[1]
     ceremony.confirm(inbox(*everything))
     assert len(parties.sign(trio[:2], b"message")) == 65
-
-
-def test_rolled_back_to_before_round2_the_polynomial_serves_no_other_roster_view(trio: list[Party]) -> None:
-    """K17: the polynomial of round 1 is not evaluated for a second set of packages."""
-    alice, _, carol = trio
-    first = parties.round1(trio, parties.propose(trio))
-    copy = copy_home(alice, "before-round2")
-    with pytest.MonkeyPatch.context() as patch:  # as if killed before the polynomial was destroyed
-        patch.setattr("frost_hsm.ceremony.sealed_rounds.SealedRounds.forget_polynomial", lambda self: None)
-        parties.round2([alice], first)
-    assert len(alice.records()) == 2
-    roll_back(alice, copy)
-    other = Mallory(carol, carol.ceremony().proposal.to_pem()).round1()
-    refused(
-        alice, StepConflict, lambda: alice.ceremony().round2(alice.holder, inbox(first["alice"], first["bob"], other))
-    )
-    assert alice.ceremony().round2(alice.holder, inbox(first.values()))
-
-
-def test_a_damaged_state_directory_is_not_worked_with(trio: list[Party]) -> None:
-    """P8: what was truncated or exchanged in the state directory is refused, with its name."""
-    key = parties.generate(trio)
-    alice = trio[0]
-    folder = alice.directory / "home/ceremonies/treasury"
-    for name in ("proposal.pem", "confirm/alice.pem", "public-key-package.json"):
-        path = folder / name
-        whole = path.read_bytes()
-        for damaged in (whole[: len(whole) // 2], b"", b"\xff" * 40):
-            path.write_bytes(damaged)
-            assert str(path) in str(refused(alice, StorageProblem, alice.key))
-        path.write_bytes(whole)
-    (folder / "confirm/alice.pem").write_bytes((folder / "confirm/bob.pem").read_bytes())
-    refused(alice, StorageProblem, alice.key)
-    assert key.state is KeyState.ACTIVE
 
 
 def test_another_public_key_package_than_the_confirmed_one_is_refused(trio: list[Party]) -> None:

@@ -16,17 +16,14 @@ from parties import Party
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.keys import GroupKey, KeyState
-from frost_hsm.ceremony.messages import Confirmation
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.errors import (
     CeremonyStopped,
-    Equivocation,
     ForeignMessage,
     FrostHsmError,
-    IncorrectNumberOfCommitments,
     IncorrectPackage,
     InvalidProofOfKnowledge,
     InvalidSecretShare,
@@ -34,11 +31,10 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
     NotYet,
-    ProtocolViolation,
     StepConflict,
     UnknownSender,
 )
-from frost_hsm.frost import dkg, round1
+from frost_hsm.frost import round1
 from frost_hsm.frost.dealer import reconstruct
 from frost_hsm.frost.packages import KeyPackage, Signature
 from frost_hsm.secret import system_entropy
@@ -242,23 +238,6 @@ def test_a_finished_refresh_is_not_given_up(trio: list[Party]) -> None:
     refused(trio[0], NotPossible, lambda: upkeep.load(trio[0]).abort(trio[0].holder))
 
 
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"epoch": 2},
-        {"previous": bytes(32)},
-        {"roster": bytes(32)},
-        {"key": b"other"},
-    ],
-)
-def test_a_proposal_from_another_state_is_refused(trio: list[Party], change: dict[str, object]) -> None:
-    alice, bob, _ = trio
-    message = signed.read(upkeep.propose(bob), bob.key().roster).expect(RefreshProposal).message
-    with bob.holder() as holder:
-        data = signed.write(replace(message, **change), holder)  # type: ignore[arg-type]
-    refused(alice, ForeignMessage, lambda: upkeep.join(alice, data))
-
-
 def test_a_proposal_for_another_key_is_refused(trio: list[Party]) -> None:
     alice, bob, _ = trio
     message = signed.read(upkeep.propose(bob), bob.key().roster).expect(RefreshProposal).message
@@ -293,24 +272,6 @@ class Saboteur(Mallory):
         self.party = party
         self.seat = ceremony._seat
         self.secret, self.package = ceremony._part1(system_entropy)
-
-
-def test_another_threshold_is_refused(trio: list[Party]) -> None:
-    """Neither a higher nor a lower one, whatever the proposal said, and nothing is lost (K30)."""
-    alice, bob, third = trio
-    proposal = upkeep.propose(alice)
-    honest = upkeep.round1([alice, bob], proposal)
-    saboteur = Saboteur(third, upkeep.join(third, proposal))
-    suite, own = saboteur.seat.suite, saboteur.seat.identifier("mallory")
-    _, longer = dkg.part1(suite, own, max_signers=3, min_signers=2)  # one entry more than a refresh has
-    for party in (alice, bob):
-        with pytest.raises(IncorrectNumberOfCommitments) as caught:
-            upkeep.round2([party], {**honest, "mallory": saboteur.round1(longer)})
-        assert caught.value.culprits == ("mallory",)
-        assert party.key().state is KeyState.ACTIVE
-        with pytest.raises(CeremonyStopped):
-            upkeep.round2([party], honest)
-    assert len(parties.sign([alice, bob], b"message")) == 65
 
 
 def test_a_wrong_proof_convicts(trio: list[Party]) -> None:
@@ -349,34 +310,3 @@ def test_a_wrong_share_convicts_and_the_old_epoch_goes_on(trio: list[Party]) -> 
     upkeep.load(alice).abort(alice.holder)
     upkeep.load(bob).abort(bob.holder)
     assert [name.split(".")[0] for name in alice.records()] == ["signing-share"]
-
-
-def test_different_confirmations_stop_it_before_the_old_share_is_gone(trio: list[Party]) -> None:
-    alice, _, third = trio
-    confirmations = upkeep.to_confirmations(trio)
-    message = signed.read(confirmations["mallory"], third.key().roster).expect(Confirmation).message
-    with third.holder() as holder:
-        confirmations["mallory"] = signed.write(replace(message, public_key_package_hash=bytes(32)), holder)
-    records = alice.records()
-    with pytest.raises(Equivocation) as caught:
-        upkeep.confirm([alice], confirmations)
-    assert isinstance(caught.value, ProtocolViolation)
-    assert alice.records() == records
-    assert alice.key().epoch == 0
-    assert len(parties.sign(trio[:2], b"message")) == 65
-
-
-def test_who_was_told_another_confirmation_follows_those_who_were_not(trio: list[Party]) -> None:
-    """Of one epoch or of the other: a contradiction told to Bob alone does not part him from Alice for good (K31)."""
-    alice, bob, third = trio
-    good = upkeep.to_confirmations(trio)
-    message = signed.read(good["mallory"], third.key().roster).expect(Confirmation).message
-    with third.holder() as holder:
-        bad = signed.write(replace(message, public_key_package_hash=bytes(32)), holder)
-    upkeep.confirm([alice], good)
-    with pytest.raises(Equivocation):
-        upkeep.confirm([bob], {**good, "mallory": bad})
-    assert upkeep.load(bob).status().step == "stopped"
-    upkeep.confirm([bob], {**good, "lie": bad})  # as Alice hands on what made her go on, among whatever else there is
-    assert upkeep.load(bob).status().step == "active"
-    assert len(parties.sign([alice, bob], b"message")) == 65

@@ -1,0 +1,185 @@
+"""Shares that are made anew, or for somebody new, where somebody would keep the old ones or change the terms."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import parties
+import pytest
+import upkeep
+from attacks.table import refused
+from p256 import scalar
+from parties import Party, inbox
+
+from frost_hsm import P256
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.context import Kind
+from frost_hsm.ceremony.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import Confirmation
+from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.errors import (
+    CeremonyStopped,
+    Equivocation,
+    ForeignMessage,
+    FrostHsmError,
+    IncorrectNumberOfIdentifiers,
+    IncorrectPackage,
+    InvalidMinSigners,
+    KeyNotFound,
+    NotKnown,
+    NotPossible,
+)
+from frost_hsm.frost import refresh, repair
+from frost_hsm.frost.packages import KeyPackage
+from frost_hsm.frost.repair import Sigma
+
+
+def share(party: Party, key: GroupKey) -> KeyPackage:
+    with party.holder() as holder:
+        return key.unseal(SealedRecords(holder, party.home))
+
+
+def lie(party: Party, message: bytes) -> bytes:
+    """Sign another transcript than everybody else."""
+    honest = signed.read(message, party.key().roster).expect(Confirmation).message
+    with party.holder() as holder:
+        return signed.write(replace(honest, round2_hash=bytes(32)), holder)
+
+
+@pytest.mark.parametrize("change", [{"epoch": 2}, {"previous": bytes(32)}, {"roster": bytes(32)}])
+def test_k30_a_refresh_of_something_else(group: list[Party], change: dict[str, object]) -> None:
+    """Bob proposes to refresh another epoch, or among other people, than there are."""
+    alice, bob, _ = group
+    honest = signed.read(upkeep.propose(bob), bob.key().roster).expect(RefreshProposal).message
+    with bob.holder() as holder:
+        data = signed.write(replace(honest, **change), holder)  # type: ignore[arg-type]
+    refused(alice, ForeignMessage, lambda: upkeep.join(alice, data))
+
+
+def test_k30_the_key_and_the_threshold_stay(group: list[Party]) -> None:
+    """Somebody has the shares made anew with another threshold; what comes of it all signs as before."""
+    alice, bob, _ = group
+    before = alice.key()
+    own = before.identifier("alice")
+    secret, _ = refresh.refresh_dkg_part1(P256, own, max_signers=3, min_signers=3)
+    others = {
+        before.identifier(name): refresh.refresh_dkg_part1(P256, before.identifier(name), max_signers=3, min_signers=3)[
+            1
+        ]
+        for name in ("bob", "carol")
+    }
+    state, _ = refresh.refresh_dkg_part2(secret, others)
+    with pytest.raises(InvalidMinSigners):
+        refresh.refresh_dkg_shares(state, others, {}, before.public_key_package, share(alice, before))
+    upkeep.refresh(group)
+    after = alice.key()
+    assert (after.verifying_key, after.min_signers, after.epoch) == (before.verifying_key, before.min_signers, 1)
+    assert len(parties.sign([alice, bob], b"message")) == 65
+
+
+def test_k31_shares_of_two_epochs(group: list[Party]) -> None:
+    """Alice has gone on to the next epoch and Bob has not: neither signs with the other's."""
+    alice, bob, _ = group
+    old = parties.request([bob, alice], b"old")
+    confirmations = upkeep.to_confirmations(group)
+    upkeep.confirm([alice], confirmations)
+    new = parties.request([alice, bob], b"new")
+    refused(bob, ForeignMessage, lambda: bob.session(new).commit(bob.holder))
+    refused(alice, ForeignMessage, lambda: alice.session(old).commit(alice.holder))
+
+
+def test_k31_the_old_share_is_gone(group: list[Party]) -> None:
+    """Whoever puts Alice's state directory back finds no share of the old epoch."""
+    alice = group[0]
+    before, key = set(alice.records()), alice.key()
+    upkeep.refresh(group)
+    assert not before & set(alice.records())
+    with pytest.raises(KeyNotFound):
+        share(alice, key)
+
+
+def test_k31_the_old_share_stays_until_all_have_confirmed(group: list[Party]) -> None:
+    """Carol keeps her confirmation back, or confirms something else: the old epoch goes on."""
+    alice, bob, carol = group
+    confirmations = upkeep.to_confirmations(group)
+    before = alice.key()
+    withheld = {name: said for name, said in confirmations.items() if name != "carol"}
+    with pytest.raises(FrostHsmError):
+        upkeep.confirm([alice], withheld)
+    with pytest.raises(Equivocation):
+        upkeep.confirm([alice], {**confirmations, "carol": lie(carol, confirmations["carol"])})
+    assert alice.key() == before
+    assert len(parties.sign([alice, bob], b"message")) == 65
+
+
+def test_k31_one_confirmation_for_each_half(group: list[Party]) -> None:
+    """Carol confirms to Alice, and something else to Bob: two halves, of which neither could sign, for good."""
+    alice, bob, carol = group
+    good = upkeep.to_confirmations(group)
+    bad = lie(carol, good["carol"])
+    upkeep.confirm([alice], good)
+    with pytest.raises(Equivocation):
+        upkeep.confirm([bob], {**good, "carol": bad})
+    assert upkeep.load(bob).status().step == "stopped"
+    upkeep.confirm([bob], {**good, "lie": bad})  # as Alice hands on what she has, among whatever else there is
+    assert upkeep.load(bob).status().step == "active"
+    assert alice.key().state is bob.key().state is KeyState.ACTIVE
+    assert len(parties.sign([alice, bob], b"message")) == 65
+
+
+def newcomer(group: list[Party], directory: Path) -> Party:
+    """Dave, who has a token of his own and knows the three, as they know him."""
+    [dave] = parties.gather(directory, ["dave"])
+    for party in group:
+        party.home.put("peers/dave.pem", dave.public.to_pem())
+        dave.home.put(f"peers/{party.name}.pem", party.public.to_pem())
+    upkeep.hand_over(group[0], dave, group)
+    return dave
+
+
+def test_k32_too_few_helpers(group: list[Party], tmp_path: Path) -> None:
+    """One of three makes a share for Dave."""
+    alice, _, _ = group
+    dave = newcomer(group, tmp_path)
+    with pytest.raises((NotPossible, IncorrectNumberOfIdentifiers, NotKnown)):
+        upkeep.ask(dave, 4, [alice])
+    own, package = alice.key().identifier("alice"), share(alice, alice.key())
+    with pytest.raises(IncorrectNumberOfIdentifiers):
+        repair.repair_share_part1([own], package, type(own).from_u16(P256, 4))
+
+
+def spoil(party: Party, request: bytes, message: bytes, recipient: Party) -> bytes:
+    """Sign a sigma that is none of this share, well encrypted."""
+    helping = upkeep.repairing(party, request)
+    honest = signed.read(message, party.key().roster).message
+    wrong = Sigma(P256, scalar(P256.group, 5))
+    sealed = helping._encrypt(Kind.REPAIR_SIGMA, recipient.public, wrong, honest.deltas_hash)
+    with party.holder() as holder:
+        return signed.write(replace(honest, envelope=sealed), holder)
+
+
+def test_k32_a_share_of_another_key(group: list[Party], tmp_path: Path) -> None:
+    """Bob helps Dave to a share that is not of the group's key: Dave compares, and keeps nothing."""
+    alice, bob, _ = group
+    dave = newcomer(group, tmp_path)
+    request = upkeep.ask(dave, 4, [alice, bob])
+    second = upkeep.sigmas([alice, bob], request, upkeep.deltas([alice, bob], request))
+    second["bob"] = spoil(bob, request, second["bob"], dave)
+    step = lambda: upkeep.repairing(dave, request).finish(dave.holder, inbox(second.values()))  # noqa: E731
+    refused(dave, IncorrectPackage, step)
+    assert dave.records() == {}
+
+
+def test_k30_a_refresh_is_stopped_for_good(group: list[Party]) -> None:
+    """Carol's contribution was refused; nothing that she sends afterwards makes Alice go on."""
+    alice, _, carol = group
+    first = upkeep.round1(group, upkeep.propose(alice))
+    broken = signed.read(first["carol"], carol.key().roster).message
+    with carol.holder() as holder:
+        bad = signed.write(replace(broken, package=b"nothing", y_coordinates=None), holder)
+    with pytest.raises(FrostHsmError):
+        upkeep.round2([alice], {**first, "carol": bad})
+    with pytest.raises(CeremonyStopped):
+        upkeep.round2([alice], first)

@@ -1,0 +1,382 @@
+"""Signing with somebody who cheats, or with a machine that somebody put back in time."""
+
+from __future__ import annotations
+
+import ast
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import click
+import parties
+import pytest
+from attacks.table import refused
+from p256 import ScriptedEntropy, number, scalar
+from parties import Messages, Party, inbox
+
+import frost_hsm
+from frost_hsm import P256
+from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.messages import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.cli.program import frost_hsm as whole_program
+from frost_hsm.errors import (
+    Aborted,
+    ForeignMessage,
+    IncorrectCommitment,
+    IncorrectNumberOfSigners,
+    InvalidContents,
+    InvalidSignatureShare,
+    MissingCommitment,
+    NonceUsed,
+    NoTerminal,
+    NotPossible,
+    UnknownIdentifier,
+    UnknownSender,
+)
+from frost_hsm.frost import signing
+from frost_hsm.frost.packages import SigningCommitments, SigningPackage
+from frost_hsm.frost.values import SigningShare
+
+MESSAGE = b"pay 5 to dave"
+WORSE = b"pay 5000 to mallory"
+
+
+class Full(Exception):
+    """Where an answer should be stored there is no space left."""
+
+
+def say(party: Party, message: Any) -> bytes:
+    with party.holder() as holder:
+        return signed.write(message, holder)
+
+
+def commitments_of(party: Party, request: bytes = b"") -> SigningCommitments:
+    with party.holder() as holder:
+        return SealedSigner(party.key(), holder, party.home).commit(request)
+
+
+def package_of(signers: list[Party], message: bytes = MESSAGE) -> SigningPackage:
+    """What a program that is not ours hands to each signer."""
+    key = signers[0].key()
+    return SigningPackage(key.suite, {key.identifier(each.name): commitments_of(each) for each in signers}, message)
+
+
+def other_message(package: SigningPackage) -> SigningPackage:
+    return SigningPackage(package.ciphersuite, package.signing_commitments, WORSE)
+
+
+def fresh(party: Party, wanted: bytes) -> bytes:
+    """Commit once more to the same request, with other nonces."""
+    other = commitments_of(party)
+    return say(party, Commitment(party.session(wanted).id, other.serialize(), other.y_coordinates()))
+
+
+def put_back(party: Party, copy: Path) -> None:
+    shutil.rmtree(party.directory / "home")
+    shutil.copytree(copy, party.directory / "home")
+
+
+def test_s01_nonce_reuse(group: list[Party]) -> None:
+    """A program asks Alice for a second signature share with the nonces of the first, on another message."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+    with alice.holder() as holder:
+        assert SealedSigner(alice.key(), holder, alice.home).sign(good)
+    for package in (good, other_message(good)):
+        with alice.holder() as holder:
+            signer = SealedSigner(alice.key(), holder, alice.home)
+            refused(alice, NonceUsed, lambda package=package, signer=signer: signer.sign(package))  # type: ignore[misc]
+
+
+def test_s01_other_commitments_afterwards(group: list[Party]) -> None:
+    """Bob commits anew once Alice has answered, and has her forget what he said before."""
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], MESSAGE)
+    commitments = parties.commit([alice, bob], wanted)
+    parties.respond([alice], wanted, commitments)
+    other = fresh(bob, wanted)
+    for path in (alice.directory / "home/requests").glob("*/commit/bob.pem"):
+        path.unlink()
+    refused(alice, NonceUsed, lambda: alice.session(wanted).respond(alice.holder, inbox(commitments["alice"], other)))
+
+
+def test_s02_deterministic_nonces(group: list[Party]) -> None:
+    """Bob has the same message requested again, hoping for the same nonces with another challenge."""
+    alice, bob, _ = group
+    drawn = []
+    for _ in range(2):
+        wanted = parties.request([alice, bob], MESSAGE)
+        said = signed.read(parties.commit([alice], wanted)["alice"], alice.key().roster).expect(Commitment)
+        drawn.append(said.message.commitments)
+    assert drawn[0] != drawn[1]
+
+
+def test_s02_a_generator_that_repeats_itself() -> None:
+    """Two participants' generators give the same bytes, as those of two clones of one machine do."""
+    one, other = (SigningShare(P256, scalar(P256.group, value)) for value in (5, 6))
+    weak = ScriptedEntropy(*([bytes(32)] * 4))
+    first, second = (signing.commit(share, weak)[1] for share in (one, other))
+    assert first.hiding != second.hiding
+
+
+def test_s03_nonces_that_depend_on_each_other() -> None:
+    """A coordinator that knows how one nonce follows from another solves for the share with few answers."""
+    share, order = SigningShare(P256, scalar(P256.group, 5)), P256.group.order
+    pairs = [signing.commit(share)[0] for _ in range(4)]
+    values = [(number(P256.group, each.hiding.scalar), number(P256.group, each.binding.scalar)) for each in pairs]
+    between = [(binding - hiding) % order for hiding, binding in values]
+    steps = [(later[0] - earlier[0]) % order for earlier, later in pairwise(values)]
+    assert len({*between, *steps, *(value for pair in values for value in pair)}) == 4 + 3 + 8
+
+
+@pytest.mark.parametrize("put_back_to", ["before the commitment", "before the response"])
+def test_s04_rollback(group: list[Party], put_back_to: str) -> None:
+    """Alice's state directory is put back to before she answered, and she is asked again, with other commitments."""
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], MESSAGE)
+    shutil.copytree(alice.directory / "home", alice.directory / "before the commitment")
+    commitments = parties.commit([alice, bob], wanted)
+    shutil.copytree(alice.directory / "home", alice.directory / "before the response")
+    parties.respond([alice], wanted, commitments)
+    put_back(alice, alice.directory / put_back_to)
+    for taken in (inbox(commitments.values()), inbox(commitments["alice"], fresh(bob, wanted))):
+        refused(alice, NonceUsed, lambda taken=taken: alice.session(wanted).respond(alice.holder, taken))  # type: ignore[misc]
+    if put_back_to == "before the commitment":
+        assert signed.read(alice.session(wanted).commit(alice.holder), alice.key().roster) != signed.read(
+            commitments["alice"], alice.key().roster
+        ), "new nonces, never the old ones"
+
+
+def test_s04_a_cloned_host(group: list[Party]) -> None:
+    """A copy of Alice's machine uses the same token, for another message."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+    shutil.copytree(alice.directory / "home", alice.directory / "clone")
+    clone = StateDirectory.open(alice.directory / "clone")
+    with alice.holder() as holder:
+        assert SealedSigner(alice.key(), holder, alice.home).sign(good)
+        with pytest.raises(NonceUsed):
+            SealedSigner(alice.key(), holder, clone).sign(other_message(good))
+
+
+def test_s05_nonces_in_a_copy_of_the_state(group: list[Party]) -> None:
+    """Whoever has a backup of the state directory looks for nonces that wait."""
+    alice, bob, _ = group
+    parties.commit([alice, bob], parties.request([alice, bob], MESSAGE))
+    nonces = [value for name, value in alice.records().items() if name.startswith("signing-nonces")]
+    assert len(nonces) == 1
+    assert not any(nonces[0] in contents for contents in alice.files().values())
+    assert not (alice.directory / "home/sealed").exists()
+
+
+def test_s06_crash_between_signing_and_sending(group: list[Party]) -> None:
+    """Alice's machine fails once her share exists, and she is asked for another message instead."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+
+    def fail(share: object) -> None:
+        raise Full
+
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        with pytest.raises(Full):
+            signer.sign(good, keep=fail)
+        refused(alice, NonceUsed, lambda: signer.sign(other_message(good)))
+        assert signer.sign(good)
+        refused(alice, NonceUsed, lambda: signer.sign(good))
+
+
+def test_s06_the_same_request_again(group: list[Party]) -> None:
+    """Somebody asks again and again: the stored answer comes, and none is computed."""
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], MESSAGE)
+    commitments = parties.commit([alice, bob], wanted)
+    first = parties.respond([alice], wanted, commitments)
+    before = alice.files(), alice.records(), alice.pins_asked
+    assert parties.respond([alice], wanted, commitments) == first
+    assert (alice.files(), alice.records()) == before[:2]
+    assert alice.pins_asked == before[2] + 1, "by this test alone, to read the records"
+
+
+def test_s07_parallel_sessions(group: list[Party]) -> None:
+    """Bob keeps many requests open and mixes their commitments, to have the answers add up (Wagner, ROS)."""
+    alice, bob, _ = group
+    one, other = (parties.request([alice, bob], message) for message in (MESSAGE, WORSE))
+    mine, theirs = parties.commit([alice, bob], one), parties.commit([bob], other)
+    respond = alice.session(one).respond
+    refused(alice, ForeignMessage, lambda: respond(alice.holder, inbox(mine["alice"], theirs["bob"])))
+
+
+def test_s07_binding_factors_cover_everything(group: list[Party]) -> None:
+    """Bob changes one thing after he knows the others, key, message or list: every factor has to change with it."""
+    alice, bob, carol = group
+    key = alice.key().public_key_package.verifying_key
+    good, more = package_of([alice, bob]), package_of([alice, bob, carol])
+    me, him = good.signing_commitments
+    another = replace(good, signing_commitments={**good.signing_commitments, him: commitments_of(bob)})
+    wider = {**more.signing_commitments, **good.signing_commitments}
+    variants = [
+        (good, key),
+        (other_message(good), key),
+        (another, key),
+        (replace(good, signing_commitments=wider), key),
+        (good, type(key)(key.ciphersuite, *_share_as_key(alice))),
+    ]
+    factors = [signing._Session.open(*variant).binding_factors[me] for variant in variants]
+    assert len(set(factors)) == len(variants)
+
+
+def _share_as_key(party: Party) -> tuple[bytes, Any]:
+    share = next(iter(party.key().public_key_package.verifying_shares.values()))
+    return share.encoded, share.element
+
+
+def test_s08_a_message_that_pretends_to_be_commitments(group: list[Party]) -> None:
+    """Bob moves bytes between the message and the list of commitments, so that both hash alike."""
+    package = package_of(group)
+    key = group[0].key().public_key_package.verifying_key
+    *some, last = package.signing_commitments.items()
+    moved = last[0].serialize() + last[1].hiding.encoded + last[1].binding.encoded
+    shorter = SigningPackage(P256, dict(some), moved + MESSAGE)
+    one, other = (signing._Session.open(each, key).binding_factors[some[0][0]] for each in (package, shorter))
+    assert one != other
+
+
+def test_s09_a_nonce_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hash gives zero: the answer would show the share."""
+    share = SigningShare(P256, scalar(P256.group, 5))
+    results = [scalar(P256.group, value) for value in (0, 7, 0, 0, 9)]
+    monkeypatch.setattr(P256, "h3", lambda seed: results.pop(0), raising=False)
+    nonces, _ = signing.commit(share)
+    assert [number(P256.group, nonce.scalar) for nonce in (nonces.hiding, nonces.binding)] == [7, 9]
+
+
+def test_s09_a_commitment_to_zero(group: list[Party]) -> None:
+    """Bob's commitment is the identity."""
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], MESSAGE)
+    said = parties.commit([alice, bob], wanted)
+    honest = signed.read(said["bob"], alice.key().roster).expect(Commitment).message
+    nothing = honest.commitments[:-33] + bytes(33)
+    said["bob"] = say(bob, replace(honest, commitments=nothing, y_coordinates=None))
+    with pytest.raises(InvalidContents) as caught:
+        alice.session(wanted).respond(alice.holder, inbox(said.values()))
+    assert caught.value.culprits == ("bob",)
+
+
+def test_s10_ones_own_commitment_changed(group: list[Party]) -> None:
+    """A coordinator leaves Alice's commitments out of her package, or puts others in their place."""
+    alice, bob, carol = group
+    session = b"r" * 32
+    commitments_of(alice, session)
+    good, of_others = package_of([alice, bob]), package_of([bob, carol])
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        refused(alice, IncorrectCommitment, lambda: signer.sign(good, session))
+        refused(alice, MissingCommitment, lambda: signer.sign(of_others))
+        his = next(iter(of_others.signing_commitments.values()))
+        me, him = good.signing_commitments
+        copied = SigningPackage(P256, {me: his, him: his}, MESSAGE)
+        refused(alice, NonceUsed, lambda: signer.sign(copied))
+
+
+def test_s11_malleable_signing_packages(group: list[Party]) -> None:
+    """A coordinator reorders, doubles, adds or leaves out signers."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+    me, him = good.signing_commitments
+    mine, his = good.signing_commitments.values()
+    backwards = SigningPackage(P256, {him: his, me: mine}, MESSAGE)
+    assert backwards.serialize() == good.serialize()
+    stranger = type(me).from_u16(P256, 4)
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        alone, with_stranger = {me: mine}, {me: mine, stranger: his}
+        refused(alice, IncorrectNumberOfSigners, lambda: signer.sign(SigningPackage(P256, alone, MESSAGE)))
+        refused(alice, UnknownIdentifier, lambda: signer.sign(SigningPackage(P256, with_stranger, MESSAGE)))
+        assert signer.sign(backwards)
+
+
+def test_s12_blind_signing(group: list[Party]) -> None:
+    """Bob has Alice sign for another key, another epoch, or a message that nobody has shown her."""
+    alice, bob, carol = group
+    wanted = parties.request([alice, bob], MESSAGE)
+    asked = signed.read(wanted, alice.key().roster).expect(SigningRequest).message
+    assert asked.message == MESSAGE, "all of it, not its hash"
+    for change in ({"key": b"\x02" + bytes(32)}, {"epoch": 1}):
+        data = say(bob, replace(asked, **change))  # type: ignore[arg-type]
+        refused(alice, ForeignMessage, lambda data=data: alice.session(data))  # type: ignore[misc]
+    with pytest.raises((UnknownSender, ForeignMessage)):
+        alice.session(say(bob, replace(asked, ceremony=bytes(32))))
+    not_asked = parties.request([bob, carol], MESSAGE)
+    refused(alice, NotPossible, lambda: alice.session(not_asked).commit(alice.holder))
+
+
+def test_s12_nobody_agrees_unseen(group: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bob's request comes to a machine at which nobody sits."""
+    alice, bob, _ = group
+    (alice.directory / "pay.request.pem").write_bytes(parties.request([alice, bob], MESSAGE))
+    monkeypatch.setattr("parties._ASKING", ())  # no --yes
+    ran = alice.run("sign", "commit", "pay.request.pem")
+    assert ran.status in (Aborted.exit, NoTerminal.exit), ran.stderr
+    assert f"begins   {MESSAGE.decode()}" in ran.stderr
+    assert not any(name.startswith("signing-nonces") for name in alice.records())
+
+
+def answers(group: list[Party]) -> tuple[bytes, Messages, Messages]:
+    wanted = parties.request(group, MESSAGE)
+    commitments = parties.commit(group, wanted)
+    return wanted, commitments, parties.respond(group, wanted, commitments)
+
+
+def spoilt(party: Party, response: bytes, by: int) -> bytes:
+    honest = signed.read(response, party.key().roster).expect(Response).message
+    return say(party, replace(honest, share=honest.share[:-1] + bytes([honest.share[-1] ^ by])))
+
+
+def test_s13_bad_shares_are_named(group: list[Party]) -> None:
+    """Bob and Carol both answer wrongly: each is named, and Alice is not."""
+    alice, bob, carol = group
+    wanted, commitments, responses = answers(group)
+    responses |= {"bob": spoilt(bob, responses["bob"], 1), "carol": spoilt(carol, responses["carol"], 2)}
+    with pytest.raises(InvalidSignatureShare) as caught:
+        alice.session(wanted).aggregate(inbox(commitments.values(), responses.values()))
+    assert caught.value.culprits == ("bob", "carol")
+    assert alice.session(wanted).transcript.evidence() == responses["bob"] + responses["carol"]
+
+
+def test_s14_unverified_aggregate(group: list[Party]) -> None:
+    """Bob answers wrongly, and somebody publishes what comes out."""
+    alice, bob, _ = group
+    wanted, commitments, responses = answers(group)
+    responses["bob"] = spoilt(bob, responses["bob"], 1)
+    with pytest.raises(InvalidSignatureShare):
+        alice.session(wanted).aggregate(inbox(commitments.values(), responses.values()))
+    assert alice.session(wanted).status().step != "done"
+    assert not list((alice.directory / "home/requests").glob("*/signature"))
+
+
+def option_names(command: click.Command) -> Iterator[str]:
+    """Every option and argument of a command and of those in it."""
+    for parameter in command.params:
+        yield from (*parameter.opts, *parameter.secondary_opts)
+    if isinstance(command, click.Group):
+        for name in command.list_commands(click.Context(command)):
+            inner = command.get_command(click.Context(command), name)
+            assert inner is not None
+            yield from option_names(inner)
+
+
+def test_s17_randomness_from_outside() -> None:
+    """Somebody makes the program draw what they know: by an option, a variable, or a module meant for tests."""
+    for name in option_names(whole_program):
+        assert not any(word in name.lower() for word in ("seed", "entropy")), name
+    for path in sorted((Path(frost_hsm.__file__).parent / "cli").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Call):
+                assert "entropy" not in {keyword.arg for keyword in node.keywords}, f"{path}: {ast.unparse(node)}"
