@@ -37,7 +37,7 @@ _ASKING = (
     "dealer accept",
     *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),
     *(f"repair {step}" for step in ("delta", "confirm")),
-    *(f"sign {step}" for step in ("commit", "respond")),
+    *(f"sign {step}" for step in ("commit", "respond", "discard")),
 )
 _WITH_TOKEN = (
     "init",
@@ -45,7 +45,7 @@ _WITH_TOKEN = (
     *(f"dkg {step}" for step in ("propose", "round1", "round2", "finish", "abort")),
     *(f"refresh {step}" for step in ("propose", "round1", "round2", "finish", "confirm", "abort")),
     *(f"repair {step}" for step in ("request", "delta", "sigma", "finish")),
-    *(f"sign {step}" for step in ("request", "commit", "respond")),
+    *(f"sign {step}" for step in ("request", "commit", "respond", "preprocess", "discard")),
     "keys delete",
     "dealer split",
     "dealer accept",

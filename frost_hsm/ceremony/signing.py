@@ -29,7 +29,7 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
 )
-from frost_hsm.frost import signing
+from frost_hsm.frost import rerandomized, signing
 from frost_hsm.frost.packages import (
     Identifier,
     PublicKeyPackage,
@@ -38,7 +38,6 @@ from frost_hsm.frost.packages import (
     SigningPackage,
     VerifyingKey,
 )
-from frost_hsm.frost.rerandomized import RandomizedParams
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
@@ -315,12 +314,7 @@ class SigningSession:
         public = self.key.public_key_package
         if self._seed is None:
             return public
-        params = RandomizedParams.regenerate_from_seed_and_commitments(
-            public.verifying_key, self._seed, package.signing_commitments
-        )
-        randomized = params.randomize_public_key_package(public)
-        params.wipe()
-        return randomized
+        return rerandomized.public_key_package(public, self._seed, package.signing_commitments)
 
     @property
     def _seed(self) -> Secret | None:

@@ -22,7 +22,7 @@ COMMANDS = {
     "peer": "Keep the identities of the others.",
     "dkg": "Make a key together.",
     "sign": "Sign together.",
-    "verify": "Check a signature.",
+    "verify": "Check signatures.",
     "keys": "See, hand out and destroy the keys you have a share of.",
     "refresh": "Make the shares of a key anew, together.",
     "repair": "Rebuild a lost share, or make one for a new participant.",

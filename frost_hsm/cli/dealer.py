@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -17,10 +16,9 @@ from frost_hsm.cli import completing, files, rounds
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, DeserializationError
+from frost_hsm.errors import Aborted
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import SigningKey
-from frost_hsm.secret import Secret
 
 
 @click.group()
@@ -68,10 +66,7 @@ def split(place: Workplace, name: str, key_file: str, output: str | None, force:
 
 
 def _read_key(path: str, suite: Ciphersuite) -> SigningKey:
-    digits = files.read(path).strip()  # read and decoded by the library: copies that cannot be wiped
-    if any(digit not in string.hexdigits.encode() for digit in digits) or len(digits) % 2:
-        raise DeserializationError(f"{path}: the signing key is not hex")
-    with Secret(bytes.fromhex(digits.decode())) as encoded, files.naming(path):
+    with files.read_hex(path) as encoded, files.naming(path):
         return SigningKey.deserialize(suite, encoded)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import glob
 import os
+import string
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 from frost_hsm.cli.output import require_showable
 from frost_hsm.errors import (
+    DeserializationError,
     FileMissing,
     InputProblem,
     InvalidContents,
@@ -21,6 +23,7 @@ from frost_hsm.errors import (
     StorageProblem,
     UsageProblem,
 )
+from frost_hsm.secret import Secret
 
 STANDARD = "-"
 """The path that means stdin or stdout."""
@@ -64,6 +67,14 @@ def parse(path: str, reader: Callable[[bytes], T]) -> T:
     data = read(path)
     with naming(path):
         return reader(data)
+
+
+def read_hex(path: str) -> Secret:
+    """Read a secret that is written in hex. The library reads and decodes it: copies that cannot be wiped."""
+    digits = read(path).strip()
+    if any(digit not in string.hexdigits.encode() for digit in digits) or len(digits) % 2:
+        raise DeserializationError(f"{path}: this is not hex")
+    return Secret(bytes.fromhex(digits.decode()))
 
 
 @contextmanager

@@ -64,13 +64,17 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
         *(["  origin        a dealer made it, and knew it"] if key.is_dealt else []),
         f"  token         {place.config.token}",
     ]
+    fields = {**_fields(key), "checked": check_token}
     if check_token:
         from frost_hsm.ceremony.records import SealedRecords
+        from frost_hsm.ceremony.sealed_signer import SealedSigner
 
         with place.holder() as holder:
             key.unseal(SealedRecords(holder, place.home)).wipe()
+            fields["prepared"] = len(SealedSigner(key, holder, place.home).prepared())
         lines.append("  the sealed share opens and is the one of this key")
-    return Result("keys-show", lines, {**_fields(key), "checked": check_token})
+        lines.append(f"  nonces        {fields['prepared']} pairs made ahead wait in the token")
+    return Result("keys-show", lines, fields)
 
 
 @command(keys, "export")

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.cli import files
+from frost_hsm.cli import files, preparing, requests
 from frost_hsm.cli.agreement import agree, message_line
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
-from frost_hsm.frost import signing
-from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
+from frost_hsm.frost import rerandomized, signing
+from frost_hsm.frost.packages import Identifier, PublicKeyPackage, SignatureShare, SigningPackage
+from frost_hsm.frost.rerandomized import RandomizedParams
 from frost_hsm.frost.signing import CheaterDetection
+from frost_hsm.secret import Secret
 
 T = TypeVar("T")
 
@@ -36,25 +38,42 @@ def commit(place: Workplace, name: str, output: str | None, force: bool) -> Resu
     return Result("plain-commit", [f"Wrote {path}"], _fields(key, path), after, raw)
 
 
-def package(place: Workplace, name: str, message: str, given: tuple[str, ...], path: str, force: bool) -> Result:
-    """Read the SigningCommitments of each signer, as NAME=FILE, and write the SigningPackage. Needs no token."""
+def package(
+    place: Workplace, name: str, message: str, given: tuple[str, ...], path: str, is_rerandomized: bool, force: bool
+) -> Result:
+    """Read the SigningCommitments of each signer and write the SigningPackage. Needs no token.
+
+    given: as for `preparing.read`. is_rerandomized: write a randomizer seed for it as well.
+    """
     key = GroupKey.load(place.home, name, place.me)
-    commitments = _by_identifier(key, given, partial(SigningCommitments.from_json, key.suite))
+    commitments = {key.identifier(who): each for who, each in preparing.read(key, given).items()}
     made = SigningPackage(key.suite, commitments, files.read(message))
+    lines, fields, seed_option = [f"Wrote {path}"], _fields(key, path), ""
+    if is_rerandomized:
+        seed_path = f"{requests.stem(path if path != files.STANDARD else message)}.seed"
+        _, seed = RandomizedParams.new_from_commitments(key.public_key_package.verifying_key, commitments)
+        with seed, seed.reveal() as view:
+            files.write(seed_path, _line(view.hex()), force=force)
+        lines.append(f"Wrote {seed_path}: for the signers alone, it links the signature to the group")
+        fields["seed_file"], seed_option = seed_path, f" --randomizer-seed {seed_path}"
     raw = files.write(path, _line(made.to_json()), force=force)
-    after = f"each signer runs: frost-hsm sign respond {path} --key {name}"
-    return Result("plain-request", [f"Wrote {path}"], _fields(key, path), after, raw)
+    after = f"each signer runs: frost-hsm sign respond {path} --key {name}{seed_option}"
+    return Result("plain-request", lines, fields, after, raw)
 
 
-def respond(place: Workplace, name: str, package_path: str, output: str | None, force: bool) -> Result:
+def respond(
+    place: Workplace, name: str, package_path: str, seed_path: str | None, output: str | None, force: bool
+) -> Result:
     """Read a SigningPackage, show its message, and write a SignatureShare.
 
-    The same again is fine as long as the file is there; what an earlier run that was cut short left is cleared away.
+    seed_path: the coordinator's randomizer seed, in hex, if the signature is re-randomized. The same again is fine as
+    long as the file is there; what an earlier run that was cut short left is cleared away.
     """
     key = _active(place, name)
     package = _read_package(key, package_path)
     path = output or f"{name}.{place.me.name}.share.json"
-    answer = _answer(key, package, path)
+    seed = files.read_hex(seed_path) if seed_path is not None else None
+    answer = _answer(key, package, _public_key_package(key, package, seed), path)
     files.check_output(path, force=force, again=answer)
     signers = ", ".join(key.participant(identifier) for identifier in package.signing_commitments)
     lines = [f"Signing package for key {name}, signers {signers}", message_line(package.message)]
@@ -66,7 +85,7 @@ def respond(place: Workplace, name: str, package_path: str, output: str | None, 
 
     with place.holder() as holder:
         try:
-            SealedSigner(key, holder, place.home).sign(package, keep=keep)
+            SealedSigner(key, holder, place.home).sign(package, randomizer_seed=seed, keep=keep)
         except NonceUsed:
             if answer is None:
                 raise
@@ -74,16 +93,33 @@ def respond(place: Workplace, name: str, package_path: str, output: str | None, 
     return Result("plain-respond", [f"Wrote {path}"], _fields(key, path), "give it to the coordinator", written[0])
 
 
-def _answer(key: GroupKey, package: SigningPackage, path: str) -> bytes | None:
+def _answer(key: GroupKey, package: SigningPackage, public: PublicKeyPackage, path: str) -> bytes | None:
     """Return what is in the output file already, if it is our good answer to this very package."""
-    mine, public = key.identifier(key.me.name), key.public_key_package
     try:
         data = Path(path).read_bytes()
-        share = SignatureShare.from_json(key.suite, data)
-        signing.verify_signature_share(mine, public.verifying_shares[mine], share, package, public.verifying_key)
+        _check(key.identifier(key.me.name), SignatureShare.from_json(key.suite, data), package, public)
     except (OSError, InputProblem, InvalidSignatureShare):
         return None
     return data
+
+
+def check(place: Workplace, name: str, package_path: str, given: tuple[str, ...], seed_path: str | None) -> Result:
+    """Read a SigningPackage and, as NAME=FILE, some signature shares; say whether each is good."""
+    key = GroupKey.load(place.home, name, place.me)
+    package = _read_package(key, package_path)
+    public = _public_key_package(key, package, files.read_hex(seed_path) if seed_path is not None else None)
+    bad = []
+    shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
+    for identifier, share in shares.items():
+        try:
+            _check(identifier, share, package, public)
+        except InvalidSignatureShare:
+            bad.append(identifier)
+    if bad:
+        raise _bad_shares(key, bad)
+    have = [key.participant(each) for each in shares]
+    missing = [key.participant(each) for each in package.signing_commitments if each not in shares]
+    return Result("plain-check", requests.checked_lines(have, missing), {"key": name, "have": have, "missing": missing})
 
 
 def aggregate(
@@ -91,6 +127,8 @@ def aggregate(
     name: str,
     package_path: str,
     given: tuple[str, ...],
+    seed_path: str | None,
+    cheater_detection: CheaterDetection,
     path: str,
     force: bool,
 ) -> Result:
@@ -98,19 +136,38 @@ def aggregate(
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
     shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
+    public = _public_key_package(key, package, files.read_hex(seed_path) if seed_path is not None else None)
     try:
-        signature = signing.aggregate(package, shares, key.public_key_package, cheater_detection=CheaterDetection.ALL)
+        signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
     except InvalidSignatureShare as error:
-        names = [key.participant(culprit) for culprit in error.culprits if isinstance(culprit, Identifier)]
-        # Plain shares are not signed: anybody may have altered one, so nobody is convicted.
-        raise InputProblem(
-            f"the signature share given for {' and '.join(names)} does not verify",
-            hint="it may have been altered on its way; ask for it again, or sign with others",
-        ) from error
+        raise _bad_shares(key, error.culprits) from error
     encoded = signature.serialize()
+    own_key = public.verifying_key if seed_path is not None else None
+    lines, fields = requests.write_signature_key(own_key, requests.stem(package_path), force)
     raw = files.write(path, encoded, force=force)
-    lines = [f"Signature verified under {name}", f"Wrote {path} ({len(encoded)} bytes)"]
-    return Result("plain-aggregate", lines, {**_fields(key, path), "signature": encoded.hex()}, raw=raw)
+    lines = [f"Signature verified under {name}", *lines, f"Wrote {path} ({len(encoded)} bytes)"]
+    return Result("plain-aggregate", lines, {**_fields(key, path), **fields, "signature": encoded.hex()}, raw=raw)
+
+
+def _public_key_package(key: GroupKey, package: SigningPackage, seed: Secret | None) -> PublicKeyPackage:
+    """Return what shares and signature are checked with."""
+    if seed is None:
+        return key.public_key_package
+    return rerandomized.public_key_package(key.public_key_package, seed, package.signing_commitments)
+
+
+def _check(identifier: Identifier, share: SignatureShare, package: SigningPackage, public: PublicKeyPackage) -> None:
+    verifying_share = public.verifying_shares[identifier]
+    signing.verify_signature_share(identifier, verifying_share, share, package, public.verifying_key)
+
+
+def _bad_shares(key: GroupKey, culprits: Iterable[object]) -> InputProblem:
+    """Say whose share is bad. Plain ones are not signed: anybody may have altered one, so nobody is convicted."""
+    names = [key.participant(culprit) for culprit in culprits if isinstance(culprit, Identifier)]
+    return InputProblem(
+        f"the signature share given for {' and '.join(names)} does not verify",
+        hint="it may have been altered on its way; ask for it again, or sign with others",
+    )
 
 
 def _active(place: Workplace, name: str) -> GroupKey:

@@ -23,9 +23,9 @@ def find(place: Workplace, key: str, suite: str) -> VerifyingKey:
         if data is not None:
             return read_package(data).verifying_key
     if _HEX.fullmatch(key):
-        return VerifyingKey.deserialize(ciphersuites.by_name(suite), bytes.fromhex(key))
+        return _from_hex(key, suite)
     try:
-        return files.parse(key, read_package).verifying_key
+        return files.parse(key, lambda data: _read_key(data, suite))
     except FileMissing:
         if not NAME.fullmatch(key):
             raise
@@ -33,6 +33,15 @@ def find(place: Workplace, key: str, suite: str) -> VerifyingKey:
             f'there is no key "{key}" here',
             hint="see: frost-hsm keys list; or name a public key package file",
         ) from None
+
+
+def _read_key(data: bytes, suite: str) -> VerifyingKey:
+    text = data.strip().decode(errors="replace")
+    return _from_hex(text, suite) if _HEX.fullmatch(text) else read_package(data).verifying_key
+
+
+def _from_hex(digits: str, suite: str) -> VerifyingKey:
+    return VerifyingKey.deserialize(ciphersuites.by_name(suite), bytes.fromhex(digits))
 
 
 def read_package(data: bytes) -> PublicKeyPackage:

@@ -2,37 +2,43 @@
 
 from __future__ import annotations
 
-import hashlib
-from pathlib import Path, PurePath
-
 import click
 
 from frost_hsm.ceremony import signed, signing
 from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.messages import Commitment, Message, Response, SigningRequest
+from frost_hsm.ceremony.messages import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.signing import SigningSession
 from frost_hsm.ceremony.store import SIGNATURE, request_folder
-from frost_hsm.ceremony.transcript import STEPS
-from frost_hsm.cli import completing, files, plain
-from frost_hsm.cli.agreement import agree, message_line
+from frost_hsm.cli import completing, files, plain, preparing, requests
 from frost_hsm.cli.incoming import inputs, taking_in
 from frost_hsm.cli.options import Function, command, output, split_names
-from frost_hsm.cli.output import Result, grouped
+from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import UsageProblem
+from frost_hsm.frost.signing import CheaterDetection
 
 
 @click.group()
 def sign() -> None:
     """Sign together.
 
-    The steps are request, commit, respond, aggregate. Each signer sees the message itself and agrees to it.
-    Nonces wait sealed in the token and serve once. To respond, your share is in this machine's memory for an
-    instant: the token keeps it, and cannot compute with it.
+    The steps are request, commit, respond, aggregate. Each signer sees the message itself and agrees to it. With
+    nonces that were made ahead, by preprocess, nobody has to commit. Nonces wait sealed in the token and serve once.
+    To respond, your share is in this machine's memory for an instant: the token keeps it, and cannot compute with it.
 
     With --key the steps speak plain ZcashFoundation JSON instead, for a coordinator that is another program.
     Plain files are not signed: nobody can tell who wrote them.
     """
+
+
+def _plain(function: Function) -> Function:
+    function = click.option(
+        "--randomizer-seed",
+        "seed",
+        metavar="FILE",
+        help="With --key: the coordinator's seed, in hex, for a re-randomized signature.",
+    )(function)
+    return _plain_key(function)
 
 
 def _plain_key(function: Function) -> Function:
@@ -49,10 +55,22 @@ def _plain_key(function: Function) -> Function:
 @click.argument("file")
 @click.option("--signers", metavar="NAMES", help="Who signs: alice,carol. Needed unless all must.")
 @click.option(
+    "--prepared",
+    multiple=True,
+    metavar="NAME[:LINE]=FILE",
+    help="What a signer wrote with preprocess, and which line of it, once for each: nobody has to commit then.",
+)
+@click.option(
     "--commitments",
     multiple=True,
-    metavar="NAME=FILE",
+    metavar="NAME[:LINE]=FILE",
     help="The plain JSON commitments of a signer, once for each: write a plain signing package. Needs no token.",
+)
+@click.option(
+    "--rerandomized",
+    "is_rerandomized",
+    is_flag=True,
+    help="Sign under a key of its own, which nobody can link to KEY who has not seen the request and commitments.",
 )
 @output
 def request(
@@ -60,7 +78,9 @@ def request(
     key: str,
     file: str,
     signers: str | None,
+    prepared: tuple[str, ...],
     commitments: tuple[str, ...],
+    is_rerandomized: bool,
     output: str | None,
     force: bool,
 ) -> Result:
@@ -68,31 +88,39 @@ def request(
 
     Writes FILE.request.pem, which holds the whole message for every signer to see.
     """
+    if sum(map(bool, (signers, prepared, commitments))) > 1:
+        raise UsageProblem("--signers, --prepared and --commitments exclude each other: each names the signers")
     if commitments:
-        if signers is not None:
-            raise UsageProblem("--signers and --commitments exclude each other: the commitments name the signers")
-        return plain.package(place, key, file, commitments, output or f"{_stem(file)}.package.json", force)
+        path = output or f"{requests.stem(file)}.package.json"
+        return plain.package(place, key, file, commitments, path, is_rerandomized, force)
     group_key = GroupKey.load(place.home, key, place.me)
     group_key.require_active()
-    path = output or f"{_stem(file)}.request.pem"
+    path = output or f"{requests.stem(file)}.request.pem"
     files.check_output(path, force=force)
-    participants = [each.name for each in group_key.roster]
-    if signers is None and group_key.min_signers < len(participants):
-        raise UsageProblem(
-            f"it has to be said who signs: {group_key.min_signers} or more of {', '.join(participants)}",
-            hint="add --signers NAMES",
-        )
-    names = split_names(signers) if signers is not None else participants
-    for name in names:
-        group_key.roster.position(name)
+    ahead = preparing.read(group_key, prepared) if prepared else None
+    names = list(ahead) if ahead is not None else _signers(group_key, signers)
     message = files.read(file)
     with place.holder() as holder:
-        data = signing.request(holder, group_key, message, names)
+        data = signing.request(holder, group_key, message, names, commitments=ahead, is_rerandomized=is_rerandomized)
     session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
     raw = files.write(path, data, force=force)
-    after = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign commit {path}"
-    lines = [*_request_lines(session), f"Wrote {path}"]
-    return Result("sign-request", lines, {**_fields(session), "file": path}, after, raw)
+    step = "respond" if session.is_prepared else "commit"
+    after = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {path}"
+    lines = [*requests.lines(session), f"Wrote {path}"]
+    return Result("sign-request", lines, {**requests.fields(session), "file": path}, after, raw)
+
+
+def _signers(key: GroupKey, given: str | None) -> list[str]:
+    participants = [each.name for each in key.roster]
+    if given is None and key.min_signers < len(participants):
+        raise UsageProblem(
+            f"it has to be said who signs: {key.min_signers} or more of {', '.join(participants)}",
+            hint="add --signers NAMES",
+        )
+    names = split_names(given) if given is not None else participants
+    for name in names:
+        key.roster.position(name)
+    return names
 
 
 @command(sign, "commit", token=True, asks=True)
@@ -109,26 +137,27 @@ def commit(place: Workplace, request: str | None, key: str | None, output: str |
         return plain.commit(place, key, output, force)
     if request is None or key is not None:
         raise UsageProblem("it takes either REQUEST or --key")
-    session = _session(place, request)
-    path = _check_output(session, Commitment, request, output, force)
+    session = requests.take(place, request)
+    path = requests.check_output(session, Commitment, request, output, force)
     if session.transcript.sent(Commitment) is None:
-        agree(place.terminal, _request_lines(session), session.request.message.message, request)
+        requests.require_agreement(place, session, request)
     data = session.commit(place.holder)
     raw = files.write(path, data, force=force)
     others = ", ".join(name for name in session.signers if name != place.me.name)
     after = f"send {path} to {others}, put theirs into one directory; then: frost-hsm sign respond {request} --in DIR"
-    return Result("sign-commit", [f"Wrote {path}"], {**_fields(session), "file": path}, after, raw)
+    return Result("sign-commit", [f"Wrote {path}"], {**requests.fields(session), "file": path}, after, raw)
 
 
 @command(sign, "respond", token=True, asks=True)
 @click.argument("request", shell_complete=completing.requests)
-@_plain_key
+@_plain
 @inputs
 @output
 def respond(
     place: Workplace,
     request: str,
     key: str | None,
+    seed: str | None,
     paths: tuple[str, ...],
     directory: str | None,
     output: str | None,
@@ -142,26 +171,65 @@ def respond(
     if key is not None:
         if paths or directory is not None:
             raise UsageProblem("a signing package holds the commitments; no other files are read")
-        return plain.respond(place, key, request, output, force)
-    session = _session(place, request)
-    path = _check_output(session, Response, request, output, force)
-    with taking_in(paths, directory, session.transcript, _stem(request)) as inbox:
+        return plain.respond(place, key, request, seed, output, force)
+    _refuse_seed(seed)
+    session = requests.take(place, request)
+    path = requests.check_output(session, Response, request, output, force)
+    if session.is_prepared and session.transcript.sent(Response) is None:
+        requests.require_agreement(place, session, request)
+    with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
         data = session.respond(place.holder, inbox)
     raw = files.write(path, data, force=force)
     lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
     after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {request} --in DIR"
-    return Result("sign-respond", lines, {**_fields(session), "file": path}, after, raw)
+    return Result("sign-respond", lines, {**requests.fields(session), "file": path}, after, raw)
+
+
+@command(sign, "check")
+@click.argument("request", shell_complete=completing.requests)
+@_plain
+@inputs
+def check(
+    place: Workplace,
+    request: str,
+    key: str | None,
+    seed: str | None,
+    paths: tuple[str, ...],
+    directory: str | None,
+) -> Result:
+    """Check each signature share that is here, before the others have come in.
+
+    It takes the commitments of all signers. Needs no token. With --key, FILES are plain signature shares as NAME=FILE.
+    """
+    if key is not None:
+        return plain.check(place, key, request, _plain_shares(paths, directory), seed)
+    _refuse_seed(seed)
+    session = requests.take(place, request)
+    with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
+        found = session.check(inbox)
+    fields = {**requests.fields(session), "have": list(found.have), "missing": list(found.missing)}
+    return Result("sign-check", requests.checked_lines(found.have, found.missing), fields)
 
 
 @command(sign, "aggregate")
 @click.argument("request", shell_complete=completing.requests)
-@_plain_key
+@_plain
+@click.option(
+    "--cheater-detection",
+    "mode",
+    type=click.Choice([mode.value for mode in CheaterDetection]),
+    default=CheaterDetection.ALL.value,
+    show_default=True,
+    help="If the shares do not add up: check each and name every signer with a bad one, stop at the first, or none.",
+)
 @inputs
 @output
 def aggregate(
     place: Workplace,
     request: str,
     key: str | None,
+    seed: str | None,
+    mode: str,
     paths: tuple[str, ...],
     directory: str | None,
     output: str | None,
@@ -170,26 +238,45 @@ def aggregate(
     """Put the responses together to a signature.
 
     Needs no token. Nothing is written unless the signature verifies; otherwise every signer with a bad share is
-    named. With --key, FILES are plain signature shares as NAME=FILE.
+    named. Looking for them costs one more verification a share, and nothing while all are good. With --key, FILES
+    are plain signature shares as NAME=FILE. For a re-randomized signature the key that verifies it is written too,
+    as REQUEST.public.hex.
     """
-    path = output or f"{_stem(request)}.sig"
+    path = output or f"{requests.stem(request)}.sig"
+    detection = CheaterDetection(mode)
     if key is not None:
-        if directory is not None:
-            raise UsageProblem("plain shares do not say whose they are; give each as NAME=FILE")
-        return plain.aggregate(place, key, request, paths, path, force)
-    session = _session(place, request)
+        shares = _plain_shares(paths, directory)
+        return plain.aggregate(place, key, request, shares, seed, detection, path, force)
+    _refuse_seed(seed)
+    session = requests.take(place, request)
     again = session.home.read(f"{request_folder(session.id)}/{SIGNATURE}")
     files.check_output(path, force=force, again=again, is_text=False)
-    with taking_in(paths, directory, session.transcript, _stem(request)) as inbox:
-        signature = session.aggregate(inbox)
+    with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
+        signature = session.aggregate(inbox, cheater_detection=detection)
+    own_key = session.verifying_key if session.is_rerandomized else None
+    of_key, fields = requests.write_signature_key(own_key, requests.stem(request), force)
     raw = files.write(path, signature, force=force)
     lines = [
         f"Checked the signature shares of {', '.join(session.signers)}",
-        f"Signature verified under {session.key.name}",
+        f"Signature verified under {'a key of its own' if session.is_rerandomized else session.key.name}",
+        *of_key,
         f"Wrote {path} ({len(signature)} bytes)",
     ]
-    fields = {**_fields(session), "signature": signature.hex(), "file": path}
-    return Result("sign-aggregate", lines, fields, f"frost-hsm verify --key {session.key.name} MESSAGE {path}", raw)
+    fields = {**requests.fields(session), **fields, "signature": signature.hex(), "file": path}
+    verifier = fields.get("key_file", session.key.name)
+    suite = f" --suite {session.key.suite.name}" if session.is_rerandomized else ""
+    return Result("sign-aggregate", lines, fields, f"frost-hsm verify --key {verifier}{suite} MESSAGE {path}", raw)
+
+
+def _plain_shares(paths: tuple[str, ...], directory: str | None) -> tuple[str, ...]:
+    if directory is not None:
+        raise UsageProblem("plain shares do not say whose they are; give each as NAME=FILE")
+    return paths
+
+
+def _refuse_seed(seed: str | None) -> None:
+    if seed is not None:
+        raise UsageProblem("a request holds its randomizer seed; --randomizer-seed goes with --key")
 
 
 @command(sign, "status")
@@ -200,80 +287,15 @@ def status(place: Workplace, request: str | None) -> Result:
     REQUEST is a file or the first digits of an id; without it, of all. Needs no token.
     """
     if request is not None:
-        session = _session(place, request)
-        line, fields = _status(session)
-        return Result("sign-status", [line], fields, _next(session, request))
-    found = [_status(SigningSession.load(place.home, name, place.me)) for name in SigningSession.names(place.home)]
+        session = requests.take(place, request)
+        line, fields = requests.status(session)
+        return Result("sign-status", [line], fields, requests.next_step(session, request))
+    found = [
+        requests.status(SigningSession.load(place.home, each, place.me)) for each in SigningSession.names(place.home)
+    ]
     lines = [line for line, _ in found] or ["no requests"]
     return Result("sign-status-list", lines, {"requests": [fields for _, fields in found]})
 
 
-def _session(place: Workplace, request: str) -> SigningSession:
-    """Take a request by its file, or by the first digits of its id."""
-    is_id = len(request) >= 4 and all(digit in "0123456789abcdef" for digit in request)
-    if is_id and not Path(request).exists():
-        return SigningSession.load(place.home, request, place.me)
-    return files.parse(request, lambda data: SigningSession.read(place.home, data, place.me))
-
-
-def _request_lines(session: SigningSession) -> list[str]:
-    key, message = session.key, session.request.message.message
-    return [
-        f"Request {grouped(session.id[:8])} by {session.request.sender.name} (signature good)",
-        f"  key      {key.name} ({key.verifying_key[:8].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
-        message_line(message),
-        f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
-    ]
-
-
-def _status(session: SigningSession) -> tuple[str, dict[str, object]]:
-    found = session.status()
-    line = f"{session.id[:8].hex()}: key {session.key.name}, {_STATES[found.step]}"
-    if found.missing:
-        line += f"; here from {', '.join(found.have) or 'nobody'}; not yet from {', '.join(found.missing)}"
-    fields = {
-        **_fields(session),
-        "state": found.step,
-        "have": list(found.have),
-        "missing": list(found.missing),
-    }
-    return line, fields
-
-
-_STATES = {
-    "commit": "you have not committed",
-    "respond": "your commitment is sent",
-    "aggregate": "waiting to be aggregated",
-    "done": "signed",
-}
-
-
-def _next(session: SigningSession, request: str) -> str | None:
-    step = session.status().step
-    if step == "done":
-        return None
-    return f"frost-hsm sign {step} {request}" + (" --in DIR" if step != "commit" else "")
-
-
-def _fields(session: SigningSession) -> dict[str, object]:
-    return {
-        "request": session.id.hex(),
-        "key": session.key.name,
-        "message_sha256": hashlib.sha256(session.request.message.message).hexdigest(),
-        "signers": list(session.signers),
-    }
-
-
-def _check_output(session: SigningSession, kind: type[Message], request: str, output: str | None, force: bool) -> str:
-    path = output or f"{_stem(request)}.{session.key.me.name}.{STEPS[kind]}.pem"
-    sent = session.transcript.sent(kind)
-    files.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
-    return path
-
-
-def _stem(file: str) -> str:
-    """Name outputs after what they belong to: pay.json → pay, pay.request.pem → pay."""
-    name = PurePath(file).name
-    for ending in (".pem", ".request", ".json", ".package"):
-        name = name.removesuffix(ending)
-    return name if file != files.STANDARD else "stdin"
+sign.add_command(preparing.preprocess)
+sign.add_command(preparing.discard)

@@ -166,6 +166,20 @@ def aggregate(
     return signing.aggregate(signing_package, signature_shares, randomized, cheater_detection=cheater_detection)
 
 
+def public_key_package(
+    group: PublicKeyPackage, seed: Secret, signing_commitments: Mapping[Identifier, SigningCommitments]
+) -> PublicKeyPackage:
+    """Return what shares and signature are checked with by whoever has the seed.
+
+    group: the package of the group. Raises what `RandomizedParams.regenerate_from_seed_and_commitments` raises.
+    """
+    params = RandomizedParams.regenerate_from_seed_and_commitments(group.verifying_key, seed, signing_commitments)
+    try:
+        return params.randomize_public_key_package(group)
+    finally:
+        params.wipe()
+
+
 _Value = TypeVar("_Value", bound=ElementValue)
 
 

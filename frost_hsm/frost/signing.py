@@ -140,7 +140,10 @@ def aggregate(
     if session.fits(response, session.challenge, key.element, session.group_commitment):
         return Signature(suite, session.encoded_commitment, response)
     if cheater_detection is CheaterDetection.DISABLED:
-        raise InvalidSignature("the shares do not add up to a signature")
+        raise InvalidSignature(
+            "the shares do not add up to a signature",
+            hint="aggregate again with cheater detection, to learn whose share is wrong",
+        )
     culprits = []
     for identifier in signers:
         verifying_share = public_key_package.verifying_shares[identifier]

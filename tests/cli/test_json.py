@@ -96,6 +96,7 @@ def test_every_command_of_a_ceremony(
             name = f"pay.{party.name}.{step.replace('respond', 'response')}.pem"
             shutil.copy(party.directory / name, inbox)
         run(carol, "sign", "status", request)
+    assert run(carol, "sign", "check", request, "--in", str(inbox))["missing"] == []
     signed = run(carol, "sign", "aggregate", request, "--in", str(inbox), "-o", str(tmp_path / "pay.sig"))
     assert (tmp_path / "pay.sig").read_bytes().hex() == signed["signature"]
     assert run(carol, "sign", "status")["requests"][0]["state"] == "done"
@@ -104,6 +105,8 @@ def test_every_command_of_a_ceremony(
     data = run(bob, "inspect", "--message", request)["data"]
     assert base64.b64decode(data) == b'{"to":"bob"}'
     run(bob, "completion", "fish")
+    assert run(alice, "sign", "preprocess", KEY, "--count", "2")["count"] == 2
+    assert run(alice, "sign", "discard", KEY)["count"] == 2
 
     assert bob.run("peer", "remove", "carol", "--json").stdout == (
         '{"schema":"frost-hsm/peer-remove/1","ok":true,"name":"carol"}\n'
