@@ -72,7 +72,7 @@ def accept(ceremony: KeyGeneration, open_holder: OpenHolder, data: bytes) -> Fin
         with ceremony.at_work(open_holder) as (holder, sealed):
             sent = ceremony.transcript.sent(Confirmation)
             if sent is None:
-                package, public = _check(ceremony, holder, said)
+                package, public = check(ceremony, holder, said)
                 digest = hashlib.sha256(public.serialize()).digest()
                 confirmation = Confirmation(ceremony.id, said.content_digest, said.content_digest, digest)
                 sent = ceremony.seal(holder, sealed, package, public, confirmation, {said.sender.name: said})
@@ -81,7 +81,8 @@ def accept(ceremony: KeyGeneration, open_holder: OpenHolder, data: bytes) -> Fin
     return ceremony.finished(sent)
 
 
-def _check(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> tuple[KeyPackage, PublicKeyPackage]:
+def check(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> tuple[KeyPackage, PublicKeyPackage]:
+    """Open one's share of a dealt key; one that does not fit convicts the dealer. The caller wipes the key package."""
     identifiers = [Identifier.from_u16(ceremony.suite, number) for number in range(1, len(ceremony.roster) + 1)]
     with _open(ceremony, holder, said) as plaintext:
         try:

@@ -8,12 +8,16 @@ back what was destroyed since, nonces too: only a token that holds its records p
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from frost_hsm.backends import Capability
-from frost_hsm.ceremony import envelope
+from frost_hsm.ceremony import cms, envelope
 from frost_hsm.ceremony.context import Context, Kind
+from frost_hsm.ceremony.envelope import Envelope
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.recipients import KeyAgreement
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import KeyExists, KeyNotFound
+from frost_hsm.errors import KeyExists, KeyNotFound, MalformedMessage
 from frost_hsm.secret import Secret
 
 
@@ -73,14 +77,22 @@ class SealedRecords:
 
     def get(self, name: str, context: Context) -> Secret:
         """Open a record; its context must be the one expected. Raises `KeyNotFound`, `SealBroken`."""
+        return envelope.unseal(self._read(name), context, self._holder)
+
+    def _read(self, name: str) -> bytes:
         if self._in_token:
-            sealed = self._holder.token.read_record(name)
-        else:
-            found = self._home.read(f"sealed/{name}")
-            if found is None:
-                raise KeyNotFound(f'there is no sealed record "{name}"')
-            sealed = found
-        return envelope.unseal(sealed, context, self._holder)
+            return self._holder.token.read_record(name)
+        found = self._home.read(f"sealed/{name}")
+        if found is None:
+            raise KeyNotFound(f'there is no sealed record "{name}"')
+        return found
+
+    def shown_context(self, name: str) -> Context | None:
+        """Return what a record shows of its context, unverified; None if it shows nothing, as an RSA key's does."""
+        with suppress(MalformedMessage):
+            found = Envelope.decode(cms.parse(self._read(name)).content).recipients[0]
+            return Context.decode(found.ukm) if isinstance(found, KeyAgreement) else None
+        return None
 
     def destroy(self, name: str) -> None:
         """Destroy a record for good: when this returns it is gone. Raises `KeyNotFound` if there was none."""

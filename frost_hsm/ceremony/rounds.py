@@ -32,6 +32,7 @@ from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed, transcript_hash
 from frost_hsm.ceremony.store import ACTIVE, GIVEN_UP, PROPOSAL, PUBLIC_KEY_PACKAGE, StateDirectory, given_up_folder
 from frost_hsm.ceremony.transcript import Transcript
+from frost_hsm.ceremony.upkeep import Dealing
 from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
@@ -186,7 +187,7 @@ class Rounds(ABC):
         received = self.transcript.gather(Round1, inbox)
         sent = self.transcript.find(Round2, inbox).get(self.me.name)
         if sent is None:
-            packages = self._round1_packages(received)
+            packages = self.round1_packages(received)
             with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Round2)
                 if sent is None:
@@ -238,11 +239,11 @@ class Rounds(ABC):
         round2_hash = transcript_hash(second.values())
         sent = self.transcript.sent(Confirmation)
         if sent is None:
-            packages = self._round1_packages(first)
+            packages = self.round1_packages(first)
             with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Confirmation)
                 if sent is None:
-                    key_package, public = self._add_up_shares(holder, packages, first, second, strict)
+                    key_package, public = self.add_up_shares(holder, packages, first, second, strict)
                     digest = hashlib.sha256(public.serialize()).digest()
                     confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
                     sent = self.seal(holder, sealed, key_package, public, confirmation, first, second)
@@ -266,7 +267,7 @@ class Rounds(ABC):
         self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
         return self.transcript.write(confirmation, holder)
 
-    def _add_up_shares(
+    def add_up_shares(
         self,
         holder: Holder,
         packages: dict[Identifier, frost_round1.Package],
@@ -274,6 +275,7 @@ class Rounds(ABC):
         second: Mapping[str, Signed[Round2]],
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
+        """Open the shares and run part 3; the caller wipes the key package."""
         own = shares.decrypt(self._seat, second[self.me.name], holder)
         others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
         state = frost_round2.SecretPackage(
@@ -347,11 +349,7 @@ class Rounds(ABC):
             return Status("stopped")
         if self.is_active:
             return Status("active")
-        steps: tuple[tuple[type[Message], str], ...] = (
-            (Confirmation, "confirm"),
-            (Round2, "finish"),
-            (Round1, "round2"),
-        )
+        steps: list[tuple[type[Message], str]] = [(Confirmation, "confirm"), (Round2, "finish"), (Round1, "round2")]
         for kind, step in steps:
             if self.transcript.sent(kind) is not None:
                 known = self.transcript.known(kind)
@@ -379,7 +377,8 @@ class Rounds(ABC):
 
     # ── What others signed ──
 
-    def _round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
+    def round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
+        """Read everybody's package; one that is none convicts its sender."""
         packages = {}
         for name, said in received.items():
             message = said.message
@@ -436,7 +435,7 @@ class Rounds(ABC):
         return type(violation)(f"{' and '.join(names)} {_VIOLATIONS[type(violation)]}", culprits=names)
 
     def _belongs(self, said: Signed[Any]) -> bool:
-        if isinstance(said.message, Round1 | Round2 | Confirmation):
+        if isinstance(said.message, Round1 | Round2 | Confirmation | Dealing):
             return said.message.ceremony == self.id
         return said.content_digest == self.id  # the proposal itself, lying among the others
 

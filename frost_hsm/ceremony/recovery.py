@@ -1,0 +1,251 @@
+"""A share made again, of the messages that made it and the token's agree key alone, and sealed once more.
+
+Every message is checked as it was the first time: it has to be what all n confirmed, part 3 runs with all its checks,
+and the result has to be the share that belongs to the public key package. A refreshed share is made through all epochs
+before it, whose shares are in memory for that instant only; a repaired one of the sigmas; a dealt one of the dealing.
+
+The second token that a participant has named opens the same envelopes. It seals the share for itself, and takes the
+place of the first by a repair that needs no helpers (`Repair.take_over`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from frost_hsm.ceremony import dealing, repair, signed
+from frost_hsm.ceremony.context import Kind
+from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
+from frost_hsm.ceremony.inbox import Inbox, Incoming
+from frost_hsm.ceremony.keygen import KeyGeneration
+from frost_hsm.ceremony.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import Confirmation, Message, Round1, Round2
+from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.refresh import Refresh
+from frost_hsm.ceremony.repair import Repair
+from frost_hsm.ceremony.rounds import Rounds
+from frost_hsm.ceremony.signed import Signed, transcript_hash
+from frost_hsm.ceremony.store import PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
+from frost_hsm.ceremony.transcript import Transcript, read_kept
+from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairRequest, RepairSigma
+from frost_hsm.errors import (
+    ForeignMessage,
+    InputProblem,
+    KeyNotFound,
+    NotKnown,
+    NotYet,
+    SealBroken,
+    StateRolledBack,
+    StorageProblem,
+)
+from frost_hsm.frost.packages import KeyPackage
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Recovered:
+    """What `recover` found or made.
+
+    key: as it is now. was_there: the token held the share, which was opened and checked. takeover: by which a second
+    token has taken the place of the first, for everybody to take in.
+    """
+
+    key: GroupKey
+    was_there: bool
+    takeover: Repair | None = None
+
+
+def recover(
+    home: StateDirectory, name: str, me: PublicIdentity, open_holder: OpenHolder, files: Sequence[Incoming] = ()
+) -> Recovered:
+    """Make one's share of a key again and seal it, unless the token holds it: then it is opened and checked.
+
+    What the state directory holds of the key decides which epoch that is; the share of a refresh that is not confirmed
+    by all is made besides. files: messages that the state directory lacks. Raises `StateRolledBack` if the token holds
+    the share of a later epoch, `NotYet` if messages are missing, `NotKnown` if ``me`` has no share. May be repeated.
+    """
+    key = GroupKey.load(home, name, me)
+    if key.state is KeyState.STOPPED:
+        key.require_active()
+    if me not in key.roster and any(member.is_recovered_by(me) for member in key.roster):
+        return _take_over(home, key, open_holder, files)
+    epochs, was_there = [key, *_pending(home, key)], True
+    position = key.position
+    with open_holder() as holder, home.lock():
+        records = SealedRecords(holder, home)
+        _require_latest(home, epochs[-1], records)
+        for each in epochs:
+            if not _is_sealed(each, records):
+                was_there = False
+                each.seal(rebuild(home, each, holder, files), records)
+        for epoch in range(key.epoch):
+            records.destroy_all(GroupKey.load(home, name, me, epoch=epoch).sharing, position)
+    takeovers = (asked for asked in Repair.done(home, key) if asked.is_takeover and asked.receiver == me)
+    return Recovered(key, was_there, next(takeovers, None))
+
+
+def rebuild(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence[Incoming] = ()) -> KeyPackage:
+    """Make the share that ``key.me`` has of the key in its epoch; the caller wipes it.
+
+    holder: of the identity that the messages were encrypted to, or of the second token that it names. Raises `NotYet`,
+    `ForeignMessage`, `SealBroken`.
+    """
+    owner, repaired = _origin(home, key)
+    if repaired is not None:
+        sigmas = _gather(repaired.transcript, RepairSigma, files, key.name)
+        package = repaired.add_up(holder, sigmas)
+    elif key.epoch == 0:
+        package = _of_ceremony(KeyGeneration.load(home, key.name, owner), holder, files)
+    else:
+        package = _of_ceremony(_refresh(home, replace(key, me=owner), files), holder, files)
+    replace(key, me=owner).require_share(package)
+    return package
+
+
+# ── Where the share comes from ──
+
+
+def _origin(home: StateDirectory, key: GroupKey) -> tuple[PublicIdentity, Repair | None]:
+    """Return to whom the share was sent in this epoch, and the repair by which, if it was one.
+
+    Whoever took the place of a first token by their second has the share that was sent to the first.
+    """
+    received = {asked.receiver: asked for asked in Repair.done(home, key)}
+    owner = next((each for each in key.roster if each.is_recovered_by(key.me)), key.me)
+    if owner in received and received[owner].is_takeover:
+        owner = received[owner].key.roster.at(received[owner].position)
+    return owner, received.get(owner)
+
+
+def _refresh(home: StateDirectory, key: GroupKey, files: Sequence[Incoming]) -> Refresh:
+    """Return the refresh that made the shares of the key's epoch, with the old share made again, too."""
+    before = GroupKey.load(home, key.name, key.me, epoch=key.epoch - 1)
+    path = f"{epoch_folder(key.name, key.epoch)}/{PROPOSAL}"
+    proposal = read_kept(home, path, RefreshProposal, before.roster)
+    if proposal is None:
+        raise StorageProblem(f"{home.path / path} is gone", hint="restore it from a backup")
+    return Refresh(home, proposal, before, lambda holder: rebuild(home, before, holder, files))
+
+
+def _of_ceremony(ceremony: Rounds, holder: Holder, files: Sequence[Incoming]) -> KeyPackage:
+    """Make the share of the messages of a ceremony, once they are seen to be those that all have confirmed."""
+    confirmed = ceremony.transcript.known(Confirmation)[ceremony.me.name].message
+    if isinstance(ceremony, KeyGeneration) and confirmed.is_dealt:
+        said = _find_dealing(ceremony, files)
+        hashes = (said.content_digest, said.content_digest)
+        _require_confirmed(ceremony, hashes, confirmed)
+        package, public = dealing.check(ceremony, holder, said)
+        ceremony.transcript.keep({said.sender.name: said})
+    else:
+        first = _gather(ceremony.transcript, Round1, files, ceremony.name)
+        second = _gather(ceremony.transcript, Round2, files, ceremony.name)
+        _require_confirmed(ceremony, (transcript_hash(first.values()), transcript_hash(second.values())), confirmed)
+        package, public = ceremony.add_up_shares(holder, ceremony.round1_packages(first), first, second, None)
+        ceremony.transcript.keep(first)
+        ceremony.transcript.keep(second)
+    if hashlib.sha256(public.serialize()).digest() != confirmed.public_key_package_hash:
+        package.wipe()
+        raise SealBroken(f"the shares of {ceremony.title} do not make the key that was confirmed")
+    return package
+
+
+def _require_confirmed(ceremony: Rounds, hashes: tuple[bytes, bytes], confirmed: Confirmation) -> None:
+    if hashes != (confirmed.round1_hash, confirmed.round2_hash):
+        raise ForeignMessage(f"these messages of {ceremony.title} are not those that all have confirmed")
+
+
+def _gather(transcript: Transcript, kind: type[M], files: Sequence[Incoming], name: str) -> dict[str, Signed[M]]:
+    """Return everybody's message, kept or among the files, in roster order."""
+    found = transcript.find(kind, Inbox(files))
+    missing = [sender for sender in transcript.expected if sender not in found]
+    if missing:
+        raise _not_here(f"the {kind.title} of {', '.join(missing)}", name)
+    return {sender: found[sender] for sender in transcript.expected}
+
+
+def _find_dealing(ceremony: KeyGeneration, files: Sequence[Incoming]) -> Signed[Dealing]:
+    found = ceremony.transcript.find(Dealing, Inbox(files)).get(ceremony.proposal.sender.name)
+    if found is None:
+        raise _not_here(f"the dealing of {ceremony.proposal.sender.name}", ceremony.name)
+    return found
+
+
+def _not_here(what: str, name: str) -> NotYet:
+    return NotYet(
+        f"to make the share again, {what} is missing",
+        hint=f"give the files that were sent, or keys import what another participant writes: "
+        f"frost-hsm keys export {name} --format transcript",
+    )
+
+
+# ── What the token holds ──
+
+
+def _pending(home: StateDirectory, key: GroupKey) -> list[GroupKey]:
+    """Return the key as a refresh left it that is not confirmed by all, if one got that far here."""
+    with suppress(NotKnown):
+        return [GroupKey.load(home, key.name, key.me, epoch=key.epoch + 1)]
+    return []
+
+
+def _is_sealed(key: GroupKey, records: SealedRecords) -> bool:
+    """Whether the share is sealed and is the right one. What does not open is destroyed, to make room."""
+    try:
+        key.unseal(records).wipe()
+    except KeyNotFound:
+        return False
+    except SealBroken:
+        records.destroy(key.record_name(Kind.SIGNING_SHARE))
+        return False
+    return True
+
+
+def _require_latest(home: StateDirectory, key: GroupKey, records: SealedRecords) -> None:
+    """Raise `StateRolledBack` if the token holds the share of an epoch that the state directory does not know."""
+    known = _known_shares(home, key.me)
+    for name in records.names():
+        if not name.startswith(f"{Kind.SIGNING_SHARE}.") or name in known:
+            continue
+        shown = records.shown_context(name)  # an RSA token's shows nothing: it may be of any key
+        if shown is None or (shown.key == key.verifying_key and shown.epoch > key.epoch):
+            raise StateRolledBack(
+                f"the token holds a share that this state directory knows nothing of, and {key.name} was refreshed",
+                hint="take in the later messages first, from another participant: frost-hsm keys import",
+            )
+
+
+def _known_shares(home: StateDirectory, me: PublicIdentity) -> set[str]:
+    """Name the record of every share of every epoch of every key here."""
+    known = set()
+    for name in GroupKey.names(home):
+        with suppress(InputProblem):  # a damaged key, or one that we have no share of
+            present = GroupKey.load(home, name, me)
+            for epoch in range(present.epoch + 2):
+                known.add(GroupKey.load(home, name, me, epoch=epoch).record_name(Kind.SIGNING_SHARE))
+    return known
+
+
+# ── On the second token ──
+
+
+def _take_over(home: StateDirectory, key: GroupKey, open_holder: OpenHolder, files: Sequence[Incoming]) -> Recovered:
+    """Make the share with the second token, seal it there, and say so to everybody."""
+    with open_holder() as holder, home.lock():
+        asked = Repair(home, _request(home, key, holder), key)
+        asked.take_over(lambda: nullcontext(holder), lambda opened: rebuild(home, key, opened, files))
+    return Recovered(GroupKey.load(home, key.name, key.me), False, asked)
+
+
+def _request(home: StateDirectory, key: GroupKey, holder: Holder) -> Signed[RepairRequest]:
+    """Ask for the place of the first token, unless an earlier try that was cut short has."""
+    folder = repairs_folder(key.name, key.epoch)
+    for name in home.names(folder):
+        asked = read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest)
+        if asked is not None and asked.sender == key.me and key.is_repaired_by(asked.message):
+            return asked
+    position = next(each for each, member in enumerate(key.roster, start=1) if member.is_recovered_by(key.me))
+    return signed.read(repair.request(holder, key, position, [])).expect(RepairRequest)
