@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from frost_hsm.frost import round1, round2
+from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.values import Identifier, Signature, VerifyingKey
 
@@ -37,6 +39,22 @@ class Implementation(Protocol):
     def verify_share(
         self, identifier: Identifier, share: SignatureShare, package: SigningPackage, public: PublicKeyPackage
     ) -> None: ...
+
+
+def choose_identifiers(suite: Ciphersuite, choices: random.Random, count: int) -> list[Identifier]:
+    """Choose from the three kinds: 1 to n, any 16-bit numbers, derived from bytes."""
+    kind = choices.randrange(3)
+    if kind == 0:
+        return [Identifier.from_u16(suite, number) for number in range(1, count + 1)]
+    if kind == 1:
+        return [Identifier.from_u16(suite, number) for number in choices.sample(range(1, 1 << 16), count)]
+    return [Identifier.derive(suite, choices.randbytes(choices.randrange(1, 40))) for _ in range(count)]
+
+
+def join(suite: Ciphersuite, choices: random.Random, sides: Sequence[Implementation]) -> list[Participant]:
+    """Let a participant of each side join, under identifiers of any kind."""
+    identifiers = choose_identifiers(suite, choices, len(sides))
+    return [side.join(identifier) for side, identifier in zip(sides, identifiers, strict=True)]
 
 
 def exchange_round1(participants: Sequence[Participant], min_signers: int) -> dict[Identifier, round1.Package]:
@@ -85,13 +103,13 @@ def check_key_packages(participants: Sequence[Participant], public: PublicKeyPac
 def sign(
     signers: Sequence[Participant], public: PublicKeyPackage, message: bytes, verifiers: Sequence[Implementation]
 ) -> Signature:
-    """Sign together; every implementation must aggregate to the same signature and accept it."""
+    """Sign together; every implementation must aggregate to the same signature and accept it, and the first share."""
     package = SigningPackage(public.ciphersuite, {one.identifier: one.commit() for one in signers}, message)
     shares = {one.identifier: one.sign(package) for one in signers}
     signatures = [verifier.aggregate(package, shares, public) for verifier in verifiers]
     assert all(signature == signatures[0] for signature in signatures)
+    first = signers[0].identifier
     for verifier in verifiers:
         verifier.verify(message, signatures[0], public.verifying_key)
-        for identifier, share in shares.items():
-            verifier.verify_share(identifier, share, package, public)
+        verifier.verify_share(first, shares[first], package, public)
     return signatures[0]

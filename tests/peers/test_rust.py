@@ -22,30 +22,21 @@ from frost_hsm.frost.values import Identifier
 NUMBERS = [*range(8), *(pytest.param(number, marks=pytest.mark.slow) for number in range(8, 40))]
 
 
-def choose_identifiers(suite: Ciphersuite, choices: random.Random, count: int) -> list[Identifier]:
-    """Choose from the three kinds: 1 to n, any 16-bit numbers, derived from bytes."""
-    kind = choices.randrange(3)
-    if kind == 0:
-        return [Identifier.from_u16(suite, number) for number in range(1, count + 1)]
-    if kind == 1:
-        return [Identifier.from_u16(suite, number) for number in choices.sample(range(1, 1 << 16), count)]
-    return [Identifier.derive(suite, choices.randbytes(choices.randrange(1, 40))) for _ in range(count)]
-
-
 @pytest.mark.parametrize("number", NUMBERS)
 def test_mixed_groups_make_keys_and_sign(suite: Ciphersuite, rust: Rust, number: int) -> None:
+    """Some run the crates and speak JSON, some run them and speak postcard, and some run frost_hsm."""
     choices = random.Random(number)
-    rust, ours = replace(rust, form=list(Form)[number % 2]), Ours()
+    ours, in_json, in_postcard = Ours(), replace(rust, form=Form.JSON), replace(rust, form=Form.POSTCARD)
     max_signers = choices.randint(2, 12)
     min_signers = choices.randint(2, max_signers)
-    sides: list[Implementation] = [rust, ours, *choices.choices([rust, ours], k=max_signers - 2)]
-    identifiers = choose_identifiers(suite, choices, max_signers)
-    participants = [side.join(identifier) for side, identifier in zip(sides, identifiers, strict=True)]
+    all_sides: list[Implementation] = [ours, in_json, in_postcard]
+    sides = [ours, *choices.sample([in_json, in_postcard], 2), *choices.choices(all_sides, k=10)][:max_signers]
+    participants = ceremony.join(suite, choices, sides)
 
     public = ceremony.generate_key(participants, min_signers)
 
     signers = choices.sample(participants, choices.randint(min_signers, max_signers))
-    ceremony.sign(signers, public, choices.randbytes(choices.randrange(100)), [rust, ours])
+    ceremony.sign(signers, public, choices.randbytes(choices.randrange(100)), all_sides)
 
 
 @pytest.mark.parametrize("data", [b"", b"alice@example.com", bytes(range(256))])
@@ -56,6 +47,18 @@ def test_both_derive_the_same_identifier(suite: Ciphersuite, rust: Rust, data: b
 @pytest.mark.parametrize("number", [1, 255, 256, 65535])
 def test_both_number_alike(suite: Ciphersuite, rust: Rust, number: int) -> None:
     assert rust.ask("identifier", number=number)["identifier"] == key(Identifier.from_u16(suite, number))
+
+
+@pytest.mark.parametrize(
+    ("max_signers", "min_signers"), [(3, 0), (3, 1), (0, 2), (1, 1), (1, 2), (1, 3), (2, 3), (9, 10)]
+)
+def test_both_refuse_the_same_numbers(suite: Ciphersuite, rust: Rust, max_signers: int, min_signers: int) -> None:
+    """In the generic part1 that every suite runs, and with the same errors."""
+    own = Identifier.from_u16(suite, 1)
+
+    there = blamed(lambda: rust.join(own).part1(max_signers, min_signers))
+
+    assert blamed(lambda: Ours().join(own).part1(max_signers, min_signers)) == there
 
 
 @pytest.mark.parametrize("form", Form)
