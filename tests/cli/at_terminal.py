@@ -7,7 +7,6 @@ import pty
 import select
 import signal
 import subprocess
-import termios
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -32,8 +31,9 @@ class Session:
         cwd: Path,
         redirected: bool = False,
         environment: dict[str, str] | None = None,
+        program: Sequence[str] = PROGRAM,
     ) -> None:
-        self._arguments = [*PROGRAM, *arguments]
+        self._arguments = [*program, *arguments]
         self._cwd = cwd
         self._redirected = redirected
         self._environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(environment or {})}
@@ -91,15 +91,6 @@ class Session:
     def interrupt(self) -> None:
         """Press Ctrl-C."""
         os.write(self._master, b"\x03")
-
-    @property
-    def echoes(self) -> bool:
-        """Whether the terminal shows what is typed."""
-        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
-
-    def signal(self, number: int) -> None:
-        """Send a signal to the program."""
-        self._process.send_signal(number)
 
     def end(self) -> int:
         """Wait for the program to end; returns its exit status, negative for a signal."""
