@@ -1,13 +1,17 @@
-"""Importing a key: somebody who has it shares it out, and everybody confirms.
+"""A dealer in place of the rounds: somebody shares out a key that exists, or refreshes its shares, and all confirm.
 
-The dealer knows the key: as long as a copy of it exists anywhere, the threshold protects nothing. A proposal comes
-first, as in key generation; then one message of its author's takes the place of both rounds. That shows in the
+Whoever shares out a key knows it: as long as a copy of it exists anywhere, the threshold protects nothing. Whoever
+deals a refresh learns no share, but can bring stolen old shares up to date, which a refresh by all is made against.
+
+A proposal comes first, as ever; then one message of its author's takes the place of both rounds. That shows in the
 confirmations, whose hashes of both rounds are the same, so that a dealt key is known as one for as long as it is used.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
 from frost_hsm.ceremony import envelope, signed
 from frost_hsm.ceremony.context import Context, Kind
@@ -15,7 +19,9 @@ from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.messages import Confirmation, Proposal, Round1
 from frost_hsm.ceremony.records import own_context
+from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.ceremony.rounds import Finished
+from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.upkeep import Dealing
 from frost_hsm.errors import (
@@ -23,15 +29,17 @@ from frost_hsm.errors import (
     ForeignMessage,
     IncorrectPackage,
     InvalidContents,
-    InvalidSecretShare,
+    ProtocolViolation,
     SealBroken,
     StepConflict,
     UsageProblem,
 )
-from frost_hsm.frost import ciphersuites, dealer
+from frost_hsm.frost import dealer, refresh
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
 from frost_hsm.frost.values import Identifier, SigningKey
 from frost_hsm.secret import Entropy, Secret, system_entropy
+
+Ceremony = KeyGeneration | Refresh
 
 
 def deal(
@@ -42,31 +50,63 @@ def deal(
     signing_key: its owner wipes it. ZcashFoundation: ``keys::split``. Raises `ForeignMessage` for a proposal of
     somebody else's.
     """
-    plan = proposal.message
-    if proposal.sender != holder.public:
-        raise ForeignMessage(f"{plan.name} was proposed by {proposal.sender.name}, who alone can be its dealer")
+    _require_author(proposal, holder)
+    seat = Seat.take(proposal, holder.public)
+    identifiers = [seat.identifier(each.name) for each in seat.roster]
     secret_shares, _ = dealer.split(
-        signing_key, max_signers=len(plan.roster), min_signers=plan.min_signers, entropy=entropy
+        signing_key,
+        max_signers=len(seat.roster),
+        min_signers=seat.min_signers,
+        identifiers=identifiers,
+        entropy=entropy,
     )
+    return _send(holder, seat, secret_shares)
+
+
+def deal_refresh(holder: Holder, ceremony: Refresh, *, entropy: Entropy = system_entropy) -> bytes:
+    """Deal everybody what refreshes their share, by one's own proposal; returns the message for all.
+
+    ZcashFoundation: ``compute_refreshing_shares``. Raises `ForeignMessage` for a proposal of somebody else's,
+    `StepConflict` if rounds were begun.
+    """
+    _require_author(ceremony.proposal, holder)
+    _require_no_rounds(ceremony)
+    refreshing_shares, _ = refresh.compute_refreshing_shares(
+        ceremony.key.public_key_package, _identifiers(ceremony), entropy
+    )
+    return _send(holder, ceremony.seat, refreshing_shares)
+
+
+def _require_author(proposal: Signed[Any], holder: Holder) -> None:
+    if proposal.sender != holder.public:
+        raise ForeignMessage(f"{proposal.sender.name} wrote this proposal, and alone can be its dealer")
+
+
+def _require_no_rounds(ceremony: Ceremony) -> None:
+    if ceremony.transcript.sent(Round1) is not None:
+        raise StepConflict(f"round 1 of {ceremony.title} was done here: all make its shares")
+
+
+def _send(holder: Holder, seat: Seat, secret_shares: Mapping[Identifier, SecretShare]) -> bytes:
     envelopes = []
-    for identity, secret_share in zip(plan.roster, secret_shares.values(), strict=True):
+    for identity in seat.roster:
+        secret_share = secret_shares[seat.identifier(identity.name)]
         with secret_share.serialize() as plaintext:
             secret_share.wipe()
-            envelopes.append(envelope.encrypt(_context(proposal, identity), plaintext, identity.addressees))
-    return signed.write(Dealing(proposal.content_digest, tuple(envelopes)), holder)
+            envelopes.append(envelope.encrypt(_context(seat, holder.public, identity), plaintext, identity.addressees))
+    return signed.write(Dealing(seat.ceremony, tuple(envelopes)), holder)
 
 
-def accept(ceremony: KeyGeneration, open_holder: OpenHolder, data: bytes) -> Finished:
-    """Check one's share of a dealt key and seal it, as *pending*; returns the confirmation for all.
+def accept(ceremony: Ceremony, open_holder: OpenHolder, data: bytes) -> Finished:
+    """Check one's share that a dealer made and seal it, as *pending*; returns the confirmation for all.
 
-    The proposal has to be accepted. `KeyGeneration.confirm` takes in everybody's confirmation. A share that does not
-    fit convicts the dealer. Raises `StepConflict` if rounds of key generation were begun, or another dealing accepted.
+    The proposal has to be accepted. ``ceremony.confirm`` takes in everybody's confirmation. A share that does not fit
+    convicts the dealer. Raises `StepConflict` if rounds were begun, or another dealing accepted.
     """
     said = signed.read(data, ceremony.roster).expect(Dealing)
     if said.message.ceremony != ceremony.id or said.sender != ceremony.proposal.sender:
-        raise ForeignMessage(f"this is not the dealing of {ceremony.name} by {ceremony.proposal.sender.name}")
-    if ceremony.transcript.sent(Round1) is not None:
-        raise StepConflict(f"{ceremony.name} is being generated by all: round 1 was done here")
+        raise ForeignMessage(f"this is not the dealing of {ceremony.title} by {ceremony.proposal.sender.name}")
+    _require_no_rounds(ceremony)
     sent = ceremony.transcript.sent(Confirmation)
     if sent is None:
         with ceremony.at_work(open_holder) as (holder, sealed):
@@ -77,45 +117,77 @@ def accept(ceremony: KeyGeneration, open_holder: OpenHolder, data: bytes) -> Fin
                 confirmation = Confirmation(ceremony.id, said.content_digest, said.content_digest, digest)
                 sent = ceremony.seal(holder, sealed, package, public, confirmation, {said.sender.name: said})
     if sent.message.round1_hash != said.content_digest:
-        raise StepConflict(f"another dealing of {ceremony.name} was accepted here")
+        raise StepConflict(f"another dealing of {ceremony.title} was accepted here")
     return ceremony.finished(sent)
 
 
-def check(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> tuple[KeyPackage, PublicKeyPackage]:
-    """Open one's share of a dealt key; one that does not fit convicts the dealer. The caller wipes the key package."""
-    identifiers = [Identifier.from_u16(ceremony.suite, number) for number in range(1, len(ceremony.roster) + 1)]
-    with _open(ceremony, holder, said) as plaintext:
-        try:
-            secret_share = SecretShare.deserialize(ceremony.suite, plaintext)
-            package = KeyPackage.from_secret_share(secret_share)
-            secret_share.wipe()
-            public = dealer.public_key_package(secret_share.commitment, identifiers)
-        except (DeserializationError, InvalidSecretShare, IncorrectPackage, UsageProblem) as error:
-            raise _convict(ceremony, said, str(error)) from error
-    if package.identifier != identifiers[ceremony.position - 1] or package.min_signers != ceremony.min_signers:
+def check(ceremony: Ceremony, holder: Holder, said: Signed[Dealing]) -> tuple[KeyPackage, PublicKeyPackage]:
+    """Open and check one's share; one that does not fit convicts the dealer. The caller wipes the key package.
+
+    Group key, participants and threshold of a refresh stay: that is checked here by everybody, not taken from the
+    dealer.
+    """
+    old = ceremony.old_share(holder) if isinstance(ceremony, Refresh) else None
+    try:
+        with _open(ceremony, holder, said) as plaintext:
+            package, public = _read(ceremony, said, plaintext, old)
+    finally:
+        if old is not None:
+            old.wipe()
+    own = _identifiers(ceremony)[ceremony.position - 1]
+    if (package.identifier, package.min_signers) != (own, ceremony.min_signers):
         package.wipe()
         raise _convict(ceremony, said, "it is another participant's, or of another threshold")
     return package, public
 
 
-def _open(ceremony: KeyGeneration, holder: Holder, said: Signed[Dealing]) -> Secret:
+def _read(
+    ceremony: Ceremony, said: Signed[Dealing], plaintext: Secret, old: KeyPackage | None
+) -> tuple[KeyPackage, PublicKeyPackage]:
+    identifiers = _identifiers(ceremony)
+    try:
+        share = SecretShare.deserialize(ceremony.suite, plaintext)
+        try:
+            if old is None or not isinstance(ceremony, Refresh):
+                return KeyPackage.from_secret_share(share), dealer.public_key_package(share.commitment, identifiers)
+            before = ceremony.key.public_key_package
+            public = refresh.refresh_public_key_package(before, share.commitment, identifiers)
+            return refresh.refresh_share(share, old), public
+        finally:
+            share.wipe()
+    except (DeserializationError, IncorrectPackage, ProtocolViolation, UsageProblem) as error:
+        raise _convict(ceremony, said, str(error)) from error
+
+
+def _open(ceremony: Ceremony, holder: Holder, said: Signed[Dealing]) -> Secret:
     if len(said.message.envelopes) != len(ceremony.roster):
         raise _convict(ceremony, said, "there is not one share for each participant")
     envelope.try_token(own_context(holder.public, ceremony.id, Kind.DEALT_SHARE, ceremony.suite.id), holder)
     try:
         data = said.message.envelopes[ceremony.position - 1]
-        return envelope.decrypt(data, _context(ceremony.proposal, ceremony.me), holder, ceremony.me.addressees)
+        context = _context(ceremony.seat, said.sender, ceremony.me)
+        return envelope.decrypt(data, context, holder, ceremony.me.addressees)
     except SealBroken as error:
         raise _convict(ceremony, said, str(error)) from error
 
 
-def _convict(ceremony: KeyGeneration, said: Signed[Dealing], why: str) -> InvalidContents:
+def _identifiers(ceremony: Ceremony) -> list[Identifier]:
+    return [ceremony.seat.identifier(each.name) for each in ceremony.roster]
+
+
+def _convict(ceremony: Ceremony, said: Signed[Dealing], why: str) -> InvalidContents:
     ceremony.transcript.stop([said])
     name = said.sender.name
     return InvalidContents(f"{name} dealt {ceremony.me.name} no share: {why}", culprits=[name])
 
 
-def _context(proposal: Signed[Proposal], recipient: PublicIdentity) -> Context:
-    suite = ciphersuites.by_id(proposal.message.suite)
-    sender = proposal.sender.sign_key.digest
-    return Context(proposal.content_digest, Kind.DEALT_SHARE, suite.id, sender, recipient.agree_key.digest)
+def _context(seat: Seat, dealer: PublicIdentity, recipient: PublicIdentity) -> Context:
+    return Context(
+        seat.ceremony,
+        Kind.DEALT_SHARE,
+        seat.suite.id,
+        dealer.sign_key.digest,
+        recipient.agree_key.digest,
+        seat.key,
+        seat.epoch,
+    )

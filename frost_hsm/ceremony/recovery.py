@@ -131,10 +131,10 @@ def _refresh(home: StateDirectory, key: GroupKey, files: Sequence[Incoming]) -> 
     return Refresh(home, proposal, before, lambda holder: rebuild(home, before, holder, files))
 
 
-def _of_ceremony(ceremony: Rounds, holder: Holder, files: Sequence[Incoming]) -> KeyPackage:
+def _of_ceremony(ceremony: KeyGeneration | Refresh, holder: Holder, files: Sequence[Incoming]) -> KeyPackage:
     """Make the share of the messages of a ceremony, once they are seen to be those that all have confirmed."""
     confirmed = ceremony.transcript.known(Confirmation)[ceremony.me.name].message
-    if isinstance(ceremony, KeyGeneration) and confirmed.is_dealt:
+    if confirmed.is_dealt:
         said = _find_dealing(ceremony, files)
         hashes = (said.content_digest, said.content_digest)
         _require_confirmed(ceremony, hashes, confirmed)
@@ -167,7 +167,7 @@ def _gather(transcript: Transcript, kind: type[M], files: Sequence[Incoming], na
     return {sender: found[sender] for sender in transcript.expected}
 
 
-def _find_dealing(ceremony: KeyGeneration, files: Sequence[Incoming]) -> Signed[Dealing]:
+def _find_dealing(ceremony: KeyGeneration | Refresh, files: Sequence[Incoming]) -> Signed[Dealing]:
     found = ceremony.transcript.find(Dealing, Inbox(files)).get(ceremony.proposal.sender.name)
     if found is None:
         raise _not_here(f"the dealing of {ceremony.proposal.sender.name}", ceremony.name)

@@ -64,7 +64,7 @@ class Refresh(Rounds):
                 hint=f"compare participants and epoch with theirs: frost-hsm keys show {key.name}",
             )
         self.key = key
-        self._old_share = old_share or (lambda holder: key.unseal(SealedRecords(holder, home)))
+        self.old_share = old_share or (lambda holder: key.unseal(SealedRecords(holder, home)))
         epoch = proposal.message.epoch
         seat = Seat(
             proposal.content_digest,
@@ -118,14 +118,14 @@ class Refresh(Rounds):
             refreshed.unseal(records).wipe()
             finished = self._activate(inbox)
             records.destroy_all(self.key.sharing, self.key.position)
-            SealedRounds(self._seat, holder, self.home).forget_root()
-            SealedRounds(self._seat, holder, self.home).forget_root()
+            SealedRounds(self.seat, holder, self.home).forget_root()
+            SealedRounds(self.seat, holder, self.home).forget_root()
         return finished
 
     def abort(self, open_holder: OpenHolder) -> None:
         """Give this refresh up for good, on our side, and the share that was made; the old epoch goes on."""
         if self.is_active:
-            raise NotPossible(f"{self._seat.title} is done: the old shares are gone")
+            raise NotPossible(f"{self.seat.title} is done: the old shares are gone")
         self._give_up(open_holder)
 
     def _require_running(self) -> None:
@@ -164,7 +164,7 @@ class Refresh(Rounds):
         received: Mapping[Identifier, round2.Package],
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
-        old = self._old_share(holder)
+        old = self.old_share(holder)
         try:
             return frost_refresh.refresh_dkg_shares(
                 state, others, received, self.key.public_key_package, old, strict=strict

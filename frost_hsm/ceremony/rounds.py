@@ -89,7 +89,7 @@ class Rounds(ABC):
     ) -> None:
         self.home = home
         self.proposal = proposal
-        self._seat = seat
+        self.seat = seat
         self.me = seat.me
         self.id = seat.ceremony
         self.name = seat.name
@@ -152,7 +152,7 @@ class Rounds(ABC):
         kept = self._kept_proposal()
         is_kept = kept is not None and kept.content_digest == self.id
         if self.home.exists(given_up_folder(self.id)) or (is_kept and self.home.exists(f"{self._folder}/{GIVEN_UP}")):
-            raise CeremonyStopped(f"this proposal of {self._seat.title} was given up here", hint="ask for a new one")
+            raise CeremonyStopped(f"this proposal of {self.seat.title} was given up here", hint="ask for a new one")
         if kept is not None and not is_kept:
             raise self._conflict()
         return is_kept
@@ -216,7 +216,7 @@ class Rounds(ABC):
         try:
             round1_hash = transcript_hash(received.values())
             with sealed.mark_round2(round1_hash, entropy) as root:
-                envelopes = shares.encrypt(self._seat, sending, round1_hash, root)
+                envelopes = shares.encrypt(self.seat, sending, round1_hash, root)
         finally:
             for package in sending.values():
                 package.wipe()
@@ -276,7 +276,7 @@ class Rounds(ABC):
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
         """Open the shares and run part 3; the caller wipes the key package."""
-        own = shares.decrypt(self._seat, second[self.me.name], holder)
+        own = shares.decrypt(self.seat, second[self.me.name], holder)
         others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
         state = frost_round2.SecretPackage(
             self.suite,
@@ -291,7 +291,7 @@ class Rounds(ABC):
         try:
             for name, said in second.items():
                 if name != self.me.name:
-                    received[self._seat.identifier(name)] = self._open_share(holder, said, second[self.me.name])
+                    received[self.seat.identifier(name)] = self._open_share(holder, said, second[self.me.name])
             try:
                 return self._part3(holder, state, others, received, strict)
             except ProtocolViolation as violation:
@@ -333,9 +333,9 @@ class Rounds(ABC):
         """Give this ceremony up for good, on our side: destroy what was sealed for it, put away the rest."""
         with open_holder() as holder, self.home.lock():
             if self.is_active:  # taken in while we waited for the token
-                raise NotPossible(f"{self._seat.title} was confirmed by all in the meantime")
+                raise NotPossible(f"{self.seat.title} was confirmed by all in the meantime")
             self.home.put(f"{self._folder}/{GIVEN_UP}", b"")
-            SealedRounds(self._seat, holder, self.home).destroy_all()
+            SealedRounds(self.seat, holder, self.home).destroy_all()
             self.home.move(self._folder, given_up_folder(self.id))
 
     @property
@@ -364,16 +364,16 @@ class Rounds(ABC):
         """Open the token and keep everybody else out; what happened while we waited is seen from here on."""
         with open_holder() as holder, self.home.lock():
             self._require_running()
-            yield holder, SealedRounds(self._seat, holder, self.home)
+            yield holder, SealedRounds(self.seat, holder, self.home)
 
     def _require_running(self) -> None:
         if not self.is_accepted:
-            raise NotPossible(f"you have not agreed to take part in {self._seat.title}")
+            raise NotPossible(f"you have not agreed to take part in {self.seat.title}")
         self.transcript.require_running()
 
     def _require_same(self, is_same: bool) -> None:
         if not is_same:
-            raise StepConflict(f"this step of {self._seat.title} was done before, with other messages")
+            raise StepConflict(f"this step of {self.seat.title} was done before, with other messages")
 
     # ── What others signed ──
 
@@ -389,16 +389,16 @@ class Rounds(ABC):
                 raise InvalidContents(
                     f"{name} signed a round 1 package that is none: {error}", culprits=[name]
                 ) from error
-            packages[self._seat.identifier(name)] = package
+            packages[self.seat.identifier(name)] = package
         return packages
 
     def _open_share(self, holder: Holder, said: Signed[Round2], own: Signed[Round2]) -> frost_round2.Package:
         """Open a share. Its sender is convicted if the token opens our own before and after, and this one never."""
         with suppress(SealBroken, DeserializationError):
-            return shares.decrypt(self._seat, said, holder)
-        shares.decrypt(self._seat, own, holder).wipe()  # raises without a culprit if it is the token that fails
+            return shares.decrypt(self.seat, said, holder)
+        shares.decrypt(self.seat, own, holder).wipe()  # raises without a culprit if it is the token that fails
         try:
-            return shares.decrypt(self._seat, said, holder)
+            return shares.decrypt(self.seat, said, holder)
         except (SealBroken, DeserializationError) as error:
             self.transcript.stop([said])
             raise InvalidContents(
@@ -429,7 +429,7 @@ class Rounds(ABC):
         *received: Mapping[str, Signed[Round1]] | Mapping[str, Signed[Round2]],
     ) -> ProtocolViolation:
         """Keep the proof and return the violation with people's names."""
-        by_identifier = {self._seat.identifier(identity.name): identity.name for identity in self.roster}
+        by_identifier = {self.seat.identifier(identity.name): identity.name for identity in self.roster}
         names = [by_identifier[culprit] for culprit in violation.culprits if isinstance(culprit, Identifier)]
         self.transcript.stop([of_one_step[name] for of_one_step in received for name in names])
         return type(violation)(f"{' and '.join(names)} {_VIOLATIONS[type(violation)]}", culprits=names)
@@ -441,7 +441,7 @@ class Rounds(ABC):
 
     @property
     def _own_identifier(self) -> Identifier:
-        return self._seat.identifier(self.me.name)
+        return self.seat.identifier(self.me.name)
 
     def finished(self, confirmation: Signed[Confirmation]) -> Finished:
         """Return what one's own confirmation says."""

@@ -270,7 +270,7 @@ class Saboteur(Mallory):
 
     def __init__(self, party: Party, ceremony: Refresh) -> None:
         self.party = party
-        self.seat = ceremony._seat
+        self.seat = ceremony.seat
         self.secret, self.package = ceremony._part1(system_entropy)
 
 
