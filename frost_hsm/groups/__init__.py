@@ -13,10 +13,14 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, NoReturn, Protocol
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
 
 from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
 from frost_hsm.secret import Entropy, Secret, system_entropy
+
+if TYPE_CHECKING:
+    from frost_hsm.groups.libcrypto import Libcrypto
 
 _WORTH_A_THREAD = 100
 """Below about this many points a second thread costs more than it saves."""
@@ -67,22 +71,18 @@ class SecretScalar:
     __reduce_ex__ = _refuse
 
 
-class Group(Protocol):
-    """The contract that every curve meets (RFC 9591, section 3.1, and what makes key generation fast).
+class ScalarField(Protocol):
+    """What is computed with secret scalars alone, in constant time: the integers modulo a group's prime order.
 
     Every method may be called from several threads at once, as long as no two share a value that one of them
     changes.
     """
 
-    name: str  # "P-256"
+    name: str  # of the group, "P-256"
     backend: str  # what computes it, with its version, for people
     order: int
     scalar_length: int  # bytes
     byteorder: Literal["big", "little"]  # of encoded scalars
-    element_length: int  # bytes
-    y_length: int  # bytes of a `y_coordinate`
-
-    # ── secret scalars, in constant time ──
 
     def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
         """Draw a uniform scalar that is not zero, by rejection.
@@ -117,8 +117,18 @@ class Group(Protocol):
     def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
         """Evaluate a polynomial, constant term first, at public points."""
 
+
+class Group(ScalarField, Protocol):
+    """The contract that every curve meets (RFC 9591, section 3.1, and what makes key generation fast).
+
+    As to threads, what is said of `ScalarField` holds.
+    """
+
+    element_length: int  # bytes
+    y_length: int  # bytes of a `y_coordinate`
+
     def multiply_base(self, scalar: SecretScalar) -> Element:
-        """Compute scalar·G."""
+        """Compute scalar·G, in constant time."""
 
     # ── public elements, in variable time ──
 
@@ -169,26 +179,26 @@ class Group(Protocol):
         """Compute the sum of scalars[k]·elements[k]: a multi-scalar multiplication."""
 
 
-def draw_scalar(group: Group, entropy: Entropy) -> SecretScalar:
-    """Draw scalars from ``entropy`` until one is in range and not zero: `Group.random_scalar` for every
-    curve. Bits that no scalar has are cleared, so that at least every second draw is in range.
+def draw_scalar(field: ScalarField, entropy: Entropy) -> SecretScalar:
+    """Draw scalars from ``entropy`` until one is in range and not zero: `ScalarField.random_scalar` for every
+    field. Bits that no scalar has are cleared, so that at least every second draw is in range.
     """
-    unused = 8 * group.scalar_length - group.order.bit_length()
+    unused = 8 * field.scalar_length - field.order.bit_length()
     for _ in range(_DRAWS):
-        with Secret.zeros(group.scalar_length) as data:
+        with Secret.zeros(field.scalar_length) as data:
             with data.reveal() as view:
                 entropy(view)
-                top_first = view if group.byteorder == "big" else view[::-1]
+                top_first = view if field.byteorder == "big" else view[::-1]
                 top_first[: unused // 8] = bytes(unused // 8)
                 top_first[unused // 8] &= 0xFF >> unused % 8
                 top_first.release()
             try:
-                scalar = group.decode_scalar(data)
+                scalar = field.decode_scalar(data)
             except MalformedScalar:
                 continue
-            if not group.is_zero(scalar):
+            if not field.is_zero(scalar):
                 return scalar
-    raise UsageProblem(f"no scalar of {group.name} in {_DRAWS} draws: the entropy source is not random")
+    raise UsageProblem(f"no scalar of {field.name} in {_DRAWS} draws: the entropy source is not random")
 
 
 def threads() -> int:
@@ -256,11 +266,23 @@ def p256() -> Group:
 
 
 @functools.cache
+def _libcrypto() -> Libcrypto | None:
+    """Choose what helps pycryptodome with the other curves: a libcrypto that is there and right, if there is one."""
+    from frost_hsm.groups import libcrypto, self_test
+
+    for library in libcrypto.find():
+        with suppress(MemoryError):  # how libcrypto says that it failed
+            if self_test.computes_modulo_primes(library):
+                return library
+    return None
+
+
+@functools.cache
 def secp256k1() -> Group:
     """Make secp256k1."""
     from frost_hsm.groups import weierstrass
 
-    return weierstrass.Secp256k1()
+    return weierstrass.Secp256k1(_libcrypto())
 
 
 @functools.cache
@@ -268,7 +290,7 @@ def ed25519() -> Group:
     """Make the subgroup of prime order of edwards25519."""
     from frost_hsm.groups import edwards
 
-    return edwards.Ed25519()
+    return edwards.Ed25519(_libcrypto())
 
 
 @functools.cache
@@ -276,7 +298,7 @@ def ristretto255() -> Group:
     """Make ristretto255."""
     from frost_hsm.groups import ristretto
 
-    return ristretto.Ristretto255()
+    return ristretto.Ristretto255(_libcrypto())
 
 
 @functools.cache
@@ -284,4 +306,4 @@ def ed448() -> Group:
     """Make the subgroup of prime order of edwards448."""
     from frost_hsm.groups import edwards
 
-    return edwards.Ed448()
+    return edwards.Ed448(_libcrypto())

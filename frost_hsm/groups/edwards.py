@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 
 from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement, MalformedElement
 from frost_hsm.groups import Element
+from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.pycryptodome import PycryptodomeGroup
 
 _SOUNDNESS = 64
@@ -42,8 +43,8 @@ class EdwardsGroup(PycryptodomeGroup):
     _p: int
     _proof_in_additions: int  # what a proof of one element costs, by measurement
 
-    def __init__(self, curve: str, generator: tuple[int, int]) -> None:
-        super().__init__(curve, generator)
+    def __init__(self, curve: str, generator: tuple[int, int], library: Libcrypto | None) -> None:
+        super().__init__(curve, generator, library)
         self._cofactor_inverse = pow(self.cofactor, -1, self.order)
         # what `eddsa.import_public_key` calls, without its detour over affine coordinates; private, so not relied on
         self._decode_point = getattr(EccPoint, "_decode_eddsa", _import_point)
@@ -164,10 +165,10 @@ class Ed25519(EdwardsGroup):
     _p = 2**255 - 19
     _proof_in_additions = 60
 
-    def __init__(self) -> None:
+    def __init__(self, library: Libcrypto | None = None) -> None:
         x = 0x216936D3CD6E53FEC0A4E231FDD6DC5C692CC7609525A7B2C9562D608F25D51A
         y = 0x6666666666666666666666666666666666666666666666666666666666666658
-        super().__init__("Ed25519", (x, y))
+        super().__init__("Ed25519", (x, y), library)
         try:
             self._x25519 = X25519PrivateKey.from_private_bytes((5 * self.order - 1).to_bytes(32, "little"))
         except UnsupportedAlgorithm:  # a cryptography that is limited to FIPS 140
@@ -207,7 +208,7 @@ class Ed448(EdwardsGroup):
     _p = 2**448 - 2**224 - 1
     _proof_in_additions = 150
 
-    def __init__(self) -> None:
+    def __init__(self, library: Libcrypto | None = None) -> None:
         x = int(
             "4F1970C66BED0DED221D15A622BF36DA9E146570470F1767EA6DE324"
             "A3D3A46412AE1AF72AB66511433B80E18B00938E2626A82BC70CC05E",
@@ -218,4 +219,4 @@ class Ed448(EdwardsGroup):
             "05A0C2D73AD3FF1CE67C39C4FDBD132C4ED7C8AD9808795BF230FA14",
             16,
         )
-        super().__init__("Ed448", (x, y))
+        super().__init__("Ed448", (x, y), library)

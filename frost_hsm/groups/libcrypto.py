@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import threading
 from collections.abc import Iterator
-from ctypes import c_char_p, c_int, c_size_t, c_void_p
+from ctypes import c_char_p, c_int, c_size_t, c_ubyte, c_void_p
 from typing import Any
 
 _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
@@ -22,15 +23,18 @@ _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "BN_add": (c_int, (c_void_p, c_void_p, c_void_p)),
     "BN_bin2bn": (c_void_p, (c_void_p, c_int, c_void_p)),
     "BN_bn2binpad": (c_int, (c_void_p, c_void_p, c_int)),
+    "BN_bn2lebinpad": (c_int, (c_void_p, c_void_p, c_int)),
     "BN_clear_free": (None, (c_void_p,)),
     "BN_clear": (None, (c_void_p,)),
     "BN_cmp": (c_int, (c_void_p, c_void_p)),
     "BN_copy": (c_void_p, (c_void_p, c_void_p)),
     "BN_free": (None, (c_void_p,)),
     "BN_is_zero": (c_int, (c_void_p,)),
+    "BN_lebin2bn": (c_void_p, (c_void_p, c_int, c_void_p)),
     "BN_lshift": (c_int, (c_void_p, c_void_p, c_int)),
     "BN_mask_bits": (c_int, (c_void_p, c_int)),
     "BN_mod_add_quick": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
+    "BN_mod_exp_mont": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     "BN_mod_mul_montgomery": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     "BN_mul_word": (c_int, (c_void_p, c_size_t)),  # BN_ULONG: a machine word
     "BN_new": (c_void_p, ()),
@@ -55,6 +59,11 @@ _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "EC_POINT_point2oct": (c_size_t, (c_void_p, c_void_p, c_int, c_void_p, c_size_t, c_void_p)),
     "ERR_clear_error": (None, ()),
     "EVP_Digest": (c_int, (c_void_p, c_size_t, c_void_p, c_void_p, c_void_p, c_void_p)),
+    "EVP_DigestFinalXOF": (c_int, (c_void_p, c_void_p, c_size_t)),
+    "EVP_DigestInit_ex": (c_int, (c_void_p, c_void_p, c_void_p)),
+    "EVP_DigestUpdate": (c_int, (c_void_p, c_void_p, c_size_t)),
+    "EVP_MD_CTX_free": (None, (c_void_p,)),
+    "EVP_MD_CTX_new": (c_void_p, ()),
     "EVP_get_digestbyname": (c_void_p, (c_char_p,)),
     "OPENSSL_cleanse": (None, (c_void_p, c_size_t)),
     "OpenSSL_version": (c_char_p, (c_int,)),
@@ -82,6 +91,29 @@ class Libcrypto:
 
     def __getattr__(self, name: str) -> Any:  # the C functions, typed by their argtypes
         raise AttributeError(name)
+
+
+class _Workspace:
+    """What one thread computes with: a BN_CTX, two BIGNUMs and a buffer, for public values only."""
+
+    def __init__(self, library: Libcrypto) -> None:
+        self._library = library
+        self.context = library.BN_CTX_secure_new()
+        self.a = library.BN_new()
+        self.b = library.BN_new()
+        self.buffer = (c_ubyte * 65)()
+
+    def __del__(self) -> None:
+        self._library.BN_CTX_free(self.context)
+        self._library.BN_free(self.a)
+        self._library.BN_free(self.b)
+
+
+class Workspaces(threading.local):
+    """One `_Workspace` a thread, made on the thread's first use and freed when it ends."""
+
+    def __init__(self, library: Libcrypto) -> None:
+        self.mine = _Workspace(library)
 
 
 def find() -> Iterator[Libcrypto]:

@@ -1,38 +1,31 @@
 """What the curves of pycryptodome have in common; `weierstrass`, `edwards` and `ristretto` add how points are
 written.
 
-Its C code computes secrets in constant time and wipes its own memory. On the way in and out of it, though, a
-scalar is for an instant in an immutable ``bytes``, as a digest by `hashlib` is, which Python does not wipe.
+Its C code multiplies by a secret in constant time and wipes its own memory. On the way into it, though, the scalar
+is for an instant in an immutable ``bytes``, which Python does not wipe.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import Crypto
 from Crypto.Math.Numbers import Integer
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
-from frost_hsm.errors import InvalidIdentityElement, MalformedScalar
-from frost_hsm.groups import Element, SecretScalar, buckets, draw_scalar
-from frost_hsm.secret import Entropy, Secret, system_entropy
-
-
-class _Scalar(SecretScalar):
-    """An `Integer`, whose memory pycryptodome wipes when it is freed."""
-
-    __slots__ = ()
-
-    def wipe(self) -> None:
-        self.handle = Integer(0)
+from frost_hsm.errors import InvalidIdentityElement
+from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets
+from frost_hsm.groups.bignum_scalars import BignumScalars
+from frost_hsm.groups.integer_scalars import IntegerScalars
+from frost_hsm.groups.libcrypto import Libcrypto
 
 
 class PycryptodomeGroup:
     """A `Group` on pycryptodome, but for ``decode``, ``encode`` and ``y_coordinate``.
 
-    curve: pycryptodome's name of it. generator: its affine coordinates.
+    curve: pycryptodome's name of it. generator: its affine coordinates. library: a libcrypto to compute with secret
+    scalars, and what else it is faster at; without one, pycryptodome does everything.
     """
 
     name: str
@@ -43,77 +36,32 @@ class PycryptodomeGroup:
     y_length: int
     many: int = 128  # products from which on `buckets` beats multiplying one by one, by measurement
 
-    def __init__(self, curve: str, generator: tuple[int, int]) -> None:
-        self.backend = f"pycryptodome {Crypto.__version__}"
+    def __init__(self, curve: str, generator: tuple[int, int], library: Libcrypto | None = None) -> None:
+        scalars = self._make_scalars(library)
+        self.random_scalar = scalars.random_scalar
+        self.decode_scalar = scalars.decode_scalar
+        self.encode_scalar = scalars.encode_scalar
+        self.reduce = scalars.reduce
+        self.digest = scalars.digest
+        self.is_zero = scalars.is_zero
+        self.add_scalars = scalars.add_scalars
+        self.multiply_add = scalars.multiply_add
+        self.evaluate = scalars.evaluate
+        self.backend = f"pycryptodome {Crypto.__version__}" + (f" and {scalars.backend}" if library else "")
         self._curve = curve
         self._order = Integer(self.order, public=True)
         self._generator = EccPoint(*generator, curve)
         self._identity = self._generator.point_at_infinity()
 
-    # ── secret scalars ──
-
-    def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
-        """Draw a uniform scalar that is not zero."""
-        return draw_scalar(self, entropy)  # type: ignore[arg-type]  # subclasses are groups
-
-    def decode_scalar(self, data: Secret) -> SecretScalar:
-        """Read ``scalar_length`` bytes, below the order."""
-        if len(data) != self.scalar_length:
-            raise MalformedScalar(f"a {self.name} scalar has {self.scalar_length} bytes, not {len(data)}")
-        value = self._load(data)
-        if value >= self._order:
-            raise MalformedScalar(f"the scalar is not below the order of {self.name}")
-        return _Scalar(value)
-
-    def encode_scalar(self, scalar: SecretScalar) -> Secret:
-        """Write ``scalar_length`` bytes."""
-        return Secret(scalar.handle.to_bytes(self.scalar_length, self.byteorder))
-
-    def reduce(self, wide: Secret) -> SecretScalar:
-        """Read bytes of any number modulo the order."""
-        return _Scalar(self._load(wide) % self._order)
-
-    def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
-        """Hash with `hashlib`."""
-        hashed = hashlib.new(algorithm, source)
-        if algorithm == "shake_256":  # as long as wanted
-            target[:] = hashed.digest(len(target))  # type: ignore[call-arg]  # of this one
-        else:
-            target[:] = hashed.digest()
-
-    def is_zero(self, scalar: SecretScalar) -> bool:
-        """Say whether a scalar is zero."""
-        return bool(scalar.handle == 0)
-
-    def add_scalars(self, scalars: Iterable[SecretScalar]) -> SecretScalar:
-        """Add scalars up."""
-        total = Integer(0)
-        for scalar in scalars:
-            total = (total + scalar.handle) % self._order
-        return _Scalar(total)
-
-    def multiply_add(self, a: SecretScalar, b: SecretScalar, c: int | SecretScalar) -> SecretScalar:
-        """Compute a + b·c."""
-        factor = Integer(c % self.order) if isinstance(c, int) else c.handle
-        return _Scalar((a.handle + b.handle * factor) % self._order)
-
-    def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
-        """Evaluate a polynomial by Horner's rule, reducing seldom where the points are small."""
-        seldom = max(1, 512 // max((1, *points)).bit_length())
-        top, *lower = (coefficient.handle for coefficient in reversed(coefficients))
-        values: list[SecretScalar] = []
-        for point in points:
-            x, value = Integer(point, public=True), top
-            for k, coefficient in enumerate(lower, start=1):
-                value = value * x + coefficient
-                if k % seldom == 0:
-                    value %= self._order
-            values.append(_Scalar(value % self._order))
-        return values
+    def _make_scalars(self, library: Libcrypto | None) -> ScalarField:
+        if library is None:
+            return IntegerScalars(self.name, self.order, self.scalar_length, self.byteorder)
+        return BignumScalars(self.name, self.order, self.scalar_length, self.byteorder, library)
 
     def multiply_base(self, scalar: SecretScalar) -> Element:
         """Compute scalar·G in constant time."""
-        return Element(self._generator * scalar.handle)
+        with self.encode_scalar(scalar) as encoded, encoded.reveal() as view:
+            return Element(self._generator * Integer.from_bytes(view, self.byteorder))  # type: ignore[operator]
 
     # ── public elements ──
 
@@ -165,7 +113,3 @@ class PycryptodomeGroup:
             raise InvalidIdentityElement(f"the identity of {self.name} has no encoding")
         x, y = element.handle.xy
         return int(x), int(y)
-
-    def _load(self, data: Secret) -> Integer:
-        with data.reveal() as view:
-            return Integer.from_bytes(view, self.byteorder)

@@ -7,33 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from Crypto.Math.Numbers import Integer
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element
 from frost_hsm.groups.edwards import Ed25519
+from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.powers import power
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P
 _SQRT_M1 = pow(2, (_P - 1) // 4, _P)
-_MODULUS = Integer(_P, public=True)
-_EXPONENT = Integer((_P - 5) // 8, public=True)
 _MALFORMED = "not an element of ristretto255 in its one form"
-
-
-def _inverse_square_root(value: int) -> tuple[bool, int]:
-    """Return whether ``value`` is a square, and the non-negative root of its inverse, or of √-1 times it.
-
-    RFC 9496, section 4.2, SQRT_RATIO_M1(1, value).
-    """
-    cube = value * value * value % _P
-    power = int(pow(Integer(cube * cube * value % _P, public=True), _EXPONENT, _MODULUS))
-    root = cube * power % _P
-    check = value * root * root % _P
-    if check in (_P - 1, -_SQRT_M1 % _P):
-        root = root * _SQRT_M1 % _P
-    return check in (1, _P - 1), _absolute(root)
 
 
 def _absolute(value: int) -> int:
@@ -41,13 +26,17 @@ def _absolute(value: int) -> int:
     return _P - value if value & 1 else value
 
 
-_, _INVERSE_ROOT_A_MINUS_D = _inverse_square_root((-1 - _D) % _P)
+_INVERSE_ROOT_A_MINUS_D = int("786C8905CFAFFCA216C27B91FE01D8409D2F16175A4172BE99C8FDAA805D40EA", 16)
 
 
 class Ristretto255(Ed25519):
     """The `Group` ristretto255."""
 
     name = "ristretto255"
+
+    def __init__(self, library: Libcrypto | None = None) -> None:
+        super().__init__(library)
+        self._power = power((_P - 5) // 8, _P, library)
 
     def decode(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> Element:
         """Read 32 bytes (RFC 9496, section 4.3.1)."""
@@ -61,7 +50,7 @@ class Ristretto255(Ed25519):
         square = s * s % _P
         u1, u2 = 1 - square, 1 + square
         v = (-_D * u1 * u1 - u2 * u2) % _P
-        was_square, inverse = _inverse_square_root(v * u2 * u2 % _P)
+        was_square, inverse = self._inverse_square_root(v * u2 * u2 % _P)
         dx = inverse * u2 % _P
         x = _absolute(2 * s * dx % _P)
         ordinate = u1 * inverse * dx * v % _P
@@ -88,7 +77,7 @@ class Ristretto255(Ed25519):
             raise InvalidIdentityElement("the identity of ristretto255 has no encoding")
         x, y = map(int, element.handle.xy)  # Z = 1
         u1, u2 = (1 - y * y) % _P, x * y % _P
-        _, inverse = _inverse_square_root(u1 * u2 * u2 % _P)
+        _, inverse = self._inverse_square_root(u1 * u2 * u2 % _P)
         den1, den2 = inverse * u1 % _P, inverse * u2 % _P
         z_inverse = den1 * den2 * u2 % _P
         if u2 * z_inverse % _P & 1:  # rotate
@@ -98,6 +87,18 @@ class Ristretto255(Ed25519):
         if x * z_inverse % _P & 1:
             y = -y
         return _absolute(den * (1 - y) % _P).to_bytes(32, "little")
+
+    def _inverse_square_root(self, value: int) -> tuple[bool, int]:
+        """Return whether ``value`` is a square, and the non-negative root of its inverse, or of √-1 times it.
+
+        RFC 9496, section 4.2, SQRT_RATIO_M1(1, value).
+        """
+        cube = value * value * value % _P
+        root = cube * self._power(cube * cube * value % _P) % _P
+        check = value * root * root % _P
+        if check in (_P - 1, -_SQRT_M1 % _P):
+            root = root * _SQRT_M1 % _P
+        return check in (1, _P - 1), _absolute(root)
 
     def y_coordinate(self, element: Element) -> bytes:
         """Return affine x and y of the one point that `decode` chooses."""

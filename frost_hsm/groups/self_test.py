@@ -1,10 +1,13 @@
-"""What a group must show before it is used: that it computes right, and how fast it does."""
+"""What an implementation must show before it is used: that it computes right, and how fast it does."""
 
 from __future__ import annotations
 
 import time
 
-from frost_hsm.groups import Group
+from frost_hsm.groups import Group, SecretScalar
+from frost_hsm.groups.bignum_scalars import BignumScalars
+from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.powers import power
 from frost_hsm.secret import Secret
 
 
@@ -18,6 +21,22 @@ def computes_p256(group: Group) -> bool:
     two = group.decode_scalar(Secret((2).to_bytes(32, "big")))
     ways = (doubled, group.multiply_base(two), group.combine_base(1, 1, generator))
     return all(group.encode(way) == double_g for way in ways)
+
+
+def computes_modulo_primes(library: Libcrypto) -> bool:
+    """Recompute a·b + c, a polynomial and a power by plain integers, for secrets that are none."""
+    prime = 2**255 - 19
+    field = BignumScalars("the prime 2²⁵⁵ - 19", prime, 32, "little", library)
+
+    def load(value: int) -> SecretScalar:
+        return field.decode_scalar(Secret((value % prime).to_bytes(32, "little")))
+
+    a, b, c = (prime // k for k in (3, 5, 7))
+    found = (field.multiply_add(load(c), load(a), load(b)), *field.evaluate([load(a), load(b)], [3]))
+    expected = (load(a * b + c), load(a + b * 3))
+    return power(c, prime, library)(a) == pow(a, c, prime) and all(
+        field.encode_scalar(x).equals(field.encode_scalar(y)) for x, y in zip(found, expected, strict=True)
+    )
 
 
 def base_multiplication_seconds(group: Group) -> float:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from Crypto.Math.Numbers import Integer
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element
+from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.powers import power
 from frost_hsm.groups.pycryptodome import PycryptodomeGroup
 
 
@@ -25,10 +26,9 @@ class WeierstrassGroup(PycryptodomeGroup):
     _a: int
     _b: int
 
-    def __init__(self, curve: str, generator: tuple[int, int]) -> None:
-        super().__init__(curve, generator)
-        self._modulus = Integer(self._p, public=True)
-        self._root = Integer((self._p + 1) // 4, public=True)  # p = 3 mod 4: a power gives the square root
+    def __init__(self, curve: str, generator: tuple[int, int], library: Libcrypto | None) -> None:
+        super().__init__(curve, generator, library)
+        self._square_root = power((self._p + 1) // 4, self._p, library)  # as p = 3 mod 4
 
     def decode(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> Element:
         """Read 33 bytes, 02 or 03 and x below p (SEC 1, compressed)."""
@@ -52,8 +52,7 @@ class WeierstrassGroup(PycryptodomeGroup):
 
     def _ordinate(self, x: int, *, odd: int) -> int:
         """Solve y² = x³ + ax + b, assuming that there is a solution."""
-        square = Integer((x * x * x + self._a * x + self._b) % self._p, public=True)
-        root = int(pow(square, self._root, self._modulus))
+        root = self._square_root((x * x * x + self._a * x + self._b) % self._p)
         return root if root & 1 == odd else self._p - root
 
     def prove_membership(self, elements: Sequence[Element]) -> None:
@@ -79,10 +78,10 @@ class P256Pycryptodome(WeierstrassGroup):
     _a = -3
     _b = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
-    def __init__(self) -> None:
+    def __init__(self, library: Libcrypto | None = None) -> None:
         x = 0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296
         y = 0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5
-        super().__init__("P-256", (x, y))
+        super().__init__("P-256", (x, y), library)
 
 
 class Secp256k1(WeierstrassGroup):
@@ -95,7 +94,7 @@ class Secp256k1(WeierstrassGroup):
     _a = 0
     _b = 7
 
-    def __init__(self) -> None:
+    def __init__(self, library: Libcrypto | None = None) -> None:
         x = 0x79BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798
         y = 0x483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8
-        super().__init__("secp256k1", (x, y))
+        super().__init__("secp256k1", (x, y), library)

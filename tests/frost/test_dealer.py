@@ -56,7 +56,7 @@ def test_shares_of_rfc_9591(suite: Ciphersuite, monkeypatch: pytest.MonkeyPatch)
         for text in inputs["share_polynomial_coefficients"]
     ]
     key = SigningKey.deserialize(suite, Secret(bytes.fromhex(inputs["group_secret_key"])))
-    monkeypatch.setattr(type(suite.group), "random_scalar", lambda *_: coefficients.pop(0))
+    monkeypatch.setattr(suite.group, "random_scalar", lambda *_: coefficients.pop(0))
     shares, public = dealer.split(key, max_signers=3, min_signers=2)
     assert not coefficients
     assert {str(own): hexadecimal(share.signing_share.serialize()) for own, share in shares.items()} == {

@@ -291,7 +291,7 @@ def test_a_refresh_that_would_lower_the_threshold(suite: Ciphersuite, monkeypatc
     key = SigningKey.deserialize(suite, Secret(suite.encode_scalar(1234)))
     with monkeypatch.context() as patch:
         coefficients = [scalar(11).scalar, scalar(-5).scalar]
-        patch.setattr(type(arithmetic), "random_scalar", lambda *_: coefficients.pop(0))
+        patch.setattr(arithmetic, "random_scalar", lambda *_: coefficients.pop(0))
         _, public = dealer.split(key, max_signers=4, min_signers=3)
     harmless = [arithmetic.multiply_base(scalar(value).scalar) for value in (3, 9)]
     lowering = [arithmetic.multiply_base(scalar(value).scalar) for value in (3, 5)]
