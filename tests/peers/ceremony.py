@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+import pytest
+from peers.process import PeerError
+
+from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
@@ -113,3 +117,13 @@ def sign(
         verifier.verify(message, signatures[0], public.verifying_key)
         verifier.verify_share(first, shares[first], package, public)
     return signatures[0]
+
+
+def blamed(work: Callable[[], object]) -> tuple[str, tuple[str, ...]]:
+    """Return the error's name and the culprits, whoever raised it."""
+    with pytest.raises((PeerError, FrostHsmError)) as caught:
+        work()
+    if isinstance(caught.value, PeerError):
+        return caught.value.name, caught.value.culprits
+    assert isinstance(caught.value, FrostHsmError)
+    return type(caught.value).__name__, tuple(culprit.serialize().hex() for culprit in caught.value.culprits)  # type: ignore[arg-type]

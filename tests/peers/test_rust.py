@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pytest
 from peers import ceremony
-from peers.ceremony import Implementation
+from peers.ceremony import Implementation, blamed
 from peers.ours import OurParticipant, Ours
-from peers.process import PeerError
 from peers.zcash_foundation import Form, Rust, RustParticipant, key
 
-from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import dkg, round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import SigningPackage
@@ -99,16 +96,6 @@ class Sides:
 @pytest.fixture(params=["cheating crates", "cheating frost_hsm"])
 def sides(request: pytest.FixtureRequest, rust: Rust) -> Sides:
     return Sides(rust, Ours()) if request.param == "cheating crates" else Sides(Ours(), rust)
-
-
-def blamed(work: Callable[[], object]) -> tuple[str, tuple[str, ...]]:
-    """Return the error's name and the culprits, whoever raised it."""
-    with pytest.raises((PeerError, FrostHsmError)) as caught:
-        work()
-    if isinstance(caught.value, PeerError):
-        return caught.value.name, caught.value.culprits
-    assert isinstance(caught.value, FrostHsmError)
-    return type(caught.value).__name__, tuple(key(culprit) for culprit in caught.value.culprits)  # type: ignore[arg-type]
 
 
 def test_a_proof_made_under_another_identifier_is_blamed(suite: Ciphersuite, sides: Sides) -> None:
