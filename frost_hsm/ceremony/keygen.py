@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
@@ -95,6 +96,9 @@ class KeyGeneration(Rounds):
         if self.is_active:
             raise NotPossible(f"{self.name} is an active key", hint="to give up its share: frost-hsm keys delete")
         self._give_up(open_holder)
+
+    def _beginning(self) -> Iterable[Signed[Any]]:
+        return [self.proposal]
 
     def _kept_proposal(self) -> Signed[Proposal] | None:
         return read_kept(self.home, f"{self._folder}/{PROPOSAL}", Proposal)

@@ -9,16 +9,17 @@ time finds no share to sign with.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.lineage import lineage
 from frost_hsm.ceremony.messages import HASH_LENGTH
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.rounds import Finished, Rounds
-from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
@@ -119,7 +120,6 @@ class Refresh(Rounds):
             finished = self._activate(inbox)
             records.destroy_all(self.key.sharing, self.key.position)
             SealedRounds(self.seat, holder, self.home).forget_root()
-            SealedRounds(self.seat, holder, self.home).forget_root()
         return finished
 
     def abort(self, open_holder: OpenHolder) -> None:
@@ -132,6 +132,9 @@ class Refresh(Rounds):
         super()._require_running()
         if not self.is_active:
             self.key.require_active()
+
+    def _beginning(self) -> Iterable[Signed[Any]]:
+        return [*lineage(self.home, self.key), self.proposal]
 
     def _kept_proposal(self) -> Signed[RefreshProposal] | None:
         return read_kept(self.home, f"{self._folder}/{PROPOSAL}", RefreshProposal, self.roster)

@@ -26,6 +26,7 @@ from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.lineage import lineage
 from frost_hsm.ceremony.messages import HASH_LENGTH
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.signed import Signed, transcript_hash
@@ -133,7 +134,15 @@ class Repair:
     def _transcript(self, expected: list[str]) -> Transcript:
         title = f"the repair of {self.key.name} for {self.receiver.name}"
         return Transcript(
-            self.home, self.folder, self.roster, self.me, self._belongs, title=title, stem=self.stem, expected=expected
+            self.home,
+            self.folder,
+            self.roster,
+            self.me,
+            self._belongs,
+            title=title,
+            stem=self.stem,
+            expected=expected,
+            beginning=lambda: [*lineage(self.home, self.key), self.request],
         )
 
     @classmethod

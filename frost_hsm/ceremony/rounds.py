@@ -17,12 +17,13 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from frost_hsm.ceremony import shares
+from frost_hsm.ceremony.blame import Blame
 from frost_hsm.ceremony.identity import Holder, OpenHolder
 from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.keys import read_public_key_package
@@ -37,13 +38,9 @@ from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
     Equivocation,
-    IncorrectNumberOfCommitments,
-    InvalidContents,
-    InvalidProofOfKnowledge,
     InvalidSecretShare,
     NotPossible,
     ProtocolViolation,
-    SealBroken,
     StepConflict,
 )
 from frost_hsm.frost import dkg
@@ -52,11 +49,7 @@ from frost_hsm.frost import round2 as frost_round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 from frost_hsm.secret import Entropy, system_entropy
 
-_VIOLATIONS: Mapping[type[ProtocolViolation], str] = {
-    IncorrectNumberOfCommitments: "signed a round 1 commitment of another length than the threshold",
-    InvalidProofOfKnowledge: "signed a round 1 proof of knowledge that does not verify",
-    InvalidSecretShare: "sent you a share that does not match the round 1 commitment",
-}
+M = TypeVar("M", bound=Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +104,15 @@ class Rounds(ABC):
             title=title,
             stem=stem,
             expected=[identity.name for identity in self.roster],
+            beginning=self._beginning,
         )
+        self._blame = Blame(seat, self.transcript)
 
     # ── What differs ──
+
+    @abstractmethod
+    def _beginning(self) -> Iterable[Signed[Any]]:
+        """Return what evidence begins with: the lineage of the key, and this proposal."""
 
     @abstractmethod
     def _kept_proposal(self) -> Signed[Any] | None:
@@ -209,7 +208,7 @@ class Rounds(ABC):
         try:
             state, sending = self._part2(secret, others)
         except ProtocolViolation as violation:
-            raise self._convict(violation, received) from violation
+            raise self._blame.convict(*self._of_culprits(violation, received)) from violation
         finally:
             secret.wipe()
         sending[self._own_identifier] = frost_round2.Package(self.suite, state.secret_share)
@@ -291,11 +290,16 @@ class Rounds(ABC):
         try:
             for name, said in second.items():
                 if name != self.me.name:
-                    received[self.seat.identifier(name)] = self._open_share(holder, said, second[self.me.name])
+                    package = self._blame.open_share(holder, first[name], said, second[self.me.name])
+                    received[self.seat.identifier(name)] = package
             try:
                 return self._part3(holder, state, others, received, strict)
+            except InvalidSecretShare as violation:
+                raise self._blame.complain(
+                    holder, self._of_culprits(violation, first), self._of_culprits(violation, second)
+                ) from violation
             except ProtocolViolation as violation:
-                raise self._convict(violation, first, second) from violation
+                raise self._blame.convict(*self._of_culprits(violation, first)) from violation
         finally:
             for package in (own, *received.values()):
                 package.wipe()
@@ -385,54 +389,26 @@ class Rounds(ABC):
             try:
                 package = frost_round1.Package.deserialize(self.suite, message.package, message.y_coordinates)
             except DeserializationError as error:
-                self.transcript.stop([said])
-                raise InvalidContents(
-                    f"{name} signed a round 1 package that is none: {error}", culprits=[name]
-                ) from error
+                raise self._blame.convict(said) from error
             packages[self.seat.identifier(name)] = package
         return packages
 
-    def _open_share(self, holder: Holder, said: Signed[Round2], own: Signed[Round2]) -> frost_round2.Package:
-        """Open a share. Its sender is convicted if the token opens our own before and after, and this one never."""
-        with suppress(SealBroken, DeserializationError):
-            return shares.decrypt(self.seat, said, holder)
-        shares.decrypt(self.seat, own, holder).wipe()  # raises without a culprit if it is the token that fails
-        try:
-            return shares.decrypt(self.seat, said, holder)
-        except (SealBroken, DeserializationError) as error:
-            self.transcript.stop([said])
-            raise InvalidContents(
-                f"{said.sender.name} signed an envelope for {self.me.name} that holds no share: {error}",
-                culprits=[said.sender.name],
-            ) from error
-
     def _require_one_view(self, round1_hash: bytes, received: Mapping[str, Signed[Round2]]) -> None:
         self._require_same(received[self.me.name].message.round1_hash == round1_hash)
-        for name, said in received.items():
+        for said in received.values():
             if len(said.message.envelopes) != len(self.roster):
-                self.transcript.stop([said])
-                raise InvalidContents(
-                    f"{name} signed {len(said.message.envelopes)} envelopes for {len(self.roster)} participants",
-                    culprits=[name],
-                )
+                raise self._blame.convict(said)
             if said.message.round1_hash != round1_hash:
-                self.transcript.stop([received[self.me.name], said])
-                raise Equivocation(
-                    f"{name} saw other round 1 messages than {self.me.name} did",
+                raise self._blame.convict(
+                    received[self.me.name],
+                    said,
                     hint="somebody sent different messages to different people; compare everybody's files: "
                     "frost-hsm inspect --digest",
                 )
 
-    def _convict(
-        self,
-        violation: ProtocolViolation,
-        *received: Mapping[str, Signed[Round1]] | Mapping[str, Signed[Round2]],
-    ) -> ProtocolViolation:
-        """Keep the proof and return the violation with people's names."""
-        by_identifier = {self.seat.identifier(identity.name): identity.name for identity in self.roster}
-        names = [by_identifier[culprit] for culprit in violation.culprits if isinstance(culprit, Identifier)]
-        self.transcript.stop([of_one_step[name] for of_one_step in received for name in names])
-        return type(violation)(f"{' and '.join(names)} {_VIOLATIONS[type(violation)]}", culprits=names)
+    def _of_culprits(self, violation: ProtocolViolation, received: Mapping[str, Signed[M]]) -> list[Signed[M]]:
+        """Return what the culprits said in one step."""
+        return [said for name, said in received.items() if self.seat.identifier(name) in violation.culprits]
 
     def _belongs(self, said: Signed[Any]) -> bool:
         if isinstance(said.message, Round1 | Round2 | Confirmation | Dealing):

@@ -87,7 +87,7 @@ class SealedRounds:
         package.wipe()
 
     def forget_root(self) -> None:
-        """Destroy the mark of round 2 with its root, once the shares are active and no dispute can follow; none is fine."""
+        """Destroy the mark of round 2 with its root, once the shares are active and undisputed; none is fine."""
         self._destroy(Kind.ROUND2_DONE)
 
     def destroy_all(self) -> None:

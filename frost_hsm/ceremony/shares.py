@@ -1,7 +1,7 @@
 """Round-2 shares on their way: one envelope for every participant, oneself included.
 
 Each is made from a seed of its own, all of them derived from one *root* that its sender keeps sealed until the shares
-are active: should a recipient complain, the sender shows the seed of that one envelope, and everybody sees what is in it.
+are active: should a recipient complain, the sender shows the seed of that one envelope, and all see what is in it.
 """
 
 from __future__ import annotations

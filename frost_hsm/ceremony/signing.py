@@ -15,6 +15,7 @@ from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.lineage import confirmed_package, lineage
 from frost_hsm.ceremony.messages import HASH_LENGTH, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.signed import Signed, transcript_hash
@@ -127,6 +128,7 @@ class SigningSession:
             title=f"request {self.id[:8].hex()}",
             stem=self.id[:8].hex(),
             expected=self.signers,
+            beginning=lambda: [*lineage(home, key, is_confirmed=True), request],
         )
 
     @classmethod
@@ -226,7 +228,7 @@ class SigningSession:
             except InvalidSignatureShare:
                 bad.append(name)
         if bad:
-            raise self._convict(bad, responses)
+            raise self._convict(bad, commitments, responses)
         return self._status("aggregate", responses)
 
     def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> bytes:
@@ -245,7 +247,7 @@ class SigningSession:
             signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
         except InvalidSignatureShare as error:
             names = [self.key.participant(culprit) for culprit in error.culprits if isinstance(culprit, Identifier)]
-            raise self._convict(names, responses) from error
+            raise self._convict(names, commitments, responses) from error
         encoded = signature.serialize()
         with self.home.lock():
             self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
@@ -305,6 +307,7 @@ class SigningSession:
             try:
                 read = SigningCommitments.deserialize(self.key.suite, encoded, y_coordinates)
             except DeserializationError as error:
+                self.transcript.stop([by])
                 raise _invalid(by, f"commitments that are none: {error}") from error
             commitments[self.key.identifier(name)] = read
         return SigningPackage(self.key.suite, commitments, self.request.message.message)
@@ -327,6 +330,7 @@ class SigningSession:
             try:
                 shares[name] = SignatureShare.deserialize(self.key.suite, said.message.share)
             except DeserializationError as error:
+                self.transcript.stop([said])
                 raise _invalid(said, f"a share that is none: {error}") from error
         return shares
 
@@ -341,8 +345,14 @@ class SigningSession:
                     hint="compare the commitment files of all signers: frost-hsm inspect --digest",
                 )
 
-    def _convict(self, names: Sequence[str], responses: Mapping[str, Signed[Response]]) -> InvalidSignatureShare:
-        self.transcript.stop([responses[name] for name in names])
+    def _convict(
+        self,
+        names: Sequence[str],
+        commitments: Mapping[str, Signed[Commitment]],
+        responses: Mapping[str, Signed[Response]],
+    ) -> InvalidSignatureShare:
+        proof: list[Signed[Any]] = [*commitments.values(), *(responses[name] for name in names)]
+        self.transcript.stop(proof, confirmed_package(self.home, self.key))
         return InvalidSignatureShare(
             f"{' and '.join(names)} signed a signature share that does not verify", culprits=names
         )

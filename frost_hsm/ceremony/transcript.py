@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony import dossier, signed
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.inbox import Contradiction, Inbox
+from frost_hsm.ceremony.judgement import Verdict, judge
 from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Response, Round1, Round2
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
@@ -49,11 +50,19 @@ def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | N
         raise StorageProblem(f"{home.path / path} is damaged: {error}", hint="restore it from a backup") from error
 
 
+def _judged(evidence: bytes) -> Verdict:
+    try:
+        return judge(evidence)
+    except InputProblem as error:  # of an older version of this program, or about what it cannot follow
+        return Verdict(f"the evidence cannot be judged by itself: {error}")
+
+
 class Transcript:
     """What was said so far in one folder of the state directory.
 
     title: what it is called in sentences; stem: what its files are called; belongs: whether a message is part of
-    it; expected: the names of those who have to speak, in roster order.
+    it; expected: the names of those who have to speak, in roster order; beginning: what evidence has to begin with, for
+    others to judge it: the lineage of the key, and what the rest is about.
     """
 
     def __init__(
@@ -67,6 +76,7 @@ class Transcript:
         title: str,
         stem: str,
         expected: Iterable[str],
+        beginning: Callable[[], Iterable[Signed[Any]]],
     ) -> None:
         self._home = home
         self.folder = folder
@@ -76,6 +86,7 @@ class Transcript:
         self._title = title
         self._stem = stem
         self.expected = tuple(expected)
+        self._beginning = beginning
 
     def require_running(self) -> None:
         """Raise `CeremonyStopped` if evidence or its owner stopped it."""
@@ -88,15 +99,36 @@ class Transcript:
         present = {name for name in (EVIDENCE, GIVEN_UP, ACTIVE) if self._home.exists(f"{self.folder}/{name}")}
         return bool(present) and ACTIVE not in present
 
-    def stop(self, proof: Iterable[Signed[Any]]) -> None:
-        """Stop for good and keep the signed messages that show why. What all have agreed to, an active key, stays."""
+    def stop(self, proof: Iterable[Signed[Any]], package: bytes | None = None) -> Verdict:
+        """Stop for good and keep what shows why, with all that somebody else needs to see it too; says what it shows.
+
+        package: the public key package that signature shares are judged by. What all have agreed to, an active key,
+        stays. Evidence that convicts somebody takes the place of evidence that does not, and nothing else does.
+        """
+        data = self._evidence(proof, package)
+        verdict = _judged(data)
         with self._home.lock():
-            if not self.is_stopped and not self._home.exists(f"{self.folder}/{ACTIVE}"):
-                self._home.put(f"{self.folder}/{EVIDENCE}", b"".join(said.to_pem() for said in proof))
+            kept = self.evidence()
+            is_better = kept is None or (verdict.culprits and not _judged(kept).culprits)
+            if is_better and not self._home.exists(f"{self.folder}/{ACTIVE}"):
+                self._home.replace(f"{self.folder}/{EVIDENCE}", data)
+        return verdict
+
+    def judge(self, proof: Iterable[Signed[Any]]) -> Verdict:
+        """Say what messages show, and keep nothing."""
+        return _judged(self._evidence(proof))
+
+    def _evidence(self, proof: Iterable[Signed[Any]], package: bytes | None = None) -> bytes:
+        return dossier.write([*self._beginning(), *proof], package)
 
     def evidence(self) -> bytes | None:
-        """Return what it was stopped for: signed messages, one after the other."""
+        """Return what it was stopped for, a file that anybody can judge."""
         return self._home.read(f"{self.folder}/{EVIDENCE}")
+
+    def verdict(self) -> Verdict | None:
+        """Say what it was stopped for; None if it was not, or only its owner gave it up."""
+        kept = self.evidence()
+        return None if kept is None else _judged(kept)
 
     def sent(self, kind: type[M]) -> Signed[M] | None:
         """Return one's own message of a kind, if that step was done."""
