@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -128,6 +129,16 @@ class GroupKey:
             if _id_of_kept(home, name) == ceremony:
                 return cls.load(home, name, me)
         raise UnknownSender("this is about no key that is known here", hint="see: frost-hsm keys list")
+
+    @classmethod
+    def latest(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
+        """As `load`, but as a refresh will have left it that only lacks confirmations: pending. Raises `NotKnown`."""
+        key = cls.load(home, name, me)
+        with suppress(NotKnown):
+            refreshed = cls.load(home, name, me, epoch=key.epoch + 1)
+            if refreshed.state is KeyState.PENDING:
+                return refreshed
+        return key
 
     @classmethod
     def _generated(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:

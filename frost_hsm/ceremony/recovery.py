@@ -35,7 +35,6 @@ from frost_hsm.errors import (
     ForeignMessage,
     InputProblem,
     KeyNotFound,
-    NotKnown,
     NotYet,
     SealBroken,
     StateRolledBack,
@@ -73,12 +72,11 @@ def recover(
         key.require_active()
     if me not in key.roster and any(member.is_recovered_by(me) for member in key.roster):
         return _take_over(home, key, open_holder, files)
-    epochs, was_there = [key, *_pending(home, key)], True
-    position = key.position
+    latest, position, was_there = GroupKey.latest(home, name, me), key.position, True
     with open_holder() as holder, home.lock():
         records = SealedRecords(holder, home)
-        _require_latest(home, epochs[-1], records)
-        for each in epochs:
+        _require_latest(home, latest, records)
+        for each in [key] if latest == key else [key, latest]:
             if not _is_sealed(each, records):
                 was_there = False
                 each.seal(rebuild(home, each, holder, files), records)
@@ -183,13 +181,6 @@ def _not_here(what: str, name: str) -> NotYet:
 
 
 # ── What the token holds ──
-
-
-def _pending(home: StateDirectory, key: GroupKey) -> list[GroupKey]:
-    """Return the key as a refresh left it that is not confirmed by all, if one got that far here."""
-    with suppress(NotKnown):
-        return [GroupKey.load(home, key.name, key.me, epoch=key.epoch + 1)]
-    return []
 
 
 def _is_sealed(key: GroupKey, records: SealedRecords) -> bool:

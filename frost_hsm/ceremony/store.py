@@ -174,6 +174,12 @@ class StateDirectory:
             except (FileNotFoundError, NotADirectoryError):
                 return []
 
+    def files(self, folder: str) -> list[str]:
+        """List every file in a folder and below, by its name here, sorted."""
+        path = self.path / folder
+        with _storage(path):
+            return sorted(str(each.relative_to(self.path)) for each in path.rglob("*") if each.is_file())
+
     def put(self, name: str, data: bytes) -> None:
         """Write a file once and for all. The same contents again are fine; others raise `StepConflict`."""
         with self.lock():
