@@ -44,6 +44,19 @@ def generate(people: Sequence[Party], min_signers: int, *options: str) -> None:
     rounds(people, "dkg", f"{KEY}.proposal.pem", ["round1", "round2", "finish", "confirm"])
 
 
+def deal(people: Sequence[Party], key: str, *options: str) -> None:
+    """Share out a key, a scalar in hex that the first has, among all; two of them sign."""
+    first, *others = people
+    folder = inbox(first)
+    (first.directory / "key").write_text(key + "\n")
+    step(first, "dkg", "propose", KEY, "-t", "2", "--with", ",".join(party.name for party in others), *options)
+    step(first, "dealer", "split", KEY, "--key-file", "key")
+    for party in people:
+        step(party, "dealer", "accept", *(str(folder / f"{KEY}.{name}.pem") for name in ("proposal", "dealing")))
+    for party in people:
+        step(party, "dkg", "confirm", KEY, "--in", str(folder))
+
+
 def refresh(people: Sequence[Party], *, until: str = "confirm") -> None:
     """Refresh the shares; ``until`` is the last round that is run."""
     verbs = ["round1", "round2", "finish", "confirm"]

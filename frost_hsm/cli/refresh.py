@@ -50,7 +50,7 @@ def propose(place: Workplace, name: str, output: str | None, force: bool) -> Res
     raw = files.write(path, data, force=force)
     after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm refresh round1 {path}"
     return Result(
-        "refresh-propose", [*_plan(ceremony), f"Wrote {path}"], {**_fields(ceremony), "file": path}, after, raw
+        "refresh-propose", [*_plan(ceremony), f"Wrote {path}"], {**rounds.fields(ceremony), "file": path}, after, raw
     )
 
 
@@ -128,7 +128,7 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
         *rounds.key_lines(finished),
         f'Key "{name}" is in epoch {ceremony.epoch}; your old share is destroyed',
     ]
-    result = {**_fields(ceremony), **rounds.key_fields(finished), "state": "active"}
+    result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
     return Result("refresh-confirm", lines, result, f"frost-hsm sign request {name} FILE")
 
 
@@ -142,7 +142,7 @@ def status(place: Workplace, name: str | None) -> Result:
     if name is not None:
         ceremony = Refresh.load(place.home, name, place.me)
         line, entry = rounds.status(ceremony, _STATES)
-        return Result("refresh-status", [line], {**entry, "epoch": ceremony.epoch}, _next(ceremony))
+        return Result("refresh-status", [line], entry, _next(ceremony))
     lines, entries = [], []
     for each in GroupKey.names(place.home):
         try:
@@ -151,7 +151,7 @@ def status(place: Workplace, name: str | None) -> Result:
             continue
         line, entry = rounds.status(ceremony, _STATES)
         lines.append(line)
-        entries.append({**entry, "epoch": ceremony.epoch})
+        entries.append(entry)
     return Result("refresh-status-list", lines or ["no refreshes"], {"refreshes": entries})
 
 
@@ -171,7 +171,7 @@ def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
         confirm_name,
     )
     ceremony.abort(place.holder)
-    return Result("refresh-abort", [f"Gave up {ceremony.title}; the present shares go on"], _fields(ceremony))
+    return Result("refresh-abort", [f"Gave up {ceremony.title}; the present shares go on"], rounds.fields(ceremony))
 
 
 _STATES = {
@@ -194,10 +194,6 @@ def _plan(ceremony: Refresh) -> list[str]:
         f"  participants  {names}",
         f"  ceremony      {grouped(ceremony.id[:8])}",
     ]
-
-
-def _fields(ceremony: Refresh) -> dict[str, object]:
-    return {**rounds.fields(ceremony), "epoch": ceremony.epoch}
 
 
 def _next(ceremony: Refresh) -> str:

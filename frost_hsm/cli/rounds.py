@@ -89,6 +89,7 @@ def fields(ceremony: Rounds) -> dict[str, object]:
         "suite": ceremony.suite.id,
         "min_signers": ceremony.min_signers,
         "participants": [each.name for each in ceremony.roster],
+        "epoch": ceremony.epoch,
     }
 
 

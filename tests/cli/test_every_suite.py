@@ -74,18 +74,11 @@ def test_from_the_proposal_to_a_repaired_share(suite: Ciphersuite, gather: Gathe
 
 @every_suite
 def test_a_key_from_elsewhere(suite: Ciphersuite, tmp_path: Path) -> None:
-    alice, bob = group = parties.gather(tmp_path / "people", ["alice", "bob"])
+    group = parties.gather(tmp_path / "people", ["alice", "bob"])
     scalar = suite.encode_scalar(0x5EED << 160)
-    (alice.directory / "key").write_text(scalar.hex())
-    step(alice, "dkg", "propose", KEY, "-t", "2", "--with", "bob", "--suite", suite.name)
-    step(alice, "dealer", "split", KEY, "--key-file", "key")
-    folder = by_command.inbox(alice)
-    for party in group:
-        step(party, "dealer", "accept", *(str(folder / f"{KEY}.{name}.pem") for name in ("proposal", "dealing")))
-    for party in group:
-        step(party, "dkg", "confirm", KEY, "--in", str(folder))
+    by_command.deal(group, scalar.hex(), "--suite", suite.name)
     with Secret(scalar) as encoded:
-        check(group, bob, SigningKey.deserialize(suite, encoded).verifying_key().serialize())
+        check(group, group[1], SigningKey.deserialize(suite, encoded).verifying_key().serialize())
 
 
 @every_suite
