@@ -48,6 +48,7 @@ _WITH_TOKEN = (
     *(f"sign {step}" for step in ("request", "commit", "respond", "preprocess", "discard")),
     "keys delete",
     "dealer split",
+    "dealer refresh",
     "dealer accept",
 )
 

@@ -26,7 +26,7 @@ COMMANDS = {
     "keys": "See, hand out and destroy the keys you have a share of.",
     "refresh": "Make the shares of a key anew, together.",
     "repair": "Rebuild a lost share, or make one for a new participant.",
-    "dealer": "Share out a key that somebody has.",
+    "dealer": "Share out a key that somebody has, or refresh its shares alone.",
     "inspect": "Say what files are, without a token.",
     "completion": "Print the completion script of a shell.",
 }

@@ -1,4 +1,4 @@
-"""``frost-hsm dealer``: share out a key that somebody has."""
+"""``frost-hsm dealer``: one participant deals what all others receive, in place of the rounds."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.messages import Confirmation, Proposal
+from frost_hsm.ceremony.refresh import Refresh
+from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.cli import completing, files, rounds
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
+from frost_hsm.cli.refresh import plan as refresh_plan
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted
 from frost_hsm.frost.ciphersuites import Ciphersuite
@@ -23,11 +26,15 @@ from frost_hsm.frost.values import SigningKey
 
 @click.group()
 def dealer() -> None:
-    """Share out a key that somebody has.
+    """Share out a key that somebody has, or refresh its shares alone.
 
     For a key that exists already: the dealer knows all of it, and whoever gets hold of a copy signs alone, whatever the
     threshold. For a new key use dkg, where nobody ever knows it. The steps are dkg propose, dealer split (by the author
     of the proposal), dealer accept (by everybody, the dealer included) and dkg confirm.
+
+    To refresh a key: refresh propose, dealer refresh (by the author of the proposal), dealer accept, refresh confirm.
+    The dealer learns no share, but could bring stolen old shares up to date; for a refresh that trusts nobody use
+    refresh, where all take part.
 
     There is no way back on the command line: shares do not leave their tokens, so nobody can put the key together.
     """
@@ -70,19 +77,40 @@ def _read_key(path: str, suite: Ciphersuite) -> SigningKey:
         return SigningKey.deserialize(suite, encoded)
 
 
+@command(dealer, "refresh", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@output
+def refresh(place: Workplace, name: str, output: str | None, force: bool) -> Result:
+    """Deal new shares of key NAME, by your own proposal to refresh it.
+
+    Writes NAME.refreshN.dealing.pem, one file for all: what is added to each share, encrypted to its recipient's token.
+    """
+    ceremony = Refresh.load(place.home, name, place.me)
+    path = output or f"{ceremony.stem}.dealing.pem"
+    files.check_output(path, force=force)
+    with place.holder() as holder:
+        data = ceremony_dealing.deal_refresh(holder, ceremony)
+    raw = files.write(path, data, force=force)
+    proposal = f"{ceremony.stem}.proposal.pem"
+    after = (
+        f"send {path} and {proposal} to {rounds.others(ceremony)}; everyone, you too, runs: "
+        f"frost-hsm dealer accept {proposal} {path}"
+    )
+    result = {**rounds.fields(ceremony), "file": path}
+    return Result("dealer-refresh", [f"Wrote {path}"], result, after, raw)
+
+
 @command(dealer, "accept", token=True, asks=True)
 @click.argument("proposal")
 @click.argument("dealing")
 @output
 def accept(place: Workplace, proposal: str, dealing: str, output: str | None, force: bool) -> Result:
-    """Check and seal your share of a dealt key.
+    """Check and seal your share that a dealer made.
 
-    PROPOSAL and DEALING are files of the dealer's. Writes NAME.YOU.confirm.pem and shows a check code, to be compared
-    by voice. You are shown what is proposed, and asked, before the token is used.
+    PROPOSAL and DEALING are files of the dealer's, of a key or of a refresh. Writes NAME.YOU.confirm.pem and shows a
+    check code, to be compared by voice. You are shown what is proposed, and asked, before the token is used.
     """
-    ceremony = files.parse(
-        proposal, lambda data: KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
-    )
+    ceremony = files.parse(proposal, lambda data: _proposed(place, data))
     data = files.read(dealing)
     path = output or f"{ceremony.stem}.{ceremony.me.name}.confirm.pem"
     sent = ceremony.transcript.sent(Confirmation) if ceremony.is_accepted else None
@@ -99,25 +127,39 @@ def accept(place: Workplace, proposal: str, dealing: str, output: str | None, fo
     with files.naming(dealing):
         finished = ceremony_dealing.accept(ceremony, agreed, data)
     raw = files.write(path, finished.message, force=force)
-    lines = ["Checked and sealed your share; the key is pending", *rounds.key_lines(finished), f"Wrote {path}"]
+    pending = "the old one signs until you confirm" if ceremony.epoch else "the key is pending"
+    lines = [f"Checked and sealed your share; {pending}", *rounds.key_lines(finished), f"Wrote {path}"]
     after = (
         f"compare the check code with {rounds.others(ceremony)} by voice and send them {path}; "
-        f"with theirs: frost-hsm dkg confirm {ceremony.name} --in DIR"
+        f"with theirs: frost-hsm {ceremony.command} confirm {ceremony.name} --in DIR"
     )
     result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "file": path}
     return Result("dealer-accept", lines, result, after, raw)
 
 
-def _agree(place: Workplace, ceremony: KeyGeneration) -> None:
-    plan, author = ceremony.proposal.message, ceremony.proposal.sender.name
-    ceremony.check_roster(place.peers())
-    for line in (
-        f'Key "{plan.name}", dealt by {author} (signature good), who knows all of it and can sign alone',
-        *([f"  purpose       {plan.purpose}"] if plan.purpose else []),
-        f"  suite         {plan.suite}",
-        f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
-        f"  participants  {', '.join(each.name for each in ceremony.roster)}",
-    ):
+def _proposed(place: Workplace, data: bytes) -> ceremony_dealing.Ceremony:
+    if isinstance(signed.decode(signed.parse(data)), RefreshProposal):
+        return Refresh.read(place.home, data, place.me)
+    return KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+
+
+def _agree(place: Workplace, ceremony: ceremony_dealing.Ceremony) -> None:
+    author = ceremony.proposal.sender.name
+    if isinstance(ceremony, KeyGeneration):
+        plan = ceremony.proposal.message
+        ceremony.check_roster(place.peers())
+        lines = [
+            f'Key "{plan.name}", dealt by {author} (signature good), who knows all of it and can sign alone',
+            *([f"  purpose       {plan.purpose}"] if plan.purpose else []),
+            f"  suite         {plan.suite}",
+            f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
+            f"  participants  {', '.join(each.name for each in ceremony.roster)}",
+        ]
+        question = f"Take part, and trust {author} with the key?"
+    else:
+        lines = [*refresh_plan(ceremony), f"  dealer        {author}, who could bring stolen old shares up to date"]
+        question = f"Take part, and trust {author} with that?"
+    for line in lines:
         place.terminal.message(line)
-    if not place.terminal.confirm(f"Take part, and trust {author} with the key?"):
+    if not place.terminal.confirm(question):
         raise Aborted("you did not agree to take part; nothing was changed")

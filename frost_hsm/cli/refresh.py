@@ -21,7 +21,8 @@ def refresh() -> None:
 
     The key, its participants and its threshold stay; every share is replaced. Whoever stole fewer old shares than the
     threshold has nothing: old and new ones do not go together. It takes everybody. The steps are those of dkg:
-    propose, round1, round2, finish, confirm. The old shares sign until you confirm, the new ones from then on.
+    propose, round1, round2, finish, confirm; or one participant deals, in place of the rounds: frost-hsm dealer. The
+    old shares sign until you confirm, the new ones from then on.
     """
 
 
@@ -50,7 +51,7 @@ def propose(place: Workplace, name: str, output: str | None, force: bool) -> Res
     raw = files.write(path, data, force=force)
     after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm refresh round1 {path}"
     return Result(
-        "refresh-propose", [*_plan(ceremony), f"Wrote {path}"], {**rounds.fields(ceremony), "file": path}, after, raw
+        "refresh-propose", [*plan(ceremony), f"Wrote {path}"], {**rounds.fields(ceremony), "file": path}, after, raw
     )
 
 
@@ -72,7 +73,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     Writes NAME.refreshN.YOU.round1.pem. You are shown what is proposed, and asked, before the token is used.
     """
     ceremony = files.parse(proposal, lambda data: Refresh.read(place.home, data, place.me))
-    return rounds.round1(place, ceremony, _plan(ceremony), output, force)
+    return rounds.round1(place, ceremony, plan(ceremony), output, force)
 
 
 @command(refresh, "round2", token=True)
@@ -184,7 +185,8 @@ _STATES = {
 }
 
 
-def _plan(ceremony: Refresh) -> list[str]:
+def plan(ceremony: Refresh) -> list[str]:
+    """Say what is proposed."""
     names = ", ".join(f"{each.name} (you)" if each == ceremony.me else each.name for each in ceremony.roster)
     return [
         f"Refresh of the shares of {ceremony.name}, proposed by {ceremony.proposal.sender.name} (signature good)",
