@@ -177,11 +177,7 @@ class Round2:
     def decode(cls, data: bytes) -> Self:
         """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
         with reading(data, cls.title) as reader:
-            ceremony, round1_hash, inner = reader.octet_string(), reader.octet_string(), reader.sequence()
-            envelopes: list[bytes] = []
-            while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:
-                envelopes.append(inner.whole(der.SEQUENCE))
-            message = cls(ceremony, round1_hash, tuple(envelopes))
+            message = cls(reader.octet_string(), reader.octet_string(), read_envelopes(reader))
         return same(message, data)
 
 
@@ -289,17 +285,14 @@ class SigningRequest:
         """Read what `encode` wrote; raises `MalformedMessage`."""
         with reading(data, cls.title) as reader:
             ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
-            random, text, positions = reader.octet_string(), reader.octet_string(), reader.sequence()
-            signers: list[int] = []
-            while positions.more() and len(signers) <= MAX_PARTICIPANTS:
-                signers.append(positions.integer())
+            random, text, signers = reader.octet_string(), reader.octet_string(), read_positions(reader)
             seed = reader.contents(_RANDOMIZER_SEED) if reader.has(_RANDOMIZER_SEED) else b""
             commitments: list[bytes] = []
             if reader.has(_COMMITMENTS):
                 ahead = reader.inside(_COMMITMENTS)
                 while ahead.more() and len(commitments) <= MAX_PARTICIPANTS:
                     commitments.append(ahead.octet_string())
-            message = cls(ceremony, key, epoch, random, text, tuple(signers), seed, tuple(commitments))
+            message = cls(ceremony, key, epoch, random, text, signers, seed, tuple(commitments))
         return same(message, data)
 
 
@@ -385,11 +378,19 @@ def _read_y_coordinates(reader: der.Reader) -> bytes | None:
 
 
 def read_envelopes(reader: der.Reader) -> tuple[bytes, ...]:
-    """Read a sequence of envelopes, which stay closed."""
+    """Read a sequence of envelopes, which stay closed; of more than there can be, no more than shows it."""
     inner, envelopes = reader.sequence(), []
-    while inner.more():
+    while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:
         envelopes.append(inner.whole(der.SEQUENCE))
     return tuple(envelopes)
+
+
+def read_positions(reader: der.Reader) -> tuple[int, ...]:
+    """Read a sequence of positions; likewise."""
+    inner, positions = reader.sequence(), []
+    while inner.more() and len(positions) <= MAX_PARTICIPANTS:
+        positions.append(inner.integer())
+    return tuple(positions)
 
 
 def require_hashes(title: str, *hashes: bytes) -> None:

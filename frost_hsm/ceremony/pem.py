@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from frost_hsm.errors import MalformedMessage
 
 _LINE = 64
+_BLOCK = (
+    rb"-----BEGIN %(label)b-----\n"
+    rb"(?P<body>(?:[A-Za-z0-9+/]{64}\n)*+)"
+    rb"(?:(?P<last>(?:[A-Za-z0-9+/]{4}){0,15}(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=))\n)?"
+    rb"-----END %(label)b-----\n"
+)
 
 
 def encode(label: str, der: bytes) -> bytes:
@@ -26,12 +33,15 @@ def decode(label: str, data: bytes, what: str, *, blocks: int = 1) -> list[bytes
     raises.
     """
     text = data.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
-    begin, end = f"-----BEGIN {label}-----\n".encode(), f"-----END {label}-----\n".encode()
-    bodies = [part.partition(begin)[2] for part in text.split(end)[:-1]]
-    try:
-        ders = [base64.b64decode(body.replace(b"\n", b""), validate=True) for body in bodies]
-    except binascii.Error:
-        raise MalformedMessage(f"{what} is damaged: not base64") from None
-    if len(ders) != blocks or b"".join(encode(label, der) for der in ders) != text:
+    block = re.compile(_BLOCK % {b"label": re.escape(label.encode())})
+    ders: list[bytes] = []
+    position = 0
+    while len(ders) < blocks and (found := block.match(text, position)):
+        last = base64.b64decode(found["last"] or b"")
+        if base64.b64encode(last) != (found["last"] or b""):
+            break  # unused bits are set
+        ders.append(binascii.a2b_base64(memoryview(text)[slice(*found.span("body"))]) + last)
+        position = found.end()
+    if len(ders) != blocks or position != len(text):
         raise MalformedMessage(f'{what} is not {blocks} PEM block{"s" * (blocks > 1)} "{label}", and nothing else')
     return ders

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from frost_hsm.ceremony import der, oids
 from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.messages import VERSION, read_envelopes, reading, require_hashes, same
+from frost_hsm.ceremony.messages import VERSION, read_envelopes, read_positions, reading, require_hashes, same
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible, UnknownSender
 
@@ -153,10 +153,8 @@ class RepairRequest:
             previous, roster, random = (reader.octet_string() for _ in range(3))
             position = reader.integer()
             receiver = PublicIdentity.read(reader)
-            positions, helpers = reader.sequence(), []
-            while positions.more():
-                helpers.append(positions.integer())
-            message = cls(ceremony, key, epoch, previous, roster, random, position, receiver, tuple(helpers))
+            helpers = read_positions(reader)
+            message = cls(ceremony, key, epoch, previous, roster, random, position, receiver, helpers)
         return same(message, data)
 
 
