@@ -18,7 +18,7 @@ from frost_hsm.ceremony.messages import Round1, Round2
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.transcript import Transcript
-from frost_hsm.errors import DeserializationError, InvalidSecretShare, ProtocolViolation, SealBroken
+from frost_hsm.errors import DeserializationError, InvalidContents, ProtocolViolation, SealBroken
 from frost_hsm.frost.round2 import Package
 
 
@@ -45,16 +45,22 @@ class Blame:
         try:
             return shares.decrypt(self._seat, said, holder)
         except (SealBroken, DeserializationError) as error:
-            raise self.complain(holder, [first], [said]) from error
+            what = f"signed an envelope for {self._seat.me.name} that holds no share: {error}"
+            raise self.complain(holder, [first], [said], InvalidContents, what) from error
 
     def complain(
-        self, holder: Holder, first: Sequence[Signed[Round1]], second: Sequence[Signed[Round2]]
+        self,
+        holder: Holder,
+        first: Sequence[Signed[Round1]],
+        second: Sequence[Signed[Round2]],
+        error: type[ProtocolViolation],
+        what: str,
     ) -> ProtocolViolation:
         """Stop because there is no good share for us in some messages. Returns the error to raise.
 
-        first, second: of the senders in question, in roster order. What an envelope shows without a key convicts by
-        itself. Otherwise we complain about the first of them, which ends the ceremony; whether it is them or us, the
-        opening shows.
+        first, second: of the senders in question, in roster order. error, what: how it is said, after their names. What
+        an envelope shows without a key convicts by itself. Otherwise we complain about the first of them, which ends
+        the ceremony; whether it is them or us, the opening shows.
         """
         verdict = self._transcript.judge(second)
         if verdict.culprits:
@@ -64,8 +70,8 @@ class Blame:
         said = signed.read(signed.write(complaint, holder), self._seat.roster)
         self._transcript.stop([first[0], second[0], said])
         names = [each.sender.name for each in second]
-        return InvalidSecretShare(
-            f"{' and '.join(names)} sent you no share that matches the round 1 commitment",
+        return error(
+            f"{' and '.join(names)} {what}",
             hint=f"nobody else can see it yet: send your complaint to everybody; {accused.name} has to answer it",
             culprits=names,
         )

@@ -70,13 +70,15 @@ class Finding:
 class Verdict:
     """What a dossier shows, all in all.
 
-    culprits: whoever is proven to be at fault, in roster order, by the identity that the dossier itself knows them by.
-    awaiting: names of those who have to answer a complaint first. error: what the fault is, if there is one.
+    culprits: whoever is proven to be at fault, by the identity that the dossier itself knows them by. awaiting: names
+    of those who have to answer a complaint first; claiming: of those who made it. error: what the fault is, if there
+    is one.
     """
 
     sentence: str
     culprits: tuple[PublicIdentity, ...] = ()
     awaiting: tuple[str, ...] = ()
+    claiming: tuple[str, ...] = ()
     error: type[ProtocolViolation] | None = None
 
     @property
@@ -104,7 +106,8 @@ def judge_dossier(case: Dossier) -> Verdict:
         return Verdict(_sentence(convicting), tuple(culprits), error=convicting[0].error)
     if open_:
         claims = (f"{by} claims that there is no good share for them in the message of {of}" for by, of in open_)
-        return Verdict("; ".join(claims), awaiting=tuple(dict.fromkeys(of for _, of in open_)))
+        claiming, awaiting = (tuple(dict.fromkeys(names)) for names in zip(*open_, strict=True))
+        return Verdict("; ".join(claims), awaiting=awaiting, claiming=claiming)
     if found:
         return Verdict(_sentence(found), error=found[0].error)
     return Verdict("this shows nothing against anybody")

@@ -68,6 +68,7 @@ class Status:
     step: str  # round1, round2, finish, confirm, active, stopped
     have: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    why: str = ""  # it was stopped; missing are then those who have to answer a complaint
 
 
 class Rounds(ABC):
@@ -295,9 +296,9 @@ class Rounds(ABC):
             try:
                 return self._part3(holder, state, others, received, strict)
             except InvalidSecretShare as violation:
-                raise self._blame.complain(
-                    holder, self._of_culprits(violation, first), self._of_culprits(violation, second)
-                ) from violation
+                of_first, of_second = (self._of_culprits(violation, received) for received in (first, second))
+                what = "sent you a share that does not match the round 1 commitment"
+                raise self._blame.complain(holder, of_first, of_second, InvalidSecretShare, what) from violation
             except ProtocolViolation as violation:
                 raise self._blame.convict(*self._of_culprits(violation, first)) from violation
         finally:
@@ -350,7 +351,8 @@ class Rounds(ABC):
     def status(self) -> Status:
         """Say what comes next, and whose message for it has not been taken in."""
         if self.transcript.is_stopped:
-            return Status("stopped")
+            verdict = self.transcript.verdict()
+            return Status("stopped", missing=verdict.awaiting, why=verdict.sentence) if verdict else Status("stopped")
         if self.is_active:
             return Status("active")
         steps: list[tuple[type[Message], str]] = [(Confirmation, "confirm"), (Round2, "finish"), (Round1, "round2")]

@@ -6,6 +6,7 @@ A message is kept once a step has checked it and acted on it, never before; what
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony import dossier, signed
@@ -81,7 +82,7 @@ class Transcript:
         self._home = home
         self.folder = folder
         self._roster = roster
-        self._me = me
+        self.me = me
         self._belongs = belongs
         self._title = title
         self._stem = stem
@@ -91,7 +92,9 @@ class Transcript:
     def require_running(self) -> None:
         """Raise `CeremonyStopped` if evidence or its owner stopped it."""
         if self.is_stopped:
-            raise CeremonyStopped(f"{self._title} was stopped here; see {self._home.path / self.folder / EVIDENCE}")
+            verdict = self.verdict()
+            why = verdict.sentence if verdict is not None else "you gave it up"
+            raise CeremonyStopped(f"{self._title} was stopped here: {why}")
 
     @property
     def is_stopped(self) -> bool:
@@ -105,7 +108,7 @@ class Transcript:
         package: the public key package that signature shares are judged by. What all have agreed to, an active key,
         stays. Evidence that convicts somebody takes the place of evidence that does not, and nothing else does.
         """
-        data = self._evidence(proof, package)
+        data = self.file_of(proof, package)
         verdict = _judged(data)
         with self._home.lock():
             kept = self.evidence()
@@ -116,14 +119,20 @@ class Transcript:
 
     def judge(self, proof: Iterable[Signed[Any]]) -> Verdict:
         """Say what messages show, and keep nothing."""
-        return _judged(self._evidence(proof))
+        return _judged(self.file_of(proof))
 
-    def _evidence(self, proof: Iterable[Signed[Any]], package: bytes | None = None) -> bytes:
+    def file_of(self, proof: Iterable[Signed[Any]], package: bytes | None = None) -> bytes:
+        """Put messages into a file that anybody can judge."""
         return dossier.write([*self._beginning(), *proof], package)
 
     def evidence(self) -> bytes | None:
         """Return what it was stopped for, a file that anybody can judge."""
         return self._home.read(f"{self.folder}/{EVIDENCE}")
+
+    @property
+    def evidence_path(self) -> Path:
+        """Where that is kept."""
+        return self._home.path / self.folder / EVIDENCE
 
     def verdict(self) -> Verdict | None:
         """Say what it was stopped for; None if it was not, or only its owner gave it up."""
@@ -132,7 +141,7 @@ class Transcript:
 
     def sent(self, kind: type[M]) -> Signed[M] | None:
         """Return one's own message of a kind, if that step was done."""
-        return self._kept(kind, self._me)
+        return self._kept(kind, self.me)
 
     def known(self, kind: type[M]) -> dict[str, Signed[M]]:
         """Return the messages of a kind that are kept, by sender's name."""
@@ -155,7 +164,7 @@ class Transcript:
         """As `find`, everybody's in roster order. Raises `NotYet`, naming who is missing."""
         found = self.find(kind, inbox)
         missing = [name for name in self.expected if name not in found]
-        if self._me.name in missing:
+        if self.me.name in missing:
             raise NotKnown(f"your own {kind.title} of {self._title} is not here", hint="do that step first")
         if missing:
             have = ", ".join(name for name in self.expected if name in found)
@@ -191,7 +200,7 @@ class Transcript:
         """Sign one's own message and keep it: from here on the step is done, and this is what it said."""
         data = signed.write(message, holder)
         said = signed.read(data, self._roster).expect(type(message))
-        self._home.put(self._path(type(message), self._me.name), data)
+        self._home.put(self._path(type(message), self.me.name), data)
         return said
 
     def keep(self, received: Mapping[str, Signed[M]]) -> None:

@@ -26,7 +26,10 @@ COMMANDS = {
     "keys": "See, hand out and destroy the keys you have a share of.",
     "refresh": "Make the shares of a key anew, together.",
     "repair": "Rebuild a lost share, or make one for a new participant.",
+    "recover": "Make your share of a key again, of the messages that made it.",
+    "backup": "Keep what is needed should the state directory, or the token, be lost.",
     "dealer": "Share out a key that somebody has, or refresh its shares alone.",
+    "dispute": "Settle whose fault it is that a key generation or a refresh was stopped.",
     "inspect": "Say what files are, without a token.",
     "completion": "Print the completion script of a shell.",
 }

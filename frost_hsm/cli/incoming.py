@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ from frost_hsm.ceremony.transcript import Transcript
 from frost_hsm.cli import files
 from frost_hsm.cli.options import Function
 from frost_hsm.cli.output import say
-from frost_hsm.errors import InputProblem, ProtocolViolation
+from frost_hsm.errors import CeremonyStopped, FrostHsmError, InputProblem, ProtocolViolation
 
 _SHOWN = 3
 
@@ -28,7 +28,8 @@ def inputs(function: Function) -> Function:
 def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcript, stem: str) -> Iterator[Inbox]:
     """Lend an inbox with the files that were named and those of a directory.
 
-    When a participant is convicted, the proof is written as STEM.evidence.pem, to be shown around.
+    When a participant is convicted, the proof is written as STEM.evidence.pem, to be shown around; a complaint as
+    STEM.ME.complaint.pem.
     """
     incoming = [Incoming(path, files.read(path)) for path in paths]
     if directory is not None:
@@ -40,8 +41,8 @@ def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcrip
     inbox = Inbox(incoming)
     try:
         yield inbox
-    except ProtocolViolation as violation:
-        _keep_evidence(violation, transcript.evidence(), f"{stem}.evidence.pem")
+    except (ProtocolViolation, CeremonyStopped) as error:
+        _hand_out_evidence(error, transcript, stem)
         raise
     finally:
         if inbox.passed_over:
@@ -52,9 +53,16 @@ def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcrip
             say(f"note: passed over{where}, as not belonging here: {', '.join(shown)}")
 
 
-def _keep_evidence(violation: ProtocolViolation, evidence: bytes | None, path: str) -> None:
-    if evidence is None:
+def _hand_out_evidence(error: FrostHsmError, transcript: Transcript, stem: str) -> None:
+    """Write what a step stopped for beside its other files, or say where it is kept."""
+    evidence, verdict = transcript.evidence(), transcript.verdict()
+    if evidence is None or verdict is None:
         return
-    with suppress(InputProblem):  # the state directory keeps it too, and the verdict matters more
-        files.write(path, evidence, force=True)
-        violation.hint = "; ".join(filter(None, (violation.hint, f"evidence in {path}")))
+    is_complaint = transcript.me.name in verdict.claiming
+    path = f"{stem}.{transcript.me.name}.complaint.pem" if is_complaint else f"{stem}.evidence.pem"
+    try:
+        files.write(path, evidence)
+    except InputProblem:  # the verdict matters more
+        path = str(transcript.evidence_path)
+    where = f"{'complaint' if is_complaint else 'evidence'} in {path}"
+    error.hint = "; ".join(filter(None, (error.hint, where)))

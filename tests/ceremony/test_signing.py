@@ -12,6 +12,7 @@ import pytest
 from parties import Messages, Party, inbox
 
 from frost_hsm.ceremony import signed, signing
+from frost_hsm.ceremony.judgement import judge
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.messages import Commitment, Message, Response, SigningRequest
 from frost_hsm.ceremony.sealed_signer import SealedSigner
@@ -84,7 +85,7 @@ def test_any_two_of_three_sign_and_every_step_repeats_itself(trio: list[Party]) 
             verify(MESSAGE, Signature.deserialize(key.suite, encoded), package.verifying_key)
             assert session.aggregate(inbox()) == encoded
             assert session.status().step == "done"
-        assert [name.split(".")[0] for party in trio for name in party.records()] == ["signing-share"] * 3
+        assert not [name for party in trio for name in party.records() if "nonces" in name]
 
 
 def test_waiting_names_who_is_missing(trio: list[Party]) -> None:
@@ -136,7 +137,7 @@ def _replayed(alice: Party, bob: Party, wanted: bytes, mine: Messages, theirs: M
         alice.session(wanted).respond(alice.holder, inbox(mine.values(), again))
     finally:
         evidence = alice.directory / f"home/requests/{alice.session(wanted).id.hex()}/evidence.pem"
-        assert evidence.read_bytes() in (mine["bob"] + again, again + mine["bob"])
+        assert evidence.read_bytes().endswith(mine["bob"] + again)
         evidence.unlink()
 
 
@@ -146,8 +147,13 @@ def test_garbage_signed_as_commitments_names_its_signer(trio: list[Party]) -> No
     mine = parties.commit([alice], wanted)
     bad = say(bob, Commitment(alice.session(wanted).id, b"nothing"))
     respond = alice.session(wanted).respond
-    error = refused(alice, InvalidContents, lambda: respond(alice.holder, inbox(mine.values(), bad)))
-    assert error.culprits == ("bob",)
+    with pytest.raises(InvalidContents) as caught:
+        respond(alice.holder, inbox(mine.values(), bad))
+    assert caught.value.culprits == ("bob",)
+    evidence = alice.session(wanted).transcript.evidence()
+    assert evidence is not None
+    assert evidence.endswith(bad)
+    assert judge(evidence).names == ("bob",)
 
 
 # ── Aggregation ──

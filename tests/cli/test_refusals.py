@@ -92,7 +92,7 @@ def test_two_messages_of_one_sender(people: list[Party], first: dict[str, bytes]
     inspected = alice.run("inspect", "treasury.evidence.pem")
     assert inspected.status == 0
     assert inspected.stdout.count("treasury.evidence.pem: round-1 message") == 2
-    assert inspected.stdout.count("signature       good") == 2
+    assert inspected.stdout.count("signature       good") == 3, "the proposal, too"
     refused(
         alice, "dkg", "round2", KEY, "--in", both,
         status=76, code="ceremony-stopped", says="ceremony treasury was stopped here",
@@ -136,7 +136,7 @@ def test_a_bad_share(people: list[Party], first: dict[str, bytes]) -> None:
         alice, "dkg", "finish", KEY, "--in", there,
         status=76, code="dkg-bad-share", culprits=("carol",),
         says="carol sent you a share that does not match the round 1 commitment",
-        leaves=("treasury.evidence.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.alice.complaint.pem", "home/ceremonies/treasury/evidence.pem"),
     )  # fmt: skip
 
 
