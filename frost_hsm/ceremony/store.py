@@ -27,7 +27,6 @@ the state before or after it, never between. Directories are 0700, files 0600; l
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import stat
@@ -37,6 +36,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from frost_hsm import file_lock
 from frost_hsm.ceremony.names import require_name
 from frost_hsm.errors import NotKnown, StepConflict, StorageProblem
 
@@ -84,6 +84,7 @@ class StateDirectory:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._lock_path = path / "lock"
         self._mutex = threading.RLock()
         self._depth = 0
         self._lock_file = -1
@@ -125,29 +126,29 @@ class StateDirectory:
                     os.close(self._lock_file)
 
     def _acquire(self) -> None:
-        path = self.path / "lock"
-        with _storage(path):
-            self._lock_file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        with _storage(self._lock_path):
             try:
-                self._wait_for_lock()
+                self._lock_file = file_lock.acquire(self._lock_path, time.monotonic() + LOCK_PATIENCE)
+            except BlockingIOError:
+                raise StorageProblem(
+                    f"another process is at work in {self.path}", hint="let it finish, then run this again"
+                ) from None
+            try:
                 (self.path / _PARTIAL).unlink(missing_ok=True)  # left by a process that was killed
             except BaseException:
                 os.close(self._lock_file)
                 raise
 
-    def _wait_for_lock(self) -> None:
-        deadline = time.monotonic() + LOCK_PATIENCE
-        while True:
-            try:
-                fcntl.flock(self._lock_file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return
-            except BlockingIOError:
-                if time.monotonic() > deadline:
-                    raise StorageProblem(
-                        f"another process is at work in {self.path}",
-                        hint="let it finish, then run this again",
-                    ) from None
-                time.sleep(0.02)
+    @contextmanager
+    def _changing(self, path: Path) -> Iterator[None]:
+        """Hold the lock while a file is changed, and make sure that it is still the lock."""
+        with self.lock(), _storage(path):
+            if not file_lock.is_held(self._lock_file, self._lock_path):
+                raise StorageProblem(
+                    f"{self._lock_path} was removed while this process was at work",
+                    hint="another one may be at work since; see that none is, then run this again",
+                )
+            yield
 
     def read(self, name: str) -> bytes | None:
         """Return the contents of a file, or None if there is none."""
@@ -192,7 +193,7 @@ class StateDirectory:
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""
         path, partial = self.path / name, self.path / _PARTIAL
-        with self.lock(), _storage(path):
+        with self._changing(path):
             self._make_folder(path.parent)
             try:
                 descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -209,7 +210,7 @@ class StateDirectory:
     def remove(self, name: str) -> None:
         """Remove a file; what is not there is fine."""
         path = self.path / name
-        with self.lock(), _storage(path):
+        with self._changing(path):
             if path.exists():
                 path.unlink()
                 _sync_folder(path.parent)
@@ -217,7 +218,7 @@ class StateDirectory:
     def move(self, folder: str, place: str) -> None:
         """Put a folder in another place, in one step; what was there, given up earlier, goes."""
         source, target = self.path / folder, self.path / place
-        with self.lock(), _storage(source):
+        with self._changing(source):
             self._make_folder(target.parent)
             if target.exists():
                 shutil.rmtree(target)

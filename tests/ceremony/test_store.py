@@ -190,3 +190,21 @@ def test_a_full_disk_changes_nothing(home: StateDirectory) -> None:
     assert in_child(fill) == 0
     assert home.read("file") == b"old contents"
     assert sorted(path.name for path in home.path.iterdir()) == ["file", "lock"]
+
+
+def test_a_lock_that_was_removed_is_no_lock(home: StateDirectory) -> None:
+    """Whoever holds it changes nothing more; whoever waited for it waits for the one that is there now."""
+    other, third = StateDirectory.open(home.path), StateDirectory.open(home.path)
+    waiting = threading.Thread(target=lambda: third.put("third", b""))
+    with home.lock():
+        waiting.start()
+        time.sleep(0.1)
+        (home.path / "lock").unlink()
+        with other.lock():
+            with pytest.raises(StorageProblem, match="lock was removed"):
+                home.put("file", b"contents")
+            other.put("file", b"other contents")
+    with StateDirectory.open(home.path).lock():
+        assert home.read("file") == b"other contents"
+    waiting.join()
+    assert home.read("third") == b""

@@ -7,7 +7,6 @@ a file beside it, read again, and replace the whole file; readers always see the
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import stat
@@ -18,11 +17,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from frost_hsm import file_lock
 from frost_hsm.backends import KeyKind, StoredCertificate
 from frost_hsm.errors import OutputExists, StorageProblem, TokenNotFound
 
 FORMAT = "frost-hsm software token 1"
 MAX_FILE_SIZE = 64 << 20
+MOST_ELEMENTS = 1 << 17  # of the document, or about: what is parsed takes a multiple of its bytes where they are many
 LOG2_N_RANGE = range(10, 19)  # scrypt with r = 8 takes 2^(10 + log2_n) bytes: 1 MiB to 256 MiB
 
 _T = TypeVar("_T")
@@ -77,10 +78,8 @@ class TokenFile:
         """Keep every other process and thread from writing, and from counting a PIN try, during the block."""
         path = self.path.with_name(self.path.name + ".lock")
         with _explained(f"lock file {path}"):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+            descriptor = file_lock.acquire(path)
         try:
-            with _explained(f"lock file {path}"):
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield
         finally:
             os.close(descriptor)
@@ -103,8 +102,8 @@ class TokenFile:
     def _written(self, contents: Contents) -> Iterator[Path]:
         temporary = self.path.with_name(f".{self.path.name}.partial")
         data = _encode(contents)
-        if len(data) > MAX_FILE_SIZE:
-            raise StorageProblem(f"token file {self.path} is full: {MAX_FILE_SIZE} bytes", hint="delete records")
+        if len(data) > MAX_FILE_SIZE or _has_too_many_elements(data):
+            raise StorageProblem(f"token file {self.path} is full: {len(data)} bytes", hint="delete records")
         temporary.unlink(missing_ok=True)  # left by a process that was killed: nobody else has the lock
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
@@ -182,6 +181,8 @@ def _encode(contents: Contents) -> bytes:
 
 
 def _decode(data: bytes) -> Contents:
+    if _has_too_many_elements(data):
+        raise ValueError("more elements than fit into a token")
     document = _typed(json.loads(data), dict)
     if document["format"] != FORMAT:
         raise ValueError("another format")
@@ -214,6 +215,10 @@ def _decode(data: bytes) -> Contents:
             (_typed(entry["name"], str), _bytes(entry, "sealed")) for entry in _typed(document["records"], list)
         ),
     )
+
+
+def _has_too_many_elements(data: bytes) -> bool:
+    return data.count(b",") > MOST_ELEMENTS
 
 
 def _text(value: bytes) -> str:
