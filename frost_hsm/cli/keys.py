@@ -8,6 +8,7 @@ from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.cli import completing, files
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result, table
+from frost_hsm.cli.public_keys import to_pem
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import StorageProblem
 
@@ -82,11 +83,11 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "json-v2", "postcard", "hex", "bundle"]),
+    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", "bundle"]),
     default="json",
     show_default=True,
-    help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex is the key alone; bundle is for "
-    "keys import.",
+    help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex and pem are the key alone, pem for "
+    "whatever verifies Ed25519 or Ed448; bundle is for keys import.",
 )
 @output
 def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
@@ -104,6 +105,8 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
         written = bundle.write(place.home, key)
     elif form == "hex":
         written = package.verifying_key.serialize().hex().encode() + b"\n"
+    elif form == "pem":
+        written = to_pem(package.verifying_key)
     else:
         written = (package.as_v2() if form == "json-v2" else package).to_json().encode() + b"\n"
     path = output or f"{name}.public.{_ENDINGS.get(form, form)}"

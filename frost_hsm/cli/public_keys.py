@@ -1,4 +1,4 @@
-"""Finding the public side of a key for those who only verify: by name, in hex, or in a file."""
+"""The public side of a key for those who only verify: found by name, in hex or in a file, and written for others."""
 
 from __future__ import annotations
 
@@ -6,18 +6,22 @@ import re
 
 from frost_hsm.ceremony.names import NAME
 from frost_hsm.ceremony.store import PUBLIC_KEY_PACKAGE, ceremony_folder
-from frost_hsm.cli import files
+from frost_hsm.cli import files, packages
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import DeserializationError, FileMissing, NotKnown
+from frost_hsm.errors import DeserializationError, FileMissing, NotKnown, NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.packages import PublicKeyPackage
 from frost_hsm.frost.values import VerifyingKey
 
+_MAX_POSTCARD = 1 << 17  # bytes: 1024 participants of the largest suite have fewer
 _HEX = re.compile(r"([0-9a-fA-F]{2}){32,57}")
 
 
 def find(place: Workplace, key: str, suite: str) -> VerifyingKey:
-    """Return the verifying key. A name in the state directory goes before hex, hex before a file."""
+    """Return the verifying key. A name in the state directory goes before hex, hex before a file.
+
+    In hex, a Taproot key may be x alone, as BIP-340 has it.
+    """
     if NAME.fullmatch(key) and place.resolved_home.is_dir():
         data = place.home.read(f"{ceremony_folder(key)}/{PUBLIC_KEY_PACKAGE}")
         if data is not None:
@@ -41,14 +45,39 @@ def _read_key(data: bytes, suite: str) -> VerifyingKey:
 
 
 def _from_hex(digits: str, suite: str) -> VerifyingKey:
-    return VerifyingKey.deserialize(ciphersuites.by_name(suite), bytes.fromhex(digits))
+    found, data = ciphersuites.by_name(suite), bytes.fromhex(digits)
+    if len(data) < found.group.element_length:
+        data = found.hooks.restore(data)
+    return VerifyingKey.deserialize(found, data)
 
 
 def read_package(data: bytes) -> PublicKeyPackage:
     """Read a public key package, JSON or postcard, of whichever suite its header names."""
     for suite in ciphersuites.ALL:
-        if data.startswith(suite.header):
+        if data.startswith(suite.header) and len(data) <= _MAX_POSTCARD:
             return PublicKeyPackage.deserialize(suite, data)
         if f'"{suite.id}"'.encode() in data[:200]:
-            return PublicKeyPackage.from_json(suite, data)
+            return packages.read(PublicKeyPackage, suite, data)
     raise DeserializationError("this is not a public key package of a known suite")
+
+
+def to_pem(key: VerifyingKey) -> bytes:
+    """Write a key as others know keys whose signatures are those of FROST: SubjectPublicKeyInfo (RFC 8410) in PEM.
+
+    Raises `NotPossible` for all suites but ed25519 and ed448. P-256 and secp256k1 have such a form too, but there it
+    stands for ECDSA, which the group's signatures are not.
+    """
+    from cryptography.hazmat.primitives.asymmetric import ed448, ed25519  # here, because verifying needs none of it
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    kinds = {"ed25519": ed25519.Ed25519PublicKey, "ed448": ed448.Ed448PublicKey}
+    suite = key.ciphersuite
+    if suite.name not in kinds:
+        raise NotPossible(
+            f"in PEM a key of {suite.id} would stand for another kind of signature, or for none",
+            hint="--format json or hex; a BIP-340 key is the hex without its first two digits"
+            if suite.name == "secp256k1-tr"
+            else "--format json or hex",
+        )
+    public_key = kinds[suite.name].from_public_bytes(key.serialize())
+    return public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import by_command
 import parties
@@ -13,6 +14,7 @@ import stock_verifiers
 from by_command import step
 from cli.judging import refused
 from conftest import TokenFixture
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from parties import KEY, Party
 
 from frost_hsm.frost import ciphersuites
@@ -81,21 +83,54 @@ def test_a_key_from_elsewhere(suite: Ciphersuite, tmp_path: Path) -> None:
         check(group, group[1], SigningKey.deserialize(suite, encoded).verifying_key().serialize())
 
 
-@every_suite
-def test_a_signature_is_verified_with_the_key_alone(suite: Ciphersuite, tmp_path: Path) -> None:
-    """By whoever has the key, as a file or in hex, and nothing else; each of another suite is refused."""
-    group = parties.gather(tmp_path / "people", ["alice", "bob"])
+@pytest.fixture
+def stranger(tmp_path: Path) -> Party:
+    """Somebody who has a message, a signature and the key, and nothing else of the group."""
+    [eve] = parties.gather(tmp_path / "strangers", ["eve"])
+    return eve
+
+
+def hand_over(suite: Ciphersuite, group: Sequence[Party], stranger: Party) -> bytes:
+    """Make a key and a signature, and give the stranger all that is public; returns the key in its encoding."""
     parties.generate(group, suite=suite.name)
     key = group[0].key().public_key_package
-    [stranger] = parties.gather(tmp_path / "strangers", ["eve"])
-    (stranger.directory / "message").write_bytes(b"message")
-    (stranger.directory / "signature").write_bytes(parties.sign(group, b"message"))
-    (stranger.directory / "key.json").write_text(key.to_json())
-    (stranger.directory / "key.postcard").write_bytes(key.serialize())
-    in_hex = ("--key", key.verifying_key.serialize().hex(), "--suite", suite.name)
-    for by in (("--key", "key.json"), ("--key", "key.postcard"), in_hex):
+    for name, data in {
+        "message": b"message",
+        "signature": parties.sign(group, b"message"),
+        "key.json": key.to_json().encode(),
+        "key.postcard": key.serialize(),
+    }.items():
+        (stranger.directory / name).write_bytes(data)
+    return key.verifying_key.serialize()
+
+
+@every_suite
+def test_a_signature_is_verified_with_the_key_alone(suite: Ciphersuite, tmp_path: Path, stranger: Party) -> None:
+    key = hand_over(suite, parties.gather(tmp_path / "people", ["alice", "bob"]), stranger).hex()
+    in_hex = [("--key", key, "--suite", suite.name)]
+    if suite.name == "secp256k1-tr":
+        in_hex.append(("--key", key[2:], "--suite", suite.name))  # as BIP-340 has it
+    for by in (("--key", "key.json"), ("--key", "key.postcard"), *in_hex):
         said = json.loads(step(stranger, "verify", *by, "message", "signature", "--json").stdout)
         assert said["suite"] == suite.id
     (stranger.directory / "message").write_bytes(b"another")
-    for by in (("--key", "key.json"), in_hex):
+    for by in (("--key", "key.json"), *in_hex):
         refused(stranger, "verify", *by, "message", "signature", status=10, code="signature-invalid", says="BAD")
+    if suite.name in ("p256", "secp256k1"):
+        without_sign = ("--key", key[2:], "--suite", suite.name)
+        command = ("verify", *without_sign, "message", "signature")
+        refused(stranger, *command, status=65, code="package-malformed", says="not a compressed point")
+
+
+@every_suite
+def test_a_key_in_pem_is_one_that_others_verify_with(suite: Ciphersuite, tmp_path: Path, stranger: Party) -> None:
+    """For Ed25519 and Ed448; in PEM, any other would stand for something that the signatures are not."""
+    group = parties.gather(tmp_path / "people", ["alice", "bob"])
+    hand_over(suite, group, stranger)
+    export = ("keys", "export", KEY, "--format", "pem")
+    if suite.name in ("ed25519", "ed448"):
+        step(group[0], *export)
+        public_key: Any = load_pem_public_key((group[0].directory / f"{KEY}.public.pem").read_bytes())
+        public_key.verify((stranger.directory / "signature").read_bytes(), b"message")
+    else:
+        refused(group[0], *export, status=2, code="not-possible", says="in PEM")
