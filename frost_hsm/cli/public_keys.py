@@ -70,7 +70,10 @@ def to_pem(key: VerifyingKey) -> bytes:
     from cryptography.hazmat.primitives.asymmetric import ed448, ed25519  # here, because verifying needs none of it
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-    kinds = {"ed25519": ed25519.Ed25519PublicKey, "ed448": ed448.Ed448PublicKey}
+    kinds: dict[str, type[ed25519.Ed25519PublicKey | ed448.Ed448PublicKey]] = {
+        "ed25519": ed25519.Ed25519PublicKey,
+        "ed448": ed448.Ed448PublicKey,
+    }
     suite = key.ciphersuite
     if suite.name not in kinds:
         raise NotPossible(
