@@ -30,14 +30,12 @@ def ephemerals(message: Round2) -> list[bytes]:
 
 def test_k19_shares_in_clear(table: Table, capfd: pytest.CaptureFixture[str]) -> None:
     """Somebody reads everything that is sent, written or printed, looking for a share."""
-    said = table.mallory.round2(table.first)
-    second = {**table.honest_round2(), "mallory": said}
+    searched = [public_bytes(table.mallory.share(position).signing_share.serialize()) for position in (1, 2, 3)]
+    second = {**table.honest_round2(), "mallory": table.mallory.round2(table.first)}
+    assert search(searched, second) == []
     table.finish(table.alice, *second.values())
     printed = capfd.readouterr()
-    places = {f"message {name}": data for name, data in second.items()}
-    places |= table.alice.files() | table.alice.records()
-    places |= {"printed": (printed.out + printed.err).encode()}
-    searched = [public_bytes(table.mallory.share(position).signing_share.serialize()) for position in (1, 2, 3)]
+    places = {**table.alice.files(), **table.alice.records(), "printed": (printed.out + printed.err).encode()}
     assert search(searched, places) == []
 
 

@@ -34,7 +34,7 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import round1, signing
 from frost_hsm.frost.ciphersuites import P256
-from frost_hsm.frost.dkg import part1
+from frost_hsm.frost.refresh import refresh_dkg_part1
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,
@@ -99,7 +99,7 @@ def test_k01_threshold_raising(table: Table, length: int) -> None:
     _, package = table.mallory.draw(length)
     said = table.mallory.round1(package)
     step = lambda: table.round2(table.alice, table.first["bob"], said)  # noqa: E731
-    assert convicted(table.alice, IncorrectNumberOfCommitments, step) == said
+    assert said in convicted(table.alice, IncorrectNumberOfCommitments, step)
 
 
 def test_k01_no_commitment_at_all(table: Table) -> None:
@@ -107,7 +107,7 @@ def test_k01_no_commitment_at_all(table: Table) -> None:
     package = table.mallory.package.serialize()
     said = table.mallory.say(Round1(table.mallory.seat.ceremony, package[:5] + b"\0" + package[6 + 33 * 3 :]))
     step = lambda: table.round2(table.alice, table.first["bob"], said)  # noqa: E731
-    assert convicted(table.alice, ProtocolViolation, step) == said
+    assert said in convicted(table.alice, ProtocolViolation, step)
 
 
 def test_k01_threshold_raising_in_a_refresh(group: list[Party]) -> None:
@@ -115,7 +115,7 @@ def test_k01_threshold_raising_in_a_refresh(group: list[Party]) -> None:
     alice, bob, carol = group
     proposal = upkeep.propose(alice)
     first = upkeep.round1(group, proposal)
-    _, longer = part1(P256, carol.key().identifier("carol"), max_signers=3, min_signers=2)
+    _, longer = refresh_dkg_part1(P256, carol.key().identifier("carol"), max_signers=3, min_signers=3)
     ceremony = upkeep.load(carol)
     with carol.holder() as holder:
         first["carol"] = signed.write(Round1(ceremony.id, longer.serialize(), longer.y_coordinates()), holder)
@@ -164,7 +164,7 @@ def test_k03_rogue_key(table: Table) -> None:
     for party, other, proof in ((table.alice, "bob", own), (table.bob, "alice", copied)):
         said = table.mallory.round1(round1.Package(P256, commitment, proof))
         step = lambda party=party, other=other, said=said: table.round2(party, table.first[other], said)  # noqa: E731
-        assert convicted(party, InvalidProofOfKnowledge, step) == said
+        assert said in convicted(party, InvalidProofOfKnowledge, step)
 
 
 def test_k04_proof_of_knowledge_of_another_session(table: Table) -> None:
@@ -266,7 +266,8 @@ def test_k10_wrong_share(table: Table, strict: bool) -> None:
         InvalidSecretShare,
         lambda: finish(table.alice.holder, parties.inbox(second.values()), strict=strict),
     )
-    assert evidence == table.first["mallory"] + second["mallory"]
+    assert table.first["mallory"] in evidence
+    assert second["mallory"] in evidence
     assert table.finish(table.bob, *second.values()), "Bob's share is good, and he cannot know"
 
 
@@ -284,7 +285,8 @@ def test_k11_share_overwrite(table: Table) -> None:
     kept = table.alice.files()["ceremonies/treasury/round1/mallory.pem"]
     other = Mallory(table.mallory.party, table.proposal).round1()
     evidence = convicted(table.alice, Equivocation, lambda: table.round2(table.alice, other))
-    assert evidence == kept + other
+    assert kept in evidence
+    assert other in evidence
 
 
 def test_k11_a_message_in_the_name_of_another(table: Table) -> None:

