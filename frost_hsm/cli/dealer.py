@@ -19,7 +19,7 @@ from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.refresh import plan as refresh_plan
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted
+from frost_hsm.errors import Aborted, NoTerminal
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import SigningKey
 
@@ -42,18 +42,24 @@ def dealer() -> None:
 
 @command(dealer, "split", token=True)
 @click.argument("name", shell_complete=completing.keys)
-@click.option("--key-file", required=True, metavar="FILE", help="The key: its scalar in hex, as the suite encodes it.")
+@click.option(
+    "--key-file",
+    required=True,
+    metavar="FILE",
+    help="The key: a private key in PEM or DER (PKCS#8, SEC1), or its scalar in hex, as the suite encodes it.",
+)
 @output
 def split(place: Workplace, name: str, key_file: str, output: str | None, force: bool) -> Result:
     """Share a key out to the participants of your proposal NAME.
 
     Writes NAME.dealing.pem, one file for all: each share in it is encrypted to its recipient's token. Destroy every
-    copy of the key afterwards; frost-hsm keeps none.
+    copy of the key afterwards; frost-hsm keeps none. The public key stays what it was: a key of EC P-256, secp256k1,
+    Ed25519 or Ed448 becomes one of the suite of that curve. A passphrase is asked for.
     """
     ceremony = KeyGeneration.load(place.home, name, place.me)
     path = output or f"{name}.dealing.pem"
     files.check_output(path, force=force)
-    signing_key = _read_key(key_file, ceremony.suite)
+    signing_key = _read_key(place, key_file, ceremony.suite)
     try:
         with place.holder() as holder:
             data = ceremony_dealing.deal(holder, ceremony.proposal, signing_key)
@@ -72,9 +78,23 @@ def split(place: Workplace, name: str, key_file: str, output: str | None, force:
     )
 
 
-def _read_key(path: str, suite: Ciphersuite) -> SigningKey:
-    with files.read_hex(path) as encoded, files.naming(path):
-        return SigningKey.deserialize(suite, encoded)
+def _read_key(place: Workplace, path: str, suite: Ciphersuite) -> SigningKey:
+    from frost_hsm.ceremony import private_key
+
+    data = files.read(path)
+    with files.naming(path):
+        if files.is_hex(data):
+            with files.from_hex(data) as encoded:
+                return SigningKey.deserialize(suite, encoded)
+        passphrase = _ask_passphrase(place, path) if private_key.is_encrypted(data) else None
+        return private_key.read(data, suite, passphrase)
+
+
+def _ask_passphrase(place: Workplace, path: str) -> str:
+    try:
+        return place.terminal.request_secret(f"Passphrase of {path}")
+    except NoTerminal as error:
+        raise NoTerminal(str(error), hint="decrypt the file first: openssl pkey") from error
 
 
 @command(dealer, "refresh", token=True)

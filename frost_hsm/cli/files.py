@@ -69,12 +69,17 @@ def parse(path: str, reader: Callable[[bytes], T]) -> T:
         return reader(data)
 
 
-def read_hex(path: str) -> Secret:
-    """Read a secret that is written in hex. The library reads and decodes it: copies that cannot be wiped."""
-    digits = read(path).strip()
-    if any(digit not in string.hexdigits.encode() for digit in digits) or len(digits) % 2:
-        raise DeserializationError(f"{path}: this is not hex")
-    return Secret(bytes.fromhex(digits.decode()))
+def is_hex(data: bytes) -> bool:
+    """Whether this is bytes written in hex, and perhaps white space around them."""
+    digits = data.strip()
+    return len(digits) % 2 == 0 and all(digit in string.hexdigits.encode() for digit in digits)
+
+
+def from_hex(data: bytes) -> Secret:
+    """Decode a secret that is written in hex. The library makes copies that cannot be wiped."""
+    if not is_hex(data):
+        raise DeserializationError("this is not hex")
+    return Secret(bytes.fromhex(data.strip().decode()))
 
 
 @contextmanager

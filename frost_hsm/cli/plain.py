@@ -72,7 +72,7 @@ def respond(
     key = _active(place, name)
     package = _read_package(key, package_path)
     path = output or f"{name}.{place.me.name}.share.json"
-    seed = files.read_hex(seed_path) if seed_path is not None else None
+    seed = _read_seed(seed_path)
     answer = _answer(key, package, _public_key_package(key, package, seed), path)
     files.check_output(path, force=force, again=answer)
     signers = ", ".join(key.participant(identifier) for identifier in package.signing_commitments)
@@ -107,7 +107,7 @@ def check(place: Workplace, name: str, package_path: str, given: tuple[str, ...]
     """Read a SigningPackage and, as NAME=FILE, some signature shares; say whether each is good."""
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
-    public = _public_key_package(key, package, files.read_hex(seed_path) if seed_path is not None else None)
+    public = _public_key_package(key, package, _read_seed(seed_path))
     bad = []
     shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
     for identifier, share in shares.items():
@@ -136,7 +136,7 @@ def aggregate(
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
     shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
-    public = _public_key_package(key, package, files.read_hex(seed_path) if seed_path is not None else None)
+    public = _public_key_package(key, package, _read_seed(seed_path))
     try:
         signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
     except InvalidSignatureShare as error:
@@ -147,6 +147,10 @@ def aggregate(
     raw = files.write(path, encoded, force=force)
     lines = [f"Signature verified under {name}", *lines, f"Wrote {path} ({len(encoded)} bytes)"]
     return Result("plain-aggregate", lines, {**_fields(key, path), **fields, "signature": encoded.hex()}, raw=raw)
+
+
+def _read_seed(path: str | None) -> Secret | None:
+    return files.parse(path, files.from_hex) if path is not None else None
 
 
 def _public_key_package(key: GroupKey, package: SigningPackage, seed: Secret | None) -> PublicKeyPackage:

@@ -158,6 +158,7 @@ def test_every_command_of_a_key_in_use(people: list[Party], tmp_path: Path, monk
     assert json.loads(step(bob, "repair", "status", request).stdout)["state"] == "done"
 
     step(alice, "refresh", "propose", KEY)
+    assert json.loads(step(alice, "dealer", "refresh", KEY).stdout)["epoch"] == 2
     step(alice, "refresh", "round1", f"{KEY}.refresh2.proposal.pem")
     document = json.loads(alice.run("refresh", "abort", KEY, "--confirm-name", KEY, "--json").stdout)
     schemas.add("refresh-abort")
