@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from parties import KEY, Messages, Party, inbox
 
-from frost_hsm.ceremony import bundle
+from frost_hsm.ceremony import bundle, identity, recovery
 from frost_hsm.ceremony import refresh as ceremony_refresh
 from frost_hsm.ceremony import repair as ceremony_repair
 from frost_hsm.ceremony.keys import GroupKey
@@ -94,3 +94,24 @@ def repair(receiver: Party, position: int, helpers: Sequence[Party], people: Seq
     for party in people:
         repairing(party, request).confirm(inbox(second.values(), done))
     return request
+
+
+# ── A second token ──
+
+
+def name_second(party: Party, second: Party, others: Iterable[Party]) -> None:
+    """Let a party's identity name a second token; the others know it like that from the beginning."""
+    with party.open_token() as token:
+        named = identity.create(token, party.name, recovery=second.public).public
+    party.home.replace("identity.pem", named.to_pem())
+    for other in others:
+        other.home.replace(f"peers/{party.name}.pem", named.to_pem())
+        second.home.put(f"peers/{other.name}.pem", other.public.to_pem())
+
+
+def take_over(second: Party, people: Iterable[Party]) -> None:
+    """Let a second token, which has the transcript, take the place of the first, and everybody take that in."""
+    asked = recovery.recover(second.home, KEY, second.public, second.holder).takeover
+    assert asked is not None and asked.ending is not None
+    for party in people:
+        repairing(party, asked.request.to_pem()).confirm(inbox(asked.ending.to_pem()))

@@ -31,15 +31,16 @@ from frost_hsm.ceremony.store import (
 )
 from frost_hsm.ceremony.transcript import STEPS
 from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairDone, RepairRequest, RepairSigma
-from frost_hsm.errors import MalformedMessage, NotKnown, NotYet, StorageProblem
+from frost_hsm.errors import MalformedMessage, NotKnown, NotYet, StepConflict, StorageProblem
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.packages import PublicKeyPackage
 
 Chapter = list[bytes]
 """A proposal or a request, and what belongs to it."""
 
-_OPENING: Final = (Proposal, RefreshProposal, RepairRequest)
+_OPENING: Final = tuple(kind.content_type for kind in (Proposal, RefreshProposal, RepairRequest))
 _ROUNDS: Final = (Round1, Round2, Dealing)
+_MOST_BLOCKS: Final = 1 << 16  # more than fit into the largest file, each as short as a message can be
 
 
 def write(home: StateDirectory, key: GroupKey, *, with_rounds: bool) -> bytes:
@@ -90,7 +91,7 @@ def follow(staging: StateDirectory, encoded: bytes, me: PublicIdentity, what: st
     try:
         key = reading.follow(_chapters(encoded, what))
         der.require_same(write(staging, key, with_rounds=True), encoded, what)
-    except (StorageProblem, NotKnown):  # what was verified and kept does not fit together
+    except (StorageProblem, NotKnown, StepConflict):  # what was verified and kept does not fit together
         raise MalformedMessage(f"{what} contradicts itself") from None
     except NotYet as error:
         raise MalformedMessage(f"{what} is not whole: {error}") from None
@@ -99,13 +100,14 @@ def follow(staging: StateDirectory, encoded: bytes, me: PublicIdentity, what: st
 
 def _chapters(encoded: bytes, what: str) -> list[Chapter]:
     """Take it apart; a chapter begins with a proposal or a request."""
-    reader, blocks = der.Reader(encoded, what).sequence(), []
-    while reader.more():
+    reader = der.Reader(encoded, what).sequence()
+    blocks: list[bytes] = []
+    while reader.more() and len(blocks) < _MOST_BLOCKS:
         blocks.append(reader.whole(der.OCTET_STRING if reader.has(der.OCTET_STRING) else der.SEQUENCE))
     der.require_same(der.sequence(*blocks), encoded, what)
     chapters: list[Chapter] = []
     for block in blocks:
-        if _is_package(block) or not isinstance(signed.decode(cms.parse(block)), _OPENING):
+        if _is_package(block) or cms.parse(block).content_type not in _OPENING:
             if not chapters:
                 raise MalformedMessage(f"{what} does not begin with a proposal")
             chapters[-1].append(block)

@@ -37,6 +37,7 @@ PEM_LABEL: Final = "CERTIFICATE"
 MAX_PEM_SIZE: Final = 32768
 
 _BEGIN = f"-----BEGIN {PEM_LABEL}-----".encode()
+_KEY_ID_LENGTH = 16  # of a CKA_ID
 
 
 def fingerprint(digest: bytes) -> str:
@@ -341,10 +342,12 @@ def _name_second(
             hint="it is made on another token, under the same name, and names no second token itself",
         )
     wanted = Certificate(public.name, second.sign_key, _random(entropy), public.sign_key, is_recovery=True)
-    named = _stored(token, second.sign_key.key_id, sign, wanted, _label(public.name, "second token sign"))
+    named = _stored(
+        token, second.sign_key.key_id[:_KEY_ID_LENGTH], sign, wanted, _label(public.name, "second token sign")
+    )
     with suppress(KeyExists):
         label = _label(public.name, "second token agree")
-        token.store_certificate(second.agree_key.key_id, label, second.agree_certificate)
+        token.store_certificate(second.agree_key.key_id[:_KEY_ID_LENGTH], label, second.agree_certificate)
     return replace(public, recovery_certificates=(named, second.agree_certificate))
 
 

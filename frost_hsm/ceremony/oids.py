@@ -26,6 +26,7 @@ DEALING: Final = f"{ARC}.13"
 COMPLAINT: Final = f"{ARC}.14"
 OPENING: Final = f"{ARC}.15"
 SEALED_RECORD: Final = f"{ARC}.16"
+BACKUP: Final = f"{ARC}.17"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──
 DATA: Final = "1.2.840.113549.1.7.1"

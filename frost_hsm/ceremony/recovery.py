@@ -26,12 +26,12 @@ from frost_hsm.ceremony.messages import Confirmation, Message, Round1, Round2
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.ceremony.repair import Repair
-from frost_hsm.ceremony.rounds import Rounds
 from frost_hsm.ceremony.signed import Signed, transcript_hash
-from frost_hsm.ceremony.store import PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
+from frost_hsm.ceremony.store import PROPOSAL, REQUEST, StateDirectory, epoch_folder, given_up_folder, repairs_folder
 from frost_hsm.ceremony.transcript import Transcript, read_kept
 from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairRequest, RepairSigma
 from frost_hsm.errors import (
+    CeremonyStopped,
     ForeignMessage,
     InputProblem,
     KeyNotFound,
@@ -68,8 +68,8 @@ def recover(
     the share of a later epoch, `NotYet` if messages are missing, `NotKnown` if ``me`` has no share. May be repeated.
     """
     key = GroupKey.load(home, name, me)
-    if key.state is KeyState.STOPPED:
-        key.require_active()
+    if key.state is KeyState.STOPPED or home.exists(given_up_folder(key.ceremony)):
+        raise CeremonyStopped(f"key {name} was stopped or given up here; its share is not made again")
     if me not in key.roster and any(member.is_recovered_by(me) for member in key.roster):
         return _take_over(home, key, open_holder, files)
     latest, position, was_there = GroupKey.latest(home, name, me), key.position, True
@@ -96,12 +96,22 @@ def rebuild(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence
     if repaired is not None:
         sigmas = _gather(repaired.transcript, RepairSigma, files, key.name)
         package = repaired.add_up(holder, sigmas)
-    elif key.epoch == 0:
-        package = _of_ceremony(KeyGeneration.load(home, key.name, owner), holder, files)
     else:
-        package = _of_ceremony(_refresh(home, replace(key, me=owner), files), holder, files)
+        package = _of_ceremony(_ceremony(home, replace(key, me=owner), files), holder, files)
     replace(key, me=owner).require_share(package)
     return package
+
+
+def is_possible(home: StateDirectory, key: GroupKey) -> bool:
+    """Whether all messages that `rebuild` needs are here. Needs no token."""
+    owner, repaired = _origin(home, key)
+    if repaired is not None:
+        return len(repaired.transcript.known(RepairSigma)) == len(repaired.helpers)
+    ceremony = _ceremony(home, replace(key, me=owner), ())
+    first, second, dealt = (len(ceremony.transcript.known(kind)) for kind in (Round1, Round2, Dealing))
+    if not dealt and not first == second == len(ceremony.roster):
+        return False
+    return is_possible(home, ceremony.key) if isinstance(ceremony, Refresh) else True
 
 
 # ── Where the share comes from ──
@@ -119,8 +129,10 @@ def _origin(home: StateDirectory, key: GroupKey) -> tuple[PublicIdentity, Repair
     return owner, received.get(owner)
 
 
-def _refresh(home: StateDirectory, key: GroupKey, files: Sequence[Incoming]) -> Refresh:
-    """Return the refresh that made the shares of the key's epoch, with the old share made again, too."""
+def _ceremony(home: StateDirectory, key: GroupKey, files: Sequence[Incoming]) -> KeyGeneration | Refresh:
+    """Return the ceremony that made the shares of the key's epoch; a refresh, with the old share to be made again."""
+    if not key.epoch:
+        return KeyGeneration.load(home, key.name, key.me)
     before = GroupKey.load(home, key.name, key.me, epoch=key.epoch - 1)
     path = f"{epoch_folder(key.name, key.epoch)}/{PROPOSAL}"
     proposal = read_kept(home, path, RefreshProposal, before.roster)
@@ -134,8 +146,7 @@ def _of_ceremony(ceremony: KeyGeneration | Refresh, holder: Holder, files: Seque
     confirmed = ceremony.transcript.known(Confirmation)[ceremony.me.name].message
     if confirmed.is_dealt:
         said = _find_dealing(ceremony, files)
-        hashes = (said.content_digest, said.content_digest)
-        _require_confirmed(ceremony, hashes, confirmed)
+        _require_confirmed(ceremony, (said.content_digest, said.content_digest), confirmed)
         package, public = dealing.check(ceremony, holder, said)
         ceremony.transcript.keep({said.sender.name: said})
     else:
@@ -151,7 +162,7 @@ def _of_ceremony(ceremony: KeyGeneration | Refresh, holder: Holder, files: Seque
     return package
 
 
-def _require_confirmed(ceremony: Rounds, hashes: tuple[bytes, bytes], confirmed: Confirmation) -> None:
+def _require_confirmed(ceremony: KeyGeneration | Refresh, hashes: tuple[bytes, bytes], confirmed: Confirmation) -> None:
     if hashes != (confirmed.round1_hash, confirmed.round2_hash):
         raise ForeignMessage(f"these messages of {ceremony.title} are not those that all have confirmed")
 

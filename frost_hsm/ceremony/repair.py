@@ -289,6 +289,11 @@ class Repair:
         finally:
             _wipe(sigmas)
 
+    @property
+    def ending(self) -> Signed[RepairDone] | None:
+        """The word of the one who receives that it is done, if that is here."""
+        return self._ending.known(RepairDone).get(self.receiver.name)
+
     # ── The step of everybody else ──
 
     def confirm(self, inbox: Inbox) -> None:

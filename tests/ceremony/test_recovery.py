@@ -1,23 +1,27 @@
-"""A share made again of messages and the token's agree key: whatever made it, whatever was lost, and only the newest."""
+"""A share made again of messages and the token alone: whatever made it, whatever was lost, and only the newest."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
+import by_command
 import parties
 import pytest
 import upkeep
 from parties import Party
 
-from frost_hsm.ceremony import recovery
+from frost_hsm import P256
+from frost_hsm.ceremony import bundle, recovery, signed
 from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.inbox import Incoming
 from frost_hsm.ceremony.keys import KeyState
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.recovery import Recovered
-from frost_hsm.errors import NotYet, StateRolledBack
+from frost_hsm.errors import CeremonyStopped, ForeignMessage, NotYet, SealBroken, StateRolledBack
+from frost_hsm.secret import system_entropy
 
 
 @pytest.fixture
@@ -66,3 +70,159 @@ def test_a_refreshed_share(trio: list[Party]) -> None:
     assert first != share(bob) == lost
     assert sum(name.startswith("signing-share") for name in bob.records()) == 1
     assert len(parties.sign(trio[1:], b"message")) == 65
+
+
+def test_a_dealt_share(tmp_path: Path) -> None:
+    people = parties.gather(tmp_path / "people")
+    bob = people[1]
+    by_command.deal(people, f"{1001:064x}")
+    lost = lose_share(bob)
+    recover(bob)
+    assert share(bob) == lost
+    by_command.step(people[0], "refresh", "propose", parties.KEY)
+    by_command.step(people[0], "dealer", "refresh", parties.KEY)
+    dealt = [f"../../inbox/{parties.KEY}.refresh1.{name}.pem" for name in ("proposal", "dealing")]
+    for verb in (["dealer", "accept", *dealt], ["refresh", "confirm", parties.KEY, "--in", "../../inbox"]):
+        for party in people:
+            by_command.step(party, *verb)
+    assert lost != lose_share(bob)
+    recover(bob)
+    assert len(parties.sign([bob, people[2]], b"message")) == 65
+
+
+def test_a_repaired_share_and_what_a_refresh_made_of_it(tmp_path: Path, trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    [carol] = parties.gather(tmp_path / "later", ["carol"])
+    upkeep.repair(carol, 3, [alice, bob], [alice, bob])
+    lost = lose_share(carol)
+    recover(carol)
+    assert share(carol) == lost
+    upkeep.refresh([alice, bob, carol])
+    lost = lose_share(carol)
+    recover(carol)
+    assert share(carol) == lost
+
+
+def test_a_pending_share_stays_pending(tmp_path: Path) -> None:
+    people = parties.gather(tmp_path / "people")
+    first = parties.round1(people, parties.propose(people))
+    confirmations = parties.finish(people, first, parties.round2(people, first))
+    bob = people[1]
+    lost = lose_share(bob)
+    assert recover(bob).key.state is KeyState.PENDING
+    assert share(bob) == lost
+    parties.confirm(people, confirmations)
+    assert len(parties.sign(people[:2], b"message")) == 65
+
+
+def test_the_share_of_a_refresh_that_not_all_have_confirmed(trio: list[Party]) -> None:
+    bob = trio[1]
+    confirmations = upkeep.to_confirmations(trio)
+    before = bob.records()
+    with bob.holder() as holder:
+        records = SealedRecords(holder, bob.home)
+        for name in before:
+            if name.startswith("signing-share"):
+                records.destroy(name)
+    assert not recover(bob).was_there
+    assert sorted(bob.records()) == sorted(before)
+    upkeep.confirm(trio, confirmations)
+    assert len(parties.sign(trio[:2], b"message")) == 65
+
+
+def test_a_damaged_record_is_replaced(trio: list[Party]) -> None:
+    bob, key = trio[1], trio[1].key()
+    lost, name = lose_share(bob), key.record_name(Kind.SIGNING_SHARE)
+    with bob.open_token() as token:
+        token.write_record(name, b"damaged")
+    assert not recover(bob).was_there
+    assert share(bob) == lost
+
+
+def test_messages_come_from_files_where_the_state_directory_lacks_them(trio: list[Party]) -> None:
+    bob = trio[1]
+    lost = lose_share(bob)
+    rounds = [bob.directory / "home/ceremonies/treasury" / step for step in ("round1", "round2")]
+    files = [path.read_bytes() for folder in rounds for path in sorted(folder.iterdir())]
+    for folder in rounds:
+        shutil.rmtree(folder)
+    before = (bob.files(), bob.records())
+    with pytest.raises(NotYet, match="round-1 message of alice, bob, carol is missing"):
+        recover(bob)
+    with pytest.raises(NotYet, match="round-2 message of carol is missing"):
+        recover(bob, files[:-1])
+    assert (bob.files(), bob.records()) == before
+    recover(bob, [b"no message", *files])
+    assert share(bob) == lost
+    lose_share(bob)
+    recover(bob)
+    assert share(bob) == lost
+
+
+def test_other_messages_than_were_confirmed_make_no_share(tmp_path: Path, trio: list[Party]) -> None:
+    bob = trio[1]
+    lose_share(bob)
+    home = bob.directory / "home/ceremonies/treasury"
+    shutil.rmtree(home / "round2")
+    with bob.holder() as holder:
+        said = signed.read((home / "round1/bob.pem").read_bytes(), bob.key().roster)
+        package = P256.group.encode(P256.group.multiply_base(P256.group.random_scalar(system_entropy)))
+        other = signed.write(replace(said.message, package=package), holder)
+    (home / "round1/bob.pem").write_bytes(other)
+    second = [path.read_bytes() for path in (trio[0].directory / "home/ceremonies/treasury/round2").iterdir()]
+    with pytest.raises(ForeignMessage, match="not those that all have confirmed"):
+        recover(bob, second)
+
+
+def test_a_lost_state_directory(trio: list[Party]) -> None:
+    """Another participant has the whole transcript, and may give it to anybody."""
+    alice, bob, carol = trio
+    upkeep.refresh(trio)
+    lost = lose_share(bob)
+    shutil.rmtree(bob.directory / "home/ceremonies")
+    known = {party.name: party.public for party in (alice, carol)}
+    bundle.read(bob.home, bundle.write(alice.home, alice.key()), bob.public, known)
+    with pytest.raises(NotYet):
+        recover(bob)
+    bundle.read(bob.home, bundle.write(alice.home, alice.key(), with_rounds=True), bob.public, known)
+    assert not recover(bob).was_there
+    assert share(bob) == lost
+    assert len(parties.sign([bob, carol], b"message")) == 65
+
+
+def test_the_state_directory_of_an_older_epoch_brings_back_no_share(trio: list[Party]) -> None:
+    alice, bob, carol = trio
+    kept = bob.directory / "kept"
+    shutil.copytree(bob.directory / "home/ceremonies", kept)
+    upkeep.refresh(trio)
+    shutil.rmtree(bob.directory / "home/ceremonies")
+    shutil.copytree(kept, bob.directory / "home/ceremonies")
+    before = (bob.files(), bob.records())
+    with pytest.raises(StateRolledBack) as caught:
+        recover(bob)
+    assert (bob.files(), bob.records()) == before
+    assert "keys import" in str(caught.value.hint)
+    known = {party.name: party.public for party in (alice, carol)}
+    bundle.read(bob.home, bundle.write(alice.home, alice.key()), bob.public, known)
+    assert recover(bob).was_there
+    assert bob.key().epoch == 1
+
+
+def test_a_key_that_was_given_up_is_not_recovered(trio: list[Party]) -> None:
+    bob = trio[1]
+    kept = bob.directory / "kept"
+    shutil.copytree(bob.directory / "home/ceremonies", kept)
+    with bob.holder() as holder:
+        bob.key().delete(holder, bob.home)
+    shutil.copytree(kept, bob.directory / "home/ceremonies", dirs_exist_ok=True)
+    with pytest.raises(CeremonyStopped):
+        recover(bob)
+    assert not any(name.startswith("signing-share") for name in bob.records())
+
+
+def test_somebody_elses_token_opens_nothing(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    lose_share(bob)
+    with alice.holder() as holder, pytest.raises(SealBroken):
+        recovery.rebuild(bob.home, bob.key(), holder)
+    assert len(parties.sign([trio[0], trio[2]], b"message")) == 65

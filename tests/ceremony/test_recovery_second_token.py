@@ -1,0 +1,187 @@
+"""A second token: it makes the share of what was encrypted to it too, and takes the place of the first."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import parties
+import pytest
+import upkeep
+from parties import KEY, Party, inbox
+
+from frost_hsm.backends import KeyKind
+from frost_hsm.ceremony import bundle, recovery, repair, signed
+from frost_hsm.ceremony.context import Kind
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.repair import Repair
+from frost_hsm.ceremony.upkeep import RepairDone, RepairRequest
+from frost_hsm.errors import Equivocation, ForeignMessage, InvalidContents, NotKnown, NotPossible, NotYet, UnknownSender
+
+
+def group(tmp_path: Path, kinds: dict[str, KeyKind] | None = None) -> tuple[list[Party], Party]:
+    """Return Alice, Bob and Carol with an active key, and Carol's second token, with its own state directory."""
+    people = parties.gather(tmp_path / "people")
+    [second] = parties.gather(tmp_path / "second", ["carol"], agree_kinds=kinds or {})
+    upkeep.name_second(people[2], second, people[:2])
+    parties.generate(people)
+    return people, second
+
+
+def hand_over(giver: Party, second: Party) -> None:
+    """Give the second token the transcript of the key."""
+    data = bundle.write(giver.home, giver.key(), with_rounds=True)
+    known = {name.removesuffix(".pem"): second.home.read(f"peers/{name}") for name in second.home.names("peers")}
+    peers = {name: type(second.public).from_pem(each or b"") for name, each in known.items()}
+    bundle.read(second.home, data, second.public, peers)
+
+
+def share(party: Party, key: GroupKey) -> bytes:
+    with party.holder() as holder, key.unseal(SealedRecords(holder, party.home)).serialize() as plaintext:
+        with plaintext.reveal() as view:
+            return bytes(view)
+
+
+@pytest.mark.parametrize("kind", [KeyKind.AGREE, KeyKind.DECRYPT])
+def test_it_makes_the_same_share_and_signs(tmp_path: Path, kind: KeyKind) -> None:
+    (alice, bob, carol), second = group(tmp_path, {"carol": kind})
+    hand_over(alice, second)
+    upkeep.take_over(second, [alice, bob])
+    assert share(second, second.key()) == share(carol, carol.key())
+    for party in (alice, bob, second):
+        assert party.key().roster.at(3) == second.public
+    assert len(parties.sign([alice, second], b"message")) == 65
+    with pytest.raises(UnknownSender):  # the first token is nobody's any more
+        alice.session(parties.request([carol, alice], b"message"))
+
+
+def test_until_the_others_have_taken_it_in_they_do_not_know_it(tmp_path: Path) -> None:
+    (alice, bob, _), second = group(tmp_path)
+    hand_over(alice, second)
+    recovery.recover(second.home, KEY, second.public, second.holder)
+    with pytest.raises(UnknownSender, match="second token of carol") as caught:
+        alice.session(parties.request([second, bob], b"message"))
+    assert "repair confirm" in str(caught.value.hint)
+
+
+def test_it_goes_on_with_refresh_and_recovery(tmp_path: Path) -> None:
+    """Epoch 0 reached the second token through the envelopes to the first, epoch 1 is made with itself."""
+    (alice, bob, _), second = group(tmp_path)
+    hand_over(alice, second)
+    upkeep.take_over(second, [alice, bob])
+    upkeep.refresh([alice, bob, second])
+    made = share(second, second.key())
+    with second.holder() as holder:
+        SealedRecords(holder, second.home).destroy(second.key().record_name(Kind.SIGNING_SHARE))
+    assert not recovery.recover(second.home, KEY, second.public, second.holder).was_there
+    assert share(second, second.key()) == made
+    assert len(parties.sign([bob, second], b"message")) == 65
+
+
+def test_it_makes_a_refreshed_share_too(tmp_path: Path) -> None:
+    (alice, bob, carol), second = group(tmp_path)
+    upkeep.refresh([alice, bob, carol])
+    hand_over(alice, second)
+    upkeep.take_over(second, [alice, bob])
+    assert share(second, second.key()) == share(carol, carol.key())
+
+
+def test_it_makes_a_repaired_share_too(tmp_path: Path) -> None:
+    people = parties.gather(tmp_path / "people")
+    alice, bob, _ = people
+    parties.generate(people)
+    [new] = parties.gather(tmp_path / "new", ["carol"])
+    [second] = parties.gather(tmp_path / "second", ["carol"])
+    upkeep.name_second(new, second, [alice, bob])
+    upkeep.repair(new, 3, [alice, bob], [alice, bob])
+    hand_over(alice, second)
+    upkeep.take_over(second, [alice, bob])
+    assert share(second, second.key()) == share(new, new.key())
+
+
+def test_a_token_that_was_not_named_takes_nobodys_place(tmp_path: Path) -> None:
+    (alice, bob, _), second = group(tmp_path)
+    [stranger] = parties.gather(tmp_path / "stranger", ["carol"])
+    for party in (alice, bob):
+        stranger.home.put(f"peers/{party.name}.pem", party.public.to_pem())
+    hand_over(alice, stranger)
+    hand_over(alice, second)
+    with pytest.raises(NotKnown, match="has no share"):
+        recovery.recover(stranger.home, KEY, stranger.public, stranger.holder)
+    with stranger.holder() as holder:
+        with pytest.raises(NotPossible, match="nobody has named"):
+            repair.request(holder, stranger.key(), 3, [])
+        with second.holder() as named:
+            asked = signed.read(repair.request(named, second.key(), 3, [])).expect(RepairRequest).message
+        forged = signed.write(replace(asked, receiver=stranger.public), holder)
+    with pytest.raises(ForeignMessage, match="nobody has named"):
+        Repair.read(alice.home, forged, alice.public)
+
+
+@pytest.mark.parametrize("position", [1, 4])
+def test_it_takes_the_place_of_its_first_alone(tmp_path: Path, position: int) -> None:
+    (alice, _, _), second = group(tmp_path)
+    hand_over(alice, second)
+    with second.holder() as holder:
+        asked = signed.read(repair.request(holder, second.key(), 3, [])).expect(RepairRequest).message
+        forged = signed.write(replace(asked, position=position), holder)
+    with pytest.raises(ForeignMessage):
+        Repair.read(alice.home, forged, alice.public)
+
+
+def test_the_end_is_the_end_of_this_takeover(tmp_path: Path) -> None:
+    (alice, _, _), second = group(tmp_path)
+    hand_over(alice, second)
+    with second.holder() as holder:
+        request = repair.request(holder, second.key(), 3, [])
+        asked = Repair.read(alice.home, request, alice.public)
+        other = signed.write(RepairDone(asked.id, bytes(32)), holder)
+    with pytest.raises(Equivocation):
+        asked.confirm(inbox(other))
+    with pytest.raises(NotYet):
+        asked.confirm(inbox())
+    assert not asked.is_done
+
+
+def test_without_the_messages_it_has_nothing(tmp_path: Path) -> None:
+    (alice, bob, _), second = group(tmp_path)
+    known = {"alice": alice.public, "bob": bob.public}
+    bundle.read(second.home, bundle.write(alice.home, alice.key()), second.public, known)
+    before = (second.files(), second.records())
+    with pytest.raises(NotYet):
+        recovery.recover(second.home, KEY, second.public, second.holder)
+    assert (second.files(), second.records()) == before
+
+
+def test_cut_short_it_takes_up_the_same_request(tmp_path: Path) -> None:
+    (alice, bob, _), second = group(tmp_path)
+    hand_over(alice, second)
+    first = recovery.recover(second.home, KEY, second.public, second.holder).takeover
+    assert first is not None
+    (second.home.path / first.folder / "active").unlink()
+    again = recovery.recover(second.home, KEY, second.public, second.holder)
+    assert again.takeover is not None and again.takeover.id == first.id
+    kept = recovery.recover(second.home, KEY, second.public, second.holder)
+    assert kept.was_there and kept.takeover is not None and kept.takeover.id == first.id
+    shutil.rmtree(second.home.path / first.folder)  # the share is sealed, and nobody was told
+    assert recovery.recover(second.home, KEY, second.public, second.holder).takeover is not None
+    upkeep.take_over(second, [alice, bob])
+    assert len(parties.sign([bob, second], b"message")) == 65
+
+
+def test_an_envelope_that_leaves_the_second_token_out_convicts_its_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    people = parties.gather(tmp_path / "people")
+    [second] = parties.gather(tmp_path / "second", ["carol"])
+    upkeep.name_second(people[2], second, people[:2])
+    first = parties.round1(people, parties.propose(people))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(second.public), "addressees", property(lambda self: (self,)))
+        cheating = parties.round2(people[:1], first)
+    honest = parties.round2(people[1:], first)
+    with pytest.raises(InvalidContents) as caught:
+        parties.finish(people[2:], first, {**cheating, **honest})
+    assert caught.value.culprits == ("alice",)
