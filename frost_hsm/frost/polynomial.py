@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
+from math import log2
 
 from frost_hsm.groups import Element, Group, SecretScalar
 
@@ -93,7 +94,7 @@ def _evaluate_from_one(group: Group, commitment: Sequence[Element], count: int) 
     The polynomial is cut into blocks, f(x) = Σ x^(b·length)·f_b(x), because making a table of differences
     costs the square of its length, and joining blocks costs one more multiplication at each number.
     """
-    length = max(8, round(2.3 * count**0.5))  # where the two costs are about equal, by measurement
+    length = _block_length(group, len(commitment), count)
     blocks = [
         _walk(group, _differences(group, commitment[start : start + length]), count)
         for start in range(0, len(commitment), length)
@@ -103,6 +104,17 @@ def _evaluate_from_one(group: Group, commitment: Sequence[Element], count: int) 
         factors = _powers(pow(x, length, group.order), len(blocks), group.order)[1:]
         group.accumulate(value, group.sum_products(factors, [block[x - 1] for block in others]))
     return values
+
+
+def _block_length(group: Group, terms: int, count: int) -> int:
+    """Choose the length of blocks that takes the fewest additions, by and large."""
+
+    def additions(blocks: int) -> float:
+        length = terms / blocks
+        tables = blocks * length**2 / 2 * 1.5 * log2(length + 1)
+        return tables + count * (blocks - 1) * group.product_in_additions
+
+    return -(-terms // min(range(1, terms + 1), key=additions))
 
 
 def _differences(group: Group, commitment: Sequence[Element]) -> list[Element]:

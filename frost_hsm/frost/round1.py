@@ -75,11 +75,14 @@ def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, byte
 def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package]) -> None:
     prove = ciphersuite.group.prove_membership
     try:
-        prove([element for package in packages.values() for element in package.commitment.elements])
+        prove(
+            [element for package in packages.values() for element in package.commitment.elements],
+            b"".join(package.commitment.encoded for package in packages.values()),
+        )
     except InvalidNonPrimeOrderElement:
         for sender, package in packages.items():
             with _naming(sender):
-                prove(package.commitment.elements)
+                prove(package.commitment.elements, package.commitment.encoded)
         raise
 
 

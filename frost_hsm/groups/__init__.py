@@ -126,6 +126,7 @@ class Group(ScalarField, Protocol):
 
     element_length: int  # bytes
     y_length: int  # bytes of a `y_coordinate`
+    product_in_additions: int  # what one more term of `sum_products` costs, by measurement
 
     def multiply_base(self, scalar: SecretScalar) -> Element:
         """Compute scalar·G, in constant time."""
@@ -141,8 +142,11 @@ class Group(ScalarField, Protocol):
         points are not all in the group, `InvalidNonPrimeOrderElement`.
         """
 
-    def prove_membership(self, elements: Sequence[Element]) -> None:
-        """Check that points that were decoded are in the group, all or none. Raises `InvalidNonPrimeOrderElement`."""
+    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
+        """Check that points that were decoded are in the group, all or none.
+
+        encoded: what they were decoded from, without gaps. Raises `InvalidNonPrimeOrderElement`.
+        """
 
     def encode(self, element: Element) -> bytes:
         """Write an element as ``element_length`` bytes. Raises `InvalidIdentityElement`."""
@@ -226,7 +230,7 @@ def decode_all(group: Group, data: bytes, y: bytes | None = None, *, prove: bool
         return tuple(map(group.decode, encodings, ordinates))
     elements = _decode_on_threads(group, encodings)
     if prove:
-        group.prove_membership(elements)
+        group.prove_membership(elements, data)
     return elements
 
 

@@ -6,13 +6,16 @@ pass all sums of the protocol that cancel it. So membership is proven, one of th
 - by the point P/h, if it comes beside the encoding (`y_coordinate`): h times any point of the curve is in the
   subgroup;
 - one by one, by L·P = 0, or, on Ed25519, by one X25519, which is five times as fast;
-- many at once, by adding them up in random buckets: see `prove_membership`.
+- many at once, by adding up random subsets of them.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Sequence
+from itertools import accumulate
+from operator import iadd
 from typing import Literal
 
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
@@ -27,6 +30,9 @@ from frost_hsm.groups.pycryptodome import PycryptodomeGroup
 
 _SOUNDNESS = 64
 """Bits: a batch with an element outside the subgroup passes with probability 2⁻⁶⁴ at most."""
+
+_BUCKET = 4
+"""What a bucket costs, in additions: to make it, to fold it and to add it up."""
 
 
 class EdwardsGroup(PycryptodomeGroup):
@@ -51,18 +57,17 @@ class EdwardsGroup(PycryptodomeGroup):
 
     def decode(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> Element:
         """Read y, little-endian and below p, with the sign of x in the top bit (RFC 8032, 5.1.3 and 5.2.3)."""
-        if y is not None:
-            return self._decode_with_quotient(data, y)
         point = self._decode_any(data)
-        if prove and not self._is_member(point):
+        if y is not None:
+            self._check_quotient(point, y)
+        elif prove and not self._are_members([point], self._ordinates(data)):
             raise self._not_a_member()
         return Element(point)
 
     def _decode_any(self, data: bytes) -> EccPoint:
         """Read a point of the whole curve but the identity."""
         if len(data) == self.element_length:
-            top = 1 << 8 * self.element_length - 1
-            ordinate = int.from_bytes(data, "little") & ~top
+            (ordinate,) = self._ordinates(data)
             if ordinate == 1:
                 raise InvalidIdentityElement(f"the identity of {self.name} is not accepted")
             if ordinate < self._p:
@@ -72,26 +77,33 @@ class EdwardsGroup(PycryptodomeGroup):
                     pass
         raise MalformedElement(f"not a point of {self.name} in its one form")
 
-    def _decode_with_quotient(self, data: bytes, quotient: bytes) -> Element:
-        """Read P, given P/h: multiply that by h and compare encodings."""
-        point = self._point(quotient)
-        for _ in range(self.cofactor.bit_length() - 1):
-            point.double()
-        element = Element(point)
-        if self.is_identity(element) or self.encode(element) != data:
-            raise MalformedElement(f"what came beside the {self.name} point does not belong to it")
-        return element
+    def _ordinates(self, encoded: bytes) -> list[int]:
+        """Return y of each encoding, without the sign of x."""
+        length = self.element_length
+        mask = (1 << 8 * length - 1) - 1
+        return [int.from_bytes(encoded[k : k + length], "little") & mask for k in range(0, len(encoded), length)]
 
-    def _point(self, coordinates: bytes) -> EccPoint:
-        """Read affine x and y, little-endian."""
+    def _check_quotient(self, point: EccPoint, quotient: bytes) -> None:
+        """Check that P is h times P/h."""
+        multiple = self._point(*self._read_coordinates(quotient))
+        for _ in range(self.cofactor.bit_length() - 1):
+            multiple.double()
+        if multiple != point:
+            raise MalformedElement(f"what came beside the {self.name} point does not belong to it")
+
+    def _read_coordinates(self, coordinates: bytes) -> tuple[int, int]:
+        """Read affine x and y, little-endian and below p."""
         length = self.coordinate_length
         x, y = (int.from_bytes(part, "little") for part in (coordinates[:length], coordinates[length:]))
-        if len(coordinates) == 2 * length and x < self._p and y < self._p:
-            try:
-                return EccPoint(x, y, self._curve)  # checks that it is on the curve
-            except ValueError:
-                pass
-        raise MalformedElement(f"not the coordinates of a point of {self.name}")
+        if len(coordinates) != 2 * length or x >= self._p or y >= self._p:
+            raise MalformedElement(f"not the coordinates of a point of {self.name}")
+        return x, y
+
+    def _point(self, x: int, y: int) -> EccPoint:
+        try:
+            return EccPoint(x, y, self._curve)  # checks that it is on the curve
+        except ValueError:
+            raise MalformedElement(f"not the coordinates of a point of {self.name}") from None
 
     def encode(self, element: Element) -> bytes:
         """Write y, with the sign of x."""
@@ -107,42 +119,67 @@ class EdwardsGroup(PycryptodomeGroup):
     def _coordinates(self, point: EccPoint) -> bytes:
         return b"".join(int(value).to_bytes(self.coordinate_length, "little") for value in point.xy)
 
-    def prove_membership(self, elements: Sequence[Element]) -> None:
+    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
         """Check that all elements are in the subgroup of prime order. Raises `InvalidNonPrimeOrderElement`.
 
-        Many are added up in 2ᵇ buckets, each in a random one, and all buckets but the first are checked; that
-        is repeated until rounds·b is `_SOUNDNESS`. Let one element be outside and all others placed already:
-        then at most one choice of its bucket leaves every checked one in the subgroup, so a round fails to see
-        it with probability 2⁻ᵇ at most.
+        Of many, `_SOUNDNESS` random subsets are added up, and their sums are checked. Let one element be outside, and
+        the choice be made for all others: then a subset's sum is in the subgroup with it or without it, not both.
         """
-        bits = self._bucket_bits(len(elements))
-        if bits == 0:
-            if not all(self._is_member(element.handle) for element in elements):
-                raise self._not_a_member()
-            return
-        mask = (1 << bits) - 1
-        for _ in range(-(-_SOUNDNESS // bits)):
-            buckets = [self._identity.copy() for _ in range(mask + 1)]
-            for element, choice in zip(elements, os.urandom(len(elements)), strict=True):
-                buckets[choice & mask] += element.handle
-            if not all(self._is_member(bucket) for bucket in buckets[1:]):
-                raise self._not_a_member()
+        points = [element.handle for element in elements]
+        bits = self._subsets_at_once(len(points))
+        if bits:
+            sums = [total for _ in range(-(-_SOUNDNESS // bits)) for total in self._subset_sums(points, bits)]
+            found = self._are_members(sums, [int(total.y) for total in sums])
+        else:
+            found = self._are_members(points, self._ordinates(encoded))
+        if not found:
+            raise self._not_a_member()
 
-    def _bucket_bits(self, count: int) -> int:
-        """Choose the b that costs least; 0 for one proof an element."""
+    def _subset_sums(self, points: Sequence[EccPoint], bits: int) -> list[EccPoint]:
+        """Add up ``bits`` random subsets.
+
+        Each point goes into one of 2ᵇ buckets, whose number in binary says which of the b subsets it is in; a subset
+        is then the upper half of the buckets, and folding that onto the lower half leaves those of the others.
+        """
+        buckets = [self._identity.copy() for _ in range(1 << bits)]
+        mask = len(buckets) - 1
+        for point, choice in zip(points, os.urandom(len(points)), strict=True):
+            buckets[choice & mask] += point
+        sums = []
+        while len(buckets) > 1:
+            half = len(buckets) // 2
+            buckets, upper = buckets[:half], buckets[half:]
+            for bucket, folded in zip(buckets, upper, strict=True):
+                bucket += folded
+            sums.append(functools.reduce(iadd, upper))
+        return sums
+
+    def _subsets_at_once(self, count: int) -> int:
+        """Choose the b that costs least; 0 for one proof a point."""
 
         def cost(bits: int) -> int:
-            return -(-_SOUNDNESS // bits) * (count + (self._proof_in_additions << bits))
+            return -(-_SOUNDNESS // bits) * (count + (_BUCKET << bits) + bits * self._proof_in_additions)
 
         best = min(range(1, 9), key=cost)  # up to 8, since a random byte chooses
         return best if cost(best) < self._proof_in_additions * count else 0
 
-    def _is_member(self, point: EccPoint) -> bool:
-        """Say whether L·P = 0."""
-        return bool(point * self._order == self._identity)  # type: ignore[operator]
+    def _are_members(self, points: Sequence[EccPoint], ordinates: Sequence[int]) -> bool:
+        """Say whether L·P = 0 for each point. ordinates: their affine y."""
+        return all(point * self._order == self._identity for point in points)  # type: ignore[operator]
 
     def _not_a_member(self) -> InvalidNonPrimeOrderElement:
         return InvalidNonPrimeOrderElement(f"a point of {self.name} is not in the subgroup of prime order")
+
+
+def _invert(values: Sequence[int], p: int) -> list[int]:
+    """Invert many numbers modulo p, none of them zero, by one inversion of their product."""
+    products = list(accumulate(values, lambda a, b: a * b % p, initial=1))
+    inverse = pow(products.pop(), -1, p)
+    inverses = []
+    for value, before in zip(reversed(values), reversed(products), strict=True):
+        inverses.append(inverse * before % p)
+        inverse = inverse * value % p
+    return inverses[::-1]
 
 
 def _import_point(data: bytes, curve: str) -> EccPoint:
@@ -153,7 +190,9 @@ class Ed25519(EdwardsGroup):
     """The `Group` edwards25519 (RFC 8032, section 5.1)."""
 
     name = "Ed25519"
-    many = 20
+    product_in_additions = 150
+    several = 2
+    many = 128
     order = 2**252 + 27742317777372353535851937790883648493
     scalar_length = 32
     element_length = 32
@@ -163,7 +202,7 @@ class Ed25519(EdwardsGroup):
     coordinate_length = 32
 
     _p = 2**255 - 19
-    _proof_in_additions = 60
+    _proof_in_additions = 75
 
     def __init__(self, library: Libcrypto | None = None) -> None:
         x = 0x216936D3CD6E53FEC0A4E231FDD6DC5C692CC7609525A7B2C9562D608F25D51A
@@ -172,19 +211,23 @@ class Ed25519(EdwardsGroup):
         try:
             self._x25519 = X25519PrivateKey.from_private_bytes((5 * self.order - 1).to_bytes(32, "little"))
         except UnsupportedAlgorithm:  # a cryptography that is limited to FIPS 140
-            self._is_member = super()._is_member  # type: ignore[method-assign]
+            self._are_members = super()._are_members  # type: ignore[method-assign]
 
-    def _is_member(self, point: EccPoint) -> bool:
-        """Say whether P is in the subgroup, by k·P = ±P for k = 5L - 1.
+    def _are_members(self, points: Sequence[EccPoint], ordinates: Sequence[int]) -> bool:
+        """Say whether each point is in the subgroup, by k·P = ±P for k = 5L - 1.
 
         That k is a multiple of 8 between 2²⁵⁴ and 2²⁵⁵, just what X25519 takes as a private key (RFC 7748,
         section 5) on the Montgomery curve, where u = (1 + y)/(1 - y). With P = Q + T, Q in the subgroup and T of
         order 1, 2, 4 or 8, k·P = -Q: its u is that of P if and only if T = 0.
         """
-        _, y = map(int, point.xy)
-        if y == 1:  # the identity
-            return True
-        u = (1 + y) * pow(1 - y, -1, self._p) % self._p
+        others = [y for y in ordinates if y != 1]  # all but the identity, which is a member
+        return all(
+            self._is_kept((1 + y) * inverse % self._p)
+            for y, inverse in zip(others, _invert([1 - y for y in others], self._p), strict=True)
+        )
+
+    def _is_kept(self, u: int) -> bool:
+        """Say whether u of k·P is that of P."""
         encoded = u.to_bytes(32, "little")
         try:
             return self._x25519.exchange(X25519PublicKey.from_public_bytes(encoded)) == encoded
@@ -196,7 +239,9 @@ class Ed448(EdwardsGroup):
     """The `Group` edwards448 (RFC 8032, section 5.2). A scalar's last byte is always 0."""
 
     name = "Ed448"
-    many = 80
+    product_in_additions = 150
+    several = 4
+    many = 160
     order = 2**446 - 13818066809895115352007386748515426880336692474882178609894547503885
     scalar_length = 57
     element_length = 57
@@ -206,7 +251,7 @@ class Ed448(EdwardsGroup):
     coordinate_length = 56
 
     _p = 2**448 - 2**224 - 1
-    _proof_in_additions = 150
+    _proof_in_additions = 200
 
     def __init__(self, library: Libcrypto | None = None) -> None:
         x = int(

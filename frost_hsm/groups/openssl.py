@@ -39,6 +39,7 @@ class LibcryptoCurve(BignumScalars):
 
     element_length = 33
     y_length = 32
+    product_in_additions = 20
 
     def __init__(self, library: Libcrypto, name: str, number: int, order: int, *, points_mul: bool = True) -> None:
         super().__init__(name, order, 32, "big", library)
@@ -78,7 +79,7 @@ class LibcryptoCurve(BignumScalars):
             raise self._not_a_point(data)
         return point
 
-    def prove_membership(self, elements: Sequence[Element]) -> None:
+    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
         """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:

@@ -15,7 +15,7 @@ from Crypto.Math.Numbers import Integer
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
 from frost_hsm.errors import InvalidIdentityElement
-from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets
+from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets, windows
 from frost_hsm.groups.bignum_scalars import BignumScalars
 from frost_hsm.groups.integer_scalars import IntegerScalars
 from frost_hsm.groups.libcrypto import Libcrypto
@@ -34,7 +34,9 @@ class PycryptodomeGroup:
     byteorder: Literal["big", "little"]
     element_length: int
     y_length: int
-    many: int = 128  # products from which on `buckets` beats multiplying one by one, by measurement
+    product_in_additions: int
+    several: int = 128  # products from which on `windows` beats multiplying one by one, by measurement
+    many: int = 128  # and `buckets` beats both
 
     def __init__(self, curve: str, generator: tuple[int, int], library: Libcrypto | None = None) -> None:
         scalars = self._make_scalars(library)
@@ -97,11 +99,15 @@ class PycryptodomeGroup:
 
     def sum_products(self, scalars: Sequence[int], elements: Sequence[Element]) -> Element:
         """Compute the sum of scalars[k]·elements[k]."""
-        if len(elements) >= self.many:
-            return buckets.sum_products(self, [scalar % self.order for scalar in scalars], elements)  # type: ignore[arg-type]
+        reduced = [scalar % self.order for scalar in scalars]
+        points = [element.handle for element in elements]
+        if len(points) >= self.many:
+            return Element(buckets.sum_products(self._identity, reduced, points))
+        if len(points) >= self.several:
+            return Element(windows.sum_products(self._identity, reduced, points))
         total = self._identity.copy()
-        for scalar, element in zip(scalars, elements, strict=True):
-            total += self._multiply(element.handle, scalar)
+        for scalar, point in zip(reduced, points, strict=True):
+            total += self._multiply(point, scalar)
         return Element(total)
 
     def _multiply(self, point: EccPoint, scalar: int) -> EccPoint:

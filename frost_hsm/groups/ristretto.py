@@ -64,12 +64,11 @@ class Ristretto255(Ed25519):
         On the curve, y = (1 - s²)/(1 + s²) gives x² = 4s²/v, with the v of `decode`: so v is a square, and x is
         one of its two candidates.
         """
-        point = self._point(coordinates)
-        x, y = map(int, point.xy)
+        x, y = self._read_coordinates(coordinates)
         square = s * s % _P
         if (y * (1 + square) - 1 + square) % _P or x & 1 or y == 0 or x * y % _P & 1:
             raise MalformedElement("what came beside the ristretto255 element does not belong to it")
-        return Element(point)
+        return Element(self._point(x, y))
 
     def encode(self, element: Element) -> bytes:
         """Write 32 bytes (RFC 9496, section 4.3.2)."""
@@ -104,7 +103,7 @@ class Ristretto255(Ed25519):
         """Return affine x and y of the one point that `decode` chooses."""
         return self._coordinates(self.decode(self.encode(element)).handle)
 
-    def prove_membership(self, elements: Sequence[Element]) -> None:
+    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
         """Return: whatever has an encoding is an element."""
 
     def is_identity(self, element: Element) -> bool:

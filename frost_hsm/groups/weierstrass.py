@@ -21,6 +21,7 @@ class WeierstrassGroup(PycryptodomeGroup):
     byteorder: Literal["big", "little"] = "big"
     element_length = 33
     y_length = 32
+    product_in_additions = 60
 
     _p: int
     _a: int
@@ -55,7 +56,7 @@ class WeierstrassGroup(PycryptodomeGroup):
         root = self._square_root((x * x * x + self._a * x + self._b) % self._p)
         return root if root & 1 == odd else self._p - root
 
-    def prove_membership(self, elements: Sequence[Element]) -> None:
+    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
         """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:
