@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
 
 from frost_hsm.ceremony import cms, oids, pem, signed
@@ -19,10 +18,13 @@ from frost_hsm.ceremony.messages import (
     SigningRequest,
 )
 from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.cli import packages
+from frost_hsm.cli.fingerprints import identity_fields
 from frost_hsm.cli.public_keys import read_package
-from frost_hsm.errors import DeserializationError, MalformedMessage, NotPossible
+from frost_hsm.errors import DeserializationError, NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.encoding import PublicPackage
+from frost_hsm.frost.json_text import as_map, as_text
 from frost_hsm.frost.packages import PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.round1 import Package as Round1Package
 
@@ -69,7 +71,7 @@ def describe(data: bytes, known: Known) -> Iterator[Description]:
 
 def identity(public: PublicIdentity) -> Description:
     """Describe an identity."""
-    return {"kind": "identity", "name": public.name, "fingerprint": public.fingerprint.replace(" ", "")}
+    return {"kind": "identity", **identity_fields(public)}
 
 
 def _message(parsed: cms.SignedMessage, known: Known) -> Description:
@@ -143,15 +145,10 @@ def _is_json(data: bytes) -> bool:
 
 def _package(data: bytes) -> PublicPackage | Description:
     """Read a package in JSON; of a secret one, only what it is."""
+    document = packages.members(data)
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError) as error:
-        raise MalformedMessage(f"this is not JSON: {error}") from None
-    header = document.get("header") if isinstance(document, dict) else None
-    suite_id = header.get("ciphersuite") if isinstance(header, dict) else None
-    try:
-        suite = ciphersuites.by_id(str(suite_id))
-    except NotPossible:
+        suite = ciphersuites.by_id(as_text(as_map(document["header"])["ciphersuite"]))
+    except (KeyError, DeserializationError, NotPossible):
         raise DeserializationError("this is JSON, but not a package of a ciphersuite that is known here") from None
     fields = frozenset(document) - {"header", "min_signers"}
     if fields in _SECRET:

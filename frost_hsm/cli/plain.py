@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.cli import files, preparing, requests
+from frost_hsm.cli import files, packages, preparing, requests
 from frost_hsm.cli.agreement import agree, message_line
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
@@ -97,7 +97,7 @@ def _answer(key: GroupKey, package: SigningPackage, public: PublicKeyPackage, pa
     """Return what is in the output file already, if it is our good answer to this very package."""
     try:
         data = Path(path).read_bytes()
-        _check(key.identifier(key.me.name), SignatureShare.from_json(key.suite, data), package, public)
+        _check(key.identifier(key.me.name), packages.read(SignatureShare, key.suite, data), package, public)
     except (OSError, InputProblem, InvalidSignatureShare):
         return None
     return data
@@ -109,7 +109,7 @@ def check(place: Workplace, name: str, package_path: str, given: tuple[str, ...]
     package = _read_package(key, package_path)
     public = _public_key_package(key, package, _read_seed(seed_path))
     bad = []
-    shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
+    shares = _by_identifier(key, given, partial(packages.read, SignatureShare, key.suite))
     for identifier, share in shares.items():
         try:
             _check(identifier, share, package, public)
@@ -135,7 +135,7 @@ def aggregate(
     """Read a SigningPackage and, as NAME=FILE, the SignatureShare of each signer; write the signature."""
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
-    shares = _by_identifier(key, given, partial(SignatureShare.from_json, key.suite))
+    shares = _by_identifier(key, given, partial(packages.read, SignatureShare, key.suite))
     public = _public_key_package(key, package, _read_seed(seed_path))
     try:
         signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
@@ -181,7 +181,7 @@ def _active(place: Workplace, name: str) -> GroupKey:
 
 
 def _read_package(key: GroupKey, path: str) -> SigningPackage:
-    return files.parse(path, partial(SigningPackage.from_json, key.suite))
+    return files.parse(path, partial(packages.read, SigningPackage, key.suite))
 
 
 def _by_identifier(key: GroupKey, given: tuple[str, ...], reader: Callable[[bytes], T]) -> dict[Identifier, T]:

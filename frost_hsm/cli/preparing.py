@@ -6,7 +6,7 @@ import click
 
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.cli import completing, files
+from frost_hsm.cli import completing, files, packages
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
@@ -72,7 +72,7 @@ def read(key: GroupKey, given: tuple[str, ...]) -> dict[str, SigningCommitments]
             raise UsageProblem(f'"{each}" is not NAME=FILE or NAME:LINE=FILE with a name of its own')
         data = _line(path, int(line) if colon else None)
         with files.naming(path):
-            found[name] = SigningCommitments.from_json(key.suite, data)
+            found[name] = packages.read(SigningCommitments, key.suite, data)
     return found
 
 
