@@ -13,6 +13,7 @@ from frost_hsm.errors import ConfigProblem
 
 SCHEMA = "frost-hsm/config/1"
 FILE = "config.toml"
+MAX_SIZE = 65536
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,11 @@ class Config:
         data = home.read(FILE)
         if data is None:
             raise ConfigProblem(f"there is no {path}", hint="write one: frost-hsm init --me NAME")
+        if len(data) > MAX_SIZE:
+            raise ConfigProblem(f"{path} is larger than {MAX_SIZE} bytes")
         try:
             document = tomllib.loads(data.decode())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ConfigProblem(f"{path} is not TOML: {error}") from error
         if document.pop("schema", None) != SCHEMA:
             raise ConfigProblem(f'{path} does not begin with schema = "{SCHEMA}"')
