@@ -379,7 +379,8 @@ def _read_y_coordinates(reader: der.Reader) -> bytes | None:
 
 def read_envelopes(reader: der.Reader) -> tuple[bytes, ...]:
     """Read a sequence of envelopes, which stay closed; of more than there can be, no more than shows it."""
-    inner, envelopes = reader.sequence(), []
+    inner = reader.sequence()
+    envelopes: list[bytes] = []
     while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:
         envelopes.append(inner.whole(der.SEQUENCE))
     return tuple(envelopes)
@@ -387,7 +388,8 @@ def read_envelopes(reader: der.Reader) -> tuple[bytes, ...]:
 
 def read_positions(reader: der.Reader) -> tuple[int, ...]:
     """Read a sequence of positions; likewise."""
-    inner, positions = reader.sequence(), []
+    inner = reader.sequence()
+    positions: list[int] = []
     while inner.more() and len(positions) <= MAX_PARTICIPANTS:
         positions.append(inner.integer())
     return tuple(positions)
