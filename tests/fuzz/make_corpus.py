@@ -23,6 +23,7 @@ from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, UPKEEP, VALUES, WIT
 
 from frost_hsm.backends import OaepHash
 from frost_hsm.ceremony import bundle, dealing, der, envelope, oids, signed
+from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
 from frost_hsm.frost import ciphersuites, dealer, dkg, packages, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
@@ -64,6 +65,8 @@ def ceremony(directory: Path) -> Seeds:
     kept = (refreshing, asked, deltas["bob"], sigmas["bob"], done)
     for data in (*said, *kept, dealt(people)):
         yield from of_message(data)
+    yield "upkeep", "complaint", prefixed(UPKEEP, Complaint, Complaint(bytes(32), 2, bytes(32)).encode())
+    yield "upkeep", "opening", prefixed(UPKEEP, Opening, Opening(bytes(32), 1, bytes(32)).encode())
     yield "pem", "message", b"\0" + confirmations["bob"]
     yield "pem", "evidence", b"\1" + confirmations["bob"] + confirmations["carol"]
     yield "inspect", "evidence", confirmations["bob"] + confirmations["carol"]

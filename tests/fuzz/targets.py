@@ -26,7 +26,7 @@ from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.software.file import TokenFile
 from frost_hsm.backends.software.token import SoftwareToken
 from frost_hsm.backends.uri import Pkcs11Uri
-from frost_hsm.ceremony import bundle, certificate, der, envelope, identity, messages, pem, signed, upkeep
+from frost_hsm.ceremony import bundle, certificate, complaints, der, envelope, identity, messages, pem, signed, upkeep
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Message
@@ -169,6 +169,8 @@ UPKEEP: tuple[type[Message], ...] = (
     upkeep.RepairDelta,
     upkeep.RepairSigma,
     upkeep.RepairDone,
+    complaints.Complaint,
+    complaints.Opening,
 )
 
 # ── Identities ──
@@ -314,7 +316,6 @@ def read_group(data: bytes) -> None:
         split = group.element_length
         element = group.decode(rest[:split], rest[split:])
         same(group.encode(element) + group.y_coordinate(element), rest)
-        group.prove_membership([element])
     elif kind is values.VerifiableSecretSharingCommitment:
         read = kind.deserialize_whole(suite, rest)
         same(b"".join(map(group.encode, read.elements)), rest)
