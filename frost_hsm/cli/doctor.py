@@ -111,7 +111,12 @@ def _token(place: Workplace) -> Iterator[Finding]:
         if Capability.DATA in lacking:
             yield False, f"{name} holds no records: never put an older copy of the state directory back, for {_NONCES}"
         if info.is_software:
-            yield False, f"{name} is software: it can be copied, and an older copy put back unnoticed"
+            yield False, f"{name} is software: it can be copied; never put an older copy of it back, for {_NONCES}"
         found = [each.name for each in identity.find(token)]
         held = f"the identity of {', '.join(found)}" if found else "no identity yet"
         yield bool(found), f"{name} holds {held}"
+    if place.home.exists("identity.pem") and place.me.recovery is not None:
+        yield (
+            True,
+            f"a second token of {place.me.name} is named: whoever has it, its PIN and the messages has the shares",
+        )

@@ -51,7 +51,8 @@ def test_a_good_set_up(people: list[Party]) -> None:
     assert 'backend "software" loads  [used]' in found[True]
     assert any("holds the identity of alice" in line for line in found[True])
     assert [line.partition(" is ")[2] for line in found[False]] == [
-        "software: it can be copied, and an older copy put back unnoticed"
+        "software: it can be copied; never put an older copy of it back, for used nonces come back with it, "
+        "and nonces that serve twice reveal your share"
     ]
 
 
