@@ -209,6 +209,22 @@ DEFENCES = (
     defence("k21_the_envelope_of_another_sender", "an envelope is bound to its sender", *_BOUND_TO_CONTEXT),
     defence("k23_an_envelope_elsewhere", "an envelope is bound to its context", *_BOUND_TO_CONTEXT),
     defence("k24_session_of_another_run", "a message belongs to one ceremony", _SAME_SESSION),
+    # ── Blame ──
+    defence(
+        "k21_a_complaint_opens_one_envelope_and_no_key",
+        "every envelope has a seed of its own",
+        ("ceremony/shares.py", "seeds.expand(root, context.encode())", 'seeds.expand(root, b"all")'),
+    ),
+    defence(
+        "k28_false_accusation",
+        "a false complaint convicts its author",
+        ("ceremony/judgement.py", "elif (recipient, complaint) in complaints and recipient != sender:", "elif False:"),
+    ),
+    defence(
+        "k28_a_cheat_who_will_not_show_it",
+        "an opening has to make the envelope again, byte for byte",
+        ("ceremony/judgement.py", "        if wrong is not None:\n", "        if False:\n"),
+    ),
     # ── Values ──
     defence(
         "k22_no_key_is_used_twice",
@@ -258,11 +274,7 @@ DEFENCES = (
     defence(
         "k27_small_subgroups",
         "points are in the subgroup of prime order",
-        (
-            "groups/edwards.py",
-            "        bits = self._bucket_bits(len(elements))\n",
-            "        return\n        bits = 0\n",
-        ),
+        ("groups/edwards.py", "        if not found:\n", "        if False:\n"),
     ),
     defence(
         "k29_taproot_commitment_in_the_group_key",
