@@ -23,6 +23,7 @@ from frost_hsm.ceremony.inbox import Inbox, Incoming
 from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.messages import Proposal
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.signing import SigningSession
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import Config
@@ -219,10 +220,16 @@ def inbox(*messages: bytes | Iterable[bytes]) -> Inbox:
     return Inbox([Incoming(f"file {number}", data) for number, data in enumerate(flat)])
 
 
-def propose(parties: Sequence[Party], min_signers: int = 2, name: str = KEY, suite: str = "p256") -> bytes:
+def propose(
+    parties: Sequence[Party],
+    min_signers: int = 2,
+    name: str = KEY,
+    suite: str = "p256",
+    numbering: Numbering = Numbering.POSITIONS,
+) -> bytes:
     with parties[0].holder() as holder:
         peers = [party.public for party in parties[1:]]
-        return keygen.propose(holder, name, peers, min_signers=min_signers, suite=suite)
+        return keygen.propose(holder, name, peers, min_signers=min_signers, suite=suite, numbering=numbering)
 
 
 def round1(parties: Iterable[Party], proposal: bytes) -> Messages:
@@ -243,9 +250,15 @@ def confirm(parties: Iterable[Party], confirmations: Messages, name: str = KEY) 
         party.ceremony(name).confirm(inbox(confirmations.values()))
 
 
-def generate(parties: Sequence[Party], min_signers: int = 2, name: str = KEY, suite: str = "p256") -> GroupKey:
+def generate(
+    parties: Sequence[Party],
+    min_signers: int = 2,
+    name: str = KEY,
+    suite: str = "p256",
+    numbering: Numbering = Numbering.POSITIONS,
+) -> GroupKey:
     """Run key generation through the library, to the end; returns the key as the first party has it."""
-    first = round1(parties, propose(parties, min_signers, name, suite))
+    first = round1(parties, propose(parties, min_signers, name, suite, numbering))
     second = round2(parties, first, name)
     confirm(parties, finish(parties, first, second, name), name)
     return parties[0].key(name)

@@ -9,6 +9,7 @@ from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.messages import HASH_LENGTH, Proposal
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.rounds import Finished, Rounds
 from frost_hsm.ceremony.seat import Seat
@@ -29,6 +30,7 @@ def propose(
     min_signers: int,
     suite: str,
     purpose: str = "",
+    numbering: Numbering = Numbering.POSITIONS,
     entropy: Entropy = system_entropy,
 ) -> bytes:
     """Write a proposal: who makes which key, with which threshold. The author comes first in the roster.
@@ -39,7 +41,8 @@ def propose(
     random = bytearray(HASH_LENGTH)
     entropy(memoryview(random))
     ciphersuite = ciphersuites.by_name(suite)
-    return signed.write(Proposal(bytes(random), name, purpose, ciphersuite.id, min_signers, roster), holder)
+    proposal = Proposal(bytes(random), name, purpose, ciphersuite.id, min_signers, roster, numbering)
+    return signed.write(proposal, holder)
 
 
 class KeyGeneration(Rounds):

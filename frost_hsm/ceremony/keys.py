@@ -11,6 +11,7 @@ from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Confirmation, Proposal
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.records import SealedRecords, own_context, record_name
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
@@ -91,6 +92,7 @@ class GroupKey:
     transcript: bytes
     me: PublicIdentity
     is_dealt: bool
+    numbering: Numbering
     epoch: int = 0
 
     @classmethod
@@ -163,6 +165,7 @@ class GroupKey:
             confirmed.content_digest,
             me,
             confirmed.message.is_dealt,
+            plan.numbering,
         )
 
     def _refreshed(self, home: StateDirectory) -> GroupKey:
@@ -201,10 +204,10 @@ class GroupKey:
 
     def repaired(self, request: RepairRequest) -> GroupKey:
         """Return the key as it is once the one who receives has their share: in the roster, at their position."""
-        identifier, package = Identifier.from_u16(self.suite, request.position), self.public_key_package
+        roster, package = self.roster.with_member(request.position, request.receiver), self.public_key_package
+        identifier = self.numbering.identifier(self.suite, roster, request.receiver.name)
         if identifier not in package.verifying_shares:
             package = repair.add_participant(package, identifier)
-        roster = self.roster.with_member(request.position, request.receiver)
         return replace(self, roster=roster, public_key_package=package)
 
     def _with_repairs(self, home: StateDirectory, roster: bytes | None) -> GroupKey:
@@ -245,12 +248,12 @@ class GroupKey:
 
     def identifier(self, name: str) -> Identifier:
         """Return the identifier of a participant."""
-        return Identifier.from_u16(self.suite, self.roster.position(name))
+        return self.numbering.identifier(self.suite, self.roster, name)
 
     def participant(self, identifier: Identifier) -> str:
         """Return the name behind an identifier; raises `UnknownIdentifier`."""
-        for position, identity in enumerate(self.roster, start=1):
-            if Identifier.from_u16(self.suite, position) == identifier:
+        for identity in self.roster:
+            if self.identifier(identity.name) == identifier:
                 return identity.name
         raise UnknownIdentifier(f"no participant of {self.name} has identifier {identifier}")
 

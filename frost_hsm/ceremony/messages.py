@@ -18,6 +18,7 @@ from typing import ClassVar, Final, Protocol, Self, TypeVar
 from frost_hsm.ceremony import der, oids
 from frost_hsm.ceremony.identity import fingerprint
 from frost_hsm.ceremony.names import require_name
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
 from frost_hsm.errors import ForeignMessage, InvalidMinSigners, MalformedMessage, NotPossible, UsageProblem
 
@@ -33,6 +34,7 @@ _UNSEEN = re.compile(
 of its own Python, and what is a message to one of us has to be one to all."""
 
 VERSION = der.integer(1)
+_FROM_NAMES = der.context(0, constructed=False)
 _Y_COORDINATES = der.context(0, constructed=False)
 _RANDOMIZER_SEED = der.context(0, constructed=False)
 _COMMITMENTS = der.context(1)
@@ -57,10 +59,12 @@ class Proposal:
     """A key to be made. Its content digest is the ceremony's id.
 
     random: 32 bytes. name: of the key, by the rules of `require_name`. purpose: for people, one line, may be
-    empty. suite: the ciphersuite's id. Raises `InvalidMinSigners` or `NotPossible`.
+    empty. suite: the ciphersuite's id. numbering: where identifiers come from. Raises `InvalidMinSigners` or
+    `NotPossible`.
 
     SEQUENCE { version INTEGER (1), random OCTET STRING, name, purpose, suite UTF8String, minSigners INTEGER,
-    roster SEQUENCE OF SEQUENCE { sign, agree Certificate, recovery [0] { sign, agree Certificate } OPTIONAL } }
+    roster SEQUENCE OF SEQUENCE { sign, agree Certificate, recovery [0] { sign, agree Certificate } OPTIONAL },
+    fromNames [0] NULL OPTIONAL }
     """
 
     content_type: ClassVar[str] = oids.PROPOSAL
@@ -72,6 +76,7 @@ class Proposal:
     suite: str
     min_signers: int
     roster: Roster
+    numbering: Numbering = Numbering.POSITIONS
 
     def __post_init__(self) -> None:
         require_name(self.name)
@@ -93,6 +98,7 @@ class Proposal:
             der.utf8_string(self.suite),
             der.integer(self.min_signers),
             self.roster.encode(),
+            der.element(_FROM_NAMES) if self.numbering is Numbering.NAMES else b"",
         )
 
     @classmethod
@@ -106,6 +112,7 @@ class Proposal:
                 suite=reader.utf8_string(),
                 min_signers=reader.integer(),
                 roster=Roster.read(reader),
+                numbering=Numbering.NAMES if reader.has(_FROM_NAMES) else Numbering.POSITIONS,
             )
         return same(message, data)
 

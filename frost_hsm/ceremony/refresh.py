@@ -76,6 +76,7 @@ class Refresh(Rounds):
             key.me,
             epoch,
             key.verifying_key,
+            key.numbering,
         )
         folder = epoch_folder(key.name, epoch)
         super().__init__(home, proposal, seat, folder, title=seat.title, stem=f"{key.name}.refresh{epoch}")

@@ -28,6 +28,7 @@ from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.lineage import lineage
 from frost_hsm.ceremony.messages import HASH_LENGTH
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.signed import Signed, transcript_hash
 from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
@@ -89,6 +90,10 @@ def request(
 
 
 def _require_possible(message: RepairRequest, key: GroupKey) -> None:
+    if key.numbering is Numbering.NAMES and message.position <= len(key.roster):
+        name = key.roster.at(message.position).name
+        if message.receiver.name != name:
+            raise NotPossible(f"identifiers of {key.name} come from names: whoever takes the place of {name} needs it")
     if not message.helpers:
         if not key.roster.at(message.position).is_recovered_by(message.receiver):
             raise NotPossible(f"nobody has named this identity of {message.receiver.name} as that of a second token")
@@ -399,11 +404,11 @@ class Repair:
         )
 
     def _identifier(self, member: PublicIdentity) -> Identifier:
-        return Identifier.from_u16(self.key.suite, self.roster.position(member.name))
+        return self.key.numbering.identifier(self.key.suite, self.roster, member.name)
 
     @property
     def _receiving(self) -> Identifier:
-        return Identifier.from_u16(self.key.suite, self.position)
+        return self._identifier(self.receiver)
 
     def _belongs(self, said: Signed[Any]) -> bool:
         if isinstance(said.message, RepairDelta | RepairSigma):

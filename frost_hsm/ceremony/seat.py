@@ -7,6 +7,7 @@ from typing import Self
 
 from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.messages import Proposal
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.errors import NotPossible
@@ -31,6 +32,7 @@ class Seat:
     me: PublicIdentity
     epoch: int = 0
     key: bytes = b""
+    numbering: Numbering = Numbering.POSITIONS
 
     @classmethod
     def take(cls, proposal: Signed[Proposal], me: PublicIdentity) -> Self:
@@ -42,7 +44,15 @@ class Seat:
                 hint="the proposal has to hold the identity file that you sent; ask its author for a new one",
             )
         suite = ciphersuites.by_id(plan.suite)
-        return cls(proposal.content_digest, plan.name, suite, plan.roster, plan.min_signers, me)
+        return cls(
+            proposal.content_digest,
+            plan.name,
+            suite,
+            plan.roster,
+            plan.min_signers,
+            me,
+            numbering=plan.numbering,
+        )
 
     @property
     def title(self) -> str:
@@ -60,5 +70,5 @@ class Seat:
         return self.roster.position(self.me.name)
 
     def identifier(self, name: str) -> Identifier:
-        """Return a participant's identifier: their position."""
-        return Identifier.from_u16(self.suite, self.roster.position(name))
+        """Return a participant's identifier."""
+        return self.numbering.identifier(self.suite, self.roster, name)

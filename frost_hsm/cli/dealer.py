@@ -12,6 +12,7 @@ from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.identity import Holder
 from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.messages import Confirmation, Proposal
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.cli import completing, files, rounds
@@ -174,6 +175,7 @@ def _agree(place: Workplace, ceremony: ceremony_dealing.Ceremony) -> None:
             f"  suite         {plan.suite}",
             f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
             f"  participants  {', '.join(each.name for each in ceremony.roster)}",
+            *(["  identifiers   derived from the names"] if plan.numbering is Numbering.NAMES else []),
         ]
         question = f"Take part, and trust {author} with the key?"
     else:

@@ -11,6 +11,7 @@ from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.keygen import KeyGeneration
 from frost_hsm.ceremony.messages import HASH_LENGTH, Proposal
 from frost_hsm.ceremony.names import require_name
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.store import PROPOSAL, ceremony_folder
 from frost_hsm.cli import completing, files, rounds
@@ -45,6 +46,13 @@ def dkg() -> None:
 )
 @click.option("--suite", default="p256", show_default=True, help="The ciphersuite.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the key is for; every signer sees it.")
+@click.option(
+    "--identifiers",
+    type=click.Choice([each.value for each in Numbering]),
+    default=Numbering.POSITIONS.value,
+    show_default=True,
+    help="FROST identifiers: 1, 2, 3, … in order, or derived from the names, as some programs have them.",
+)
 @output
 def propose(
     place: Workplace,
@@ -53,6 +61,7 @@ def propose(
     others: str,
     suite: str,
     purpose: str,
+    identifiers: str,
     output: str | None,
     force: bool,
 ) -> Result:
@@ -68,6 +77,7 @@ def propose(
         ciphersuites.by_name(suite).id,
         threshold,
         Roster((place.me, *_peers(place, others))),
+        Numbering(identifiers),
     )
     if place.home.exists(f"{ceremony_folder(name)}/{PROPOSAL}"):
         ceremony = KeyGeneration.load(place.home, name, place.me)
@@ -79,7 +89,13 @@ def propose(
         files.check_output(path, force=force)
         with place.holder() as holder:
             data = keygen.propose(
-                holder, name, list(plan.roster)[1:], min_signers=threshold, suite=suite, purpose=purpose
+                holder,
+                name,
+                list(plan.roster)[1:],
+                min_signers=threshold,
+                suite=suite,
+                purpose=purpose,
+                numbering=plan.numbering,
             )
         ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
         ceremony.accept()
@@ -236,6 +252,7 @@ def _plan(ceremony: KeyGeneration) -> list[str]:
         f"  suite         {plan.suite}",
         f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
         f"  participants  {names}",
+        *(["  identifiers   derived from the names"] if plan.numbering is Numbering.NAMES else []),
         f"  ceremony      {grouped(ceremony.id[:8])}",
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.cli import completing, files
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result, table
@@ -60,6 +61,7 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
         f"  suite         {key.suite.id}",
         f"  threshold     {key.min_signers} of {len(key.roster)}",
         f"  participants  {', '.join(each.name for each in key.roster)} (you: {key.me.name})",
+        *(["  identifiers   derived from the names"] if key.numbering is Numbering.NAMES else []),
         f"  epoch         {key.epoch}",
         f"  ceremony      {key.ceremony.hex()}",
         *(["  origin        a dealer made it, and knew it"] if key.is_dealt else []),

@@ -39,6 +39,7 @@ from frost_hsm.ceremony.messages import (
     Round2,
     SigningRequest,
 )
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
 from frost_hsm.ceremony.signed import read, transcript_hash, write
 from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairDelta, RepairDone, RepairRequest, RepairSigma
@@ -156,6 +157,16 @@ def test_the_encoding_of_a_context_is_the_documented_one() -> None:
     expected = expected.replace("3081 85", f"3081{len(bytes.fromhex(expected.replace(' ', ''))) - 3:02x}")
     assert one.encode().hex() == expected.replace(" ", "")
     assert Context.decode(one.encode()) == one
+
+
+def test_only_a_proposal_that_takes_identifiers_from_names_says_so() -> None:
+    from_names = replace(proposal(), numbering=Numbering.NAMES)
+    plain = der.Reader(proposal().encode(), "it").contents(der.SEQUENCE)
+    assert from_names.encode() == der.sequence(plain, b"\x80\0")
+    assert Proposal.decode(from_names.encode()) == from_names
+    for other in (b"\x80\1\0", b"\x05\0", b"\x81\0", b"\x80\0\x80\0"):
+        with pytest.raises(MalformedMessage):
+            Proposal.decode(der.sequence(plain, other))
 
 
 @pytest.mark.parametrize("message", [*SMALL, proposal(), repair_request()], ids=title)
