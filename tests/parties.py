@@ -35,6 +35,7 @@ PROGRAM = (sys.executable, "-c", "from frost_hsm.cli import main; main()")
 
 _ASKING = (
     "peer add",
+    "backup restore",
     "dealer accept",
     *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),
     *(f"repair {step}" for step in ("delta", "confirm")),
@@ -48,6 +49,9 @@ _WITH_TOKEN = (
     *(f"repair {step}" for step in ("request", "delta", "sigma", "finish")),
     *(f"sign {step}" for step in ("request", "commit", "respond", "preprocess", "discard")),
     "keys delete",
+    "recover",
+    "backup create",
+    "backup restore",
     "dealer split",
     "dealer refresh",
     "dealer accept",

@@ -118,6 +118,10 @@ class PublicIdentity:
             raise MalformedMessage(f'the second token of identity "{sign.name}" has another name, or its keys')
         return Recovery(second_sign.key, agree_certificate, second_agree.key, second_agree.oaep_hash)
 
+    def is_same_token(self, other: PublicIdentity) -> bool:
+        """Whether both are of the same keys, whatever they say of a second token."""
+        return self.certificates[:2] == other.certificates[:2]
+
     def is_recovered_by(self, other: PublicIdentity) -> bool:
         """Whether ``other`` is the identity of the second token that this one names."""
         if self.recovery is None:

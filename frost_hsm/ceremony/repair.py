@@ -256,6 +256,8 @@ class Repair:
         nobody, if the share is wrong.
         """
         self._require_running(self.me == self.receiver, "the one who receives")
+        if self.is_takeover:
+            raise NotPossible("a second token makes the share itself", hint=f"frost-hsm recover {self.key.name}")
         received = self._gather_sigmas(inbox)
         return self._end(open_holder, received, lambda holder: self.add_up(holder, received))
 

@@ -116,7 +116,4 @@ def _token(place: Workplace) -> Iterator[Finding]:
         held = f"the identity of {', '.join(found)}" if found else "no identity yet"
         yield bool(found), f"{name} holds {held}"
     if place.home.exists("identity.pem") and place.me.recovery is not None:
-        yield (
-            True,
-            f"a second token of {place.me.name} is named: whoever has it, its PIN and the messages has the shares",
-        )
+        yield True, "your identity names a second token: with its PIN and the messages it has your shares, too"

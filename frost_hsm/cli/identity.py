@@ -8,11 +8,12 @@ from frost_hsm.backends import Capability, KeyKind
 from frost_hsm.ceremony import identity as identities
 from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.cli import files
+from frost_hsm.cli.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.pin import token_name
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import OutputExists, UsageProblem
+from frost_hsm.errors import NotPossible, OutputExists, UsageProblem
 
 
 @click.group()
@@ -26,6 +27,7 @@ def identity() -> None:
 @click.option("--adopt-sign", metavar="ID", help="Use this key of the token to sign; its CKA_ID in hex.")
 @click.option("--adopt-agree", metavar="ID", help="Use this key of the token to open envelopes.")
 @click.option("--allow-imported", is_flag=True, help="Adopt keys that may have been outside the token.")
+@click.option("--recovery", metavar="FILE", help="The identity of your second token, made there under your name.")
 def create(
     place: Workplace,
     output: str | None,
@@ -34,11 +36,16 @@ def create(
     adopt_sign: str | None,
     adopt_agree: str | None,
     allow_imported: bool,
+    recovery: str | None,
 ) -> Result:
     """Make your identity: two keys and their certificates.
 
     Both keys are made in the token and cannot leave it: the first signs what you send, the second opens what is
     encrypted to you. Writes YOU.identity.pem, which is public. The same again changes nothing.
+
+    With --recovery, every share that others send you is encrypted to a second token of yours as well. Should this one
+    be lost, the second one makes your shares again and takes its place: see frost-hsm recover. So whoever has the
+    second token, its PIN and the messages has your shares, too. Name it before you take part in any key.
     """
     name = place.config.me
     path = output or f"{name}.identity.pem"
@@ -46,22 +53,28 @@ def create(
     files.check_output(path, force=force, again=present)
     if (adopt_sign is None) != (adopt_agree is None):
         raise UsageProblem("--adopt-sign and --adopt-agree belong together")
-    with place.token() as token:
+    second = files.parse(recovery, PublicIdentity.from_pem) if recovery is not None else None
+    if present is not None and second is not None and not place.me.is_recovered_by(second):
+        _require_unused(place)
+    with place.token() as token, place.home.lock():
         if adopt_sign is not None and adopt_agree is not None:
             ids = (_key_id(adopt_sign), _key_id(adopt_agree))
-            made = identities.adopt(token, name, *ids, allow_imported=allow_imported)
+            made = identities.adopt(token, name, *ids, allow_imported=allow_imported, recovery=second)
         else:
             wants_rsa = rsa or Capability.AGREE not in token.capabilities
-            made = identities.create(token, name, KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE)
+            made = identities.create(token, name, KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE, recovery=second)
         where = token_name(token.info)
-    data = made.public.to_pem()
-    if present is not None and present != data:
+    public = made.public
+    if present is not None and not made.public.is_same_token(place.me):
         raise OutputExists(f"{name} has another identity already", hint="use another state directory for a second one")
-    place.home.put("identity.pem", data)
+    if present is not None and (second is None or place.me.is_recovered_by(second)):
+        public = place.me  # not every token can tell of the second
+    data = public.to_pem()
+    place.home.replace("identity.pem", data)
     raw = files.write(path, data, force=force)
-    lines = [*_lines(made.public), f"Keys and certificates are in {where}", f"Wrote {path}"]
+    lines = [*identity_lines(public), f"Keys and certificates are in {where}", f"Wrote {path}"]
     after = f"send {path} to the others, and read the fingerprint to them over another channel"
-    return Result("identity-create", lines, {**_fields(made.public), "file": path}, after, raw)
+    return Result("identity-create", lines, {**identity_fields(public), "file": path}, after, raw)
 
 
 @command(identity, "show", token=True)
@@ -72,12 +85,12 @@ def show(place: Workplace, from_token: bool) -> Result:
     Needs no PIN.
     """
     if not from_token:
-        return Result("identity-show", _lines(place.me), {"identities": [_fields(place.me)]})
+        return Result("identity-show", identity_lines(place.me), {"identities": [identity_fields(place.me)]})
     with place.public_token() as token:
         found = [each.public for each in identities.find(token)]
         nothing = f"{token_name(token.info)} holds no identity"
-    lines = [line for public in found for line in _lines(public)] or [nothing]
-    return Result("identity-show", lines, {"identities": [_fields(public) for public in found]})
+    lines = [line for public in found for line in identity_lines(public)] or [nothing]
+    return Result("identity-show", lines, {"identities": [identity_fields(public) for public in found]})
 
 
 @command(identity, "export")
@@ -91,15 +104,16 @@ def export(place: Workplace, output: str | None, force: bool) -> Result:
     data = place.me.to_pem()
     files.check_output(path, force=force, again=data)
     raw = files.write(path, data, force=force)
-    return Result("identity-export", [f"Wrote {path}"], {**_fields(place.me), "file": path}, raw=raw)
+    return Result("identity-export", [f"Wrote {path}"], {**identity_fields(place.me), "file": path}, raw=raw)
 
 
-def _lines(public: PublicIdentity) -> list[str]:
-    return [f"Identity of {public.name}", f"  fingerprint  {public.fingerprint}"]
-
-
-def _fields(public: PublicIdentity) -> dict[str, object]:
-    return {"name": public.name, "fingerprint": public.fingerprint.replace(" ", "")}
+def _require_unused(place: Workplace) -> None:
+    """Raise `NotPossible` if others know us in a ceremony: there the identity stays as it is."""
+    if place.home.names("ceremonies"):
+        raise NotPossible(
+            f"{place.me.name} takes part in ceremonies with an identity that does not name this second token",
+            hint="make a new identity, on another token, and have your shares repaired for it",
+        )
 
 
 def _key_id(text: str) -> bytes:

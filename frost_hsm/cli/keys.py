@@ -85,26 +85,28 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", "bundle"]),
+    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", "bundle", "transcript"]),
     default="json",
     show_default=True,
     help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex and pem are the key alone, pem for "
-    "whatever verifies Ed25519 or Ed448; bundle is for keys import.",
+    "whatever verifies Ed25519 or Ed448; bundle and transcript are for keys import.",
 )
 @output
 def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
     """Write the public key package.
 
-    For those who verify or aggregate. A bundle is for participants: all that was signed about the key. Needs no token.
+    For those who verify or aggregate. A bundle is for participants: all that was signed about the key. A transcript is
+    a bundle with the messages that made the shares, too: with it, each participant can make theirs again. Needs no
+    token.
     """
     key = GroupKey.load(place.home, name, place.me)
     package = key.public_key_package
     if form == "postcard":
         written = package.serialize()
-    elif form == "bundle":
+    elif form in ("bundle", "transcript"):
         from frost_hsm.ceremony import bundle
 
-        written = bundle.write(place.home, key)
+        written = bundle.write(place.home, key, with_rounds=form == "transcript")
     elif form == "hex":
         written = package.verifying_key.serialize().hex().encode() + b"\n"
     elif form == "pem":
@@ -117,7 +119,7 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
     return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)
 
 
-_ENDINGS = {"json-v2": "v2.json", "bundle": "bundle.pem"}
+_ENDINGS = {"json-v2": "v2.json", "bundle": "bundle.pem", "transcript": "transcript.pem"}
 
 
 @command(keys, "import")
@@ -125,16 +127,18 @@ _ENDINGS = {"json-v2": "v2.json", "bundle": "bundle.pem"}
 def import_(place: Workplace, bundle: str) -> Result:
     """Take in what is public about a key, from another participant.
 
-    BUNDLE is a file of theirs: keys export --format bundle. For somebody who is to receive a share by repair, or whose
-    state directory was lost. Everything in it is verified, and everybody in it has to be among your peers. Needs no
-    token.
+    BUNDLE is a file of theirs: keys export --format bundle, or transcript. For somebody who is to receive a share by
+    repair, or whose state directory was lost. Everything in it is verified, and everybody in it has to be among your
+    peers. Of a key that is here already it adds what is missing. Needs no token.
     """
     from frost_hsm.ceremony import bundle as ceremony_bundle
 
     key = files.parse(bundle, lambda data: ceremony_bundle.read(place.home, data, place.me, place.peers()))
     lines = [f'Took in key "{key.name}", confirmed by all of {", ".join(each.name for each in key.roster)}']
     if place.me in key.roster:
-        after = f"see whether your share is in the token: frost-hsm keys show {key.name} --check-token"
+        after = f"see whether your share is in the token, or make it again: frost-hsm recover {key.name}"
+    elif any(member.is_recovered_by(place.me) for member in key.roster):
+        after = f"take the place of the first token: frost-hsm recover {key.name}"
     else:
         after = f"ask for a share: frost-hsm repair request {key.name} --helpers NAMES"
     return Result("keys-import", lines, _fields(key), after)
@@ -146,8 +150,9 @@ def import_(place: Workplace, bundle: str) -> Result:
 def delete(place: Workplace, name: str, confirm_name: str | None) -> Result:
     """Destroy your share of a key, for good.
 
-    The share leaves the token and cannot be brought back; the others keep theirs. What is public is put away in
-    the state directory. The name has to be typed again; --yes does not answer that.
+    The share leaves the token, and this program does not bring it back; the others keep theirs. What is public is put
+    away in the state directory. Who has the messages that made the share still needs this token and its PIN to make it
+    again; to rule that out, erase the token, too. The name has to be typed again; --yes does not answer that.
     """
     key = GroupKey.load(place.home, name, place.me)
     place.terminal.confirm_by_name(f"This destroys your share of key {name} for good", name, confirm_name)

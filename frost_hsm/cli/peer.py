@@ -8,6 +8,7 @@ import click
 
 from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.cli import completing, files
+from frost_hsm.cli.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result, table
 from frost_hsm.cli.workplace import Workplace
@@ -42,13 +43,16 @@ def add(place: Workplace, file: str, fingerprint: str | None) -> Result:
     if fingerprint is not None:
         _require_equal(public, fingerprint)
     elif present is None:
-        place.terminal.message(f"Identity of {public.name}")
-        place.terminal.message(f"  fingerprint  {public.fingerprint}")
+        for line in identity_lines(public):
+            place.terminal.message(line)
         if not place.terminal.confirm(f"Compare it with {public.name} by voice or in person. Does it match?"):
             raise Aborted(f"{public.name} was not added")
     place.home.put(path, public.to_pem())
     return Result(
-        "peer-add", [f"Added peer {public.name}"], _fields(public), "frost-hsm dkg propose NAME -t T --with NAMES"
+        "peer-add",
+        [f"Added peer {public.name}"],
+        identity_fields(public),
+        "frost-hsm dkg propose NAME -t T --with NAMES",
     )
 
 
@@ -58,7 +62,7 @@ def list_(place: Workplace) -> Result:
     peers = place.peers()
     rows = [[name, public.fingerprint] for name, public in peers.items()]
     lines = table(["NAME", "FINGERPRINT"], rows) if rows else ["no peers"]
-    return Result("peer-list", lines, {"peers": [_fields(public) for public in peers.values()]})
+    return Result("peer-list", lines, {"peers": [identity_fields(public) for public in peers.values()]})
 
 
 @command(peer, "remove")
@@ -83,7 +87,3 @@ def _require_equal(public: PublicIdentity, given: str) -> None:
         raise FingerprintMismatch(
             f"the fingerprint of this identity of {public.name} is {public.fingerprint}, not the one given"
         )
-
-
-def _fields(public: PublicIdentity) -> dict[str, object]:
-    return {"name": public.name, "fingerprint": public.fingerprint.replace(" ", "")}

@@ -136,7 +136,9 @@ def finish(
 def confirm(place: Workplace, request: str, paths: tuple[str, ...], directory: str | None) -> Result:
     """Take in that a repair is done: from then on the new identity is a participant.
 
-    Needs no token. It takes the sigmas of all helpers, who thereby agreed, and the file of finish.
+    Needs no token. It takes the sigmas of all helpers, who thereby agreed, and the file of finish. If REQUEST is for a
+    second token, which its owner's identity names, it takes the file of recover alone: hear from the owner, by voice,
+    that the first is lost.
     """
     asked = _read(place, request)
     if not asked.is_done:
@@ -197,9 +199,15 @@ def _plan(asked: Repair) -> list[str]:
         f"  fingerprint  {asked.receiver.fingerprint}",
         f"  receives     {'a new share' if old is None else f'the share of {old.name}'}, position {asked.position}",
         *([f"  in place of  {old.fingerprint}"] if old is not None else []),
-        f"  helpers      {', '.join(helper.name for helper in asked.helpers)} ({asked.key.min_signers} needed)",
+        f"  helpers      {_helpers(asked)}",
         f"  request      {grouped(asked.id[:8])}",
     ]
+
+
+def _helpers(asked: Repair) -> str:
+    if asked.is_takeover:
+        return "none: it is the second token that the identity in that place names"
+    return f"{', '.join(helper.name for helper in asked.helpers)} ({asked.key.min_signers} needed)"
 
 
 def _check_output(asked: Repair, kind: type[Message], output: str | None, force: bool) -> str:

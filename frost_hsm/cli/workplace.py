@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -129,6 +129,6 @@ class Workplace:
 
         with self.public_token() as public:
             for found in identity.find(public):
-                if found.public == self.me:
-                    return found
+                if found.public.is_same_token(self.me):
+                    return replace(found, public=self.me)
             raise WrongToken(f"the identity of {self.me.name} is not in {token_name(public.info)}")

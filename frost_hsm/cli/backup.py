@@ -1,0 +1,151 @@
+"""``frost-hsm backup``: what to keep, in one file."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from frost_hsm.ceremony import backup as ceremony_backup
+from frost_hsm.ceremony import identity as identities
+from frost_hsm.ceremony import recovery
+from frost_hsm.ceremony.backup import Backup
+from frost_hsm.ceremony.identity import PublicIdentity
+from frost_hsm.ceremony.keys import GroupKey, KeyState
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.cli import files
+from frost_hsm.cli.fingerprints import identity_fields, identity_lines
+from frost_hsm.cli.options import command, output
+from frost_hsm.cli.output import Result
+from frost_hsm.cli.pin import token_name
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, NotPossible, WrongToken
+
+
+@click.group()
+def backup() -> None:
+    """Keep what is needed should the state directory, or the token, be lost.
+
+    A backup is one file, signed by you: your identity, your peers, and all messages of your keys. It holds no PIN, no
+    private key, nothing that was begun and not finished, and your shares only as they were sent to you, encrypted to
+    your token and to the second token that your identity names. Make one after each key, refresh and repair.
+    """
+
+
+@command(backup, "create", token=True)
+@output
+def create(place: Workplace, output: str | None, force: bool) -> Result:
+    """Write everything that is public about you, your peers and your keys into one file.
+
+    Writes YOU.backup.pem.
+    """
+    path = output or f"{place.me.name}.backup.pem"
+    files.check_output(path, force=force)
+    peers = place.peers().values()
+    with place.holder() as holder:
+        data = ceremony_backup.create(place.home, holder, peers)
+    raw = files.write(path, data, force=force)
+    made = ceremony_backup.read(data)
+    lines = [f"{len(made.keys)} keys and {len(made.peers)} peers of {made.owner.name}", f"Wrote {path}"]
+    fields = {"owner": made.owner.name, "keys": len(made.keys), "peers": len(made.peers), "file": path}
+    return Result(
+        "backup-create", lines, fields, f"keep it where the token is not; see: frost-hsm backup verify {path}", raw
+    )
+
+
+@command(backup, "verify")
+@click.argument("file")
+def verify(place: Workplace, file: str) -> Result:
+    """Check all that is in a backup, and say what can be made of it.
+
+    Needs no token and no state directory.
+    """
+    with tempfile.TemporaryDirectory(prefix="frost-hsm-") as directory:
+        staging = StateDirectory.create(Path(directory) / "verifying")
+        found, keys = files.parse(file, lambda data: ceremony_backup.verify(staging, data))
+        can = {key.name: recovery.is_possible(staging, key) for key in keys}
+    second = "the token of this identity, or its second token" if found.owner.recovery else "the token of this identity"
+    lines = [
+        *_owner(found),
+        f"  peers        {', '.join(peer.name for peer in found.peers) or 'none'}",
+        *(f"  key          {_described(key, can[key.name])}" for key in keys),
+        f"It is whole. To make the shares again it takes {second}, and the PIN",
+    ]
+    listed = [{**_fields(key), "share_can_be_made": can[key.name]} for key in keys]
+    peers = [peer.name for peer in found.peers]
+    fields = {"owner": identity_fields(found.owner), "peers": peers, "keys": listed}
+    return Result("backup-verify", lines, fields)
+
+
+@command(backup, "restore", token=True, asks=True)
+@click.argument("file")
+def restore(place: Workplace, file: str) -> Result:
+    """Bring back what a backup holds, and make the shares again that the token lacks.
+
+    Into the state directory that init made, empty or not: what is there stays, what is missing is added, and where the
+    two contradict each other nothing is changed. Everything is verified first. Nothing that was begun and not finished
+    comes back, nonces least of all.
+
+    With your second token nothing is made yet: see frost-hsm recover.
+    """
+    data = files.read(file)
+    with files.naming(file):
+        found = ceremony_backup.read(data)
+        me = _me(place, found)
+        restored = ceremony_backup.restore(place.home, data, me)
+    place.home.put("identity.pem", me.to_pem())
+    lines = [*_owner(found), *(f"  key          {_described(key, True)}" for key in restored.keys)]
+    lines += [f"  passed over  {name}: {why}" for name, why in restored.passed_over.items()]
+    names = [key.name for key in restored.keys]
+    again: list[str] = []
+    after = "frost-hsm keys list"
+    if me != found.owner:
+        after = f"to take the place of the first token: {'; '.join(f'frost-hsm recover {name}' for name in names)}"
+    elif names:
+        with place.holder() as holder:
+            for name in names:
+                if not recovery.recover(place.home, name, me, lambda: nullcontext(holder)).was_there:
+                    again.append(name)
+        lines.append(f"Shares made again: {', '.join(again) or 'none, the token holds them all'}")
+    fields = {"owner": found.owner.name, "keys": names, "made_again": again, "passed_over": list(restored.passed_over)}
+    return Result("backup-restore", lines, fields, after)
+
+
+def _me(place: Workplace, found: Backup) -> PublicIdentity:
+    """Return one's own identity: the one that is here, else the one in the token that the backup is for."""
+    if place.config.me != found.owner.name:
+        raise NotPossible(f"this is the backup of {found.owner.name}, and you are {place.config.me}")
+    if place.home.exists("identity.pem"):
+        me = place.me
+    else:
+        with place.public_token() as token:
+            held = [each.public for each in identities.find(token)]
+            where = token_name(token.info)
+        mine = [each for each in held if each.is_same_token(found.owner)]
+        second = [each for each in held if found.owner.is_recovered_by(each)]
+        if not mine and not second:
+            raise WrongToken(f"the backup of {found.owner.name} is for another token than {where}")
+        me = found.owner if mine else second[0]
+    if found.owner.is_recovered_by(me):  # only its owner knows whose identity named this token
+        for line in _owner(found):
+            place.terminal.message(line)
+        if not place.terminal.confirm("Is this the identity of your first token, with this fingerprint?"):
+            raise Aborted("nothing was restored")
+    return me
+
+
+def _owner(found: Backup) -> list[str]:
+    return ["Backup (signature good)", *identity_lines(found.owner)]
+
+
+def _described(key: GroupKey, can: bool) -> str:
+    text = f"{key.name} ({key.verifying_key[:8].hex()}), {key.min_signers} of {len(key.roster)}, epoch {key.epoch}"
+    if key.state is not KeyState.ACTIVE:
+        text += f", {key.state}"
+    return text if can else f"{text}; the messages that made your share are not in it"
+
+
+def _fields(key: GroupKey) -> dict[str, object]:
+    return {"name": key.name, "key": key.verifying_key.hex(), "epoch": key.epoch, "state": key.state}
