@@ -27,7 +27,7 @@ COMMANDS = {
     "refresh": "Make the shares of a key anew, together.",
     "repair": "Rebuild a lost share, or make one for a new participant.",
     "recover": "Make your share of a key again, of the messages that made it.",
-    "backup": "Keep what is needed should the state directory, or the token, be lost.",
+    "backup": "Keep what is needed when state directory or token are lost.",
     "dealer": "Share out a key that somebody has, or refresh its shares alone.",
     "dispute": "Settle whose fault it is that a key generation or a refresh was stopped.",
     "inspect": "Say what files are, without a token.",

@@ -26,7 +26,7 @@ from frost_hsm.errors import Aborted, NotPossible, WrongToken
 
 @click.group()
 def backup() -> None:
-    """Keep what is needed should the state directory, or the token, be lost.
+    """Keep what is needed when state directory or token are lost.
 
     A backup is one file, signed by you: your identity, your peers, and all messages of your keys. It holds no PIN, no
     private key, nothing that was begun and not finished, and your shares only as they were sent to you, encrypted to
@@ -37,9 +37,9 @@ def backup() -> None:
 @command(backup, "create", token=True)
 @output
 def create(place: Workplace, output: str | None, force: bool) -> Result:
-    """Write everything that is public about you, your peers and your keys into one file.
+    """Write what is public about you, your peers and your keys into one file.
 
-    Writes YOU.backup.pem.
+    Writes YOU.backup.pem, signed by your token.
     """
     path = output or f"{place.me.name}.backup.pem"
     files.check_output(path, force=force)

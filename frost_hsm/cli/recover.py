@@ -21,11 +21,9 @@ from frost_hsm.cli.workplace import Workplace
 def recover(place: Workplace, name: str, paths: tuple[str, ...], directory: str | None, force: bool) -> Result:
     """Make your share of a key again, of the messages that made it.
 
-    It takes your token besides, and nothing else.
-
-    For a share that is gone from the token, or was never sealed there; if the token holds it, it is opened and checked.
-    The messages come from the state directory; what it lacks, from FILES as they were sent. Every check is made as it
-    was the first time, for every refresh since, and nothing older than what the token knows is sealed.
+    For a share that is gone from the token; one that is there is opened and checked. The messages come from the state
+    directory; what it lacks, from FILES as they were sent. Besides, it takes the token and its PIN. Every check is made
+    as it was the first time, for every refresh since, and nothing older than what the token knows is sealed.
 
     On the second token that your identity names it is made for that one, which thereby takes the place of the first:
     writes NAME.repairP.request.pem and NAME.repairP.YOU.done.pem, for everybody to take in with repair confirm.
@@ -43,7 +41,7 @@ def recover(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
     else:
         lines = [f"Your share of {name}{epoch} is made again and sealed in the token; the key is {key.state}"]
     if recovered.takeover is None:
-        return Result("recover", lines, fields)
+        return Result("recover", lines, {**fields, "files": []})
     written = _write(recovered.takeover, force=force)
     lines += [
         f"This token is participant {recovered.takeover.position} of {name}",

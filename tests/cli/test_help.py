@@ -96,7 +96,7 @@ def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFi
         ("verify", "Needs no token and no PIN"),
         ("sign aggregate", "Needs no token"),
         ("dkg confirm", "Needs no token"),
-        ("keys delete", "cannot be brought back"),
+        ("keys delete", "this program does not bring it back"),
         ("dkg abort", "--yes does not answer that"),
         ("peer add", "--yes says that you have"),
         ("doctor", "The exit status is 0 whatever is found"),

@@ -93,6 +93,10 @@ def test_every_command_of_a_ceremony(
     assert run(alice, "keys", "list")["keys"][0]["key"] == confirmed["key"]
     assert run(alice, "keys", "show", KEY, "--check-token", "--pin-source", "file:pin")["checked"] is True
     run(alice, "keys", "export", KEY)
+    run(alice, "backup", "create")
+    assert run(bob, "backup", "verify", str(alice.directory / "alice.backup.pem"))["keys"][0]["share_can_be_made"]
+    assert run(alice, "backup", "restore", "alice.backup.pem")["keys"] == [KEY]
+    assert run(alice, "recover", KEY)["was_there"]
 
     (alice.directory / "pay.json").write_bytes(b'{"to":"bob"}')
     run(alice, "sign", "request", KEY, "pay.json", "--signers", "alice,carol", "-o", "pay.request.pem")
