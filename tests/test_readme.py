@@ -8,6 +8,7 @@ import runpy
 from pathlib import Path
 
 import pytest
+import stock_verifiers
 import walkthrough
 
 from frost_hsm.backends import Backend
@@ -44,6 +45,11 @@ def test_content_types_are_those_of_the_messages() -> None:
 def test_suites_are_those_of_the_library() -> None:
     rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\S+) \| (\d+) bytes \|", TEXT, re.MULTILINE)
     assert rows == [(suite.name, suite.id, str(suite.signature_length)) for suite in ALL]
+
+
+def test_verifiers_are_named_for_the_suites_that_they_judge() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| whatever verifies [^|]+ \|$", TEXT, re.MULTILINE)
+    assert rows == list(stock_verifiers.VERIFIERS)
 
 
 def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from frost_hsm.errors import (
     SecretConsumed,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dkg, polynomial, round1, round2, signing
+from frost_hsm.frost import dealer, dkg, polynomial, round1, round2, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import (
     Coefficient,
@@ -139,9 +139,9 @@ def test_honest_runs_give_a_key_that_signs(
     public.verifying_key.verify(b"message", signature)
 
 
-def test_derived_identifiers() -> None:
-    ids = [Identifier.derive(FAST, name) for name in (b"alice", b"bob", b"carol")]
-    key_packages, public = Run(FAST, [i.value for i in ids], 2).finish()
+def test_derived_identifiers(suite: Ciphersuite) -> None:
+    ids = [Identifier.derive(suite, name) for name in (b"alice", b"bob", b"carol")]
+    key_packages, public = Run(suite, [i.value for i in ids], 2).finish()
     session = Signing([key_packages[ids[0]], key_packages[ids[2]]], b"x")
     public.verifying_key.verify(b"x", signing.aggregate(session.package, session.shares(), public))
 
@@ -159,7 +159,7 @@ def test_larger_groups(max_signers: int, min_signers: int) -> None:
 
 @given(data=st.data())
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_any_min_signers_sign_and_no_fewer(suite: Ciphersuite, data: st.DataObject) -> None:
+def test_any_min_signers_sign_and_reconstruct_and_no_fewer(suite: Ciphersuite, data: st.DataObject) -> None:
     max_signers = data.draw(st.integers(2, 6))
     min_signers = data.draw(st.integers(2, max_signers))
     numbers = data.draw(
@@ -170,8 +170,11 @@ def test_any_min_signers_sign_and_no_fewer(suite: Ciphersuite, data: st.DataObje
     enough = chosen[: data.draw(st.integers(min_signers, max_signers))]
     session = Signing(enough, b"m")
     public.verifying_key.verify(b"m", signing.aggregate(session.package, session.shares(), public))
+    assert dealer.reconstruct(enough).verifying_key() == public.verifying_key
 
     too_few = [replace(package, min_signers=1) for package in chosen[: min_signers - 1]]
+    with pytest.raises(IncorrectPackage):
+        dealer.reconstruct(too_few)
     session = Signing(too_few, b"m")
     with pytest.raises(InvalidSignature):
         signing.aggregate(
@@ -207,9 +210,11 @@ def test_packages_may_be_stored_between_the_parts(suite: Ciphersuite) -> None:
         (2, 3, InvalidMinSigners),
     ],
 )
-def test_numbers_that_cannot_work(max_signers: int, min_signers: int, error: type[FrostHsmError]) -> None:
+def test_numbers_that_cannot_work(
+    suite: Ciphersuite, max_signers: int, min_signers: int, error: type[FrostHsmError]
+) -> None:
     with pytest.raises(error):
-        dkg.part1(FAST, Identifier(FAST, 1), max_signers=max_signers, min_signers=min_signers)
+        dkg.part1(suite, Identifier(suite, 1), max_signers=max_signers, min_signers=min_signers)
 
 
 def test_suites_do_not_mix() -> None:

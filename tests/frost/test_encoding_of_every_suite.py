@@ -298,6 +298,18 @@ def test_y_coordinates_have_one_form(suite: Ciphersuite, kind: str) -> None:
             of.deserialize(suite, data, other)
 
 
+@every_suite
+def test_maps_are_written_in_the_order_of_numbers(suite: Ciphersuite) -> None:
+    """Whatever the order of bytes in the suite's scalars."""
+    package = every_package.make(suite)["signing_commitments"]
+    ids = [Identifier(suite, number) for number in (256, 3, 2**200, 255, suite.group.order - 1)]
+    data, text = both_forms(SigningPackage(suite, dict.fromkeys(ids, package), b""))
+    ascending = [identifier.serialize() for identifier in sorted(ids, key=lambda identifier: identifier.value)]
+    assert list(json.loads(text)["signing_commitments"]) == [identifier.hex() for identifier in ascending]
+    positions = [data.index(identifier) for identifier in ascending]
+    assert positions == sorted(positions)
+
+
 def test_a_message_of_any_bytes() -> None:
     for suite in ALL:
         for message in (b"", bytes(range(256)), b"x" * 20000):
