@@ -18,6 +18,10 @@ from frost_hsm.secret import Secret, system_entropy
 Alter = Callable[[str, round2.Package], round2.Package]
 
 
+def unaltered(name: str, package: round2.Package) -> round2.Package:
+    return package
+
+
 class Mallory:
     """Takes part in one key generation as ``party``, keeping everything in memory."""
 
@@ -47,11 +51,11 @@ class Mallory:
         package = package or self.package
         return self.say(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates()))
 
-    def round2(self, first: Messages, alter: Alter = lambda name, package: package) -> bytes:
+    def round2(self, first: Messages, alter: Alter = unaltered) -> bytes:
         """Send round 2, with the share for each recipient as ``alter`` makes it."""
         return self.say(Round2(self.seat.ceremony, self.hash(first), self.envelopes(first, alter)))
 
-    def envelopes(self, first: Messages, alter: Alter = lambda name, package: package) -> tuple[bytes, ...]:
+    def envelopes(self, first: Messages, alter: Alter = unaltered) -> tuple[bytes, ...]:
         packages = {
             self.seat.identifier(each.name): alter(each.name, self.share(position))
             for position, each in enumerate(self.seat.roster, start=1)
@@ -79,3 +83,8 @@ def plus_one(package: round2.Package) -> round2.Package:
     one = suite.group.decode_scalar(Secret((1).to_bytes(suite.group.scalar_length, "big")))
     total = suite.group.add_scalars([package.signing_share.scalar, one])
     return round2.Package(suite, SigningShare(suite, total))
+
+
+def plus_one_for(name: str) -> Alter:
+    """Return what spoils the share of one recipient."""
+    return lambda to, package: plus_one(package) if to == name else package

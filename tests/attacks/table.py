@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import parties
@@ -10,6 +10,7 @@ import pytest
 from mallory import Mallory
 from parties import KEY, Messages, Party, inbox
 
+from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.inbox import Inbox
 from frost_hsm.errors import CeremonyStopped, Equivocation, FrostHsmError, ProtocolViolation
 from frost_hsm.secret import Entropy, system_entropy
@@ -20,8 +21,14 @@ Step = Callable[[], object]
 class Table:
     """A key is to be made, with threshold 3, so that a shorter polynomial can be tried; round 1 is under way."""
 
-    def __init__(self, directory: Path, suite: str = "p256", entropy: Entropy = system_entropy) -> None:
-        self.people = parties.gather(directory, ["alice", "bob", "mallory"])
+    def __init__(
+        self,
+        directory: Path,
+        suite: str = "p256",
+        entropy: Entropy = system_entropy,
+        agree_kinds: Mapping[str, KeyKind] = {},
+    ) -> None:
+        self.people = parties.gather(directory, ["alice", "bob", "mallory"], agree_kinds=agree_kinds)
         self.alice, self.bob, cheat = self.people
         self.proposal = parties.propose(self.people, 3, suite=suite)
         self.first: Messages = {}

@@ -1,0 +1,354 @@
+"""Whose fault it is: files that anybody judges alike, and shares that only their recipient can read."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import mallory
+import parties
+import pytest
+from attacks.table import Table, refused
+from parties import Messages, Party
+
+from frost_hsm.backends import KeyKind
+from frost_hsm.ceremony import dispute, dossier, shares, signed
+from frost_hsm.ceremony.complaints import Complaint, Opening
+from frost_hsm.ceremony.envelope import Envelope
+from frost_hsm.ceremony.judgement import Verdict, judge
+from frost_hsm.ceremony.messages import Round2
+from frost_hsm.ceremony.recipients import KeyAgreement
+from frost_hsm.ceremony.signed import Signed
+from frost_hsm.errors import (
+    BadMessageSignature,
+    CeremonyStopped,
+    ForeignMessage,
+    FrostHsmError,
+    InvalidSecretShare,
+    NotKnown,
+    Refused,
+    UnknownSender,
+)
+
+ALICE, BOB, MALLORY = 1, 2, 3
+RSA = dict.fromkeys(("alice", "mallory"), KeyKind.DECRYPT)
+
+
+class Disputed(Table):
+    """A table after round 2; ``second`` is what everybody said, Mallory's shares as ``alter`` makes them."""
+
+    def __init__(self, directory: Path, alter: mallory.Alter = mallory.unaltered, **options: Any) -> None:
+        super().__init__(directory, **options)
+        self.second: Messages = self.honest_round2()
+        self.second["mallory"] = self.mallory.round2(self.first, alter)
+        self.roster = self.mallory.seat.roster
+
+    def read(self, data: bytes) -> Signed[Any]:
+        return signed.read(data, self.roster)
+
+    def complaint_of_alice(self) -> bytes:
+        """Alice finds no good share from Mallory; returns the file that she sends."""
+        with pytest.raises(FrostHsmError) as caught:
+            self.finish(self.alice, *self.second.values())
+        assert caught.value.culprits == ("mallory",)
+        return evidence_of(self.alice)
+
+    def complain(self, about: Party, **changes: Any) -> Signed[Complaint]:
+        """Mallory's complaint about somebody's round 2."""
+        position, digest = self.roster.position(about.name), self.read(self.second[about.name]).content_digest
+        complaint = Complaint(self.mallory.seat.ceremony, position, digest)
+        return self.read(self.mallory.say(replace(complaint, **changes)))
+
+    def false_complaint(self, about: Party) -> bytes:
+        """The file of a complaint about a good share."""
+        return self.file(self.first[about.name], self.second[about.name], self.complain(about))
+
+    def open(self, recipient: int, opened: int | None = None) -> bytes:
+        """Mallory's opening for one recipient, with the seed of that envelope or of another one."""
+        identity = self.roster.at(opened or recipient)
+        seed = shares.seed_of(self.mallory.seat, identity, self.mallory.hash(self.first), self.mallory.root)
+        with seed, seed.reveal() as shown:
+            return self.mallory.say(Opening(self.mallory.seat.ceremony, recipient, bytes(shown)))
+
+    def file(self, *messages: bytes | Signed[Any]) -> bytes:
+        said = [self.read(each) if isinstance(each, bytes) else each for each in messages]
+        return dossier.write([signed.read(self.proposal), *said])
+
+
+def evidence_of(party: Party, name: str = parties.KEY) -> bytes:
+    evidence = party.ceremony(name).transcript.evidence()
+    assert evidence is not None
+    return evidence
+
+
+def find(party: Party, data: bytes) -> dispute.Dispute:
+    return dispute.find(party.home, data, party.public)
+
+
+@pytest.fixture
+def honest(tmp_path: Path) -> Disputed:
+    """Nobody has done anything wrong so far."""
+    return Disputed(tmp_path)
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Disputed:
+    """Mallory's share for Alice is one too large."""
+    return Disputed(tmp_path, mallory.plus_one_for("alice"))
+
+
+# ── A share that is wrong ──
+
+
+def test_a_complaint_is_a_claim_until_it_is_answered(wrong: Disputed) -> None:
+    """It names whom it waits for and convicts nobody: from the file alone nobody can see who is right."""
+    verdict = judge(wrong.complaint_of_alice())
+    assert verdict == Verdict(
+        "alice claims that there is no good share for them in the message of mallory",
+        awaiting=("mallory",),
+        claiming=("alice",),
+    )
+    status = wrong.alice.ceremony().status()
+    assert (status.step, status.missing, status.why) == ("stopped", ("mallory",), verdict.sentence)
+
+
+def test_an_opening_shows_the_wrong_share_to_everybody(wrong: Disputed) -> None:
+    """K10: the sender is convicted by what they open, in everybody's eyes."""
+    answered = wrong.complaint_of_alice() + wrong.open(ALICE)
+    verdict = judge(answered)
+    assert verdict.names == ("mallory",)
+    assert verdict.error is InvalidSecretShare
+    assert verdict.sentence == "mallory sent alice a share that does not match the round 1 commitment"
+    for party in (wrong.alice, wrong.bob):
+        assert find(party, answered).settle() == verdict
+        assert judge(evidence_of(party)) == verdict
+        assert party.ceremony().status().why == verdict.sentence
+        with pytest.raises(CeremonyStopped, match="mallory sent alice a share"):
+            wrong.finish(party, *wrong.second.values())
+
+
+def test_a_complaint_stops_everybody_who_takes_it_in(wrong: Disputed) -> None:
+    """A ceremony in dispute does not go on; the answer then takes the place of the claim."""
+    complaint = wrong.complaint_of_alice()
+    assert find(wrong.bob, complaint).settle().awaiting == ("mallory",)
+    assert wrong.bob.ceremony().status().missing == ("mallory",)
+    with pytest.raises(CeremonyStopped, match="alice claims"):
+        wrong.finish(wrong.bob, *wrong.second.values())
+    answered = complaint + wrong.open(ALICE)
+    assert find(wrong.bob, answered).settle().names == ("mallory",)
+    assert find(wrong.bob, complaint).settle().awaiting == ("mallory",), "a claim takes nothing back"
+    assert wrong.bob.ceremony().transcript.verdict() == judge(answered)
+
+
+@pytest.mark.parametrize("opened", [BOB, MALLORY])
+def test_the_opening_of_another_envelope_convicts(wrong: Disputed, opened: int) -> None:
+    answered = wrong.complaint_of_alice() + wrong.open(ALICE, opened)
+    assert judge(answered).names == ("mallory",)
+    assert "cannot show a share for alice" in judge(answered).sentence
+
+
+def test_opening_once_well_and_once_badly_convicts(honest: Disputed) -> None:
+    """An honest sender has one answer."""
+    both = honest.file(honest.first["mallory"], honest.second["mallory"]) + honest.open(ALICE)
+    assert judge(both).culprits == ()
+    assert judge(both + honest.open(ALICE, BOB)).names == ("mallory",)
+
+
+def test_the_ephemeral_key_of_another_sender_is_never_opened(honest: Disputed) -> None:
+    """K21: with Bob's ephemeral key in her envelope Mallory gets nothing opened of Bob's, and cannot answer herself."""
+    bobs, own = (honest.read(honest.second[name]).message for name in ("bob", "mallory"))
+    of_bob = Envelope.decode(bobs.envelopes[0]).recipients[0]
+    copied = Envelope.decode(own.envelopes[0])
+    assert isinstance(of_bob, KeyAgreement)
+    assert isinstance(copied.recipients[0], KeyAgreement)
+    stolen = replace(copied.recipients[0], ephemeral=of_bob.ephemeral, wrapped=of_bob.wrapped)
+    envelopes = (replace(copied, recipients=(stolen,)).encode(), *own.envelopes[1:])
+    honest.second["mallory"] = honest.mallory.say(replace(own, envelopes=envelopes))
+    complaint = honest.complaint_of_alice()
+    assert judge(complaint).awaiting == ("mallory",)
+    assert judge(complaint + honest.open(ALICE)).names == ("mallory",)
+    refused(honest.bob, ForeignMessage, lambda: find(honest.bob, complaint).answer(honest.bob.holder))
+
+
+# ── A share that is right ──
+
+
+def test_a_false_complaint_convicts_its_author(honest: Disputed) -> None:
+    """K28: the accused opens what is good, and everybody sees who was wrong."""
+    alice, bob = honest.alice, honest.bob
+    claim = honest.false_complaint(alice)
+    assert judge(claim).awaiting == ("alice",)
+    answered, verdict = find(alice, claim).answer(alice.holder)
+    assert verdict == judge(answered)
+    assert verdict.names == ("mallory",)
+    assert verdict.sentence == "mallory complained about a good share from alice"
+    assert find(bob, answered).settle() == verdict
+    for party in (alice, bob):
+        assert party.ceremony().status().step == "stopped"
+
+
+def test_an_answer_repeats_itself_without_the_token(honest: Disputed) -> None:
+    alice = honest.alice
+    claim = honest.false_complaint(alice)
+    answered, verdict = find(alice, claim).answer(alice.holder)
+    files, records = alice.files(), alice.records()
+
+    def no_token() -> Any:
+        raise AssertionError("the token was opened")
+
+    assert find(alice, claim).answer(no_token) == (answered, verdict)
+    assert find(alice, claim).answered() == answered
+    with pytest.raises(CeremonyStopped):
+        honest.round2(alice, *honest.first.values())
+    assert (alice.files(), alice.records()) == (files, records)
+
+
+def test_an_opening_opens_one_envelope_and_no_other(honest: Disputed) -> None:
+    """The seed for Mallory says nothing of Bob's envelope, nor of that of another ceremony."""
+    alice = honest.alice
+    answered, _ = find(alice, honest.false_complaint(alice)).answer(alice.holder)
+    [opening] = dossier.read(answered).of(Opening, honest.mallory.seat.ceremony)
+    assert (opening.sender.name, opening.message.recipient) == ("alice", MALLORY)
+    of_alice = honest.file(honest.first["alice"], honest.second["alice"])
+    for position in (ALICE, BOB):
+        elsewhere = honest.mallory.say(replace(opening.message, recipient=position))
+        assert judge(of_alice + elsewhere).culprits == (), "Mallory's word about Alice's envelopes counts for nothing"
+    seat = replace(honest.mallory.seat, me=alice.public)
+    with pytest.raises(FrostHsmError):
+        shares.reopen(seat, honest.read(honest.second["alice"]), honest.bob.public, shares.Secret(opening.message.seed))
+
+
+def test_an_opening_for_somebody_else_does_not_answer_a_complaint(honest: Disputed) -> None:
+    """Who complains does so about their own envelope; that another one is good says nothing."""
+    alice = honest.alice
+    claim = honest.false_complaint(alice)
+    second = honest.read(honest.second["alice"])
+    seat = replace(honest.mallory.seat, me=alice.public)
+    with alice.holder() as holder:
+        root = dispute.SealedRounds(alice.ceremony().seat, holder, alice.home).root(second.message.round1_hash)
+        seed = shares.seed_of(seat, honest.bob.public, second.message.round1_hash, root)
+        with seed.reveal() as shown:
+            opening = signed.write(Opening(seat.ceremony, BOB, bytes(shown)), holder)
+    verdict = judge(claim + opening)
+    assert (verdict.names, verdict.awaiting) == ((), ("alice",))
+
+
+# ── Complaints that are none ──
+
+
+def test_complaints_that_nobody_has_to_answer(honest: Disputed, tmp_path: Path) -> None:
+    """K28: of another ceremony, about somebody else or another message, unsigned, by nobody we know."""
+    alice = honest.alice
+    claim, complaint = honest.false_complaint(alice), honest.complain(alice)
+
+    def answering(error: type[FrostHsmError], *messages: bytes | Signed[Any]) -> None:
+        data = honest.file(honest.first["alice"], honest.second["alice"]) + b"".join(
+            each if isinstance(each, bytes) else each.to_pem() for each in messages
+        )
+        for step in (lambda found: found.answer(alice.holder), lambda found: found.settle()):
+            refused(alice, error, lambda step=step: step(find(alice, data)))
+
+    answering(ForeignMessage, honest.complain(alice, round2=bytes(32)))
+    answering(ForeignMessage, honest.complain(alice, accused=BOB))
+    answering(ForeignMessage, honest.complain(alice, accused=9))
+    answering(ForeignMessage, honest.complain(alice, ceremony=bytes(32)))
+    answering(ForeignMessage)
+    [ghost] = parties.gather(tmp_path / "ghost", ["ghost"])
+    with ghost.holder() as holder:
+        answering(UnknownSender, signed.write(complaint.message, holder))
+    der = bytearray(complaint.der)
+    der[-1] ^= 1
+    answering(BadMessageSignature, replace(complaint, der=bytes(der)))
+    with alice.holder() as holder:
+        own = honest.read(signed.write(complaint.message, holder))
+    answering(ForeignMessage, own)
+    refused(ghost, NotKnown, lambda: find(ghost, claim))
+
+
+def test_a_complaint_of_another_ceremony_is_not_replayed(tmp_path: Path) -> None:
+    one, other = Disputed(tmp_path / "one"), Disputed(tmp_path / "other")
+    claim = one.false_complaint(one.alice)
+    refused(other.alice, NotKnown, lambda: find(other.alice, claim))
+    refused(other.alice, ForeignMessage, lambda: find(other.alice, other.proposal + claim[len(one.proposal) :]))
+
+
+def test_nothing_is_opened_once_the_key_is_active(honest: Disputed) -> None:
+    """Who complains then has confirmed before."""
+    alice = honest.alice
+    confirmed = {party.name: honest.finish(party, *honest.second.values()) for party in (alice, honest.bob)}
+    confirmed["mallory"] = honest.mallory.repeat(confirmed["alice"])
+    alice.ceremony().confirm(parties.inbox(confirmed.values()))
+    claim = honest.false_complaint(alice)
+    refused(alice, Refused, lambda: find(alice, claim).answer(alice.holder))
+    before = alice.files()
+    assert find(alice, claim).settle().awaiting == ("alice",)
+    assert alice.files() == before
+    assert alice.ceremony().status().step == "active"
+
+
+def test_after_the_key_was_used_there_is_nothing_left_to_open(honest: Disputed) -> None:
+    confirmed = {party.name: honest.finish(party, *honest.second.values()) for party in (honest.alice, honest.bob)}
+    confirmed["mallory"] = honest.mallory.repeat(confirmed["alice"])
+    people = [honest.alice, honest.bob]
+    parties.confirm(people, confirmed)
+    parties.commit(people, parties.request([*people, honest.people[2]], b"message"))
+    assert not [name for party in people for name in party.records() if name.startswith("round2-done")]
+
+
+def test_giving_up_destroys_what_opens_envelopes(honest: Disputed) -> None:
+    alice = honest.alice
+    claim = honest.false_complaint(alice)
+    alice.ceremony().abort(alice.holder)
+    assert alice.records() == {}
+    refused(alice, NotKnown, lambda: find(alice, claim))
+
+
+# ── The same shares again ──
+
+
+def test_a_crash_between_mark_and_message_sends_the_same_envelopes(tmp_path: Path) -> None:
+    """K17, K22: the randomness of round 2 is drawn once, so a second try says the very same."""
+    table = Table(tmp_path)
+    alice = table.alice
+    [(name, polynomial)] = alice.records().items()
+    sent = table.round2(alice, *table.first.values())
+    (alice.directory / "home/ceremonies/treasury/round2/alice.pem").unlink()
+    with alice.open_token() as token:
+        token.write_record(name, polynomial)
+    again = table.round2(alice, *table.first.values())
+    assert signed.parse(again).content_digest == signed.parse(sent).content_digest
+
+
+def test_the_same_shares_of_another_ceremony_are_sealed_otherwise(tmp_path: Path) -> None:
+    """K22: nothing random serves twice, in one message or in two."""
+    tables = [Disputed(tmp_path / name) for name in ("one", "other")]
+    messages = [table.second[who] for table in tables for who in ("alice", "bob")]
+    read = [signed.decode(signed.parse(data)) for data in messages]
+    envelopes = [Envelope.decode(data) for said in read if isinstance(said, Round2) for data in said.envelopes]
+    ephemeral = {each.ephemeral for made in envelopes for each in made.recipients if isinstance(each, KeyAgreement)}
+    assert len(ephemeral) == len({made.nonce for made in envelopes}) == len(envelopes) == 12
+
+
+# ── Every kind of token, suite and ceremony ──
+
+
+@pytest.mark.parametrize("is_wrong", [True, False])
+def test_a_recipient_with_an_rsa_key(tmp_path: Path, is_wrong: bool) -> None:
+    """What is sent by RSA-OAEP is made from the seed as well."""
+    table = Disputed(tmp_path, mallory.plus_one_for("alice") if is_wrong else mallory.unaltered, agree_kinds=RSA)
+    if is_wrong:
+        assert judge(table.complaint_of_alice() + table.open(ALICE)).sentence.startswith("mallory sent alice a share")
+        assert judge(evidence_of(table.alice) + table.open(ALICE, BOB)).names == ("mallory",)
+    else:
+        answered, verdict = find(table.alice, table.false_complaint(table.alice)).answer(table.alice.holder)
+        assert verdict == judge(answered)
+        assert verdict.names == ("mallory",)
+
+
+@pytest.mark.parametrize("suite", ["ed25519", "secp256k1-tr"])
+def test_other_suites(tmp_path: Path, suite: str) -> None:
+    wrong = Disputed(tmp_path / "wrong", mallory.plus_one_for("alice"), suite=suite)
+    assert judge(wrong.complaint_of_alice() + wrong.open(ALICE)).sentence.startswith("mallory sent alice a share")
+    honest = Disputed(tmp_path / "honest", suite=suite)
+    assert find(honest.alice, honest.false_complaint(honest.alice)).answer(honest.alice.holder)[1].names == ("mallory",)
