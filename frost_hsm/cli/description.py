@@ -17,7 +17,7 @@ from frost_hsm.ceremony.messages import (
     Round2,
     SigningRequest,
 )
-from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal
 from frost_hsm.cli import packages
 from frost_hsm.cli.fingerprints import identity_fields
 from frost_hsm.cli.public_keys import read_package
@@ -100,6 +100,7 @@ def _details(message: Message) -> Description:
                 "suite": message.suite,
                 "threshold": f"{message.min_signers} of {len(message.roster)}",
                 "participants": [f"{each.name} {each.fingerprint}" for each in message.roster],
+                "identifiers": message.numbering.value,
             }
         case Round1():
             return {"ceremony": message.ceremony.hex()}
@@ -111,6 +112,8 @@ def _details(message: Message) -> Description:
             }
         case Confirmation():
             return {"ceremony": message.ceremony.hex(), "check_code": message.check_code}
+        case Dealing():
+            return {"ceremony": message.ceremony.hex(), "envelopes": len(message.envelopes)}
         case RefreshProposal():
             return {
                 "ceremony": message.ceremony.hex(),
@@ -123,6 +126,8 @@ def _details(message: Message) -> Description:
                 "key": message.key.hex(),
                 "epoch": message.epoch,
                 "signers": list(message.signers),
+                "rerandomized": bool(message.randomizer_seed),
+                "prepared": bool(message.commitments),
                 "message_size": len(message.message),
                 "message_sha256": hashlib.sha256(message.message).hexdigest(),
             }

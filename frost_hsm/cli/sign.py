@@ -14,7 +14,7 @@ from frost_hsm.cli.incoming import inputs, taking_in
 from frost_hsm.cli.options import Function, command, output, split_names
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import UsageProblem
+from frost_hsm.errors import InputProblem, InvalidContents, UsageProblem
 from frost_hsm.frost.signing import CheaterDetection
 
 
@@ -290,9 +290,12 @@ def status(place: Workplace, request: str | None) -> Result:
         session = requests.take(place, request)
         line, fields = requests.status(session)
         return Result("sign-status", [line], fields, requests.next_step(session, request))
-    found = [
-        requests.status(SigningSession.load(place.home, each, place.me)) for each in SigningSession.names(place.home)
-    ]
+    found = []
+    for each in SigningSession.names(place.home):
+        try:
+            found.append(requests.status(SigningSession.load(place.home, each, place.me)))
+        except (InputProblem, InvalidContents) as error:
+            place.terminal.message(f"note: request {each[:16]} is passed over: {error}")
     lines = [line for line, _ in found] or ["no requests"]
     return Result("sign-status-list", lines, {"requests": [fields for _, fields in found]})
 

@@ -156,3 +156,15 @@ def test_a_damaged_key_hides_no_other(group: list[Party]) -> None:
     assert "another" not in listed.stdout
     assert "note: key another is passed over: " in listed.stderr
     assert "is damaged" in listed.stderr
+
+
+def test_a_damaged_request_hides_no_other(group: list[Party]) -> None:
+    alice = group[0]
+    for message in (b"one", b"other"):
+        parties.commit(group[:2], parties.request(group[:2], message))
+    first, second = SigningSession.names(alice.home)
+    (alice.directory / f"home/requests/{first}/request.pem").write_bytes(b"damaged")
+    ran = alice.run("sign", "status")
+    assert ran.status == 0
+    assert ran.stdout.startswith(second[:16])
+    assert f"request {first[:16]} is passed over" in ran.stderr

@@ -195,6 +195,8 @@ def test_a_rerandomized_signature(group: list[Party], suite: str) -> None:
     assert told(carol, "sign", "check", request, "--in", BOX)["have"] == ["alice", "bob"]
     made = told(carol, "sign", "aggregate", request, "--in", BOX)
     assert made["rerandomized"] is True
+    shown = json.loads(bob.run("inspect", request, "--json").stdout)["files"][0]
+    assert (shown["rerandomized"], shown["prepared"]) == (True, False)
     assert made["key_file"] == "pay.public.hex"
     assert made["next"] == f"frost-hsm verify --key pay.public.hex --suite {suite} MESSAGE pay.sig"
     assert made["verifying_key"] != carol.key().verifying_key.hex()
