@@ -80,7 +80,7 @@ def read_all(messages: Mapping[str, bytes], roster: Roster) -> dict[str, Signed[
 def plus_one(package: round2.Package) -> round2.Package:
     """Return a share that is one too large."""
     suite = package.ciphersuite
-    one = suite.group.decode_scalar(Secret((1).to_bytes(suite.group.scalar_length, "big")))
+    one = suite.group.decode_scalar(Secret(suite.encode_scalar(1)))
     total = suite.group.add_scalars([package.signing_share.scalar, one])
     return round2.Package(suite, SigningShare(suite, total))
 

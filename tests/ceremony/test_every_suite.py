@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mallory
 import parties
 import pytest
 import stock_verifiers
@@ -12,6 +13,7 @@ from parties import Party
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.messages import Commitment, Proposal, Round1
 from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.errors import InvalidSecretShare
 from frost_hsm.frost import ciphersuites, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import SigningPackage
@@ -66,3 +68,17 @@ def test_a_program_signs_with_a_sealed_share(suite: Ciphersuite, people: list[Pa
         shares = {each.key.identifier(each.key.me.name): each.sign(package) for each in signers}
     data = signing.aggregate(package, shares, key.public_key_package).serialize()
     stock_verifiers.check(key.public_key_package.verifying_key, MESSAGE, data)
+
+
+def test_whoever_sends_a_wrong_share_is_named(suite: Ciphersuite, tmp_path: Path) -> None:
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    proposal = parties.propose(people, suite=suite.name)
+    cheat = mallory.Mallory(people[2], proposal)
+    first = {**parties.round1(people[:2], proposal), "mallory": cheat.round1()}
+    second = {
+        **parties.round2(people[:2], first),
+        "mallory": cheat.round2(first, lambda name, package: mallory.plus_one(package)),
+    }
+    with pytest.raises(InvalidSecretShare) as caught:
+        parties.finish(people[:1], first, second)
+    assert caught.value.culprits == ("mallory",)
