@@ -127,7 +127,9 @@ def test_a_share_that_does_not_fit_convicts_the_dealer(people: list[Party]) -> N
     suite = ciphersuites.by_name("p256")
     shares, _ = dealer.generate_with_dealer(suite, max_signers=3, min_signers=3)
     with list(shares.values())[1].serialize() as plaintext:
-        higher = envelope.encrypt(dealing._context(ceremony(bob).seat, alice.public, bob.public), plaintext, [bob.public])
+        higher = envelope.encrypt(
+            dealing._context(ceremony(bob).seat, alice.public, bob.public), plaintext, [bob.public]
+        )
     first, second, third = honest.envelopes
     for envelopes in ((second, first, third), (first, higher, third), (first, second)):
         with alice.holder() as holder:
