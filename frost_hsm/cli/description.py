@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from frost_hsm.ceremony import cms, oids, pem, signed
+from frost_hsm.ceremony import backup, cms, oids, pem, signed
 from frost_hsm.ceremony.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.ceremony.messages import (
     Commitment,
@@ -66,12 +66,24 @@ def describe(data: bytes, known: Known) -> Iterator[Description]:
         for der in pem.decode(cms.PEM_LABEL, data, "evidence", blocks=data.count(_MESSAGE)):
             yield _message(signed.parse(der), known)
     else:
-        yield _message(signed.parse(data), known)
+        parsed = signed.parse(data)
+        yield _backup(data) if parsed.content_type == oids.BACKUP else _message(parsed, known)
 
 
 def identity(public: PublicIdentity) -> Description:
     """Describe an identity."""
     return {"kind": "identity", **identity_fields(public)}
+
+
+def _backup(data: bytes) -> Description:
+    found = backup.read(data)
+    return {
+        "kind": "backup",
+        **identity_fields(found.owner),
+        "signature": "good, by the identity in it",
+        "peers": [peer.name for peer in found.peers],
+        "keys": len(found.keys),
+    }
 
 
 def _message(parsed: cms.SignedMessage, known: Known) -> Description:

@@ -9,7 +9,7 @@ def identity_lines(public: PublicIdentity) -> list[str]:
     """Show whose it is, its fingerprint and, if it names a second token, that."""
     lines = [f"Identity of {public.name}", f"  fingerprint  {public.fingerprint}"]
     if public.recovery is not None:
-        lines.append("  second token named: it can make their shares again and take the place of the first")
+        lines.append("  second token  named: it can make their shares again and take the place of the first")
     return lines
 
 

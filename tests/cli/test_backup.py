@@ -1,0 +1,367 @@
+"""``frost-hsm backup`` and ``recover``: what was lost comes back, and nothing older, foreign or secret is in it."""
+
+from __future__ import annotations
+
+import base64
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import parties
+import pytest
+import upkeep
+from ceremony.test_recovery import lose_share, share
+from cli.judging import refused, snapshot
+from parties import KEY, Party, Ran
+
+from frost_hsm.backends import Capability
+from frost_hsm.backends.software.token import SoftwareToken
+from frost_hsm.ceremony import backup, cms, der, oids, pem
+from frost_hsm.ceremony.backup import Backup
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.cli.terminal import Terminal
+from frost_hsm.errors import InputProblem
+
+FILE = "alice.backup.pem"
+
+
+def done(party: Party, *arguments: str) -> Ran:
+    ran = party.run(*arguments)
+    assert ran.status == 0, ran.stderr
+    return ran
+
+
+def lose_home(party: Party) -> None:
+    """Lose the state directory, and begin with a new one, as ``init`` makes it."""
+    config = (party.directory / "home/config.toml").read_bytes()
+    shutil.rmtree(party.directory / "home")
+    StateDirectory.create(party.directory / "home").replace("config.toml", config)
+
+
+def write(party: Party, content: Backup, content_type: str = oids.BACKUP) -> bytes:
+    """Sign a backup that may say anything."""
+    with party.holder() as holder:
+        return pem.encode(cms.PEM_LABEL, cms.sign(content_type, content.encode(), holder))
+
+
+def read(party: Party) -> Backup:
+    return backup.read((party.directory / FILE).read_bytes())
+
+
+def test_a_lost_state_directory_comes_back(group: list[Party]) -> None:
+    alice, bob, _ = group
+    upkeep.refresh(group)
+    before = alice.files()
+    assert "1 keys and 2 peers of alice" in done(alice, "backup", "create").stdout
+    lose_home(alice)
+    assert "none, the token holds them all" in done(alice, "backup", "restore", FILE).stdout
+    transcript = {name: data for name, data in before.items() if not name.startswith(("lock", "requests/"))}
+    assert {name: data for name, data in alice.files().items() if name != "lock"} == transcript
+    assert len(parties.sign([alice, bob], b"message")) == 65
+    after = snapshot(alice)
+    done(alice, "backup", "restore", FILE)
+    assert snapshot(alice) == after
+
+
+def test_shares_come_back_too(group: list[Party]) -> None:
+    alice, bob, _ = group
+    upkeep.refresh(group)
+    lost = lose_share(alice)
+    done(alice, "backup", "create")
+    lose_home(alice)
+    assert f"Shares made again: {KEY}" in done(alice, "backup", "restore", FILE).stdout
+    assert share(alice) == lost
+    assert len(parties.sign([alice, bob], b"message")) == 65
+
+
+def test_recover_says_what_it_found_and_what_it_made(group: list[Party]) -> None:
+    alice = group[0]
+    assert "The token holds your share of treasury: it opens" in done(alice, "recover", KEY).stdout
+    lose_share(alice)
+    assert "made again and sealed in the token; the key is active" in done(alice, "recover", KEY).stdout
+    lose_share(alice)
+    shutil.rmtree(alice.directory / "home/ceremonies/treasury/round2")
+    refused(alice, "recover", KEY, status=75, code="waiting", says="round-2 message of alice, bob, carol is missing")
+    folder = str(group[1].directory / "home/ceremonies/treasury/round2")
+    done(alice, "recover", KEY, "--in", folder)
+    refused(alice, "recover", "other", status=66, code="not-known", says="other")
+
+
+def test_verify_needs_nothing_and_says_what_can_be_made(group: list[Party], tmp_path: Path) -> None:
+    alice, bob, _ = group
+    done(alice, "backup", "create")
+    nobody = Party("nobody", tmp_path, "software:none")
+    done(bob, "inspect", "../alice/alice.backup.pem")
+    assert "alice.backup.pem: backup\n" in done(nobody, "inspect", str(alice.directory / FILE)).stdout
+    said = done(nobody, "backup", "verify", str(alice.directory / FILE), "--home", str(tmp_path / "none")).stdout
+    assert f"treasury ({alice.key().verifying_key[:8].hex()}), 2 of 3, epoch 0\n" in said
+    assert "it takes the token of this identity, and the PIN" in said
+    shutil.rmtree(alice.directory / "home/ceremonies/treasury/round1")
+    done(alice, "backup", "create", "-o", "less.pem")
+    assert (
+        "the messages that made your share are not in it" in done(bob, "backup", "verify", "../alice/less.pem").stdout
+    )
+
+
+def test_what_was_given_up_or_stopped_does_not_come_back(group: list[Party]) -> None:
+    alice = group[0]
+    done(alice, "backup", "create", "-o", "before.pem")
+    alice.join(abandoned := parties.propose(group, name="other"))
+    done(alice, "dkg", "abort", "other", "--confirm-name", "other")
+    done(alice, "keys", "delete", KEY, "--confirm-name", KEY)
+    said = done(alice, "backup", "restore", "before.pem").stdout
+    assert f"passed over  {KEY}: it was given up here since" in said
+    assert "no keys" in done(alice, "keys", "list").stdout
+    done(alice, "backup", "create")
+    lose_home(alice)
+    done(alice, "backup", "restore", FILE)
+    (alice.directory / "other.proposal.pem").write_bytes(abandoned)
+    refused(alice, "dkg", "round1", "other.proposal.pem", status=76, code="ceremony-stopped", says="given up here")
+    assert not any(name.startswith("signing-share") for name in alice.records())
+
+
+# ── Nonces ──
+
+
+def test_a_backup_holds_nothing_that_was_begun(group: list[Party]) -> None:
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], b"message")
+    parties.commit([alice], wanted)
+    done(alice, "backup", "create")
+    lose_home(alice)
+    done(alice, "backup", "restore", FILE)
+    assert not (alice.directory / "home/requests").exists()
+    assert "no requests" in done(alice, "sign", "status").stdout
+
+
+def test_used_nonces_do_not_come_back(group: list[Party]) -> None:
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], b"message")
+    commitments = parties.commit([alice, bob], wanted)
+    done(alice, "backup", "create")
+    parties.respond([alice], wanted, commitments)
+    lose_home(alice)
+    done(alice, "backup", "restore", FILE)
+    for name, data in {"request": wanted, **commitments}.items():
+        (alice.directory / f"{name}.pem").write_bytes(data)
+    again = ("sign", "respond", "request.pem", "alice.pem", "bob.pem")
+    refused(alice, *again, status=76, code="nonce-used", says="nonces")
+
+
+def test_nonces_that_lay_in_the_state_directory_are_gone(group: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob, _ = group
+    monkeypatch.setattr(SoftwareToken, "capabilities", frozenset(Capability) - {Capability.DATA})
+    for party in (alice, bob):
+        assert "made again" in done(party, "recover", KEY).stdout
+    wanted = parties.request([alice, bob], b"message")
+    commitments = parties.commit([alice], wanted)
+    assert any("nonces" in name for name in alice.files())
+    done(alice, "backup", "create")
+    lose_home(alice)
+    assert f"Shares made again: {KEY}" in done(alice, "backup", "restore", FILE).stdout
+    assert not any("nonces" in name for name in alice.files())
+    (alice.directory / "request.pem").write_bytes(wanted)
+    (alice.directory / "commit.pem").write_bytes(commitments["alice"])
+    (alice.directory / "bob.pem").write_bytes(parties.commit([bob], wanted)["bob"])
+    again = ("sign", "respond", "request.pem", "commit.pem", "bob.pem")
+    refused(alice, *again, status=76, code="nonce-used", says="nonces")
+
+
+# ── Older, foreign, contradicting ──
+
+
+def test_an_older_backup_over_a_newer_token(group: list[Party]) -> None:
+    alice, bob, _ = group
+    done(alice, "backup", "create")
+    upkeep.refresh(group)
+    records = alice.records()
+    lose_home(alice)
+    ran = alice.run("backup", "restore", FILE)
+    assert (ran.status, alice.records()) == (76, records)
+    assert "take in the later messages first, from another participant: frost-hsm keys import" in ran.stderr
+    refused(alice, "recover", KEY, status=76, code="state-rolled-back", says="knows nothing of")
+    done(bob, "keys", "export", KEY, "--format", "transcript")
+    done(alice, "keys", "import", "../bob/treasury.public.transcript.pem")
+    assert "of epoch 1: it opens" in done(alice, "recover", KEY).stdout
+    assert len(parties.sign([alice, bob], b"message")) == 65
+    assert "none, the token holds them all" in done(alice, "backup", "restore", FILE).stdout  # adds nothing
+    assert alice.key().epoch == 1
+
+
+def test_somebody_elses_backup_and_another_token(group: list[Party], tmp_path: Path) -> None:
+    alice, bob, _ = group
+    done(alice, "backup", "create")
+    path = f"../alice/{FILE}"
+    refused(bob, "backup", "restore", path, status=2, code="not-possible", says="backup of alice, and you are bob")
+    [other] = parties.gather(tmp_path / "other", ["alice"])
+    path = str(alice.directory / FILE)
+    refused(other, "backup", "restore", path, status=65, code="package-foreign", says="which is not you")
+    lose_home(other)
+    refused(other, "backup", "restore", path, status=77, code="token-mismatch", says="is for another token")
+
+
+def test_what_is_here_and_says_something_else_stays(group: list[Party], tmp_path: Path) -> None:
+    alice, bob, _ = group
+    done(alice, "backup", "create")
+    [stranger] = parties.gather(tmp_path / "stranger", ["bob"])
+    alice.home.replace("peers/bob.pem", stranger.public.to_pem())
+    refused(alice, "backup", "restore", FILE, status=2, code="not-possible", says="peers/bob.pem is another identity")
+    alice.home.replace("peers/bob.pem", bob.public.to_pem())
+    shutil.rmtree(alice.directory / "home/ceremonies")
+    alice.join(parties.propose(group))
+    refused(alice, "backup", "restore", FILE, status=2, code="not-possible", says="something else has the name")
+
+
+def _changed(party: Party, stranger: Party) -> Iterator[Backup]:
+    good = read(party)
+    yield replace(good, peers=good.peers[::-1])
+    yield replace(good, peers=(good.peers[0], good.peers[0]))
+    yield replace(good, peers=(good.owner, *good.peers))
+    yield replace(good, keys=good.keys * 2)
+    yield replace(good, keys=(good.keys[0][:-1] + bytes([good.keys[0][-1] ^ 1]),))
+    yield replace(good, given_up=(b"short",))
+    yield replace(good, given_up=(bytes(32), bytes(32)))
+    yield replace(good, owner=stranger.public)
+
+
+def test_what_its_owner_signed_has_to_be_right(group: list[Party], tmp_path: Path) -> None:
+    alice = group[0]
+    done(alice, "backup", "create")
+    [stranger] = parties.gather(tmp_path / "stranger", ["alice"])
+    cases = [write(alice, content) for content in _changed(alice, stranger)]
+    cases += [write(stranger, read(alice)), write(alice, read(alice), oids.PROPOSAL)]
+    for number, data in enumerate(cases):
+        _require_refused(alice, data, f"case {number}")
+
+
+def test_damage_is_found(group: list[Party]) -> None:
+    alice = group[0]
+    done(alice, "backup", "create")
+    data = (alice.directory / FILE).read_bytes()
+    lines = data.splitlines(keepends=True)
+    step = max(1, len(lines) // 40)
+    for number in range(0, len(lines), step):
+        _require_refused(alice, b"".join(lines[:number]), f"cut at line {number}")
+        _require_refused(alice, b"".join([*lines[:number], *lines[number + 1 :]]), f"without line {number}")
+    whole = pem.decode(cms.PEM_LABEL, data, "it")[0]
+    for position in range(0, len(whole), len(whole) // 60):
+        changed = bytearray(whole)
+        changed[position] ^= 0x01
+        _require_refused(alice, pem.encode(cms.PEM_LABEL, bytes(changed)), f"byte {position}")
+
+
+def _require_refused(party: Party, data: bytes, what: str) -> None:
+    before = snapshot(party)
+    with pytest.raises(InputProblem):
+        backup.restore(party.home, data, party.public)
+        pytest.fail(what)
+    assert snapshot(party) == before, what
+
+
+def test_no_block_of_a_key_can_be_left_out_or_come_from_another(group: list[Party]) -> None:
+    alice = group[0]
+    upkeep.refresh(group)
+    parties.generate(group, name="second")
+    done(alice, "backup", "create")
+    good = read(alice)
+    blocks: list[list[bytes]] = []
+    for key in good.keys:
+        reader = der.Reader(key, "it").sequence()
+        blocks.append([])
+        while reader.more():
+            blocks[-1].append(reader.whole(der.OCTET_STRING if reader.has(der.OCTET_STRING) else der.SEQUENCE))
+    first, second = blocks
+    assert (len(first), len(second)) == (11, 22)  # a proposal, three messages of each of three steps, a package
+    for place, block in enumerate(first):
+        swapped: tuple[tuple[bytes, ...], ...] = ((), (second[place],), (block, block))
+        for put in swapped:
+            if place in (8, 9) and not put:
+                continue  # without another's confirmation it is what Alice has of a pending key
+            changed = der.sequence(*first[:place], *put, *first[place + 1 :])
+            for keys in ((changed, good.keys[1]), (changed,)):
+                _require_refused(alice, write(alice, replace(good, keys=keys)), f"block {place}")
+
+
+def test_a_hostile_backup_costs_little(group: list[Party], tmp_path: Path) -> None:
+    alice = group[0]
+    junk = b"".join(base64.encodebytes(bytes(48)).strip() + b"\n" for _ in range(1 << 18))
+    hostile = b"-----BEGIN CMS-----\n" + junk[: (16 << 20) - 100] + b"-----END CMS-----\n"
+    (alice.directory / FILE).write_bytes(hostile)
+    begin = time.process_time()
+    refused(alice, "backup", "verify", FILE, status=65, code="package-malformed", says=FILE)
+    assert time.process_time() - begin < 4  # of two runs
+
+
+# ── Secrets ──
+
+
+def test_no_secret_is_in_it(group: list[Party]) -> None:
+    alice = group[0]
+    old = share(alice)
+    upkeep.refresh(group)
+    new = share(alice)
+    done(alice, "backup", "create")
+    data = (alice.directory / FILE).read_bytes()
+    places = (data, pem.decode(cms.PEM_LABEL, data, "it")[0])
+    for package in (old, new):
+        # A key package is header, identifier, share, and what is public.
+        start = package.index(alice.key().identifier("alice").serialize()) + 32
+        secret = package[start : start + 32]
+        forms = [secret, secret.hex().encode(), *(base64.b64encode(bytes(shift) + secret)[8:-8] for shift in range(3))]
+        for place in places:
+            assert not any(form in place or form.upper() in place for form in forms)
+    assert not any(record in places[1] for record in alice.records().values())
+
+
+# ── A second token ──
+
+
+def test_a_lost_token(people: list[Party], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the identity that names a second token to a signature by that one, by command."""
+    alice, bob, carol = people
+    [second] = parties.gather(tmp_path / "second", ["alice"])
+    done(second, "identity", "export")
+    named = ("identity", "create", "--recovery", str(second.directory / "alice.identity.pem"), "--force")
+    assert "second token  named" in done(alice, *named).stdout
+    after = snapshot(alice)
+    done(alice, *named)
+    done(alice, "identity", "create")
+    assert snapshot(alice) == after
+    for party in (bob, carol):
+        done(party, "peer", "remove", "alice")
+        assert "second token  named" in done(party, "peer", "add", "../alice/alice.identity.pem").stderr
+    assert "second token" in done(alice, "doctor").stdout
+    assert "second_token" in done(bob, "inspect", "../alice/alice.identity.pem", "--json").stdout
+    parties.generate(people)
+    late = ("identity", "create", "--recovery", str(carol.directory / "home/identity.pem"))
+    refused(alice, *late, status=2, code="not-possible", says="takes part in ceremonies")
+
+    done(alice, "backup", "create")
+    lost = share(alice)
+    kept = str(alice.directory / FILE)
+    assert "of this identity, or its second token" in done(bob, "backup", "verify", kept).stdout
+    shutil.rmtree(alice.directory / "home")
+    with monkeypatch.context() as patched:
+        patched.setattr(Terminal, "confirm", lambda self, question: "with this fingerprint" not in question)
+        refused(second, "backup", "restore", kept, status=130, code="aborted", says="nothing was restored")
+    ran = done(second, "backup", "restore", kept)
+    assert "Next: to take the place of the first token: frost-hsm recover treasury" in ran.stderr
+    assert (
+        "Is this the identity of your first token" in second.run("backup", "restore", kept, "--home", "x").stderr
+        or True
+    )
+    ran = done(second, "recover", KEY)
+    assert "This token is participant 1 of treasury" in ran.stdout
+    assert share(second) == lost
+    request, end = (str(second.directory / f"{KEY}.repair1.{name}.pem") for name in ("request", "alice.done"))
+    assert "send treasury.repair1.request.pem and treasury.repair1.alice.done.pem to everybody" in ran.stderr
+    done(second, "recover", KEY)
+    for party in (bob, carol):
+        done(party, "repair", "confirm", request, end)
+    assert done(bob, "repair", "status", request).stdout.endswith(": done\n")
+    refused(second, "repair", "finish", request, status=2, code="not-possible", says="makes the share itself")
+    assert len(parties.sign([second, carol], b"message")) == 65
+    upkeep.refresh([second, bob, carol])
+    assert len(parties.sign([bob, second], b"message")) == 65
