@@ -8,6 +8,7 @@ from parties import Messages, Party
 
 from frost_hsm.ceremony import seeds, shares, signed
 from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed, transcript_hash
@@ -71,6 +72,15 @@ class Mallory:
     def hash(self, first: Messages) -> bytes:
         said = read_all(first, self.seat.roster)
         return transcript_hash(said[each.name] for each in self.seat.roster)
+
+
+class Saboteur(Mallory):
+    """Takes part in a refresh, with any polynomial."""
+
+    def __init__(self, party: Party, ceremony: Refresh) -> None:
+        self.party = party
+        self.seat = ceremony.seat
+        self.secret, self.package = ceremony._part1(system_entropy)
 
 
 def read_all(messages: Mapping[str, bytes], roster: Roster) -> dict[str, Signed[Round1]]:

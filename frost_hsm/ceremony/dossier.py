@@ -1,8 +1,9 @@
 """Signed messages one after the other in one file, which whoever has nothing else can judge.
 
-First comes the proposal, which says who takes part; then what changed that since, repairs with the agreement of their
-helpers; then the refresh or the request that the rest is about; then the rest. Each is in PEM as it was sent, so that
-OpenSSL verifies it too. At the end there may be the public key package that somebody in it confirmed.
+First comes the proposal, which says who takes part; then what changed that since: repairs with the agreement of their
+helpers, or by a second token that an identity names; then the refresh or the request that the rest is about; then the
+rest. Each is in PEM as it was sent, so that OpenSSL verifies it too. At the end there may be the public key package
+that somebody in it confirmed.
 """
 
 from __future__ import annotations
@@ -161,6 +162,8 @@ class _Reading:
         self.rosters[beginning] = self._roster
         if isinstance(message, RepairRequest):
             self._repairs[beginning] = message
+            if not message.helpers and self._roster.at(message.position).is_recovered_by(message.receiver):
+                self._roster = self._repaired(message)
         elif isinstance(message, RefreshProposal):
             self.seats[beginning] = replace(
                 self._first,
@@ -173,13 +176,12 @@ class _Reading:
 
     def _agree(self, repair: bytes, helper: PublicIdentity) -> None:
         """Follow a repair once all its helpers, a threshold of participants, have agreed."""
-        request, roster = self._repairs.get(repair), self._roster
-        if request is None or request.roster != roster.digest or request.helpers[-1] > len(roster):
-            return
+        request, roster = self._repairs[repair], self._roster
         agreed = self._agreed.setdefault(repair, set())
         agreed.add(helper)
-        if len(request.helpers) >= self._first.min_signers and agreed >= {roster.at(each) for each in request.helpers}:
-            self._roster = self._repaired(request)
+        if request.roster == roster.digest and len(request.helpers) >= self._first.min_signers:
+            if agreed >= {roster.at(position) for position in request.helpers}:
+                self._roster = self._repaired(request)
 
     def _repaired(self, request: RepairRequest) -> Roster:
         return self._roster.with_member(request.position, request.receiver)

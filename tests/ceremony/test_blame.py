@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,15 +11,17 @@ from typing import Any
 import mallory
 import parties
 import pytest
+import upkeep
 from attacks.table import Table, refused
+from mallory import Mallory, Saboteur
 from parties import Messages, Party
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import dispute, dossier, shares, signed
+from frost_hsm.ceremony import dispute, dossier, shares, signed, signing
 from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.envelope import Envelope
 from frost_hsm.ceremony.judgement import Verdict, judge
-from frost_hsm.ceremony.messages import Round2
+from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round2, SigningRequest
 from frost_hsm.ceremony.recipients import KeyAgreement
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.errors import (
@@ -25,7 +29,10 @@ from frost_hsm.errors import (
     CeremonyStopped,
     ForeignMessage,
     FrostHsmError,
+    InputProblem,
     InvalidSecretShare,
+    InvalidSignatureShare,
+    MalformedMessage,
     NotKnown,
     Refused,
     UnknownSender,
@@ -352,3 +359,203 @@ def test_other_suites(tmp_path: Path, suite: str) -> None:
     assert judge(wrong.complaint_of_alice() + wrong.open(ALICE)).sentence.startswith("mallory sent alice a share")
     honest = Disputed(tmp_path / "honest", suite=suite)
     assert find(honest.alice, honest.false_complaint(honest.alice)).answer(honest.alice.holder)[1].names == ("mallory",)
+
+
+# ── Refreshes ──
+
+
+def test_a_dispute_in_a_refresh(tmp_path: Path) -> None:
+    """The shares of a refresh are judged by its own round 1, whose constant term is zero; the old epoch goes on."""
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    parties.generate(people)
+    proposal = upkeep.propose(people[0])
+    first = upkeep.round1(people[:2], proposal)
+    saboteur = Saboteur(people[2], upkeep.join(people[2], proposal))
+    first["mallory"] = saboteur.round1()
+    second = upkeep.round2(people[:2], first)
+    second["mallory"] = saboteur.round2(first, mallory.plus_one_for("alice"))
+    with pytest.raises(InvalidSecretShare):
+        upkeep.finish(people[:1], first, second)
+    complaint = upkeep.load(people[0]).transcript.evidence()
+    assert complaint is not None
+    assert judge(complaint).awaiting == ("mallory",)
+    with shares.seed_of(saboteur.seat, people[0].public, saboteur.hash(first), saboteur.root) as seed:
+        with seed.reveal() as shown:
+            opening = saboteur.say(Opening(saboteur.seat.ceremony, 1, bytes(shown)))
+    verdict = find(people[1], complaint + opening).settle()
+    assert verdict == judge(complaint + opening)
+    assert verdict.sentence == "mallory sent alice a share that does not match the round 1 commitment"
+    assert upkeep.load(people[1]).status().step == "stopped"
+    assert len(parties.sign(people[:2], b"message")) == 65
+
+    claim = Complaint(saboteur.seat.ceremony, 2, signed.parse(second["bob"]).content_digest)
+    said = [signed.read(data, saboteur.seat.roster) for data in (first["bob"], second["bob"], saboteur.say(claim))]
+    answered, verdict = find(people[1], people_file(people[1], said)).answer(people[1].holder)
+    assert verdict.names == ("mallory",)
+    assert judge(answered) == verdict
+
+
+def people_file(party: Party, said: Sequence[Signed[Any]]) -> bytes:
+    """A file about the last refresh here."""
+    return upkeep.load(party).transcript.file_of(said)
+
+
+# ── Bad signature shares ──
+
+
+def spoilt(party: Party, response: bytes, bit: int = 1) -> bytes:
+    """A response with another share. bit: for two of them, so that they do not make up for each other."""
+    message: Any = signed.decode(signed.parse(response))
+    share = message.share[:-1] + bytes([message.share[-1] ^ bit])
+    with party.holder() as holder:
+        return signed.write(replace(message, share=share), holder)
+
+
+def aggregated(people: Sequence[Party], wanted: bytes, commitments: Messages, responses: Messages) -> bytes:
+    """What the first of them keeps who aggregates bad shares."""
+    session = people[0].session(wanted)
+    with pytest.raises(InvalidSignatureShare) as caught:
+        session.aggregate(parties.inbox(commitments.values(), responses.values()))
+    evidence = session.transcript.evidence()
+    assert evidence is not None
+    verdict = judge(evidence)
+    assert verdict.names == caught.value.culprits
+    assert verdict.error is InvalidSignatureShare
+    return evidence
+
+
+@pytest.mark.parametrize("suite", ["p256", "secp256k1-tr"])
+@pytest.mark.parametrize("is_rerandomized", [False, True])
+def test_a_bad_signature_share_convicts_in_everybodys_eyes(tmp_path: Path, suite: str, is_rerandomized: bool) -> None:
+    """S13: the request, the commitments and what the signer confirmed show it, to somebody who was not there."""
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    parties.generate(people, suite=suite)
+    with people[0].holder() as holder:
+        wanted = signing.request(
+            holder, people[0].key(), b"message", ["alice", "mallory"], is_rerandomized=is_rerandomized
+        )
+    signers = [people[0], people[2]]
+    commitments = parties.commit(signers, wanted)
+    responses = parties.respond(signers, wanted, commitments)
+    honest = dossier.read(_convicting(people, wanted, commitments, responses))
+    assert judge(honest_file(honest, responses["alice"])).culprits == ()
+
+
+def _convicting(people: Sequence[Party], wanted: bytes, commitments: Messages, responses: Messages) -> bytes:
+    responses = {**responses, "mallory": spoilt(people[2], responses["mallory"])}
+    evidence = aggregated(people, wanted, commitments, responses)
+    assert judge(evidence).names == ("mallory",)
+    return evidence
+
+
+def honest_file(case: dossier.Dossier, response: bytes) -> bytes:
+    """The same file with an honest answer instead of Mallory's."""
+    messages = [said for said in case.messages if not isinstance(said.message, Response)]
+    return dossier.write([*messages, signed.read(response, case.proposal.message.roster)], case.package)
+
+
+def test_a_bad_signature_share_after_a_refresh_and_repairs(tmp_path: Path) -> None:
+    """By then others take part, the shares are others, and a share of Mallory's was made by repair."""
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory", "dave"])
+    alice, bob, old, dave = people
+    parties.generate([alice, bob, old])
+    upkeep.refresh([alice, bob, old])
+    [new] = parties.gather(tmp_path / "new", ["mallory"])
+    for party in (alice, bob, dave):
+        new.home.put(f"peers/{party.name}.pem", party.public.to_pem())
+        party.home.replace("peers/mallory.pem", new.public.to_pem())
+    upkeep.repair(new, 3, [alice, bob], [alice, bob])
+    upkeep.repair(dave, 4, [alice, bob], [alice, bob, new])
+    wanted = parties.request([alice, new, dave], b"message")
+    commitments = parties.commit([alice, new, dave], wanted)
+    responses = parties.respond([alice, new, dave], wanted, commitments)
+    bad = {party.name: spoilt(party, responses[party.name], bit) for party, bit in ((new, 1), (dave, 2))}
+    verdict = judge(aggregated([alice], wanted, commitments, responses | bad))
+    assert verdict.names == ("mallory", "dave")
+    assert verdict.culprits == (new.public, dave.public), "by the identities that they have now"
+
+
+def test_a_share_is_judged_by_what_its_signer_confirmed(tmp_path: Path) -> None:
+    """A public key package of somebody's making, or another request or answer, convicts nobody."""
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    parties.generate(people)
+    parties.generate(people, name="other")
+    signers = [people[0], people[2]]
+    wanted = parties.request(signers, b"message")
+    commitments = parties.commit(signers, wanted)
+    responses = parties.respond(signers, wanted, commitments)
+    case = dossier.read(_convicting(people, wanted, commitments, responses))
+    other = people[0].key("other").public_key_package.serialize()
+
+    def without(*kinds: type[Any]) -> list[Signed[Any]]:
+        return [said for said in case.messages if not isinstance(said.message, kinds)]
+
+    assert judge(dossier.write(case.messages, other)).culprits == ()
+    assert judge(dossier.write(case.messages)).culprits == ()
+    assert judge(dossier.write(without(Confirmation), case.package)).culprits == ()
+    assert judge(dossier.write(without(Commitment), case.package)).culprits == ()
+    with pytest.raises(ForeignMessage):
+        judge(dossier.write(without(SigningRequest), case.package))
+
+
+# ── Whatever is put into a file ──
+
+
+def test_no_file_names_somebody_who_is_honest(tmp_path: Path) -> None:
+    """Two ceremonies with everything that was said in them, mixed, cut, repeated: only Mallory is ever named."""
+    tables = [
+        Disputed(tmp_path / "one", mallory.plus_one_for("alice")),
+        Disputed(tmp_path / "other"),
+    ]
+    pools: list[list[bytes]] = []
+    for table in tables:
+        pool = [*table.first.values(), *table.second.values(), Mallory(table.mallory.party, table.proposal).round1()]
+        pool += [table.mallory.round2(table.first), table.open(ALICE), table.open(BOB), table.open(ALICE, BOB)]
+        pool += [table.complain(party).to_pem() for party in (table.alice, table.bob)]
+        answered, _ = find(table.bob, table.false_complaint(table.bob)).answer(table.bob.holder)
+        pool += [said.to_pem() for said in dossier.read(answered).messages[1:]]
+        pools.append(pool)
+    pools[0] += [said.to_pem() for said in dossier.read(tables[0].complaint_of_alice()).messages[1:]]
+    draw = random.Random(4)
+    verdicts: dict[tuple[str, ...], int] = {}
+    for _ in range(400):
+        table, pool = draw.choice(list(zip(tables, pools, strict=True)))
+        chosen = [draw.choice(pool) for _ in range(draw.randrange(1, 8))]
+        if draw.random() < 0.1:
+            chosen.insert(draw.randrange(len(chosen)), draw.choice(pools[0]))
+        data = table.proposal + b"".join(chosen)
+        if draw.random() < 0.1:
+            data = data[: draw.randrange(len(data))]
+        try:
+            names = judge(data).names
+        except InputProblem:
+            names = ("refused",)
+        verdicts[names] = verdicts.get(names, 0) + 1
+    assert set(verdicts) == {(), ("mallory",), ("refused",)}
+    assert min(verdicts.values()) > 10
+
+
+def test_a_file_that_does_not_begin_with_a_proposal_is_none(honest: Disputed) -> None:
+    for data in (honest.first["alice"], honest.first["alice"] + honest.proposal, b"", b"notes"):
+        with pytest.raises((ForeignMessage, MalformedMessage)):
+            judge(data)
+
+
+def test_a_file_with_a_proposal_of_mallorys_own_shows_by_which_keys_she_means_bob(tmp_path: Path) -> None:
+    """Anybody can make a key and call it bob: the verdict names keys, and people compare fingerprints."""
+    honest = parties.gather(tmp_path / "honest", ["bob"])[0]
+    people = parties.gather(tmp_path / "made up", ["mallory", "bob"])
+    proposal = parties.propose(people)
+    forged = Mallory(people[1], proposal)
+    _, short = forged.draw(3)
+    verdict = judge(proposal + forged.round1(short))
+    assert verdict.names == ("bob",)
+    assert verdict.culprits[0].fingerprint != honest.public.fingerprint
+    refused(honest, NotKnown, lambda: find(honest, proposal + forged.round1(short)))
+
+
+def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:
+    people = parties.gather(tmp_path, ["alice", "bob"])
+    one, other = parties.propose(people), parties.propose(people, name="other")
+    with pytest.raises(ForeignMessage):
+        judge(one + other)

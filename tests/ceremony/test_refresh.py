@@ -11,14 +11,13 @@ import mallory
 import parties
 import pytest
 import upkeep
-from mallory import Mallory
+from mallory import Saboteur
 from parties import Party
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.judgement import judge
 from frost_hsm.ceremony.keys import GroupKey, KeyState
 from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.refresh import Refresh
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.errors import (
@@ -38,7 +37,6 @@ from frost_hsm.errors import (
 from frost_hsm.frost import round1
 from frost_hsm.frost.dealer import reconstruct
 from frost_hsm.frost.packages import KeyPackage, Signature
-from frost_hsm.secret import system_entropy
 
 
 @pytest.fixture
@@ -264,15 +262,6 @@ def test_deleting_a_key_in_the_middle_of_a_refresh_leaves_no_record(trio: list[P
 
 
 # ── Somebody who breaks the protocol ──
-
-
-class Saboteur(Mallory):
-    """Takes part in a refresh, with any polynomial."""
-
-    def __init__(self, party: Party, ceremony: Refresh) -> None:
-        self.party = party
-        self.seat = ceremony.seat
-        self.secret, self.package = ceremony._part1(system_entropy)
 
 
 def test_a_wrong_proof_convicts(trio: list[Party]) -> None:
