@@ -14,6 +14,7 @@ from frost_hsm.frost.packages import PublicKeyPackage
 from frost_hsm.frost.values import VerifyingKey
 
 _MAX_POSTCARD = 1 << 17  # bytes: 1024 participants of the largest suite have fewer
+_LONGEST_HEX = 256  # bytes of a file, white space among them
 _HEX = re.compile(r"([0-9a-fA-F]{2}){32,57}")
 
 
@@ -40,7 +41,7 @@ def find(place: Workplace, key: str, suite: str) -> VerifyingKey:
 
 
 def _read_key(data: bytes, suite: str) -> VerifyingKey:
-    text = data.strip().decode(errors="replace")
+    text = data.decode(errors="replace").strip() if len(data) <= _LONGEST_HEX else ""
     return _from_hex(text, suite) if _HEX.fullmatch(text) else read_package(data).verifying_key
 
 
@@ -48,7 +49,10 @@ def _from_hex(digits: str, suite: str) -> VerifyingKey:
     found, data = ciphersuites.by_name(suite), bytes.fromhex(digits)
     if len(data) < found.group.element_length:
         data = found.hooks.restore(data)
-    return VerifyingKey.deserialize(found, data)
+    try:
+        return VerifyingKey.deserialize(found, data)
+    except DeserializationError as error:
+        raise type(error)(f"no key of {found.name}: {error}", hint="say which suite it is of: --suite NAME") from None
 
 
 def read_package(data: bytes) -> PublicKeyPackage:

@@ -116,10 +116,14 @@ def test_a_signature_is_verified_with_the_key_alone(suite: Ciphersuite, tmp_path
     (stranger.directory / "message").write_bytes(b"another")
     for by in (("--key", "key.json"), *in_hex):
         refused(stranger, "verify", *by, "message", "signature", status=10, code="signature-invalid", says="BAD")
-    if suite.name in ("p256", "secp256k1"):
-        without_sign = ("--key", key[2:], "--suite", suite.name)
-        command = ("verify", *without_sign, "message", "signature")
-        refused(stranger, *command, status=65, code="package-malformed", says="not a compressed point")
+
+
+def test_a_key_in_hex_of_a_suite_that_was_not_named(tmp_path: Path, stranger: Party) -> None:
+    suite = ciphersuites.ED25519
+    key = hand_over(suite, parties.gather(tmp_path / "people", ["alice", "bob"]), stranger).hex()
+    command = ("verify", "--key", key, "message", "signature")
+    error = refused(stranger, *command, status=65, code="package-malformed", says="no key of p256")
+    assert "--suite" in error["hint"]
 
 
 @every_suite
