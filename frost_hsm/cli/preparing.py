@@ -37,8 +37,8 @@ def preprocess(place: Workplace, key: str, count: int, output: str | None, force
     raw = files.write(path, written, force=force)
     lines = [f"Sealed {count} pairs of nonces in the token", f"Wrote {path}"]
     after = (
-        f"send {path} to whoever asks for signatures, and they run, with a line number that was not used yet: "
-        f"frost-hsm sign request {key} FILE --prepared {place.me.name}:1={path} --prepared …"
+        f"send {path} to whoever asks for signatures, who uses each line once: "
+        f"frost-hsm sign request {key} FILE --prepared {place.me.name}:LINE={path} --prepared …"
     )
     return Result("sign-preprocess", lines, {"key": key, "count": count, "file": path}, after, raw)
 
