@@ -1,0 +1,181 @@
+"""A hostile file of 16 MB costs no command more than 100 MB of memory and a second of work.
+
+All that read it run one after the other in a child, whose memory the system has counted.
+"""
+
+from __future__ import annotations
+
+import functools
+import gc
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+
+import parties
+import pytest
+from fuzz.targets import TARGETS
+from parties import KEY, Party
+
+from frost_hsm.ceremony import cms, der, oids, pem
+from frost_hsm.frost.ciphersuites import ED448
+
+SIZE = 16 << 20
+CONTENT = 11 << 20
+"""What fits into a message."""
+
+MEGABYTES = 100
+SECONDS = 2  # a second, and as much again for a slow machine
+HASH = der.octet_string(bytes(32))
+HEADER = b'{"header":{"version":0,"ciphersuite":"FROST-P256-SHA256-v1"},"verifying_key":"","verifying_shares":'
+
+
+def much(unit: bytes, size: int = SIZE) -> bytes:
+    return unit * (size // len(unit))
+
+
+def nested() -> bytes:
+    """Sequences in each other, a quarter of a million."""
+    headers: list[bytes] = []
+    inside = 0
+    while inside < 1 << 20:
+        headers.append(der.element(der.SEQUENCE, b"") if not inside else _header(inside))
+        inside += len(headers[-1])
+    return b"".join(reversed(headers))
+
+
+def _header(length: int) -> bytes:
+    size = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((der.SEQUENCE, length)) if length < 0x80 else bytes((der.SEQUENCE, 0x80 | len(size))) + size
+
+
+def message(content_type: str, *parts: bytes) -> bytes:
+    return cms._encode(content_type, der.sequence(der.integer(1), HASH, *parts), bytes(20), bytes(32), b"")
+
+
+def of_points() -> bytes:
+    """A public key package of as many participants as there can be, over the slowest curve."""
+    group = ED448.group
+    point = group.encode(group.multiply_base(group.random_scalar())).hex()
+    shares = ",".join(f'"{ED448.encode_scalar(number).hex()}":"{point}"' for number in range(1, 1 << 16))
+    header = HEADER.replace(b"FROST-P256-SHA256-v1", ED448.id.encode()).replace(b'""', f'"{point}"'.encode())
+    return header + b"{" + shares.encode() + b"}}"
+
+
+HOSTILE: dict[str, Callable[[], bytes]] = {
+    "random": lambda: Random(1).randbytes(SIZE),
+    "blank": lambda: b"{" + much(b" "),
+    "nested DER": nested,
+    "one DER string": lambda: der.sequence(der.octet_string(bytes(SIZE - 20))),
+    "many signers": lambda: message(
+        oids.SIGNING_REQUEST, *[HASH, der.integer(0), HASH, HASH], der.sequence(much(b"\2\1\1", CONTENT))
+    ),
+    "many envelopes": lambda: message(oids.DEALING, der.sequence(much(b"\x30\0", CONTENT))),
+    "many envelopes, PEM": lambda: pem.encode(
+        "CMS", message(oids.ROUND2, HASH, der.sequence(much(b"\x30\0", CONTENT)))
+    ),
+    "base64": lambda: b"-----BEGIN CMS-----\n" + much(b"A" * 64 + b"\n") + b"-----END CMS-----\n",
+    "one line of base64": lambda: b"-----BEGIN CMS-----\n" + much(b"A") + b"\n-----END CMS-----\n",
+    "ends of messages": lambda: much(b"-----END CMS-----\n"),
+    "empty messages": lambda: much(b"-----BEGIN CMS-----\n-----END CMS-----\n"),
+    "empty certificates": lambda: much(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
+    "a bundle of little": lambda: pem.encode("FROST-HSM BUNDLE", der.sequence(much(b"\4\0", CONTENT))),
+    "nested JSON": lambda: much(b'{"a":'),
+    "nested lists": lambda: HEADER + much(b"["),
+    "empty lists": lambda: HEADER + b"[" + much(b"[],") + b"[]]}",
+    "empty strings": lambda: HEADER + b"[" + much(b'"",') + b'""]}',
+    "numbers": lambda: HEADER + b"[" + much(b"0,") + b"0]}",
+    "one number": lambda: HEADER + much(b"1") + b"}",
+    "one string": lambda: HEADER + b'"' + much(b"a") + b'"}',
+    "many fields": lambda: b"{" + b",".join(b'"%x":0' % number for number in range(1_400_000)) + b"}",
+    "many points": of_points,
+    "many TOML keys": lambda: b"".join(b"a%x=0\n" % number for number in range(1 << 20)),
+    "nested TOML": lambda: b"a=" + much(b"["),
+}
+
+COMMANDS = (
+    "inspect FILE",
+    "inspect --message FILE",
+    f"verify --key {KEY} message FILE",
+    "verify --key FILE message message",
+    "peer add FILE",
+    "dkg round1 FILE",
+    f"dkg confirm {KEY} FILE",
+    "keys import FILE",
+    "backup verify FILE",
+    f"sign respond FILE --key {KEY}",
+    "dealer split dealt --key-file FILE",
+)
+"""One for each way of reading a file."""
+
+OWN = ("config", "token-file", "uri")
+"""What is read without being named: as a target."""
+
+
+@pytest.fixture(scope="module")
+def alice(tmp_path_factory: pytest.TempPathFactory) -> Party:
+    people = parties.gather(tmp_path_factory.mktemp("cost"), ("alice", "bob"))
+    parties.generate(people)
+    proposal = parties.propose(people, name="dealt")
+    people[0].join(proposal)
+    for name in ("FILE", "message"):
+        (people[0].directory / name).write_bytes(b"short")
+    for command in COMMANDS:  # loads all that they need, which is not what is measured
+        assert refuses(people[0], command), command
+    return people[0]
+
+
+def refuses(party: Party, command: str) -> bool:
+    return party.run(*command.split()).status in (10, 65)
+
+
+def spend(party: Party, data: bytes) -> None:
+    """Give a file to every reader, each within its time."""
+    gc.freeze()  # so that it is quick to let go of what an error held
+    works = {command: functools.partial(refuses, party, command) for command in COMMANDS}
+    works |= {name: functools.partial(lambda name: not TARGETS[name].accepts(data), name) for name in OWN}
+    for name, work in works.items():
+        gc.collect()
+        before = time.process_time()
+        assert work(), name
+        seconds = time.process_time() - before
+        assert seconds < SECONDS, f"{name}: {seconds:.1f} s"
+
+
+def peak(work: Callable[[], None]) -> float:
+    """Do something in a child; returns the most megabytes that it had, those of ours among them."""
+    gc.collect()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            work()
+            status = 0
+        except BaseException as error:
+            print(error)
+        finally:
+            os._exit(status)
+    _, ended, used = os.wait4(child, 0)
+    assert os.waitstatus_to_exitcode(ended) == 0
+    return used.ru_maxrss / 1024
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_hostile_file_costs_little(alice: Party, kind: str) -> None:
+    data = HOSTILE[kind]()[:SIZE]
+    Path(alice.directory / "FILE").write_bytes(data)
+    beyond = peak(lambda: spend(alice, data)) - peak(lambda: None)
+    assert beyond < MEGABYTES, f"{beyond:.0f} MB"
+
+
+def test_a_file_without_end_is_not_read_to_its_end(alice: Party) -> None:
+    ran = alice.run("inspect", "/dev/zero")
+    assert (ran.status, "larger than 16 MiB" in ran.stderr) == (65, True)
+
+
+def test_a_pipe_in_a_directory_is_passed_over(alice: Party) -> None:
+    folder = alice.directory / "in"
+    folder.mkdir()
+    os.mkfifo(folder / "bob.pem")
+    assert alice.run("refresh", "round2", KEY, "--in", str(folder)).status in (66, 75)
