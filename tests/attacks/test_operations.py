@@ -178,7 +178,7 @@ def test_p03_another_version(table: Table) -> None:
     ],
 )
 def test_p03_fields_that_are_unknown_missing_or_doubled(was: str, is_: str) -> None:
-    """Another program's package says something twice, or something else than its header: which of the two counts?"""
+    """Another program's package says something twice, or else than its header, for two readers to read two things."""
     share = SigningShare.deserialize(P256, Secret(bytes(31) + b"\5"))
     commitments = {Identifier.from_u16(P256, number): signing.commit(share)[1] for number in (1, 2)}
     text = SigningPackage(P256, commitments, b"pay 5 to dave").to_json()

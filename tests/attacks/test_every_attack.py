@@ -1,0 +1,46 @@
+"""No attack of the list is left out."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+FOLDER = Path(__file__).parent
+
+LISTED = [f"K{n}" for n in range(1, 35)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 18)]
+
+
+def tests() -> dict[str, list[ast.FunctionDef]]:
+    """The tests of each attack, by its number."""
+    found: dict[str, list[ast.FunctionDef]] = {}
+    for path in FOLDER.glob("test_*.py"):
+        for node in ast.parse(path.read_text()).body:
+            named = re.match(r"test_([kps])0*(\d+b?)_", node.name) if isinstance(node, ast.FunctionDef) else None
+            if named is not None and isinstance(node, ast.FunctionDef):
+                found.setdefault(named[1].upper() + named[2], []).append(node)
+    return found
+
+
+def reasons() -> set[str]:
+    """The attacks that the README gives a reason for."""
+    return set(re.findall(r"^\| ([KPS]\d+b?) \|", (FOLDER / "README.md").read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("attack", LISTED)
+def test_it_has_a_test_or_a_reason(attack: str) -> None:
+    assert attack in tests() or attack in reasons()
+
+
+def test_no_other_attack_is_named() -> None:
+    assert set(tests()) | reasons() <= set(LISTED)
+
+
+def test_every_test_says_what_the_attacker_does() -> None:
+    for nodes in tests().values():
+        for node in nodes:
+            docstring = ast.get_docstring(node)
+            assert docstring, node.name
+            assert docstring.endswith("."), node.name
