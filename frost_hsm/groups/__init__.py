@@ -260,7 +260,7 @@ def p256() -> Group:
     for library in libcrypto.find():
         try:
             group = openssl.P256Libcrypto(library)
-            if self_test.computes_p256(group) and self_test.base_multiplication_seconds(group) < _SLOW:
+            if self_test.computes(group) and self_test.base_multiplication_seconds(group) < _SLOW:
                 return group
         except MemoryError:  # how libcrypto says that it has no P-256, too
             continue
@@ -283,10 +283,16 @@ def _libcrypto() -> Libcrypto | None:
 
 @functools.cache
 def secp256k1() -> Group:
-    """Make secp256k1."""
-    from frost_hsm.groups import weierstrass
+    """Choose who computes secp256k1: libcrypto and pycryptodome together, else pycryptodome alone."""
+    from frost_hsm.groups import koblitz, self_test, weierstrass
 
-    return weierstrass.Secp256k1(_libcrypto())
+    library = _libcrypto()
+    if library:
+        with suppress(MemoryError):  # how libcrypto says that it has no such curve, too
+            group = koblitz.Secp256k1Libcrypto(library)
+            if self_test.computes(group):
+                return group
+    return weierstrass.Secp256k1(library)
 
 
 @functools.cache

@@ -107,7 +107,7 @@ class EdwardsGroup(PycryptodomeGroup):
 
     def encode(self, element: Element) -> bytes:
         """Write y, with the sign of x."""
-        x, y = self._affine(element)
+        x, y = self.affine(element)
         return (y | (x & 1) << 8 * self.element_length - 1).to_bytes(self.element_length, "little")
 
     def y_coordinate(self, element: Element) -> bytes:

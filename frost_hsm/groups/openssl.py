@@ -14,7 +14,7 @@ from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.groups.bignum_scalars import BignumScalars, SecretContext
 from frost_hsm.groups.libcrypto import Libcrypto
 
-_COMPRESSED, _UNCOMPRESSED = 2, 4
+COMPRESSED, UNCOMPRESSED = 2, 4
 
 
 class _Point(Element):
@@ -69,26 +69,19 @@ class LibcryptoCurve(BignumScalars):
         if y is not None:
             if len(y) != 32 or y[31] & 1 != data[0] & 1:
                 raise MalformedElement(f"the y coordinate is not that of the {self.name} point")
-            data = b"\x04" + data[1:] + y
-        point = self._new_point()
-        decoded = self._library.EC_POINT_oct2point(
-            self._group, point.handle, data, len(data), self._spaces.mine.context
-        )
-        if decoded != 1:
-            self._library.ERR_clear_error()
-            raise self._not_a_point(data)
-        return point
+            data = b"\4" + data[1:] + y
+        return self._read_octets(data)
 
     def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
         """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:
         """Write 33 bytes (SEC 1, compressed)."""
-        return self._octets(element, _COMPRESSED, 33)
+        return self._octets(element, COMPRESSED, 33)
 
     def y_coordinate(self, element: Element) -> bytes:
         """Return the affine y, 32 bytes big-endian."""
-        return self._octets(element, _UNCOMPRESSED, 65)[33:]
+        return self._octets(element, UNCOMPRESSED, 65)[33:]
 
     def identity(self) -> Element:
         """Make a new identity element."""
@@ -177,7 +170,14 @@ class LibcryptoCurve(BignumScalars):
         if written != length:
             self._library.ERR_clear_error()
             raise InvalidIdentityElement(f"the identity of {self.name} has no encoding")
-        return bytes(space.buffer[:length])
+        return bytes(memoryview(space.buffer)[:length])
+
+    def _read_octets(self, data: bytes) -> _Point:
+        point = self._new_point()
+        if self._library.EC_POINT_oct2point(self._group, point.handle, data, len(data), self._spaces.mine.context) != 1:
+            self._library.ERR_clear_error()
+            raise self._not_a_point(data)
+        return point
 
     def _not_a_point(self, data: bytes) -> MalformedElement | InvalidIdentityElement:
         if not any(data):

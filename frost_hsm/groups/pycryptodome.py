@@ -54,6 +54,7 @@ class PycryptodomeGroup:
         self._order = Integer(self.order, public=True)
         self._generator = EccPoint(*generator, curve)
         self._identity = self._generator.point_at_infinity()
+        self._identity_coordinates = self._identity.xy
 
     def _make_scalars(self, library: Libcrypto | None) -> ScalarField:
         if library is None:
@@ -62,7 +63,7 @@ class PycryptodomeGroup:
 
     def multiply_base(self, scalar: SecretScalar) -> Element:
         """Compute scalar·G in constant time."""
-        with self.encode_scalar(scalar) as encoded, encoded.reveal() as view:
+        with self.encode_scalar(scalar).reveal() as view:
             return Element(self._generator * Integer.from_bytes(view, self.byteorder))  # type: ignore[operator]
 
     # ── public elements ──
@@ -114,8 +115,9 @@ class PycryptodomeGroup:
         product: EccPoint = point * Integer(scalar % self.order, public=True)  # type: ignore[operator]
         return product
 
-    def _affine(self, element: Element) -> tuple[int, int]:
-        if self.is_identity(element):
+    def affine(self, element: Element) -> tuple[int, int]:
+        """Return x and y. Raises `InvalidIdentityElement`."""
+        coordinates: tuple[int, int] = element.handle.xy
+        if coordinates == self._identity_coordinates:
             raise InvalidIdentityElement(f"the identity of {self.name} has no encoding")
-        x, y = element.handle.xy
-        return int(x), int(y)
+        return coordinates

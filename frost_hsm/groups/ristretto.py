@@ -72,9 +72,9 @@ class Ristretto255(Ed25519):
 
     def encode(self, element: Element) -> bytes:
         """Write 32 bytes (RFC 9496, section 4.3.2)."""
-        if self.is_identity(element):
+        x, y = element.handle.xy  # Z = 1
+        if x == 0 or y == 0:
             raise InvalidIdentityElement("the identity of ristretto255 has no encoding")
-        x, y = map(int, element.handle.xy)  # Z = 1
         u1, u2 = (1 - y * y) % _P, x * y % _P
         _, inverse = self._inverse_square_root(u1 * u2 * u2 % _P)
         den1, den2 = inverse * u1 % _P, inverse * u2 % _P

@@ -10,11 +10,22 @@ from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.powers import power
 from frost_hsm.secret import Secret
 
+_DOUBLED = {
+    "P-256": (
+        "036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296",
+        "037cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978",
+    ),
+    "secp256k1": (
+        "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
+        "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5",
+    ),
+}
+"""G, as SEC 2 gives it, and 2·G."""
 
-def computes_p256(group: Group) -> bool:
-    """Recompute 2·G (SEC 2 gives G) three ways."""
-    g = bytes.fromhex("036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296")
-    double_g = bytes.fromhex("037cf27b188d034f7e8a52380304b51ac3c08969e277f21b35a60b48fc47669978")
+
+def computes(group: Group) -> bool:
+    """Recompute 2·G three ways, on the curves that libcrypto computes."""
+    g, double_g = map(bytes.fromhex, _DOUBLED[group.name])
     generator = group.decode(g)
     doubled = group.copy(generator)
     group.double(doubled)

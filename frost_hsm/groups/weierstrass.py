@@ -44,12 +44,16 @@ class WeierstrassGroup(PycryptodomeGroup):
             ordinate = int.from_bytes(y, "big")
         else:
             raise MalformedElement(f"the y coordinate is not that of the {self.name} point")
+        return self.at(x, ordinate)
+
+    def at(self, x: int, y: int) -> Element:
+        """Return the element with these coordinates. Raises `MalformedElement`."""
         try:
-            if x < self._p and 0 < ordinate < self._p:  # (0, 0) is pycryptodome's point at infinity
-                return Element(EccPoint(x, ordinate, self._curve))  # checks that it is on the curve
+            if x < self._p and 0 < y < self._p:  # (0, 0) is pycryptodome's point at infinity
+                return Element(EccPoint(x, y, self._curve))  # checks that it is on the curve
         except ValueError:
             pass
-        raise MalformedElement(f"not a compressed point of {self.name}")
+        raise MalformedElement(f"not a point of {self.name}")
 
     def _ordinate(self, x: int, *, odd: int) -> int:
         """Solve y² = x³ + ax + b, assuming that there is a solution."""
@@ -61,12 +65,12 @@ class WeierstrassGroup(PycryptodomeGroup):
 
     def encode(self, element: Element) -> bytes:
         """Write 33 bytes (SEC 1, compressed)."""
-        x, y = self._affine(element)
+        x, y = self.affine(element)
         return bytes((2 | y & 1,)) + x.to_bytes(32, "big")
 
     def y_coordinate(self, element: Element) -> bytes:
         """Return the affine y, 32 bytes big-endian."""
-        return self._affine(element)[1].to_bytes(32, "big")
+        return self.affine(element)[1].to_bytes(32, "big")
 
 
 class P256Pycryptodome(WeierstrassGroup):

@@ -17,12 +17,13 @@ from suites import SUITES, vectors
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.groups import Element, Group, decode_all, edwards, ristretto, weierstrass
+from frost_hsm.groups import Element, Group, decode_all, edwards, koblitz, libcrypto, ristretto, weierstrass
 from frost_hsm.secret import Secret
 
 GROUPS: dict[str, Group] = {
     **p256.GROUPS,
     **{group.name: group for group in (groups.secp256k1(), groups.ed25519(), groups.ristretto255(), groups.ed448())},
+    "secp256k1-without-points-mul": koblitz.Secp256k1Libcrypto(next(libcrypto.find()), points_mul=False),
     **{
         f"{make.name}-without-libcrypto": make()
         for make in (weierstrass.Secp256k1, edwards.Ed25519, ristretto.Ristretto255, edwards.Ed448)

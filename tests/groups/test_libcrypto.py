@@ -12,8 +12,10 @@ import pytest
 from frost_hsm import groups
 from frost_hsm.errors import MalformedElement
 from frost_hsm.groups import Group, libcrypto, openssl, self_test
+from frost_hsm.groups.koblitz import Secp256k1Libcrypto
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.weierstrass import Secp256k1
 
 
 @pytest.fixture
@@ -32,6 +34,45 @@ def choose(monkeypatch: pytest.MonkeyPatch, *found: Libcrypto) -> Group:
     return groups.p256.__wrapped__()
 
 
+def choose_secp256k1(monkeypatch: pytest.MonkeyPatch, *found: Libcrypto) -> Group:
+    monkeypatch.setattr(groups, "_libcrypto", groups._libcrypto.__wrapped__)
+    monkeypatch.setattr(libcrypto, "find", lambda: iter(found))
+    return groups.secp256k1.__wrapped__()
+
+
+def test_libcrypto_helps_pycryptodome(monkeypatch: pytest.MonkeyPatch, library: Libcrypto) -> None:
+    group = choose_secp256k1(monkeypatch, library)
+    assert isinstance(group, Secp256k1Libcrypto)
+    assert group.backend.startswith("pycryptodome ")
+    assert " and libcrypto (OpenSSL " in group.backend
+
+
+def test_without_libcrypto_pycryptodome_does_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    group = choose_secp256k1(monkeypatch)
+    assert type(group) is Secp256k1
+    assert "libcrypto" not in group.backend
+    assert self_test.computes(group)
+
+
+def test_a_libcrypto_without_secp256k1_still_computes_scalars(
+    monkeypatch: pytest.MonkeyPatch, library: Libcrypto
+) -> None:
+    monkeypatch.setattr(library, "EC_GROUP_new_by_curve_name", lambda number: None)
+    group = choose_secp256k1(monkeypatch, library)
+    assert type(group) is Secp256k1
+    assert " and libcrypto (OpenSSL " in group.backend
+
+
+@pytest.mark.parametrize("function", ["BN_mod_mul_montgomery", "BN_mod_exp_mont", "BN_mod_add_quick"])
+def test_a_libcrypto_that_computes_wrong_helps_nobody(
+    monkeypatch: pytest.MonkeyPatch, library: Libcrypto, function: str
+) -> None:
+    monkeypatch.setattr(library, function, lambda *arguments: 1)  # says that it did something
+    group = choose_secp256k1(monkeypatch, library)
+    assert "libcrypto" not in group.backend
+    assert self_test.computes(group)
+
+
 def test_libcrypto_is_chosen_if_it_is_fit(monkeypatch: pytest.MonkeyPatch, library: Libcrypto) -> None:
     assert choose(monkeypatch, library).backend.startswith("libcrypto (OpenSSL ")
 
@@ -39,7 +80,7 @@ def test_libcrypto_is_chosen_if_it_is_fit(monkeypatch: pytest.MonkeyPatch, libra
 def test_without_libcrypto_pycryptodome_is_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     group = choose(monkeypatch)
     assert group.backend.startswith("pycryptodome ")
-    assert self_test.computes_p256(group)
+    assert self_test.computes(group)
 
 
 def test_a_libcrypto_that_computes_wrong_is_not_chosen(monkeypatch: pytest.MonkeyPatch, library: Libcrypto) -> None:

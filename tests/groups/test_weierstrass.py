@@ -14,8 +14,9 @@ from suites import SUITES, vectors
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Group
+from frost_hsm.groups.weierstrass import Secp256k1
 
-GROUPS: dict[str, Group] = {**p256.GROUPS, "secp256k1": groups.secp256k1()}
+GROUPS: dict[str, Group] = {**p256.GROUPS, "secp256k1": groups.secp256k1(), "alone": Secp256k1()}
 JUDGES = {"P-256": ec.SECP256R1(), "secp256k1": ec.SECP256K1()}
 
 
