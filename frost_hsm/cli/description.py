@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Mapping
 
-from frost_hsm.ceremony import backup, cms, oids, pem, signed
+from frost_hsm.ceremony import backup, cms, dossier, oids, pem, signed
+from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.ceremony.messages import (
     Commitment,
@@ -18,10 +19,10 @@ from frost_hsm.ceremony.messages import (
     SigningRequest,
 )
 from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal
-from frost_hsm.cli import packages
+from frost_hsm.cli import dossiers, packages
 from frost_hsm.cli.fingerprints import identity_fields
 from frost_hsm.cli.public_keys import read_package
-from frost_hsm.errors import DeserializationError, NotPossible
+from frost_hsm.errors import DeserializationError, ForeignMessage, NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.encoding import PublicPackage
 from frost_hsm.frost.json_text import as_map, as_text
@@ -52,7 +53,7 @@ _NEVER = "SECRET: whoever has it can sign in its owner's place; it is never sent
 
 
 def describe(data: bytes, known: Known) -> Iterator[Description]:
-    """Say what a file is, one description a message: evidence holds several. Opens nothing that is sealed.
+    """Say what a file is; of several messages, what they show, then each. Opens nothing that is sealed.
 
     Raises `InputProblem` for what is damaged, or nothing that is known here.
     """
@@ -63,11 +64,25 @@ def describe(data: bytes, known: Known) -> Iterator[Description]:
     elif _is_json(data):
         yield _json(data)
     elif data.count(_MESSAGE) > 1:
-        for der in pem.decode(cms.PEM_LABEL, data, "evidence", blocks=data.count(_MESSAGE)):
-            yield _message(signed.parse(der), known)
+        yield from _several(data, known)
     else:
         parsed = signed.parse(data)
         yield _backup(data) if parsed.content_type == oids.BACKUP else _message(parsed, known)
+
+
+def _several(data: bytes, known: Known) -> Iterator[Description]:
+    """Describe several messages: what they show together, then each."""
+    try:
+        case = dossier.read(data)
+    except ForeignMessage as error:
+        yield {"kind": "several messages", "shows": f"nothing together: {error}"}
+        for der in pem.decode(cms.PEM_LABEL, data, "a file of several messages", blocks=data.count(_MESSAGE)):
+            yield _message(signed.parse(der), known)
+        return
+    yield dossiers.describe(case)
+    known = {**known, **{said.sender.sign_key.key_id: said.sender for said in case.messages}}
+    for said in case.messages:
+        yield _message(signed.parse(said.der), known)
 
 
 def identity(public: PublicIdentity) -> Description:
@@ -143,6 +158,10 @@ def _details(message: Message) -> Description:
                 "message_size": len(message.message),
                 "message_sha256": hashlib.sha256(message.message).hexdigest(),
             }
+        case Complaint():
+            return {"ceremony": message.ceremony.hex(), "accused": message.accused, "round2": message.round2.hex()}
+        case Opening():
+            return {"ceremony": message.ceremony.hex(), "recipient": message.recipient}
         case Commitment() | Response():
             return {"request": message.request.hex()}
     return {}

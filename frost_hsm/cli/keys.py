@@ -85,19 +85,20 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", "bundle", "transcript"]),
+    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", "bundle", "transcript", "confirmations"]),
     default="json",
     show_default=True,
     help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex and pem are the key alone, pem for "
-    "whatever verifies Ed25519 or Ed448; bundle and transcript are for keys import.",
+    "whatever verifies Ed25519 or Ed448; bundle and transcript are for keys import; confirmations are for "
+    "inspect.",
 )
 @output
 def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
     """Write the public key package.
 
     For those who verify or aggregate. A bundle is for participants: all that was signed about the key. A transcript is
-    a bundle with the messages that made the shares, too: with it, each participant can make theirs again. Needs no
-    token.
+    a bundle with the messages that made the shares, too: with it, each participant can make theirs again.
+    Confirmations show anybody that all participants agreed, with frost-hsm inspect or with OpenSSL. Needs no token.
     """
     key = GroupKey.load(place.home, name, place.me)
     package = key.public_key_package
@@ -107,6 +108,10 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
         from frost_hsm.ceremony import bundle
 
         written = bundle.write(place.home, key, with_rounds=form == "transcript")
+    elif form == "confirmations":
+        from frost_hsm.ceremony import agreement
+
+        written = agreement.write(place.home, key)
     elif form == "hex":
         written = package.verifying_key.serialize().hex().encode() + b"\n"
     elif form == "pem":
@@ -119,7 +124,12 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
     return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)
 
 
-_ENDINGS = {"json-v2": "v2.json", "bundle": "bundle.pem", "transcript": "transcript.pem"}
+_ENDINGS = {
+    "json-v2": "v2.json",
+    "bundle": "bundle.pem",
+    "transcript": "transcript.pem",
+    "confirmations": "confirmations.pem",
+}
 
 
 @command(keys, "import")

@@ -70,9 +70,14 @@ def status(ceremony: Rounds, states: dict[str, str]) -> tuple[str, dict[str, obj
     """Say where a ceremony stands, as a line and as fields. states: what each step is called."""
     found = ceremony.status()
     line = f"{ceremony.title}: {states[found.step]}"
-    if found.missing:
+    if found.why:
+        line += f"; {found.why}"
+        line += f"; {', '.join(found.missing)} has not answered" if found.missing else ""
+    elif found.missing:
         line += f"; here from {', '.join(found.have)}; not yet from {', '.join(found.missing)}"
     entry = {**fields(ceremony), "state": found.step, "have": list(found.have), "missing": list(found.missing)}
+    if found.why:
+        entry["why"] = found.why
     return line, entry
 
 
