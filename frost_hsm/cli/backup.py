@@ -48,7 +48,7 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
         data = ceremony_backup.create(place.home, holder, peers)
     raw = files.write(path, data, force=force)
     made = ceremony_backup.read(data)
-    lines = [f"{len(made.keys)} keys and {len(made.peers)} peers of {made.owner.name}", f"Wrote {path}"]
+    lines = [f"Backup of {made.owner.name}; keys: {len(made.keys)}, peers: {len(made.peers)}", f"Wrote {path}"]
     fields = {"owner": made.owner.name, "keys": len(made.keys), "peers": len(made.peers), "file": path}
     return Result(
         "backup-create", lines, fields, f"keep it where the token is not; see: frost-hsm backup verify {path}", raw

@@ -54,7 +54,7 @@ def test_a_lost_state_directory_comes_back(group: list[Party]) -> None:
     alice, bob, _ = group
     upkeep.refresh(group)
     before = alice.files()
-    assert "1 keys and 2 peers of alice" in done(alice, "backup", "create").stdout
+    assert "Backup of alice; keys: 1, peers: 2" in done(alice, "backup", "create").stdout
     lose_home(alice)
     assert "none, the token holds them all" in done(alice, "backup", "restore", FILE).stdout
     transcript = {name: data for name, data in before.items() if not name.startswith(("lock", "requests/"))}
