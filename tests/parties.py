@@ -55,6 +55,7 @@ _WITH_TOKEN = (
     "dealer split",
     "dealer refresh",
     "dealer accept",
+    "dispute answer",
 )
 
 Settings = Mapping[str, Mapping[str, str]]
