@@ -25,6 +25,7 @@ from hypothesis import strategies as st
 from frost_hsm.backends import OaepHash
 from frost_hsm.ceremony import cms, der, identity, oids, pem
 from frost_hsm.ceremony.certificate import Certificate
+from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.envelope import decrypt
 from frost_hsm.ceremony.identity import PublicIdentity
@@ -90,6 +91,8 @@ SMALL: list[Message] = [
     RepairDelta(H1, (ENVELOPE,) * 3),
     RepairSigma(H1, H2, ENVELOPE),
     RepairDone(H1, H2),
+    Complaint(H1, 300, H2),
+    Opening(H1, 1, H2),
 ]
 
 
@@ -120,6 +123,8 @@ GOLDEN = [
         "3063 020101 0420" + H1.hex() + "0401 6b 020100 0420" + H2.hex() + "0401 6d 3006 020101 020103"
         "8001 73 a106 0401 61 0401 63",
     ),
+    (Complaint(H1, 2, H2), "304a 020101 0420" + H1.hex() + "020102 0420" + H2.hex()),
+    (Opening(H1, 300, H2), "304b 020101 0420" + H1.hex() + "0202 012c 0420" + H2.hex()),
     (Commitment(H1, b"c"), "3028 020101 0420" + H1.hex() + "0401 63"),
     (
         RefreshProposal(H1, b"k", 1, H2, H3, H4),
