@@ -20,14 +20,10 @@ from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement
 from frost_hsm.groups import Element, decode_all, edwards
 from frost_hsm.groups.edwards import Ed448, Ed25519, EdwardsGroup
 
-
-class WithoutX25519(Ed25519):
-    """Ed25519 where nothing but l·P shows membership."""
-
-    _are_members = EdwardsGroup._are_members
-
-
-GROUPS: dict[str, EdwardsGroup] = {"Ed25519": Ed25519(), "l times P": WithoutX25519(), "Ed448": Ed448()}
+GROUPS: dict[str, EdwardsGroup] = {"Ed25519": Ed25519(), "Ed448": Ed448()}
+for kind in (Ed25519, Ed448):  # and where nothing but L·P shows membership
+    GROUPS[f"{kind.name} by L times P"] = without_ladder = kind()
+    without_ladder._ladder = None
 
 
 @pytest.fixture(params=GROUPS)
@@ -233,12 +229,15 @@ def test_public_keys_of_openssl_are_members(name: str) -> None:
         assert group.encode(group.decode(data)) == data
 
 
-def test_without_x25519(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("name", ["Ed25519", "Ed448"])
+def test_without_x25519_and_x448(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     def unsupported(data: bytes) -> None:
-        raise UnsupportedAlgorithm("X25519 is not supported by this version of OpenSSL.")
+        raise UnsupportedAlgorithm("not supported by this version of OpenSSL.")
 
-    monkeypatch.setattr(edwards.X25519PrivateKey, "from_private_bytes", unsupported)
-    group, curve = Ed25519(), plain_curves.ED25519
+    for key in (edwards.X25519PrivateKey, edwards.X448PrivateKey):
+        monkeypatch.setattr(key, "from_private_bytes", unsupported)
+    group, curve = type(GROUPS[name])(), plain_curves.CURVES[name]
+    assert isinstance(curve, Edwards)
     group.decode(curve.encode(curve.generator))
     with pytest.raises(InvalidNonPrimeOrderElement):
         group.decode(curve.encode(curve.add(curve.generator, torsion(curve)[1])))
