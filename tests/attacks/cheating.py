@@ -23,6 +23,9 @@ STEPS = ("round1", "round2", "confirm")
 FATAL = ("missing", "swapped", "wrong 0", "wrong 1", "wrong 2", "wrong 3")
 """Ways that leave the others without a message that they need."""
 
+OPENLY = ("equivocating openly", "equivocating later")
+"""Ways in which everybody is told what is right, among other things."""
+
 Way = tuple[str, str]
 """A step, and what a cheat does there; in all other steps they do as they should."""
 
@@ -159,4 +162,4 @@ EVERY_WAY: list[Way] = [
 def harmless(way: Way) -> bool:
     """Whether all have what they need in the end, once the honest have shown each other what they were sent."""
     step, how = way
-    return how in ("repeated", "late", "complaining") or (step == "confirm" and how not in FATAL)
+    return how in ("repeated", "late", "complaining") or (step == "confirm" and how in OPENLY)

@@ -106,7 +106,7 @@ def test_nobody_cheats(people: list[Person]) -> None:
 @pytest.mark.parametrize("case", [*alone(EVERY_WAY), *in_pairs(1)], ids=title)
 def test_a_key_is_made(people: list[Person], case: Case) -> None:
     is_key = Gathering(people, case, to_everybody(propose(people))).run()
-    if all(map(harmless, case.values())):
+    if all(map(harmless, case.values())) or (len(case) == 1 and ("confirm", "to some") in case.values()):
         assert is_key
     if len(case) == 1 and any(how in FATAL for _, how in case.values()):
         assert not is_key
