@@ -10,6 +10,7 @@ has the file, that token and its PIN has the share; whoever lacks one of the thr
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from frost_hsm.ceremony import bundle, chapters, cms, der, oids, pem
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.keys import GroupKey, KeyState
 from frost_hsm.ceremony.messages import HASH_LENGTH, VERSION, reading
-from frost_hsm.ceremony.store import GIVEN_UP, StateDirectory, given_up_folder
+from frost_hsm.ceremony.store import GIVEN_UP, StateDirectory, epoch_folder, given_up_folder
 from frost_hsm.errors import ForeignMessage, MalformedMessage, NotKnown, NotPossible, UnknownSender
 
 MAX_PEERS: Final = 1024
@@ -92,13 +93,14 @@ def create(home: StateDirectory, holder: Holder, peers: Iterable[PublicIdentity]
     What was stopped is in it as given up. Raises `StorageProblem` if a key is damaged here: better no backup than one
     that lacks it; `NotPossible` if it grows larger than can be read again.
     """
-    keys, given_up = [], {bytes.fromhex(name) for name in home.names("given-up")}
-    for name in GroupKey.names(home):
-        key = GroupKey.latest(home, name, holder.public)
-        if key.state is KeyState.STOPPED:
-            given_up.add(key.ceremony)
-        else:
-            keys.append(chapters.write(home, key, with_rounds=True))
+    with home.lock():
+        keys, given_up = [], {bytes.fromhex(name) for name in home.names("given-up")}
+        for name in GroupKey.names(home):
+            key = GroupKey.latest(home, name, holder.public)
+            if key.state is KeyState.STOPPED:
+                given_up.add(key.ceremony)
+            else:
+                keys.append(chapters.write(home, key, with_rounds=True))
     in_order = tuple(sorted(peers, key=lambda peer: peer.name))
     backup = Backup(holder.public, in_order, tuple(keys), tuple(sorted(given_up)))
     data = pem.encode(cms.PEM_LABEL, cms.sign(oids.BACKUP, backup.encode(), holder))
@@ -139,8 +141,8 @@ def verify(staging: StateDirectory, data: bytes) -> tuple[Backup, tuple[GroupKey
 def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
     """Bring back what a backup holds, once all of it has been verified, and what is here contradicts none of it.
 
-    me: the owner, or the identity of their second token; then keys that not all have confirmed are passed over. So are
-    keys that were given up or stopped here. What is here stays, and what is missing is added. Raises `ForeignMessage`
+    me: the owner, or the identity of their second token, for which what not all have confirmed is left out. So are keys
+    that were given up or stopped here. What is here stays, and what is missing is added. Raises `ForeignMessage`
     for a backup of somebody else's, `NotPossible` where the two differ, and what `verify` raises; then nothing is
     changed. May be repeated if it was cut short. Shares are for `frost_hsm.ceremony.recovery` to make again.
     """
@@ -153,6 +155,9 @@ def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
     with home.lock(), bundle.staging_area(home) as staging:
         keys, passed_over = [], {}
         for key in _follow(staging, backup):
+            if key.state is KeyState.PENDING and key.epoch and me != key.me:  # only the first token can go on with it
+                shutil.rmtree(staging.path / epoch_folder(key.name, key.epoch))
+                key = GroupKey.load(staging, key.name, me)
             why = _why_not(home, key, me)
             if why is None:
                 keys.append(key.name)
@@ -188,7 +193,7 @@ def _why_not(home: StateDirectory, key: GroupKey, me: PublicIdentity) -> str | N
     if home.exists(given_up_folder(key.ceremony)):
         return "it was given up here since"
     if key.state is KeyState.PENDING and me != key.me:
-        return "not all have confirmed it, and only your first token can go on"
+        return "not all have confirmed it, and only your first token can go on with it"
     with suppress(NotKnown):
         if GroupKey.load(home, key.name, me).state is KeyState.STOPPED:
             return "it was stopped here"

@@ -72,18 +72,33 @@ def recover(
         raise CeremonyStopped(f"key {name} was stopped or given up here; its share is not made again")
     if me not in key.roster and any(member.is_recovered_by(me) for member in key.roster):
         return _take_over(home, key, open_holder, files)
-    latest, position, was_there = GroupKey.latest(home, name, me), key.position, True
+    latest, position = GroupKey.latest(home, name, me), key.position
     with open_holder() as holder, home.lock():
         records = SealedRecords(holder, home)
         _require_latest(home, latest, records)
-        for each in [key] if latest == key else [key, latest]:
-            if not _is_sealed(each, records):
-                was_there = False
-                each.seal(rebuild(home, each, holder, files), records)
+        wanted = [key] if latest == key else [key, latest]
+        was_there = [_seal_again(home, each, holder, files) for each in wanted]
         for epoch in range(key.epoch):
             records.destroy_all(GroupKey.load(home, name, me, epoch=epoch).sharing, position)
     takeovers = (asked for asked in Repair.done(home, key) if asked.is_takeover and asked.receiver == me)
-    return Recovered(key, was_there, next(takeovers, None))
+    return Recovered(key, all(was_there), next(takeovers, None))
+
+
+def _seal_again(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence[Incoming]) -> bool:
+    """Make the share and seal it, unless it is sealed and the right one. Returns whether it was."""
+    records, is_broken = SealedRecords(holder, home), False
+    try:
+        key.unseal(records).wipe()
+        return True
+    except KeyNotFound:
+        pass
+    except SealBroken:
+        is_broken = True
+    package = rebuild(home, key, holder, files)
+    if is_broken:  # what does not open goes once there is something better
+        records.destroy(key.record_name(Kind.SIGNING_SHARE))
+    key.seal(package, records)
+    return False
 
 
 def rebuild(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence[Incoming] = ()) -> KeyPackage:
@@ -103,7 +118,9 @@ def rebuild(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence
 
 
 def is_possible(home: StateDirectory, key: GroupKey) -> bool:
-    """Whether all messages that `rebuild` needs are here. Needs no token."""
+    """Whether ``key.me`` has a share and all messages that `rebuild` needs are here. Needs no token."""
+    if key.me not in key.roster:
+        return False
     owner, repaired = _origin(home, key)
     if repaired is not None:
         return len(repaired.transcript.known(RepairSigma)) == len(repaired.helpers)
@@ -194,21 +211,9 @@ def _not_here(what: str, name: str) -> NotYet:
 # ── What the token holds ──
 
 
-def _is_sealed(key: GroupKey, records: SealedRecords) -> bool:
-    """Whether the share is sealed and is the right one. What does not open is destroyed, to make room."""
-    try:
-        key.unseal(records).wipe()
-    except KeyNotFound:
-        return False
-    except SealBroken:
-        records.destroy(key.record_name(Kind.SIGNING_SHARE))
-        return False
-    return True
-
-
 def _require_latest(home: StateDirectory, key: GroupKey, records: SealedRecords) -> None:
     """Raise `StateRolledBack` if the token holds the share of an epoch that the state directory does not know."""
-    known = _known_shares(home, key.me)
+    known = _known_shares(home, key.me) | {key.record_name(Kind.SIGNING_SHARE)}
     for name in records.names():
         if not name.startswith(f"{Kind.SIGNING_SHARE}.") or name in known:
             continue
@@ -238,6 +243,7 @@ def _take_over(home: StateDirectory, key: GroupKey, open_holder: OpenHolder, fil
     """Make the share with the second token, seal it there, and say so to everybody."""
     with open_holder() as holder, home.lock():
         asked = Repair(home, _request(home, key, holder), key)
+        _require_latest(home, key.repaired(asked.request.message), SealedRecords(holder, home))
         asked.take_over(lambda: nullcontext(holder), lambda opened: rebuild(home, key, opened, files))
     return Recovered(GroupKey.load(home, key.name, key.me), False, asked)
 

@@ -105,7 +105,7 @@ def restore(place: Workplace, file: str) -> Result:
         after = f"to take the place of the first token: {'; '.join(f'frost-hsm recover {name}' for name in names)}"
     elif names:
         with place.holder() as holder:
-            for name in names:
+            for name in (key.name for key in restored.keys if me in key.roster):
                 if not recovery.recover(place.home, name, me, lambda: nullcontext(holder)).was_there:
                     again.append(name)
         lines.append(f"Shares made again: {', '.join(again) or 'none, the token holds them all'}")

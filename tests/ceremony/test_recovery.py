@@ -14,6 +14,7 @@ import upkeep
 from parties import Party
 
 from frost_hsm import P256
+from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony import bundle, recovery, signed
 from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.inbox import Incoming
@@ -135,6 +136,11 @@ def test_a_damaged_record_is_replaced(trio: list[Party]) -> None:
     lost, name = lose_share(bob), key.record_name(Kind.SIGNING_SHARE)
     with bob.open_token() as token:
         token.write_record(name, b"damaged")
+    (bob.directory / "home/ceremonies/treasury/round1").rename(bob.directory / "round1")
+    with pytest.raises(NotYet):
+        recover(bob)
+    assert bob.records()[name] == b"damaged"
+    (bob.directory / "round1").rename(bob.directory / "home/ceremonies/treasury/round1")
     assert not recover(bob).was_there
     assert share(bob) == lost
 
@@ -190,8 +196,11 @@ def test_a_lost_state_directory(trio: list[Party]) -> None:
     assert len(parties.sign([bob, carol], b"message")) == 65
 
 
-def test_the_state_directory_of_an_older_epoch_brings_back_no_share(trio: list[Party]) -> None:
-    alice, bob, carol = trio
+@pytest.mark.parametrize("kind", [KeyKind.AGREE, KeyKind.DECRYPT])
+def test_the_state_directory_of_an_older_epoch_brings_back_no_share(tmp_path: Path, kind: KeyKind) -> None:
+    """What an RSA token seals does not show what it is of: there any share that is not known stops it."""
+    trio = alice, bob, carol = parties.gather(tmp_path / "people", agree_kinds={"bob": kind})
+    parties.generate(trio)
     kept = bob.directory / "kept"
     shutil.copytree(bob.directory / "home/ceremonies", kept)
     upkeep.refresh(trio)
