@@ -15,7 +15,7 @@ from frost_hsm.cli.workplace import Workplace
 
 @click.group()
 def dispute() -> None:
-    """Settle whose fault it is that a key generation or a refresh was stopped.
+    """Settle whose fault it is that a ceremony was stopped.
 
     Only its recipient can read a share. Who gets none that is good complains, with a file. Who is accused answers:
     opens that one envelope for all to see, without any key of theirs. Then everybody sees who was wrong. A file of
