@@ -2,7 +2,8 @@
 
 `test_memory` looks into this process.
 
-Arguments: "wiped", or "int" or "bytes" to keep a signing share in that form, which the search must find.
+Arguments: a suite's name; and "wiped", or "int" or "bytes" to keep a signing share in that form, which the search must
+find.
 """
 
 from __future__ import annotations
@@ -12,10 +13,8 @@ import hashlib
 import sys
 
 from frost_hsm.frost import dealer, dkg, refresh, repair, signing
-from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
 from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
-from frost_hsm.groups import libcrypto
-from frost_hsm.groups.openssl import P256Libcrypto
 
 MESSAGE = b"message"
 
@@ -56,8 +55,9 @@ def share_out(suite: Ciphersuite) -> None:
         secret.wipe()
 
 
-def main(mode: str) -> None:
-    suite = P256.with_group(P256Libcrypto(next(libcrypto.find())))
+def main(name: str, mode: str) -> None:
+    suite = by_name(name)
+    assert "libcrypto" in suite.group.backend
     share_out(suite)
     ids = [Identifier(suite, k) for k in (1, 2, 3)]
     made = {i: dkg.part1(suite, i, max_signers=3, min_signers=2, entropy=KnownEntropy(b"dkg%d" % i.value)) for i in ids}
@@ -85,7 +85,7 @@ def main(mode: str) -> None:
     leak: object = None
     if mode != "wiped":
         with finished[ids[0]].signing_share.serialize().reveal() as view:
-            leak = int.from_bytes(view, "big") if mode == "int" else bytes(view)
+            leak = int.from_bytes(view, suite.group.byteorder) if mode == "int" else bytes(view)
     for key_package in finished.values():
         key_package.wipe()
     del made, kept, sent, finished, committed, received, nonces, again
@@ -96,4 +96,4 @@ def main(mode: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -1,8 +1,9 @@
-"""Time one participant's key generation: python tests/benchmarks/dkg.py [SUITE …]
+"""Time one participant's key generation: python tests/benchmarks/dkg.py [SUITE …] [--profile]
 
 "parse" is reading the others' round 1 packages: one by one; all together; with the y coordinates known; and, only
 here, without proving that they are in the group. "compute" is the rest: part1, part2, part3 and writing what they send.
 For P-256 the last line compares everything at (100, 67) with the libcrypto calls it consists of, made from a bare loop.
+--profile says instead how often each operation of the group is called, and what that takes: what bounds each suite.
 """
 
 from __future__ import annotations
@@ -10,7 +11,9 @@ from __future__ import annotations
 import statistics
 import sys
 import time
+from collections import Counter
 from dataclasses import dataclass
+from typing import Any
 
 from bare_calls import RecordedLibcrypto
 
@@ -18,7 +21,7 @@ from frost_hsm.frost import dkg, round1
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite, by_name
 from frost_hsm.frost.packages import Identifier, SigningShare
 from frost_hsm.frost.round2 import Package
-from frost_hsm.groups import libcrypto
+from frost_hsm.groups import Group, libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
 from frost_hsm.groups.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
@@ -115,6 +118,48 @@ def compare_with_bare_calls(max_signers: int, min_signers: int) -> None:
     )
 
 
+class TimedGroup:
+    """A group that notes how often each of its methods is called, and how long that takes."""
+
+    def __init__(self, group: Group) -> None:
+        self._group = group
+        self.calls: Counter[str] = Counter()
+        self.seconds: Counter[str] = Counter()
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._group, name)
+        if not callable(method):
+            return method
+
+        def timed(*arguments: Any, **options: Any) -> Any:
+            start = time.process_time()
+            try:
+                return method(*arguments, **options)
+            finally:
+                self.calls[name] += 1
+                self.seconds[name] += time.process_time() - start
+
+        return timed
+
+
+def profile(name: str, suite: Ciphersuite) -> None:
+    """Print what one run of each size consists of; of several runs, the fastest."""
+    for size in SIZES:
+        others = Others.make(suite, *size)
+        fastest = (float("inf"), TimedGroup(suite.group))
+        for _ in range(3 if size[0] > 50 else 20):
+            group = TimedGroup(suite.group)
+            start = time.process_time()
+            run(suite.with_group(group), others, "together")  # type: ignore[arg-type]
+            spent = time.process_time() - start
+            fastest = min(fastest, (spent, group), key=lambda pair: pair[0])
+        spent, group = fastest
+        print(f"\n{name} at {size}: {spent * 1e3:.2f} ms, of which")
+        for method, seconds in group.seconds.most_common(8):
+            calls = group.calls[method]
+            print(f"{calls:8} {method:<17} of {seconds / calls * 1e6:9.1f} µs are {seconds / spent:4.0%}")
+
+
 def table(name: str, suite: Ciphersuite) -> None:
     """Print the lines of one suite."""
     for size in SIZES:
@@ -129,8 +174,13 @@ def table(name: str, suite: Ciphersuite) -> None:
             print(line, flush=True)
 
 
-def main(names: list[str]) -> None:
-    """Print the table."""
+def main(arguments: list[str]) -> None:
+    """Print the table, or the profiles."""
+    names = [argument for argument in arguments if argument != "--profile"]
+    if "--profile" in arguments:
+        for name in names or ["p256"]:
+            profile(name, by_name(name))
+        return
     print(f"{'suite':>20} {'n, t':>10} {'parse':>11} {'parse ms':>9} {'compute ms':>11} {'sum ms':>8}")
     for name in names or ["p256"]:
         if name == "p256":

@@ -1,10 +1,10 @@
-"""frost_hsm beside ZcashFoundation's crates and noble: python tests/benchmarks/peers.py [SUITE...] [--large]
+"""frost_hsm beside ZcashFoundation's crates and noble: python tests/benchmarks/peers.py [SUITE...] [OPTION...]
 
 One participant's whole key generation, and the four steps of a signature, each with reading what comes in and
 writing what goes out. "y" is frost_hsm with the y coordinates that our own messages carry. All three are kept to one
 core, take turns, and are timed by the processor time they take, so that a busy machine disturbs them little; times
-are medians, and a ratio says how many times faster frost_hsm is. --large adds (255, 170) and (1000, 667); --patient
-lets noble make keys of these sizes, too, which takes it ten minutes or more.
+are medians, and a ratio says how many times faster frost_hsm is. --large adds (255, 170) and (1000, 667). Noble is left
+out of these, where it takes ten minutes and more, unless by --patient; of all by --without-noble.
 """
 
 # ruff: noqa: E402  (the path comes first)
@@ -18,8 +18,10 @@ import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])  # for the package of the peers, which has this file's name
@@ -261,8 +263,11 @@ class Session:
 # ── the tables ──
 
 
-def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int], *, patient: bool = False) -> None:
-    with PeerProcess(building.rust(suite)) as rust, PeerProcess(building.noble(suite)) as noble:
+def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int], noble_sizes: Container[tuple[int, int]]) -> None:
+    with ExitStack() as stack:
+        rust = stack.enter_context(PeerProcess(building.rust(suite)))
+        if noble_sizes:
+            noble = stack.enter_context(PeerProcess(building.noble(suite)))
         print(f"\n{suite.id}, {suite.group.backend}")
         print(f"{'':>28} {'ours ms':>10} {'y':>10} {'rust':>10} {'noble':>10}  rust/ours      y noble/ours")
         for size, rounds in sizes.items():
@@ -270,15 +275,17 @@ def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int], *, patient
             work = {"ours": others.work(with_y=False), "rust": others.rust(rust, suite)}
             if suite.group.y_length:
                 work["y"] = others.work(with_y=True)
-            if patient or size not in LARGE:
+            if size in noble_sizes:
                 work["noble"] = others.noble(noble, suite)
             show(size, "key generation", medians(work, rounds))
             if size == LARGEST:
                 print(f"{size!s:>12} {'peak memory':>15} {peak_memory(others):10.0f} MB")
             session = Session(suite, *size)
-            rust_step, noble_step = session.rust(rust), session.noble(noble)
+            steps = {"ours": partial(session.ours, with_y=False), "rust": session.rust(rust)}
+            if size in noble_sizes:
+                steps["noble"] = session.noble(noble)
             for step in STEPS:
-                work = {"ours": session.ours(step, with_y=False), "rust": rust_step(step), "noble": noble_step(step)}
+                work = {name: make(step) for name, make in steps.items()}
                 if suite.group.y_length and step in ("sign", "aggregate"):
                     work["y"] = session.ours(step, with_y=True)
                 show(size, step, medians(work, max(5, rounds)))
@@ -302,10 +309,13 @@ def main() -> None:
     parser.add_argument("suites", metavar="SUITE", nargs="*", default=["p256"])
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--patient", action="store_true")
+    parser.add_argument("--without-noble", action="store_true")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the peers inherit it
+    sizes = ROUNDS | (LARGE if arguments.large else {})
+    noble_sizes = {} if arguments.without_noble else sizes if arguments.patient else ROUNDS
     for name in arguments.suites:
-        compare(by_name(name), {**ROUNDS, **(LARGE if arguments.large else {})}, patient=arguments.patient)
+        compare(by_name(name), sizes, noble_sizes)
 
 
 if __name__ == "__main__":
