@@ -22,7 +22,7 @@ from fuzz import targets
 from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, UPKEEP, VALUES, WITH_Y, alice, public
 
 from frost_hsm.backends import OaepHash
-from frost_hsm.ceremony import bundle, dealing, der, envelope, oids, signed
+from frost_hsm.ceremony import backup, bundle, dealing, der, envelope, oids, signed
 from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
 from frost_hsm.frost import ciphersuites, dealer, dkg, packages, signing
@@ -76,6 +76,23 @@ def ceremony(directory: Path) -> Seeds:
     yield from of_identity(people[0].public)
     yield "token-file", "alice", Path(people[0].uri.removeprefix("software:")).read_bytes()
     yield "config", "alice.toml", (people[0].directory / "home/config.toml").read_bytes()
+
+
+def of_backup(directory: Path) -> Seeds:
+    """Lose a token, have the second one take its place, refresh, and keep a backup."""
+    people = alice, bob = parties.gather(directory / "first", ("alice", "bob"))
+    [second] = parties.gather(directory / "second", ("alice",))
+    upkeep.name_second(alice, second, [bob])
+    yield "identity", "with-second", alice.public.to_pem()
+    parties.generate(people)
+    known = {"bob": bob.public}
+    bundle.read(second.home, bundle.write(bob.home, bob.key(), with_rounds=True), second.public, known)
+    upkeep.take_over(second, [bob])
+    upkeep.refresh([bob, second])
+    with bob.holder() as holder:
+        data = backup.create(bob.home, holder, [alice.public])
+    yield "backup", "file", b"\0" + data
+    yield "backup", "content", b"\1" + signed.parse(data).content
 
 
 def dealt(people: list[parties.Party]) -> bytes:
@@ -206,7 +223,7 @@ def of_texts() -> Seeds:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
-        made = [*ceremony(Path(directory)), *of_rsa(), *of_sealed(), *of_texts()]
+        made = [*ceremony(Path(directory)), *of_backup(Path(directory) / "kept"), *of_rsa(), *of_sealed(), *of_texts()]
     for suite in SUITES:
         made += of_suite(suite)
     for path in targets.CORPUS.glob("*/*"):

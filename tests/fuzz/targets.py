@@ -26,7 +26,20 @@ from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.software.file import TokenFile
 from frost_hsm.backends.software.token import SoftwareToken
 from frost_hsm.backends.uri import Pkcs11Uri
-from frost_hsm.ceremony import bundle, certificate, complaints, der, envelope, identity, messages, pem, signed, upkeep
+from frost_hsm.ceremony import (
+    backup,
+    bundle,
+    certificate,
+    complaints,
+    der,
+    envelope,
+    identity,
+    messages,
+    pem,
+    signed,
+    upkeep,
+)
+from frost_hsm.ceremony.backup import Backup
 from frost_hsm.ceremony.context import Context, Kind
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.messages import Message
@@ -249,7 +262,19 @@ def peers() -> dict[str, PublicIdentity]:
 def read_bundle(data: bytes) -> None:
     try:
         key = bundle.read(home(), data, peers()["alice"], peers())
-        assert unlike_mail(bundle.write(home(), key)) == unlike_mail(data), "written again it is another bundle"
+        written = bundle.write(home(), key, with_rounds=True)
+        assert unlike_mail(written) == unlike_mail(data), "written again it is another bundle"
+    finally:
+        shutil.rmtree(home().path / "ceremonies", ignore_errors=True)
+
+
+def read_backup(data: bytes) -> None:
+    """Check all of a backup, or only take apart what is signed in one."""
+    if data[:1] != b"\0":
+        same(Backup.decode(data[1:]).encode(), data[1:])
+        return
+    try:
+        backup.verify(home(), data[1:])
     finally:
         shutil.rmtree(home().path / "ceremonies", ignore_errors=True)
 
@@ -371,6 +396,7 @@ TARGETS = {
     "roster": Target(read_roster, (InputProblem, UsageProblem)),
     "adoption": Target(adopt, (InputProblem, NotPossible), choosing=1),
     "bundle": Target(read_bundle),
+    "backup": Target(read_backup, choosing=1),
     "postcard": Target(read_postcard, choosing=2),
     "json": Target(read_json, choosing=2),
     "group": Target(read_group, choosing=2),
