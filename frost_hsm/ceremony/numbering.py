@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import lru_cache
 
 from frost_hsm.ceremony.roster import Roster
 from frost_hsm.frost.ciphersuites import Ciphersuite
@@ -22,5 +23,10 @@ class Numbering(StrEnum):
         """Return the identifier of a participant; raises `NotKnown` if there is none of this name."""
         position = roster.position(name)
         if self is Numbering.NAMES:
-            return Identifier.derive(suite, name.encode())
+            return _of_name(suite, name)
         return Identifier.from_u16(suite, position)
+
+
+@lru_cache(maxsize=4096)
+def _of_name(suite: Ciphersuite, name: str) -> Identifier:
+    return Identifier.derive(suite, name.encode())

@@ -9,18 +9,28 @@ import parties
 import pytest
 import upkeep
 from parties import KEY, Party
+from staging import Stage
 
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.errors import StorageProblem, UnknownSender
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
+def make(directory: Path) -> list[Party]:
     """Three people with two keys, of which the first by name is not the one that is used."""
-    people = parties.gather(tmp_path)
+    people = parties.gather(directory)
     for name in ("another", KEY):
         parties.generate(people, name=name)
     return people
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(tmp_path_factory.mktemp("finding"), make)
+
+
+@pytest.fixture
+def trio(stage: Stage) -> list[Party]:
+    return stage.people()
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a message", None], ids=["empty", "garbage", "missing"])

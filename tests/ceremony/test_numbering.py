@@ -8,20 +8,25 @@ from pathlib import Path
 
 import parties
 import pytest
+import staging
 import upkeep
 from conftest import TokenFixture
 from parties import KEY, Party
+from staging import Stage
 
 from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.packages import Identifier, PublicKeyPackage
 
 
-@pytest.fixture(params=["p256", "ed448"])
-def trio(tmp_path: Path, request: pytest.FixtureRequest) -> list[Party]:
-    people = parties.gather(tmp_path)
-    parties.generate(people, suite=request.param, numbering=Numbering.NAMES)
-    return people
+@pytest.fixture(scope="module", params=["p256", "ed448"])
+def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("names"), request.param, numbering=Numbering.NAMES)
+
+
+@pytest.fixture
+def trio(stage: Stage) -> list[Party]:
+    return stage.people()
 
 
 def derived(party: Party, *names: str) -> list[Identifier]:

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import parties
 import pytest
+import staging
 import upkeep
 from cli.judging import refused
 from conftest import TokenFixture
 from parties import KEY, Party, Ran, inbox
+from staging import Stage
 
 from frost_hsm.ceremony import dealing, envelope, signed
 from frost_hsm.ceremony.records import SealedRecords
@@ -25,10 +27,14 @@ from frost_hsm.frost.values import VerifiableSecretSharingCommitment
 PROPOSAL, DEALING = f"../inbox/{KEY}.refresh1.proposal.pem", f"../inbox/{KEY}.refresh1.dealing.pem"
 
 
-@pytest.fixture(params=["p256", "ed25519"])
-def trio(people: list[Party], request: pytest.FixtureRequest) -> list[Party]:
-    parties.generate(people, suite=request.param)
-    return people
+@pytest.fixture(scope="module", params=["p256", "ed25519"])
+def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("dealt"), request.param)
+
+
+@pytest.fixture
+def trio(stage: Stage) -> list[Party]:
+    return stage.people()
 
 
 def step(party: Party, *arguments: str) -> Ran:
@@ -79,6 +85,20 @@ def test_every_share_is_new_and_the_key_is_the_same(trio: list[Party]) -> None:
     assert parties.sign(trio[:2], b"message")
 
 
+def test_a_dealt_share_is_made_again_of_the_messages(trio: list[Party]) -> None:
+    bob = trio[1]
+    run_to_the_end(trio)
+    [name] = bob.records()
+    before = bob.key()
+    with bob.open_token() as token:
+        token.delete_record(name)
+    ran = bob.run("recover", KEY, "--pin-source", "file:pin")
+    assert ran.status == 0, ran.stderr
+    assert bob.key() == before
+    assert [*bob.records()] == [name]
+    assert parties.sign(trio[1:], b"message")
+
+
 def test_the_old_share_signs_until_all_have_confirmed(trio: list[Party]) -> None:
     deal(trio)
     for party in trio[:2]:
@@ -99,21 +119,19 @@ def test_accepting_repeats_itself(trio: list[Party]) -> None:
     assert (bob.files(), bob.records()) == before
 
 
-def test_only_the_author_of_the_proposal_deals(people: list[Party]) -> None:
-    parties.generate(people)
-    alice, bob, _ = people
+def test_only_the_author_of_the_proposal_deals(trio: list[Party]) -> None:
+    alice, bob, carol = trio
     step(alice, "refresh", "propose", KEY)
     upkeep.join(bob, (alice.directory / f"{KEY}.refresh1.proposal.pem").read_bytes())
     refused(
         bob, "dealer", "refresh", KEY, status=65, code="package-foreign", says="alice wrote this proposal"
     )  # fmt: skip
-    refused(people[2], "dealer", "refresh", KEY, status=66, code="not-known", says="no refresh of treasury")
+    refused(carol, "dealer", "refresh", KEY, status=66, code="not-known", says="no refresh of treasury")
 
 
-def test_a_dealing_does_not_meet_rounds(people: list[Party]) -> None:
-    parties.generate(people)
-    alice, bob, carol = people
-    deal(people)
+def test_a_dealing_does_not_meet_rounds(trio: list[Party]) -> None:
+    alice, bob, carol = trio
+    deal(trio)
     upkeep.load(alice).round1(alice.holder)
     upkeep.join(bob, (alice.directory / f"{KEY}.refresh1.proposal.pem").read_bytes()).round1(bob.holder)
     refused(

@@ -10,9 +10,11 @@ from typing import Any
 
 import parties
 import pytest
+import staging
 from cli.judging import changes, refused, snapshot
 from conftest import TokenFixture
 from parties import KEY, Party, Ran
+from staging import Stage
 
 from frost_hsm.ceremony import signed
 from frost_hsm.ceremony.messages import Response
@@ -21,15 +23,20 @@ MESSAGE = b"pay 5 to dave"
 BOX = "../inbox"
 
 
-@pytest.fixture(params=["p256", "secp256k1-tr"])
+@pytest.fixture(scope="module", params=["p256", "secp256k1-tr"])
 def suite(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory, suite: str) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("ahead"), suite)
+
+
 @pytest.fixture
-def group(people: list[Party], suite: str) -> list[Party]:
+def group(stage: Stage) -> list[Party]:
     """Alice, Bob and Carol, any two of whom sign, and a folder through which they send files."""
-    parties.generate(people, suite=suite)
+    people = stage.people()
     (people[0].directory.parent / "inbox").mkdir()
     (people[0].directory.parent / "message").write_bytes(MESSAGE)
     return people
@@ -150,9 +157,8 @@ def test_discarding(group: list[Party]) -> None:
         (["--prepared", "alice:1=P", "--commitments", "alice:1=P"], 2, "exclude each other"),
     ],
 )
-def test_mistakes_with_what_was_made_ahead(people: list[Party], given: list[str], status: int, says: str) -> None:
-    parties.generate(people)
-    alice = people[0]
+def test_mistakes_with_what_was_made_ahead(group: list[Party], given: list[str], status: int, says: str) -> None:
+    alice = group[0]
     ran = alice.run("sign", "preprocess", KEY, "--count", "3", "-o", "P")
     assert ran.status == 0, ran.stderr
     before = snapshot(alice)
@@ -163,21 +169,16 @@ def test_mistakes_with_what_was_made_ahead(people: list[Party], given: list[str]
 
 
 @pytest.mark.parametrize("count", ["0", "256", "many"])
-def test_how_many_can_be_made(people: list[Party], count: str) -> None:
-    parties.generate(people)
-    refused(people[0], "sign", "preprocess", KEY, "--count", count, status=2, code="usage", says="--count")
+def test_how_many_can_be_made(group: list[Party], count: str) -> None:
+    refused(group[0], "sign", "preprocess", KEY, "--count", count, status=2, code="usage", says="--count")
 
 
-def test_a_request_that_holds_commitments_asks_for_none(people: list[Party]) -> None:
-    parties.generate(people)
-    (people[0].directory.parent / "message").write_bytes(MESSAGE)
-    (people[0].directory.parent / "inbox").mkdir()
-    files = [prepare(party, 1) for party in people[:2]]
-    given = [word for who, file in zip(people, files, strict=False) for word in ("--prepared", f"{who.name}={file}")]
-    step(people[2], "sign", "request", KEY, "../message", *given, "-o", "pay.request.pem")
-    refused(
-        people[0], "sign", "commit", f"{BOX}/pay.request.pem", status=2, code="not-possible", says="made ahead"
-    )  # fmt: skip
+def test_a_request_that_holds_commitments_asks_for_none(group: list[Party]) -> None:
+    alice, bob, carol = group
+    files = [prepare(party, 1) for party in (alice, bob)]
+    given = [word for who, file in zip(group, files, strict=False) for word in ("--prepared", f"{who.name}={file}")]
+    step(carol, "sign", "request", KEY, "../message", *given, "-o", "pay.request.pem")
+    refused(alice, "sign", "commit", f"{BOX}/pay.request.pem", status=2, code="not-possible", says="made ahead")
 
 
 # ── Under a key of its own ──
@@ -244,15 +245,12 @@ def spoil(liar: Party, error: int) -> None:
         path.write_bytes(signed.write(replace(said, share=bytes(share)), holder))
 
 
-def test_bad_shares_are_looked_for_as_told(people: list[Party]) -> None:
-    parties.generate(people)
-    alice, bob, carol = people
-    (alice.directory.parent / "message").write_bytes(MESSAGE)
-    (alice.directory.parent / "inbox").mkdir()
+def test_bad_shares_are_looked_for_as_told(group: list[Party]) -> None:
+    alice, bob, carol = group
     step(alice, "sign", "request", KEY, "../message", "--signers", "alice,bob,carol", "-o", "pay.request.pem")
     request = f"{BOX}/pay.request.pem"
     for verb, more in (("commit", []), ("respond", ["--in", BOX])):
-        for party in people:
+        for party in group:
             step(party, "sign", verb, request, *more)
     spoil(alice, 1)
     spoil(carol, 2)
@@ -273,13 +271,12 @@ def test_bad_shares_are_looked_for_as_told(people: list[Party]) -> None:
 # ── Many signatures at once ──
 
 
-def test_many_signatures_at_once(people: list[Party], suite: str) -> None:
-    parties.generate(people, suite=suite)
-    alice = people[0]
+def test_many_signatures_at_once(group: list[Party]) -> None:
+    alice = group[0]
     pairs = []
     for number in range(3):
         (alice.directory / f"message{number}").write_bytes(b"message %d" % number)
-        made = parties.sign(people[:2], b"message %d" % number)
+        made = parties.sign(group[:2], b"message %d" % number)
         (alice.directory / f"signature{number}").write_bytes(made)
         pairs += [f"message{number}", f"signature{number}"]
     pairs *= 7  # enough for them to be added up
@@ -307,5 +304,10 @@ def test_nonces_made_ahead_with_softhsm(
     files = [prepare(party, 2) for party in group[:2]]
     assert len([name for name in group[0].records() if name.startswith("signing-nonces")]) == 2
     sign_ahead(group, files, 2)
+    given = [word for who, file in zip(group, files, strict=False) for word in ("--prepared", f"{who.name}:1={file}")]
+    step(group[2], "sign", "request", KEY, "../message", *given, "--rerandomized", "-o", "own.request.pem")
+    step(group[0], "sign", "respond", f"{BOX}/own.request.pem")
+    assert told(group[2], "sign", "check", f"{BOX}/own.request.pem", "--in", BOX)["have"] == ["alice"]
+    step(group[0], "sign", "preprocess", KEY, "--count", "1", "-o", "more.json")
     assert told(group[0], "sign", "discard", KEY)["count"] == 1
     assert not any("nonces" in name for name in group[0].records())
