@@ -292,7 +292,7 @@ class GroupKey:
         if sealed is None:
             raise KeyNotFound(
                 f"the token holds no share of {self.name} of epoch {self.epoch}",
-                hint="a state directory put back in time does not bring back a share that was replaced or deleted",
+                hint=f"to make it again, of the messages that made it: frost-hsm recover {self.name}",
             )
         with sealed as plaintext:
             package = KeyPackage.deserialize(self.suite, plaintext)
