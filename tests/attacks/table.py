@@ -12,6 +12,7 @@ from parties import KEY, Messages, Party, inbox
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.inbox import Inbox
+from frost_hsm.ceremony.judgement import judge
 from frost_hsm.errors import CeremonyStopped, Equivocation, FrostHsmError, ProtocolViolation
 from frost_hsm.secret import Entropy, system_entropy
 
@@ -77,6 +78,8 @@ def _stopped(party: Party, error: type[ProtocolViolation], culprits: tuple[str, 
     with pytest.raises(CeremonyStopped):
         party.ceremony().round2(party.holder, Inbox())
     assert party.ceremony().status().step == "stopped"
+    verdict = judge(evidence)  # as everybody else sees it; a share that only its recipient can read is a claim first
+    assert culprits in (verdict.names, verdict.awaiting)
     return evidence
 
 

@@ -19,7 +19,7 @@ from parties import Messages, Party, inbox
 
 import frost_hsm
 from frost_hsm import P256
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony import cms, pem, signed
 from frost_hsm.ceremony.messages import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
@@ -172,6 +172,27 @@ def test_s05_nonces_in_a_copy_of_the_state(group: list[Party]) -> None:
     assert len(nonces) == 1
     assert not any(nonces[0] in contents for contents in alice.files().values())
     assert not (alice.directory / "home/sealed").exists()
+
+
+def test_s05_nonces_in_a_backup(group: list[Party]) -> None:
+    """Alice's backup is restored after she has answered, and she is asked again, with other commitments."""
+    alice, bob, _ = group
+    wanted = parties.request([alice, bob], MESSAGE)
+    commitments = parties.commit([alice, bob], wanted)
+    [nonces] = [value for name, value in alice.records().items() if name.startswith("signing-nonces")]
+    assert (
+        alice.run("backup", "create", "-o", "backup.pem", "--pin-source", f"file:{alice.directory / 'pin'}").status == 0
+    )
+    assert nonces not in pem.decode(cms.PEM_LABEL, (alice.directory / "backup.pem").read_bytes(), "it")[0]
+    parties.respond([alice], wanted, commitments)
+    configuration = (alice.directory / "home/config.toml").read_bytes()
+    shutil.rmtree(alice.directory / "home")
+    StateDirectory.create(alice.directory / "home").put("config.toml", configuration)
+    ran = alice.run("backup", "restore", "backup.pem", "--pin-source", f"file:{alice.directory / 'pin'}")
+    assert ran.status == 0, ran.stderr
+    assert not any("nonces" in name for name in (*alice.records(), *alice.files()))
+    for taken in (inbox(commitments.values()), inbox(commitments["alice"], fresh(bob, wanted))):
+        refused(alice, NonceUsed, lambda taken=taken: alice.session(wanted).respond(alice.holder, taken))  # type: ignore[misc]
 
 
 def test_s06_crash_between_signing_and_sending(group: list[Party]) -> None:

@@ -243,8 +243,8 @@ DEFENCES = (
         ("frost/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
         (
             "groups/openssl.py",
-            "return self._octets(element, _COMPRESSED, 33)",
-            "return b'' if self.is_identity(element) else self._octets(element, _COMPRESSED, 33)",
+            "return self._octets(element, COMPRESSED, 33)",
+            "return b'' if self.is_identity(element) else self._octets(element, COMPRESSED, 33)",
         ),
     ),
     defence(
@@ -269,7 +269,7 @@ DEFENCES = (
     defence(
         "k26_y_coordinates_of_another_point",
         "y coordinates are checked",
-        ("groups/openssl.py", 'data = b"\\x04" + data[1:] + y', "pass"),
+        ("groups/openssl.py", '            data = b"\\4" + data[1:] + y\n', "            pass\n"),
     ),
     defence(
         "k27_small_subgroups",
