@@ -193,6 +193,20 @@ def test_values_that_are_none(suite: Ciphersuite, kind: str) -> None:
 
 
 @every_suite
+@every_kind
+def test_fields_that_are_missing_renamed_or_unknown(suite: Ciphersuite, kind: str) -> None:
+    document = json.loads(written(suite)[kind][1])
+    for name, value in document.items():
+        others = {field: each for field, each in document.items() if field != name}
+        wrong = [{**others, name + "_": value}, {**document, name + "_": value}]
+        if (kind, name) != ("public_key_package", "min_signers"):  # which is not there before version 3
+            wrong.append(others)
+        for changed_document in wrong:
+            with pytest.raises(DeserializationError):
+                read_json(suite, kind, json.dumps(changed_document))
+
+
+@every_suite
 @pytest.mark.parametrize("kind", ["public_key_package", "signing_package"])
 def test_identifiers_of_a_map(suite: Ciphersuite, kind: str) -> None:
     """Not zero, the group order or more; none twice; in postcard in ascending order."""
