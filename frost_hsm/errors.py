@@ -292,7 +292,10 @@ class InvalidProofOfKnowledge(ProtocolViolation):
 
 
 class InvalidSecretShare(ProtocolViolation):
-    """A round-2 share that does not match its sender's commitment (ZcashFoundation: ``InvalidSecretShare``)."""
+    """A round-2 share that does not match its sender's commitment (ZcashFoundation: ``InvalidSecretShare``).
+
+    Its recipient alone sees it, until its sender opens it.
+    """
 
     code = "dkg-bad-share"
 

@@ -48,13 +48,18 @@ _END = f"-----END {cms.PEM_LABEL}-----\n".encode()
 _PACKAGE = f"-----BEGIN {PACKAGE_LABEL}-----\n".encode()
 
 
+_OF_ROUNDS = (Round1, Round2, Confirmation, Dealing, Complaint, Opening)
+_OF_REQUESTS = (Commitment, Response)
+_OF_REPAIRS = (RepairDelta, RepairSigma, RepairDone)
+
+
 def about(message: Message) -> bytes | None:
     """Return the id of the ceremony, request or repair that a message belongs to; None for those that begin one."""
-    if isinstance(message, Round1 | Round2 | Confirmation | Dealing | Complaint | Opening):
+    if isinstance(message, _OF_ROUNDS):
         return message.ceremony
-    if isinstance(message, Commitment | Response):
+    if isinstance(message, _OF_REQUESTS):
         return message.request
-    if isinstance(message, RepairDelta | RepairSigma | RepairDone):
+    if isinstance(message, _OF_REPAIRS):
         return message.repair
     return None
 
@@ -123,12 +128,13 @@ class _Reading:
 
     def __init__(self, proposal: Signed[Proposal]) -> None:
         self._first = Seat.take(proposal, proposal.sender)
-        self._roster = self._first.roster
+        self._requests: set[bytes] = set()
         self._repairs: dict[bytes, RepairRequest] = {}
         self._agreed: dict[bytes, set[PublicIdentity]] = {}
         self.messages: list[Signed[Any]] = [proposal]
-        self.rosters = {self._first.ceremony: self._roster}
+        self.rosters = {self._first.ceremony: self._first.roster}
         self.seats = {self._first.ceremony: self._first}
+        self._take_part(self._first.roster)
 
     def add(self, data: bytes) -> None:
         """Read one more message."""
@@ -140,30 +146,39 @@ class _Reading:
         elif isinstance(message, RepairSigma):
             self._agree(message.repair, said.sender)
 
+    def _take_part(self, roster: Roster) -> None:
+        """Note who takes part from here on. The digest is kept, because it takes long for many."""
+        self._roster, self._digest = roster, roster.digest
+
     def _speakers(self, message: Message) -> Roster | None:
         """Return those who may say this; None for what names its sender itself. Raises `ForeignMessage`."""
-        beginning = about(message)
         if isinstance(message, RepairRequest):
             return None
-        if beginning is None and not isinstance(message, Proposal):
+        if isinstance(message, RefreshProposal | SigningRequest):
             return self._roster
-        if beginning is None or beginning not in self.rosters:
-            raise ForeignMessage(f"the {message.title} in it belongs to nothing in it")
-        if isinstance(message, RepairDone):
-            return self._repaired(self._repairs[beginning])
-        return self.rosters[beginning]
+        beginning = about(message)
+        if isinstance(message, _OF_ROUNDS) and beginning in self.seats:
+            return self.rosters[beginning]
+        if isinstance(message, _OF_REQUESTS) and beginning in self._requests:
+            return self.rosters[beginning]
+        if isinstance(message, _OF_REPAIRS) and beginning in self._repairs:
+            is_end = isinstance(message, RepairDone)
+            return self._repaired(self._repairs[beginning]) if is_end else self.rosters[beginning]
+        raise ForeignMessage(f"the {message.title} in it belongs to nothing in it")
 
     def _begin(self, said: Signed[Any]) -> None:
         message, beginning = said.message, said.content_digest
         if message.ceremony != self._first.ceremony:
             raise ForeignMessage(f"the {message.title} in it is about another key than the proposal")
-        if not isinstance(message, SigningRequest) and message.roster != self._roster.digest:
+        if not isinstance(message, SigningRequest) and message.roster != self._digest:
             raise ForeignMessage(f"the {message.title} in it is for other participants than those in it")
         self.rosters[beginning] = self._roster
         if isinstance(message, RepairRequest):
             self._repairs[beginning] = message
             if not message.helpers and self._roster.at(message.position).is_recovered_by(message.receiver):
-                self._roster = self._repaired(message)
+                self._take_part(self._repaired(message))
+        elif isinstance(message, SigningRequest):
+            self._requests.add(beginning)
         elif isinstance(message, RefreshProposal):
             self.seats[beginning] = replace(
                 self._first,
@@ -179,9 +194,9 @@ class _Reading:
         request, roster = self._repairs[repair], self._roster
         agreed = self._agreed.setdefault(repair, set())
         agreed.add(helper)
-        if request.roster == roster.digest and len(request.helpers) >= self._first.min_signers:
+        if request.roster == self._digest and len(request.helpers) >= self._first.min_signers:
             if agreed >= {roster.at(position) for position in request.helpers}:
-                self._roster = self._repaired(request)
+                self._take_part(self._repaired(request))
 
     def _repaired(self, request: RepairRequest) -> Roster:
         return self._roster.with_member(request.position, request.receiver)

@@ -9,6 +9,7 @@
                     public-key-package.json
                     active             once all n confirmations agree
                     evidence.pem       why it was stopped
+                    opening/WHO.pem    what answered the complaint of whom
                     given-up           its owner gave it up; what was sealed for it goes
                     repairs/ID/…       request.pem, delta/WHO.pem, sigma/WHO.pem, done/WHO.pem, active
                     epochs/N/…         all of this again for each refresh of that key
@@ -19,6 +20,7 @@
     sealed/NAME                        sealed records of a token that can hold none
 
     partial                            what is being written
+    importing/…                        what is being verified before it is taken in
 
 Every file is public or sealed. A file appears whole or not at all: written as ``partial``, synced, renamed into
 its place, and the directory synced. Only what belongs together is decided by a single file appearing, so a crash leaves

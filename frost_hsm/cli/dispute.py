@@ -58,7 +58,9 @@ def settle(place: Workplace, evidence: str) -> Result:
     state = "is done, all have confirmed it, and stays" if ceremony.is_active else "is stopped"
     lines = [f"{ceremony.title} {state}", *_lines(verdict)]
     after = f"frost-hsm {ceremony.command} abort {ceremony.name}, then propose a new one"
-    if verdict.awaiting:
+    if place.me.name in verdict.awaiting:
+        after = f"frost-hsm dispute answer {evidence}"
+    elif verdict.awaiting:
         after = f"ask {', '.join(verdict.awaiting)} for an answer: frost-hsm dispute answer {evidence}"
     elif ceremony.is_active:
         after = f"show {evidence} to {rounds.others(ceremony)}"

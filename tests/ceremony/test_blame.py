@@ -23,7 +23,9 @@ from frost_hsm.ceremony.envelope import Envelope
 from frost_hsm.ceremony.judgement import Verdict, judge
 from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round2, SigningRequest
 from frost_hsm.ceremony.recipients import KeyAgreement
+from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.signed import Signed
+from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.errors import (
     BadMessageSignature,
     CeremonyStopped,
@@ -552,6 +554,35 @@ def test_a_file_with_a_proposal_of_mallorys_own_shows_by_which_keys_she_means_bo
     assert verdict.names == ("bob",)
     assert verdict.culprits[0].fingerprint != honest.public.fingerprint
     refused(honest, NotKnown, lambda: find(honest, proposal + forged.round1(short)))
+
+
+def test_messages_belong_to_what_their_kind_belongs_to(honest: Disputed) -> None:
+    """A commitment to a ceremony, a piece of a repair in a request: nothing is found where it does not belong."""
+    ceremony, other = honest.mallory.seat.ceremony, bytes(32)
+    lost: list[Any] = [Commitment(each, b"") for each in (ceremony, other)]
+    lost += [Response(each, other, b"") for each in (ceremony, other)]
+    lost += [RepairSigma(each, other, b"\x30\0") for each in (ceremony, other)]
+    lost += [RepairDelta(each, (b"\x30\0",) * 2) for each in (ceremony, other)]
+    lost += [RepairDone(each, other) for each in (ceremony, other)]
+    lost += [Opening(other, 1, other), Complaint(other, 1, other), Confirmation(other, other, other, other)]
+    for message in lost:
+        with pytest.raises(ForeignMessage):
+            judge(honest.proposal + honest.mallory.say(message))
+
+
+def test_a_bad_share_of_a_request_that_holds_the_commitments(tmp_path: Path) -> None:
+    """Made ahead, they stand in the request; the answer names its id alone."""
+    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    parties.generate(people)
+    signers = [people[0], people[2]]
+    ahead = {}
+    for party in signers:
+        with party.holder() as holder:
+            [ahead[party.name]] = SealedSigner(party.key(), holder, party.home).preprocess(1)
+    with people[0].holder() as holder:
+        wanted = signing.request(holder, people[0].key(), b"message", list(ahead), commitments=ahead)
+    case = dossier.read(_convicting(people, wanted, {}, parties.respond(signers, wanted, {})))
+    assert not case.of(Commitment, signed.parse(wanted).content_digest)
 
 
 def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:
