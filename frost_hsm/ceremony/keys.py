@@ -77,7 +77,8 @@ class GroupKey:
 
     ceremony: the key generation, 32 bytes, by which everybody knows the key. epoch: how often its shares were made
     anew. sharing: the ceremony that made the present ones, key generation or a refresh. transcript: what all n
-    confirmed at its end. Both 32 bytes. is_dealt: whether a dealer made the key, and knew it.
+    confirmed at its end. Both 32 bytes. is_dealt: whether a dealer made the key, and knew it. numbering: where
+    identifiers come from.
     """
 
     name: str

@@ -16,7 +16,7 @@ MAX_PARTICIPANTS: Final = 1024
 
 @dataclass(frozen=True, slots=True)
 class Roster:
-    """Two to 1024 participants; the first has position and FROST identifier 1.
+    """Two to 1024 participants; the first has position 1.
 
     Raises `InvalidMaxSigners` for another number, `DuplicatedIdentifier` if two share a name or a key,
     whether for the same purpose or not, those of second tokens included.

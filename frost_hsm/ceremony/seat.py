@@ -21,7 +21,7 @@ class Seat:
     """What a proposal says, as ``me`` reads it.
 
     ceremony: its id, 32 bytes. epoch: of the shares that are made, 0 for those of a new key. key: the group's
-    verifying key, empty before there is one.
+    verifying key, empty before there is one. numbering: where identifiers come from.
     """
 
     ceremony: bytes

@@ -52,8 +52,9 @@ def package(
     if is_rerandomized:
         seed_path = f"{requests.stem(path if path != files.STANDARD else message)}.seed"
         _, seed = RandomizedParams.new_from_commitments(key.public_key_package.verifying_key, commitments)
-        with seed, seed.reveal() as view:
-            files.write(seed_path, _line(view.hex()), force=force)
+        if force or not Path(seed_path).exists():  # else left by a run that was cut short, and as good
+            with seed, seed.reveal() as view:
+                files.write(seed_path, _line(view.hex()), force=force)
         lines.append(f"Wrote {seed_path}: for the signers alone, it links the signature to the group")
         fields["seed_file"], seed_option = seed_path, f" --randomizer-seed {seed_path}"
     raw = files.write(path, _line(made.to_json()), force=force)

@@ -8,6 +8,7 @@ from dataclasses import replace
 import parties
 import pytest
 import staging
+import upkeep
 from parties import Party, inbox
 from staging import Stage
 
@@ -148,6 +149,16 @@ def test_a_full_token_keeps_none_of_them(trio: list[Party], monkeypatch: pytest.
 def test_no_pairs_are_none(trio: list[Party], count: int) -> None:
     with pytest.raises(UsageProblem):
         prepare(trio[0], count)
+
+
+def test_a_refresh_takes_what_was_made_ahead_of_the_old_shares(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    ahead = {party.name: prepare(party, 1)[0] for party in (alice, bob)}
+    upkeep.refresh(trio)
+    assert waiting(alice) == 0
+    assert not any("nonces" in name for name in alice.records())
+    with pytest.raises(NonceUsed, match="not in this token"):
+        parties.respond([alice], ask([alice, bob], commitments=ahead), {})
 
 
 def test_discarding_leaves_the_nonces_of_requests(trio: list[Party]) -> None:

@@ -216,7 +216,11 @@ def test_a_rerandomized_signature_in_plain_json(group: list[Party], suite: str) 
     for party in (alice, bob):
         step(party, "sign", "commit", "--key", KEY, "--pin-source", "file:pin")
     given = [f"--commitments={who}={BOX}/{KEY}.{who}.commitments.json" for who in ("alice", "bob")]
-    made = told(carol, "sign", "request", KEY, "../message", *given, "--rerandomized", "-o", "pay.package.json")
+    wanted = ("sign", "request", KEY, "../message", *given, "--rerandomized", "-o", "pay.package.json")
+    made = told(carol, *wanted)
+    seed_before = (carol.directory / made["seed_file"]).read_bytes()
+    assert told(carol, *wanted) == made
+    assert (carol.directory / made["seed_file"]).read_bytes() == seed_before
     package, seed = f"{BOX}/pay.package.json", ("--randomizer-seed", f"{BOX}/{made['seed_file']}")
     for party in (alice, bob):
         step(party, "sign", "respond", package, "--key", KEY, *seed)
