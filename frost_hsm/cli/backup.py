@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -55,17 +56,22 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
     )
 
 
-@command(backup, "verify")
+@command(backup, "verify", token=True)
 @click.argument("file")
-def verify(place: Workplace, file: str) -> Result:
+@click.option("--check-token", is_flag=True, help="Make the shares with your token, and keep none; needs the PIN.")
+def verify(place: Workplace, file: str, check_token: bool) -> Result:
     """Check all that is in a backup, and say what can be made of it.
 
-    Needs no token and no state directory.
+    Needs no token and no state directory, unless --check-token asks whether your token, the first or the second, makes
+    the very shares that the others know of.
     """
     with tempfile.TemporaryDirectory(prefix="frost-hsm-") as directory:
         staging = StateDirectory.create(Path(directory) / "verifying")
         found, keys = files.parse(file, lambda data: ceremony_backup.verify(staging, data))
         can = {key.name: recovery.is_possible(staging, key) for key in keys}
+        tried = [key for key in keys if can[key.name]] if check_token else []
+        if check_token:
+            _try_token(place, staging, found, tried)
     second = "the token of this identity, or its second token" if found.owner.recovery else "the token of this identity"
     lines = [
         *_owner(found),
@@ -73,10 +79,20 @@ def verify(place: Workplace, file: str) -> Result:
         *(f"  key          {_described(key, can[key.name])}" for key in keys),
         f"It is whole. To make the shares again it takes {second}, and the PIN",
     ]
+    if check_token:
+        lines.append(f"Your token makes the shares of {', '.join(key.name for key in tried) or 'no key'}")
     listed = [{**_fields(key), "share_can_be_made": can[key.name]} for key in keys]
     peers = [peer.name for peer in found.peers]
-    fields = {"owner": identity_fields(found.owner), "peers": peers, "keys": listed}
+    fields = {"owner": identity_fields(found.owner), "peers": peers, "keys": listed, "checked": check_token}
     return Result("backup-verify", lines, fields)
+
+
+def _try_token(place: Workplace, staging: StateDirectory, found: Backup, keys: Sequence[GroupKey]) -> None:
+    if not found.owner.is_same_token(place.me) and not found.owner.is_recovered_by(place.me):
+        raise WrongToken(f"the backup of {found.owner.name} is for another token than yours")
+    with place.holder() as holder:
+        for key in keys:
+            recovery.rebuild(staging, key, holder).wipe()
 
 
 @command(backup, "restore", token=True, asks=True)

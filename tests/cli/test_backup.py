@@ -380,6 +380,14 @@ def test_a_lost_token(people: list[Party], tmp_path: Path, monkeypatch: pytest.M
     done(alice, "backup", "create")
     lost = share(alice)
     kept = str(alice.directory / FILE)
+    for party in (alice, second):
+        before = snapshot(party)
+        pin = str(party.directory / "pin")
+        tried = done(party, "backup", "verify", kept, "--check-token", "--pin-source", f"file:{pin}")
+        assert "Your token makes the shares of treasury\n" in tried.stdout
+        assert snapshot(party) == before
+    not_mine = ("backup", "verify", kept, "--check-token")
+    refused(bob, *not_mine, status=77, code="token-mismatch", says="for another token than yours")
     assert "of this identity, or its second token" in done(bob, "backup", "verify", kept).stdout
     shutil.rmtree(alice.directory / "home")
     with monkeypatch.context() as patched:
