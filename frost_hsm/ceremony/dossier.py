@@ -40,6 +40,8 @@ from frost_hsm.errors import ForeignMessage, MalformedMessage, NotKnown, UsagePr
 
 PACKAGE_LABEL: Final = "FROST PUBLIC KEY PACKAGE"
 MAX_SIZE: Final = 16 << 20
+MAX_MESSAGES: Final = 256
+"""Of each participant, on average: each takes time to verify."""
 
 M = TypeVar("M", bound=Message)
 
@@ -115,6 +117,8 @@ def read(data: bytes) -> Dossier:
     first, *others = pem.decode(cms.PEM_LABEL, messages, _WHAT, blocks=max(1, messages.count(_END)))
     try:
         reading = _Reading(signed.read(first).expect(Proposal))
+        if len(others) > MAX_MESSAGES * len(reading.messages[0].message.roster):
+            raise MalformedMessage(f"{_WHAT} holds more than {MAX_MESSAGES} of each participant")
         for each in others:
             reading.add(each)
     except (UsageProblem, NotKnown) as error:  # a suite that is not known here, a group that cannot be

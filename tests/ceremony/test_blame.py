@@ -585,6 +585,13 @@ def test_a_bad_share_of_a_request_that_holds_the_commitments(tmp_path: Path) -> 
     assert not case.of(Commitment, signed.parse(wanted).content_digest)
 
 
+def test_a_file_is_not_verified_without_end(honest: Disputed) -> None:
+    with pytest.raises(MalformedMessage, match="more than 256 of each participant"):
+        judge(honest.proposal + honest.first["alice"] * (3 * 256 + 1))
+    with pytest.raises(MalformedMessage, match="larger than"):
+        judge(honest.proposal + b" " * (16 << 20))
+
+
 def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:
     people = parties.gather(tmp_path, ["alice", "bob"])
     one, other = parties.propose(people), parties.propose(people, name="other")
