@@ -17,65 +17,48 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from frost_hsm.ceremony import bundle, chapters, cms, der, oids, pem
+from frost_hsm.ceremony.asn1 import CLOSED, OCTETS, Form, Structure, many
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.keys import GroupKey, KeyState
-from frost_hsm.ceremony.messages import HASH_LENGTH, VERSION, reading
+from frost_hsm.ceremony.messages import HASH_LENGTH
 from frost_hsm.ceremony.store import GIVEN_UP, StateDirectory, epoch_folder, given_up_folder
 from frost_hsm.errors import ForeignMessage, MalformedMessage, NotKnown, NotPossible, UnknownSender
 
-MAX_PEERS: Final = 1024
-MAX_KEYS: Final = 1024
+MAX_LISTED: Final = 1024
+"""Of peers, and of keys."""
+MAX_GIVEN_UP: Final = 1 << 20
 
 _WHAT = "a backup"
+_IDENTITY = Form(
+    der.SEQUENCE,
+    lambda identity: der.sequence(identity.encode()),
+    lambda reader: PublicIdentity.read(reader.sequence()),
+)
 
 
 @dataclass(frozen=True, slots=True)
-class Backup:
+class Backup(Structure):
     """What a backup says. peers: by name, ascending. keys: `chapters` of each. given_up: ids, 32 bytes, ascending.
 
     SEQUENCE { version INTEGER (1), owner SEQUENCE, peers SEQUENCE OF SEQUENCE, keys SEQUENCE OF SEQUENCE,
     givenUp SEQUENCE OF OCTET STRING }, an identity being a SEQUENCE as `PublicIdentity.encode` has it
     """
 
+    title = "backup"
+    asn1 = (_IDENTITY, many(_IDENTITY, MAX_LISTED), many(CLOSED, MAX_LISTED), many(OCTETS, MAX_GIVEN_UP))
+
     owner: PublicIdentity
     peers: tuple[PublicIdentity, ...]
     keys: tuple[bytes, ...] = field(repr=False)
     given_up: tuple[bytes, ...] = field(repr=False)
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            VERSION,
-            der.sequence(self.owner.encode()),
-            der.sequence(*(der.sequence(peer.encode()) for peer in self.peers)),
-            der.sequence(*self.keys),
-            der.sequence(*map(der.octet_string, self.given_up)),
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Backup:
-        """Read what `encode` wrote and verify every certificate; the keys stay as they are."""
-        with reading(data, "backup") as reader:
-            owner, listed = PublicIdentity.read(reader.sequence()), reader.sequence()
-            peers: list[PublicIdentity] = []
-            while listed.more() and len(peers) <= MAX_PEERS:
-                peers.append(PublicIdentity.read(listed.sequence()))
-            keys: list[bytes] = []
-            held = reader.sequence()
-            while held.more() and len(keys) <= MAX_KEYS:
-                keys.append(held.whole(der.SEQUENCE))
-            given_up: list[bytes] = []
-            ids = reader.sequence()
-            while ids.more():
-                given_up.append(ids.octet_string())
-        names, lengths = [peer.name for peer in peers], {len(each) for each in given_up}
-        if len(peers) > MAX_PEERS or len(keys) > MAX_KEYS or names != sorted(set(names)) or owner.name in names:
+    def __post_init__(self) -> None:
+        names = [peer.name for peer in self.peers]
+        if max(len(names), len(self.keys)) > MAX_LISTED or names != sorted(set(names)) or self.owner.name in names:
             raise MalformedMessage(f"{_WHAT} holds too much, or somebody twice")
-        if not lengths <= {HASH_LENGTH} or given_up != sorted(set(given_up)):
+        lengths = {len(each) for each in self.given_up}
+        if not lengths <= {HASH_LENGTH} or list(self.given_up) != sorted(set(self.given_up)):
             raise MalformedMessage(f"{_WHAT} lists ceremonies that are none")
-        backup = cls(owner, tuple(peers), tuple(keys), tuple(given_up))
-        der.require_same(backup.encode(), data, _WHAT)
-        return backup
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,26 +1,24 @@
 """What participants say to each other, and how a message is read: signed, by a known sender, in one form.
 
-One class a message. ``encode`` gives the DER that is signed, ``decode`` reads it back; the ASN.1 stands in
-each docstring. FROST packages are opaque bytes here, in ZcashFoundation's postcard encoding. What cannot be a
-message raises `UsageProblem` when it is made and `MalformedMessage` when it is read. How a message is signed
-into a file is in `frost_hsm.ceremony.signed`.
+One class a message; its ASN.1 stands in the docstring, and field by field in ``asn1``. FROST packages are opaque
+bytes here, in ZcashFoundation's postcard encoding. How a message is signed into a file is in
+`frost_hsm.ceremony.signed`.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import ClassVar, Final, Protocol, Self, TypeVar
+from typing import ClassVar, Final
 
 from frost_hsm.ceremony import der, oids
+from frost_hsm.ceremony.asn1 import CLOSED, NUMBER, OCTETS, TEXT, Form, Structure, many, null, optional
 from frost_hsm.ceremony.identity import fingerprint
 from frost_hsm.ceremony.names import require_name
 from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
-from frost_hsm.errors import ForeignMessage, InvalidMinSigners, MalformedMessage, NotPossible, UsageProblem
+from frost_hsm.errors import InvalidMinSigners, NotPossible
 
 MAX_MESSAGE_TO_SIGN: Final = 8 << 20
 MAX_PURPOSE: Final = 1024
@@ -33,29 +31,25 @@ _UNSEEN = re.compile(
 """What could steer a terminal, or hide or turn round what follows it. By number: `str.isprintable` knows the Unicode
 of its own Python, and what is a message to one of us has to be one to all."""
 
-VERSION = der.integer(1)
-_FROM_NAMES = der.context(0, constructed=False)
-_Y_COORDINATES = der.context(0, constructed=False)
-_RANDOMIZER_SEED = der.context(0, constructed=False)
-_COMMITMENTS = der.context(1)
+POSITIONS: Final = many(NUMBER, MAX_PARTICIPANTS)
+ENVELOPES: Final = many(CLOSED, MAX_PARTICIPANTS)
+"""For several people, each an envelope that only its recipient takes apart."""
 
-
-class Message(Protocol):
-    """What all messages have in common."""
-
-    content_type: ClassVar[str]
-    title: ClassVar[str]
-
-    def encode(self) -> bytes:
-        """Encode in DER."""
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage` for anything else."""
+_ROSTER = Form(der.SEQUENCE, Roster.encode, Roster.read)
+_Y_COORDINATES = optional(0, OCTETS, None)
+_NUMBERING = optional(0, null(Numbering.NAMES), Numbering.POSITIONS)
+_AHEAD = optional(1, many(OCTETS, MAX_PARTICIPANTS), ())
 
 
 @dataclass(frozen=True, slots=True)
-class Proposal:
+class Message(Structure):
+    """What all messages have in common. content_type: by which CMS knows them."""
+
+    content_type: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal(Message):
     """A key to be made. Its content digest is the ceremony's id.
 
     random: 32 bytes. name: of the key, by the rules of `require_name`. purpose: for people, one line, may be
@@ -67,8 +61,9 @@ class Proposal:
     fromNames [0] NULL OPTIONAL }
     """
 
-    content_type: ClassVar[str] = oids.PROPOSAL
-    title: ClassVar[str] = "proposal"
+    content_type = oids.PROPOSAL
+    title = "proposal"
+    asn1 = (OCTETS, TEXT, TEXT, TEXT, NUMBER, _ROSTER, _NUMBERING)
 
     random: bytes
     name: str
@@ -88,37 +83,9 @@ class Proposal:
         if not 2 <= self.min_signers <= len(self.roster):
             raise InvalidMinSigners(f"{self.min_signers} of {len(self.roster)} cannot be a threshold")
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            VERSION,
-            der.octet_string(self.random),
-            der.utf8_string(self.name),
-            der.utf8_string(self.purpose),
-            der.utf8_string(self.suite),
-            der.integer(self.min_signers),
-            self.roster.encode(),
-            der.element(_FROM_NAMES) if self.numbering is Numbering.NAMES else b"",
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote and verify every certificate; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            message = cls(
-                random=reader.octet_string(),
-                name=reader.utf8_string(),
-                purpose=reader.utf8_string(),
-                suite=reader.utf8_string(),
-                min_signers=reader.integer(),
-                roster=Roster.read(reader),
-                numbering=Numbering.NAMES if reader.has(_FROM_NAMES) else Numbering.POSITIONS,
-            )
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Round1:
+class Round1(Message):
     """The first round of key generation.
 
     ceremony: 32 bytes. package: a round-1 package. y_coordinates: of the commitment's elements, in their
@@ -127,8 +94,9 @@ class Round1:
     SEQUENCE { version INTEGER (1), ceremony, package OCTET STRING, yCoordinates [0] OCTET STRING OPTIONAL }
     """
 
-    content_type: ClassVar[str] = oids.ROUND1
-    title: ClassVar[str] = "round-1 message"
+    content_type = oids.ROUND1
+    title = "round-1 message"
+    asn1 = (OCTETS, OCTETS, _Y_COORDINATES)
 
     ceremony: bytes
     package: bytes
@@ -137,20 +105,9 @@ class Round1:
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony)
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return _package(self.ceremony, self.package, self.y_coordinates)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), reader.octet_string(), _read_y_coordinates(reader))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Round2:
+class Round2(Message):
     """The second round of key generation.
 
     round1_hash: `transcript_hash` of all round-1 messages. envelopes: one for every participant in the order
@@ -159,8 +116,9 @@ class Round2:
     SEQUENCE { version INTEGER (1), ceremony, round1Hash OCTET STRING, envelopes SEQUENCE OF ContentInfo }
     """
 
-    content_type: ClassVar[str] = oids.ROUND2
-    title: ClassVar[str] = "round-2 message"
+    content_type = oids.ROUND2
+    title = "round-2 message"
+    asn1 = (OCTETS, OCTETS, ENVELOPES)
 
     ceremony: bytes
     round1_hash: bytes
@@ -171,25 +129,9 @@ class Round2:
         if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
             raise NotPossible(f"a round-2 message cannot have {len(self.envelopes)} envelopes")
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            VERSION,
-            der.octet_string(self.ceremony),
-            der.octet_string(self.round1_hash),
-            der.sequence(*self.envelopes),
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), reader.octet_string(), read_envelopes(reader))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Confirmation:
+class Confirmation(Message):
     """The end of key generation: all n are equal in everything, or the key is not used.
 
     round1_hash, round2_hash: `transcript_hash` of each round. public_key_package_hash: SHA-256, 32 bytes,
@@ -198,8 +140,9 @@ class Confirmation:
     SEQUENCE { version INTEGER (1), ceremony, round1Hash, round2Hash, publicKeyPackageHash OCTET STRING }
     """
 
-    content_type: ClassVar[str] = oids.CONFIRMATION
-    title: ClassVar[str] = "confirmation"
+    content_type = oids.CONFIRMATION
+    title = "confirmation"
+    asn1 = (OCTETS, OCTETS, OCTETS, OCTETS)
 
     ceremony: bytes
     round1_hash: bytes
@@ -223,20 +166,9 @@ class Confirmation:
         """What people compare by voice: 128 bits of SHA-256 over the contents."""
         return fingerprint(hashlib.sha256(self.encode()).digest())
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(VERSION, *map(der.octet_string, self._hashes))
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            message = cls(*(reader.octet_string() for _ in range(4)))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class SigningRequest:
+class SigningRequest(Message):
     """A message to be signed. Its content digest is the request's id.
 
     key: the group's verifying key. epoch: how often the key was refreshed. random: 32 bytes. message: what is
@@ -250,8 +182,9 @@ class SigningRequest:
     commitments [1] SEQUENCE OF OCTET STRING OPTIONAL }
     """
 
-    content_type: ClassVar[str] = oids.SIGNING_REQUEST
-    title: ClassVar[str] = "signing request"
+    content_type = oids.SIGNING_REQUEST
+    title = "signing request"
+    asn1 = (OCTETS, OCTETS, NUMBER, OCTETS, OCTETS, POSITIONS, optional(0, OCTETS, b""), _AHEAD)
 
     ceremony: bytes
     key: bytes
@@ -272,39 +205,9 @@ class SigningRequest:
         if self.commitments and len(self.commitments) != len(self.signers):
             raise NotPossible(f"there are {len(self.commitments)} commitments for {len(self.signers)} signers")
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        ahead = map(der.octet_string, self.commitments)
-        return der.sequence(
-            VERSION,
-            der.octet_string(self.ceremony),
-            der.octet_string(self.key),
-            der.integer(self.epoch),
-            der.octet_string(self.random),
-            der.octet_string(self.message),
-            der.sequence(*map(der.integer, self.signers)),
-            der.element(_RANDOMIZER_SEED, self.randomizer_seed) if self.randomizer_seed else b"",
-            der.element(_COMMITMENTS, *ahead) if self.commitments else b"",
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
-            random, text, signers = reader.octet_string(), reader.octet_string(), read_positions(reader)
-            seed = reader.contents(_RANDOMIZER_SEED) if reader.has(_RANDOMIZER_SEED) else b""
-            commitments: list[bytes] = []
-            if reader.has(_COMMITMENTS):
-                ahead = reader.inside(_COMMITMENTS)
-                while ahead.more() and len(commitments) <= MAX_PARTICIPANTS:
-                    commitments.append(ahead.octet_string())
-            message = cls(ceremony, key, epoch, random, text, signers, seed, tuple(commitments))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Commitment:
+class Commitment(Message):
     """The first round of signing.
 
     request: 32 bytes, the request's id. commitments: signing commitments. y_coordinates: as in `Round1`.
@@ -313,8 +216,9 @@ class Commitment:
     }
     """
 
-    content_type: ClassVar[str] = oids.COMMITMENT
-    title: ClassVar[str] = "commitment"
+    content_type = oids.COMMITMENT
+    title = "commitment"
+    asn1 = (OCTETS, OCTETS, _Y_COORDINATES)
 
     request: bytes
     commitments: bytes
@@ -323,20 +227,9 @@ class Commitment:
     def __post_init__(self) -> None:
         require_hashes(self.title, self.request)
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return _package(self.request, self.commitments, self.y_coordinates)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), reader.octet_string(), _read_y_coordinates(reader))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class Response(Message):
     """The second round of signing.
 
     request: the request's id. commitments_hash: `transcript_hash` of the commitments in the order of the
@@ -345,8 +238,9 @@ class Response:
     SEQUENCE { version INTEGER (1), request, commitmentsHash, share OCTET STRING }
     """
 
-    content_type: ClassVar[str] = oids.RESPONSE
-    title: ClassVar[str] = "response"
+    content_type = oids.RESPONSE
+    title = "response"
+    asn1 = (OCTETS, OCTETS, OCTETS)
 
     request: bytes
     commitments_hash: bytes
@@ -355,75 +249,8 @@ class Response:
     def __post_init__(self) -> None:
         require_hashes(self.title, self.request, self.commitments_hash)
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            VERSION,
-            der.octet_string(self.request),
-            der.octet_string(self.commitments_hash),
-            der.octet_string(self.share),
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            message = cls(*(reader.octet_string() for _ in range(3)))
-        return same(message, data)
-
-
-M = TypeVar("M", bound=Message)
-
-
-def _package(about: bytes, package: bytes, y_coordinates: bytes | None) -> bytes:
-    y = b"" if y_coordinates is None else der.element(_Y_COORDINATES, y_coordinates)
-    return der.sequence(VERSION, der.octet_string(about), der.octet_string(package), y)
-
-
-def _read_y_coordinates(reader: der.Reader) -> bytes | None:
-    return reader.contents(_Y_COORDINATES) if reader.has(_Y_COORDINATES) else None
-
-
-def read_envelopes(reader: der.Reader) -> tuple[bytes, ...]:
-    """Read a sequence of envelopes, which stay closed; of more than there can be, no more than shows it."""
-    inner = reader.sequence()
-    envelopes: list[bytes] = []
-    while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:
-        envelopes.append(inner.whole(der.SEQUENCE))
-    return tuple(envelopes)
-
-
-def read_positions(reader: der.Reader) -> tuple[int, ...]:
-    """Read a sequence of positions; likewise."""
-    inner = reader.sequence()
-    positions: list[int] = []
-    while inner.more() and len(positions) <= MAX_PARTICIPANTS:
-        positions.append(inner.integer())
-    return tuple(positions)
-
 
 def require_hashes(title: str, *hashes: bytes) -> None:
     """Raise `NotPossible` unless each is as long as a hash."""
     if any(len(each) != HASH_LENGTH for each in hashes):
         raise NotPossible(f"a {title} names something by other than {HASH_LENGTH} bytes")
-
-
-@contextmanager
-def reading(data: bytes, title: str) -> Iterator[der.Reader]:
-    """Lend a reader that stands behind the version; what cannot be sent is malformed when it is received."""
-    reader = der.Reader(data, f"a {title}").sequence()
-    if (version := reader.integer()) != 1:
-        raise ForeignMessage(
-            f"a {title} is of version {version}, and this program knows version 1",
-            hint="one of you has to update frost-hsm",
-        )
-    try:
-        yield reader
-    except UsageProblem as error:
-        raise MalformedMessage(f"a {title} is malformed: {error}") from None
-
-
-def same(message: M, data: bytes) -> M:
-    """Return the message if it encodes to what it was read from; raises `MalformedMessage`."""
-    der.require_same(message.encode(), data, f"a {message.title}")
-    return message

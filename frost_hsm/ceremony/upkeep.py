@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
 
 from frost_hsm.ceremony import der, oids
+from frost_hsm.ceremony.asn1 import CLOSED, NUMBER, OCTETS, Form
 from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.messages import VERSION, read_envelopes, read_positions, reading, require_hashes, same
+from frost_hsm.ceremony.messages import ENVELOPES, POSITIONS, Message, require_hashes
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible, UnknownSender
 
+_IDENTITY = Form(der.SEQUENCE, PublicIdentity.encode, PublicIdentity.read)
+
 
 @dataclass(frozen=True, slots=True)
-class RefreshProposal:
+class RefreshProposal(Message):
     """The shares of a key, to be made anew by all. Its content digest is the refresh's id.
 
     ceremony: that of the key. key: the group's verifying key. epoch: the new one, one more than the present.
@@ -24,8 +26,9 @@ class RefreshProposal:
     STRING }
     """
 
-    content_type: ClassVar[str] = oids.REFRESH_PROPOSAL
-    title: ClassVar[str] = "refresh proposal"
+    content_type = oids.REFRESH_PROPOSAL
+    title = "refresh proposal"
+    asn1 = (OCTETS, OCTETS, NUMBER, OCTETS, OCTETS, OCTETS)
 
     ceremony: bytes
     key: bytes
@@ -39,27 +42,9 @@ class RefreshProposal:
         if self.epoch < 1:
             raise NotPossible("a refresh begins an epoch after the first")
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            VERSION,
-            der.octet_string(self.ceremony),
-            der.octet_string(self.key),
-            der.integer(self.epoch),
-            *map(der.octet_string, (self.previous, self.roster, self.random)),
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
-            message = cls(ceremony, key, epoch, *(reader.octet_string() for _ in range(3)))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class Dealing:
+class Dealing(Message):
     """The shares of a key that its author knows, in place of both rounds of key generation.
 
     ceremony: 32 bytes, the id of the proposal. envelopes: a secret share for every participant in the order of the
@@ -68,8 +53,9 @@ class Dealing:
     SEQUENCE { version INTEGER (1), ceremony OCTET STRING, envelopes SEQUENCE OF ContentInfo }
     """
 
-    content_type: ClassVar[str] = oids.DEALING
-    title: ClassVar[str] = "dealing"
+    content_type = oids.DEALING
+    title = "dealing"
+    asn1 = (OCTETS, ENVELOPES)
 
     ceremony: bytes
     envelopes: tuple[bytes, ...] = field(repr=False)
@@ -79,20 +65,9 @@ class Dealing:
         if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
             raise NotPossible(f"a {self.title} cannot have {len(self.envelopes)} envelopes")
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(VERSION, der.octet_string(self.ceremony), der.sequence(*self.envelopes))
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), read_envelopes(reader))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class RepairRequest:
+class RepairRequest(Message):
     """A lost share, to be rebuilt for a new identity, or a share for a new participant. Its content digest is its id.
 
     ceremony, key, epoch, previous, roster, random: as in `RefreshProposal`, of the present epoch. position: of the one
@@ -104,8 +79,9 @@ class RepairRequest:
     helpers SEQUENCE OF INTEGER }
     """
 
-    content_type: ClassVar[str] = oids.REPAIR_REQUEST
-    title: ClassVar[str] = "repair request"
+    content_type = oids.REPAIR_REQUEST
+    title = "repair request"
+    asn1 = (OCTETS, OCTETS, NUMBER, OCTETS, OCTETS, OCTETS, NUMBER, _IDENTITY, POSITIONS)
 
     ceremony: bytes
     key: bytes
@@ -132,34 +108,9 @@ class RepairRequest:
             raise UnknownSender("the repair request is not signed by the one who would receive the share")
         return self.receiver
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            VERSION,
-            der.octet_string(self.ceremony),
-            der.octet_string(self.key),
-            der.integer(self.epoch),
-            *map(der.octet_string, (self.previous, self.roster, self.random)),
-            der.integer(self.position),
-            self.receiver.encode(),
-            der.sequence(*map(der.integer, self.helpers)),
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote and verify every certificate; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            ceremony, key, epoch = reader.octet_string(), reader.octet_string(), reader.integer()
-            previous, roster, random = (reader.octet_string() for _ in range(3))
-            position = reader.integer()
-            receiver = PublicIdentity.read(reader)
-            helpers = read_positions(reader)
-            message = cls(ceremony, key, epoch, previous, roster, random, position, receiver, helpers)
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class RepairDelta:
+class RepairDelta(Message):
     """A helper's first step.
 
     repair: 32 bytes, the request's id. envelopes: a delta for every helper in their order, oneself included, each a DER
@@ -168,8 +119,9 @@ class RepairDelta:
     SEQUENCE { version INTEGER (1), repair OCTET STRING, envelopes SEQUENCE OF ContentInfo }
     """
 
-    content_type: ClassVar[str] = oids.REPAIR_DELTA
-    title: ClassVar[str] = "repair delta"
+    content_type = oids.REPAIR_DELTA
+    title = "repair delta"
+    asn1 = (OCTETS, ENVELOPES)
 
     repair: bytes
     envelopes: tuple[bytes, ...] = field(repr=False)
@@ -179,20 +131,9 @@ class RepairDelta:
         if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
             raise NotPossible(f"a {self.title} cannot have {len(self.envelopes)} envelopes")
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(VERSION, der.octet_string(self.repair), der.sequence(*self.envelopes))
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`. The envelopes stay closed."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), read_envelopes(reader))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class RepairSigma:
+class RepairSigma(Message):
     """A helper's second step, and its agreement that the one who receives takes the position.
 
     repair: the request's id. deltas_hash: `transcript_hash` of the deltas in the order of the helpers. envelope: the
@@ -201,8 +142,9 @@ class RepairSigma:
     SEQUENCE { version INTEGER (1), repair, deltasHash OCTET STRING, envelope ContentInfo }
     """
 
-    content_type: ClassVar[str] = oids.REPAIR_SIGMA
-    title: ClassVar[str] = "repair sigma"
+    content_type = oids.REPAIR_SIGMA
+    title = "repair sigma"
+    asn1 = (OCTETS, OCTETS, CLOSED)
 
     repair: bytes
     deltas_hash: bytes
@@ -211,20 +153,9 @@ class RepairSigma:
     def __post_init__(self) -> None:
         require_hashes(self.title, self.repair, self.deltas_hash)
 
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(VERSION, der.octet_string(self.repair), der.octet_string(self.deltas_hash), self.envelope)
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`. The envelope stays closed."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), reader.octet_string(), reader.whole(der.SEQUENCE))
-        return same(message, data)
-
 
 @dataclass(frozen=True, slots=True)
-class RepairDone:
+class RepairDone(Message):
     """The word of the one who receives that the share is right and sealed.
 
     repair: the request's id. sigmas_hash: `transcript_hash` of the sigmas in the order of the helpers.
@@ -232,22 +163,12 @@ class RepairDone:
     SEQUENCE { version INTEGER (1), repair, sigmasHash OCTET STRING }
     """
 
-    content_type: ClassVar[str] = oids.REPAIR_DONE
-    title: ClassVar[str] = "end of a repair"
+    content_type = oids.REPAIR_DONE
+    title = "end of a repair"
+    asn1 = (OCTETS, OCTETS)
 
     repair: bytes
     sigmas_hash: bytes
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.repair, self.sigmas_hash)
-
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(VERSION, der.octet_string(self.repair), der.octet_string(self.sigmas_hash))
-
-    @classmethod
-    def decode(cls, data: bytes) -> Self:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        with reading(data, cls.title) as reader:
-            message = cls(reader.octet_string(), reader.octet_string())
-        return same(message, data)
