@@ -47,7 +47,8 @@ class SealedSigner:
     def commit(self, request: bytes = b"", *, entropy: Entropy = system_entropy) -> SigningCommitments:
         """Draw a pair of nonces, seal it and return its commitments (RFC 9591, section 5.1).
 
-        request: the id of what the nonces are for, if there is one; the same again returns the same commitments.
+        request: the id of what the nonces are for, if there is one; the same again returns the same commitments. Raises
+        `NonceUsed` if those are bound to a signing package already, which has to be signed first.
         """
         self.key.require_active()
         with self._home.lock():
@@ -56,6 +57,8 @@ class SealedSigner:
                 if waiting is not None:
                     with waiting:
                         return self._commitments(waiting)
+                if self._bound(request) in self._waiting(Kind.BOUND_NONCES):
+                    raise NonceUsed("the nonces for this request are bound to a signing package")
             package = self.key.unseal(self._records)
             nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
             package.wipe()

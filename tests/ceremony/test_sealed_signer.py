@@ -14,6 +14,7 @@ from conftest import TokenFixture
 
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.errors import NonceUsed
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.signing import aggregate, verify, verify_signature_share
 
@@ -51,6 +52,27 @@ def test_eight_threads_sign_with_one_softhsm_token(
         for holder in (hers, his):
             assert [name.split(".")[0] for name in holder.token.record_names()] == ["signing-share"]
     assert alice.pins_asked == pins_before + 1
+
+
+def test_bound_nonces_are_not_drawn_again(tmp_path: Path) -> None:
+    """A program that was cut short after it had bound them signs the same package, and makes no others first."""
+    alice, bob = parties.gather(tmp_path, ["alice", "bob"])
+    key, request = parties.generate([alice, bob]), bytes(32)
+
+    def cut_short(share: SignatureShare) -> None:
+        raise KeyboardInterrupt
+
+    with alice.holder() as hers, bob.holder() as his:
+        signer = SealedSigner(key, hers, alice.home)
+        theirs = SealedSigner(bob.key(), his, bob.home).commit()
+        commitments = {key.identifier("alice"): signer.commit(request), key.identifier("bob"): theirs}
+        package = SigningPackage(key.suite, commitments, b"message")
+        with pytest.raises(KeyboardInterrupt):
+            signer.sign(package, request, keep=cut_short)
+        with pytest.raises(NonceUsed, match="bound to a signing package"):
+            signer.commit(request)
+        signer.sign(package, request)
+    assert not [name for name in alice.records() if "nonces" in name]
 
 
 @pytest.mark.slow
