@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import parties
 import pytest
 import upkeep
+from conftest import TokenFixture
 from parties import KEY, Party, inbox
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import bundle, recovery, repair, signed
+from frost_hsm.ceremony import bundle, identity, recovery, repair, signed
 from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.records import SealedRecords
@@ -30,10 +33,10 @@ from frost_hsm.errors import (
 )
 
 
-def group(tmp_path: Path, kinds: dict[str, KeyKind] | None = None) -> tuple[list[Party], Party]:
+def group(tmp_path: Path, kinds: dict[str, KeyKind] | None = None, **tokens: Any) -> tuple[list[Party], Party]:
     """Return Alice, Bob and Carol with an active key, and Carol's second token, with its own state directory."""
-    people = parties.gather(tmp_path / "people")
-    [second] = parties.gather(tmp_path / "second", ["carol"], agree_kinds=kinds or {})
+    people = parties.gather(tmp_path / "people", **tokens)
+    [second] = parties.gather(tmp_path / "second", ["carol"], agree_kinds=kinds or {}, **tokens)
     upkeep.name_second(people[2], second, people[:2])
     parties.generate(people)
     return people, second
@@ -63,6 +66,23 @@ def test_it_makes_the_same_share_and_signs(tmp_path: Path) -> None:
     assert len(parties.sign([alice, second], b"message")) == 65
     with pytest.raises(UnknownSender):  # the first token is nobody's any more
         alice.session(parties.request([carol, alice], b"message"))
+
+
+def test_softhsm_tokens(
+    tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings
+) -> None:
+    (alice, bob, carol), second = group(
+        tmp_path, new_token=lambda name, folder: str(new_token(name).uri), settings=backend_settings
+    )
+    with carol.open_token() as token:
+        assert [each.public for each in identity.find(token)] == [carol.public]
+    hand_over(alice, second)
+    upkeep.take_over(second, [alice, bob])
+    assert share(second, second.key()) == share(carol, carol.key())
+    with carol.holder() as holder:
+        SealedRecords(holder, carol.home).destroy(carol.key().record_name(Kind.SIGNING_SHARE))
+    assert not recovery.recover(carol.home, KEY, carol.public, carol.holder).was_there
+    assert share(carol, carol.key()) == share(second, second.key())
 
 
 def test_until_the_others_have_taken_it_in_they_do_not_know_it(tmp_path: Path) -> None:
