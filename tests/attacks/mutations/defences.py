@@ -360,7 +360,7 @@ DEFENCES = (
     defence(
         "p01_a_list_without_end",
         "a list has no more entries than a group has people",
-        ("ceremony/messages.py", "while inner.more() and len(envelopes) <= MAX_PARTICIPANTS:", "while inner.more():"),
+        ("ceremony/asn1.py", "while inner.more() and len(values) <= most:", "while inner.more():"),
     ),
     defence(
         "p01_files_that_are_too_large",
@@ -376,7 +376,7 @@ DEFENCES = (
     defence(
         "p03_another_version",
         "a message is of a version that is known",
-        ("ceremony/messages.py", "!= 1:\n        raise ForeignMessage(", "== 3:\n        raise ForeignMessage("),
+        ("ceremony/asn1.py", "!= VERSION:", "== 3:"),
     ),
     defence(
         "p03_fields_that_are_unknown_missing_or_doubled",
