@@ -11,33 +11,38 @@ Power = Callable[[int], int]
 
 def power(exponent: int, modulus: int, library: Libcrypto | None) -> Power:
     """Make the function that raises what is in [0, modulus) to ``exponent``, in variable time. modulus: odd."""
-    return _with_libcrypto(exponent, modulus, library) if library else _with_pycryptodome(exponent, modulus)
+    return _LibcryptoPower(exponent, modulus, library) if library else _pycryptodome_power(exponent, modulus)
 
 
-def _with_libcrypto(exponent: int, modulus: int, library: Libcrypto) -> Power:
-    length = (modulus.bit_length() + 7) // 8
-    spaces = Workspaces(library)
-    # kept as long as the process, like the groups that use them
-    handles = [library.BN_bin2bn(number.to_bytes(length, "big"), length, None) for number in (exponent, modulus)]
-    montgomery = library.BN_MONT_CTX_new()
-    if not (all(handles) and montgomery and library.BN_MONT_CTX_set(montgomery, handles[1], spaces.mine.context)):
-        raise MemoryError
+class _LibcryptoPower:
+    def __init__(self, exponent: int, modulus: int, library: Libcrypto) -> None:
+        self._library = library
+        self._spaces = Workspaces(library)
+        self._length = length = (modulus.bit_length() + 7) // 8
+        self._exponent = library.BN_bin2bn(exponent.to_bytes(length, "big"), length, None)
+        self._modulus = library.BN_bin2bn(modulus.to_bytes(length, "big"), length, None)
+        self._montgomery = library.BN_MONT_CTX_new()
+        if not library.BN_MONT_CTX_set(self._montgomery, self._modulus, self._spaces.mine.context):
+            raise MemoryError
 
-    def raise_to_power(base: int) -> int:
-        space = spaces.mine
+    def __del__(self) -> None:
+        self._library.BN_MONT_CTX_free(self._montgomery)
+        self._library.BN_free(self._modulus)
+        self._library.BN_free(self._exponent)
+
+    def __call__(self, base: int) -> int:
+        library, space, length = self._library, self._spaces.mine, self._length
         number, buffer = space.a, space.buffer
         if not (
             library.BN_bin2bn(base.to_bytes(length, "big"), length, number)
-            and library.BN_mod_exp_mont(number, number, *handles, space.context, montgomery)
+            and library.BN_mod_exp_mont(number, number, self._exponent, self._modulus, space.context, self._montgomery)
             and library.BN_bn2binpad(number, buffer, length) == length
         ):
             raise MemoryError
         return int.from_bytes(memoryview(buffer)[:length], "big")
 
-    return raise_to_power
 
-
-def _with_pycryptodome(exponent: int, modulus: int) -> Power:
+def _pycryptodome_power(exponent: int, modulus: int) -> Power:
     from Crypto.Math.Numbers import Integer  # slow to import
 
     exponent_, modulus_ = Integer(exponent, public=True), Integer(modulus, public=True)
