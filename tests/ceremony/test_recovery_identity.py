@@ -10,10 +10,11 @@ from ceremony.memory_token import MemoryToken
 from ceremony.people import alice, bob, flips, openssl
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import der, identity, pem, public_key
+from frost_hsm.ceremony import backup, der, identity, pem, public_key
 from frost_hsm.ceremony.certificate import Certificate
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     DuplicatedIdentifier,
     InputProblem,
@@ -22,6 +23,8 @@ from frost_hsm.errors import (
     NotPossible,
     UnknownSender,
 )
+
+GOLDEN = Path(__file__).parent / "golden"
 
 
 def made(name: str = "dana", recovery: PublicIdentity | None = None) -> Holder:
@@ -164,3 +167,13 @@ def test_two_participants_do_not_share_a_second_token(first: Holder, second: Hol
     erin = made("erin", identity.adopt(second.token, "erin", *keys).public)
     with pytest.raises(DuplicatedIdentifier):
         Roster((first.public, erin.public))
+
+
+def test_the_golden_files_are_still_read(tmp_path: Path) -> None:
+    """An identity that names a second token, and a backup after that one has taken its place and all have refreshed."""
+    first = PublicIdentity.from_pem((GOLDEN / "second.identity.pem").read_bytes())
+    assert first.fingerprint == "eb1e ac03 34f5 3158 9a47 8d84 a263 2103"
+    found, [key] = backup.verify(StateDirectory.create(tmp_path / "staging"), (GOLDEN / "backup.pem").read_bytes())
+    assert (found.owner.name, key.epoch, key.transcript.hex()[:16]) == ("bob", 1, "ec3ac57533863698")
+    assert found.peers == (first,)
+    assert first.is_recovered_by(key.roster.at(1))
