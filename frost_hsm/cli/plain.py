@@ -77,7 +77,11 @@ def respond(
     answer = _answer(key, package, _public_key_package(key, package, seed), path)
     files.check_output(path, force=force, again=answer)
     signers = ", ".join(key.participant(identifier) for identifier in package.signing_commitments)
-    lines = [f"Signing package for key {name}, signers {signers}", message_line(package.message)]
+    lines = [
+        f"Signing package for key {name}, signers {signers}",
+        *([requests.OWN_KEY] if seed is not None else []),
+        message_line(package.message),
+    ]
     agree(place.terminal, lines, package.message, package_path)
     written: list[bytes | None] = []
 
@@ -146,7 +150,11 @@ def aggregate(
     own_key = public.verifying_key if seed_path is not None else None
     lines, fields = requests.write_signature_key(own_key, requests.stem(package_path), force)
     raw = files.write(path, encoded, force=force)
-    lines = [f"Signature verified under {name}", *lines, f"Wrote {path} ({len(encoded)} bytes)"]
+    lines = [
+        f"Signature verified under {name if own_key is None else 'a key of its own'}",
+        *lines,
+        f"Wrote {path} ({len(encoded)} bytes)",
+    ]
     return Result("plain-aggregate", lines, {**_fields(key, path), **fields, "signature": encoded.hex()}, raw=raw)
 
 

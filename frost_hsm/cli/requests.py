@@ -15,6 +15,9 @@ from frost_hsm.cli.output import grouped
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.frost.values import VerifyingKey
 
+OWN_KEY = "  (verifies under a key of its own, which nobody can link to this one)"
+"""What signers are told of a re-randomized signature."""
+
 
 def take(place: Workplace, request: str) -> SigningSession:
     """Take a request by its file, or by the first digits of its id."""
@@ -30,7 +33,7 @@ def lines(session: SigningSession) -> list[str]:
     return [
         f"Request {grouped(session.id[:8])} by {session.request.sender.name} (signature good)",
         f"  key      {key.name} ({key.verifying_key[:8].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
-        *(["  verifies under a key of its own, which nobody links to this one"] if session.is_rerandomized else []),
+        *([OWN_KEY] if session.is_rerandomized else []),
         message_line(message),
         f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
     ]

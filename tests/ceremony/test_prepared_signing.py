@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import parties
 import pytest
@@ -12,8 +13,9 @@ import upkeep
 from parties import Party, inbox
 from staging import Stage
 
-from frost_hsm.ceremony import signed, signing
+from frost_hsm.ceremony import judgement, signed, signing
 from frost_hsm.ceremony.messages import Response, SigningRequest
+from frost_hsm.ceremony.numbering import Numbering
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.errors import (
@@ -271,6 +273,21 @@ def test_each_share_is_checked_before_all_are_here(trio: list[Party]) -> None:
         bob.session(wanted).check(inbox(commitments.values(), bad))
     assert caught.value.culprits == ("alice",)
     assert bob.session(wanted).transcript.evidence() is not None
+
+
+@pytest.mark.parametrize("numbering", list(Numbering))
+def test_anybody_can_judge_a_bad_share_made_in_one_round(tmp_path: Path, numbering: Numbering) -> None:
+    """The evidence alone convicts: commitments made ahead, the randomizer and the identifiers are in it."""
+    alice, bob, carol = people = parties.gather(tmp_path)
+    parties.generate(people, numbering=numbering)
+    ahead = {party.name: prepare(party, 1)[0] for party in (alice, bob)}
+    wanted = ask([alice, bob], commitments=ahead, is_rerandomized=True)
+    responses = parties.respond([alice, bob], wanted, {})
+    session = carol.session(wanted)
+    assert session.check(inbox(responses.values())).have == ("alice", "bob")
+    with pytest.raises(InvalidSignatureShare):
+        session.check(inbox(spoil(alice, responses["alice"]), responses["bob"]))
+    assert judgement.judge(session.transcript.evidence() or b"").culprits == (alice.public,)
 
 
 @pytest.mark.parametrize(

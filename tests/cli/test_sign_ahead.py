@@ -223,7 +223,7 @@ def test_a_rerandomized_signature_in_plain_json(group: list[Party], suite: str) 
     assert (carol.directory / made["seed_file"]).read_bytes() == seed_before
     package, seed = f"{BOX}/pay.package.json", ("--randomizer-seed", f"{BOX}/{made['seed_file']}")
     for party in (alice, bob):
-        step(party, "sign", "respond", package, "--key", KEY, *seed)
+        assert "a key of its own" in step(party, "sign", "respond", package, "--key", KEY, *seed).stderr
     shares = [f"{who}={BOX}/{KEY}.{who}.share.json" for who in ("alice", "bob")]
     assert told(carol, "sign", "check", package, "--key", KEY, *shares, *seed)["have"] == ["alice", "bob"]
     wrong = carol.run("sign", "check", package, "--key", KEY, *shares)
