@@ -10,7 +10,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NoReturn, Self
 
 Entropy = Callable[[memoryview], None]
@@ -82,8 +82,10 @@ class Secret:
         self.wipe()
 
     def __del__(self) -> None:
-        with suppress(AttributeError, TypeError):  # not built yet, or the interpreter is going down
+        try:
             self.wipe()
+        except (AttributeError, TypeError):  # not built yet, or the interpreter is going down
+            pass
 
     def __repr__(self) -> str:
         return f"<Secret {len(self._buffer)} bytes>"
