@@ -32,13 +32,16 @@ from frost_hsm.ceremony.transcript import Transcript, read_kept
 from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairRequest, RepairSigma
 from frost_hsm.errors import (
     CeremonyStopped,
+    Equivocation,
     ForeignMessage,
     InputProblem,
     KeyNotFound,
     NotYet,
+    ProtocolViolation,
     SealBroken,
     StateRolledBack,
     StorageProblem,
+    UnknownSender,
 )
 from frost_hsm.frost.packages import KeyPackage
 
@@ -105,14 +108,22 @@ def rebuild(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence
     """Make the share that ``key.me`` has of the key in its epoch; the caller wipes it.
 
     holder: of the identity that the messages were encrypted to, or of the second token that it names. Raises `NotYet`,
-    `ForeignMessage`, `SealBroken`.
+    `ForeignMessage`, `SealBroken`. Blames nobody: all of it was opened once, or all could not have confirmed it.
     """
     owner, repaired = _origin(home, key)
-    if repaired is not None:
-        sigmas = _gather(repaired.transcript, RepairSigma, files, key.name)
-        package = repaired.add_up(holder, sigmas)
-    else:
-        package = _of_ceremony(_ceremony(home, replace(key, me=owner), files), holder, files)
+    try:
+        if repaired is not None:
+            sigmas = _gather(repaired.transcript, RepairSigma, files, key.name)
+            package = repaired.add_up(holder, sigmas)
+        else:
+            package = _of_ceremony(_ceremony(home, replace(key, me=owner), files), holder, files)
+    except Equivocation:  # two messages that were signed say so themselves
+        raise
+    except (ProtocolViolation, UnknownSender) as error:
+        raise SealBroken(
+            f"this token does not open all that made the share of {key.name}",
+            hint=f"the others can make it again for a new token: frost-hsm repair request {key.name}",
+        ) from error
     replace(key, me=owner).require_share(package)
     return package
 
@@ -219,8 +230,9 @@ def _require_latest(home: StateDirectory, key: GroupKey, records: SealedRecords)
             continue
         shown = records.shown_context(name)  # an RSA token's shows nothing: it may be of any key
         if shown is None or (shown.key == key.verifying_key and shown.epoch > key.epoch):
+            refreshed = "may have been" if shown is None else "was"
             raise StateRolledBack(
-                f"the token holds a share that this state directory knows nothing of, and {key.name} was refreshed",
+                f"the token holds a share that this state directory knows nothing of: {key.name} {refreshed} refreshed",
                 hint="take in the later messages first, from another participant: frost-hsm keys import",
             )
 
@@ -253,7 +265,9 @@ def _request(home: StateDirectory, key: GroupKey, holder: Holder) -> Signed[Repa
     folder = repairs_folder(key.name, key.epoch)
     for name in home.names(folder):
         asked = read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest)
-        if asked is not None and asked.sender == key.me and key.is_repaired_by(asked.message):
+        if asked is None or asked.message.helpers or asked.sender != key.me:
+            continue
+        if key.is_repaired_by(asked.message):
             return asked
     position = next(each for each, member in enumerate(key.roster, start=1) if member.is_recovered_by(key.me))
     return signed.read(repair.request(holder, key, position, [])).expect(RepairRequest)

@@ -111,7 +111,7 @@ def restore(place: Workplace, file: str) -> Result:
         found = ceremony_backup.read(data)
         me = _me(place, found)
         restored = ceremony_backup.restore(place.home, data, me)
-    place.home.put("identity.pem", me.to_pem())
+    place.home.replace("identity.pem", me.to_pem())
     lines = [*_owner(found), *(f"  key          {_described(key, True)}" for key in restored.keys)]
     lines += [f"  passed over  {name}: {why}" for name, why in restored.passed_over.items()]
     names = [key.name for key in restored.keys]
@@ -135,6 +135,8 @@ def _me(place: Workplace, found: Backup) -> PublicIdentity:
         raise NotPossible(f"this is the backup of {found.owner.name}, and you are {place.config.me}")
     if place.home.exists("identity.pem"):
         me = place.me
+        if me.is_same_token(found.owner) and not place.home.names("ceremonies"):
+            me = found.owner  # made again by a token that cannot tell of the second
     else:
         with place.public_token() as token:
             held = [each.public for each in identities.find(token)]

@@ -15,8 +15,9 @@ from conftest import TokenFixture
 from parties import KEY, Party, inbox
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import bundle, identity, recovery, repair, signed
+from frost_hsm.ceremony import bundle, identity, recipients, recovery, repair, signed
 from frost_hsm.ceremony.context import Kind
+from frost_hsm.ceremony.identity import Addressee
 from frost_hsm.ceremony.keys import GroupKey
 from frost_hsm.ceremony.records import SealedRecords
 from frost_hsm.ceremony.repair import Repair
@@ -28,9 +29,11 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
     NotYet,
+    SealBroken,
     StateRolledBack,
     UnknownSender,
 )
+from frost_hsm.secret import Secret
 
 
 def group(tmp_path: Path, kinds: dict[str, KeyKind] | None = None, **tokens: Any) -> tuple[list[Party], Party]:
@@ -204,6 +207,32 @@ def test_cut_short_it_takes_up_the_same_request(tmp_path: Path, kind: KeyKind) -
     assert recovery.recover(second.home, KEY, second.public, second.holder).takeover is not None
     upkeep.take_over(second, [alice, bob])
     assert len(parties.sign([bob, second], b"message")) == 65
+
+
+def test_what_opens_on_the_first_token_alone_convicts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = alice, bob, carol = parties.gather(tmp_path / "people")
+    [second] = parties.gather(tmp_path / "second", ["carol"])
+    upkeep.name_second(carol, second, people[:2])
+    first = parties.round1(people, parties.propose(people))
+    wrap, own = recipients.wrap, second.public.agree_key
+
+    def cheat(key: Secret, context: bytes, recipient: Addressee, seed: Secret) -> recipients.Recipient:
+        with Secret.zeros(recipients.KEY_LENGTH) as other:
+            return wrap(other if recipient.agree_key == own else key, context, recipient, seed)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(recipients, "wrap", cheat)
+        cheating = parties.round2([alice], first)
+    said = {**cheating, **parties.round2([bob, carol], first)}
+    parties.confirm(people, parties.finish(people, first, said))
+    hand_over(alice, second)
+    before = (second.files(), second.records())
+    with pytest.raises(SealBroken) as caught:
+        recovery.recover(second.home, KEY, second.public, second.holder)
+    assert caught.value.culprits == ()
+    assert "repair request" in str(caught.value.hint)
+    assert (second.files(), second.records()) == before
+    assert len(parties.sign([alice, carol], b"message")) == 65
 
 
 def test_an_envelope_that_leaves_the_second_token_out_convicts_its_sender(

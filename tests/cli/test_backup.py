@@ -363,6 +363,20 @@ def test_a_key_that_one_has_no_share_of(group: list[Party], tmp_path: Path) -> N
 # ── A second token ──
 
 
+def test_an_identity_that_was_made_again_names_its_second_token_again(people: list[Party], tmp_path: Path) -> None:
+    alice = people[0]
+    [second] = parties.gather(tmp_path / "second", ["alice"])
+    upkeep.name_second(alice, second, people[1:])
+    named = alice.public
+    parties.generate(people)
+    done(alice, "backup", "create")
+    lose_home(alice)
+    alice.home.put("identity.pem", replace(named, recovery_certificates=()).to_pem())
+    done(alice, "backup", "restore", FILE)
+    assert alice.public == named
+    assert len(parties.sign(people[:2], b"message")) == 65
+
+
 def test_a_lost_token(people: list[Party], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the identity that names a second token to a signature by that one, by command."""
     alice, bob, carol = people
