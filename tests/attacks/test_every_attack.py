@@ -13,7 +13,7 @@ FOLDER = Path(__file__).parent
 LISTED = [f"K{n}" for n in range(1, 35)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 18)]
 
 
-def tests() -> dict[str, list[ast.FunctionDef]]:
+def mounted() -> dict[str, list[ast.FunctionDef]]:
     """The tests of each attack, by its number."""
     found: dict[str, list[ast.FunctionDef]] = {}
     for path in FOLDER.glob("test_*.py"):
@@ -31,15 +31,15 @@ def reasons() -> set[str]:
 
 @pytest.mark.parametrize("attack", LISTED)
 def test_it_has_a_test_or_a_reason(attack: str) -> None:
-    assert attack in tests() or attack in reasons()
+    assert attack in mounted() or attack in reasons()
 
 
 def test_no_other_attack_is_named() -> None:
-    assert set(tests()) | reasons() <= set(LISTED)
+    assert set(mounted()) | reasons() <= set(LISTED)
 
 
 def test_every_test_says_what_the_attacker_does() -> None:
-    for nodes in tests().values():
+    for nodes in mounted().values():
         for node in nodes:
             docstring = ast.get_docstring(node)
             assert docstring, node.name

@@ -29,7 +29,6 @@ from frost_hsm.frost.values import SignatureResponse
 
 MESSAGE = b"pay 5 to dave"
 STEPS = ("commit", "respond")
-SAMPLE = 1  # for each pair of cheats
 
 
 class Cheat:
@@ -220,9 +219,9 @@ def group(owners: list[Person], monkeypatch: pytest.MonkeyPatch) -> list[Person]
 def cases() -> Iterator[Mapping[str, Way]]:
     for number, way in enumerate(EVERY_WAY):
         yield {NAMES[number % len(NAMES)]: way}
-    for pair in combinations(NAMES, 2):
-        chosen = random.Random("".join(pair)).sample(list(product(EVERY_WAY, repeat=2)), SAMPLE)
-        yield from (dict(zip(pair, ways, strict=True)) for ways in chosen)
+    for pair in combinations(NAMES[1:], 2):
+        chosen = random.Random("".join(pair)).choice(list(product(EVERY_WAY, repeat=2)))
+        yield dict(zip(pair, chosen, strict=True))
 
 
 def title(case: Mapping[str, Way]) -> str:
@@ -236,7 +235,8 @@ def test_nothing_wrong_is_let_out_and_nobody_honest_is_named(group: list[Person]
         assert is_signed
     if len(case) == 1 and any(way in ("missing", "swapped") or way.startswith("wrong") for _, way in case.values()):
         assert not is_signed
-    assert len(parties.sign([person for person in group if person.name not in case][:3], MESSAGE)) == 65
+    if len(case) == 2:
+        assert len(parties.sign([person for person in group if person.name not in case], MESSAGE)) == 65
 
 
 @pytest.mark.parametrize("way", ["repeated", "equivocating"])

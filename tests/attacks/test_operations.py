@@ -20,16 +20,7 @@ from frost_hsm import P256
 from frost_hsm.ceremony import cms, der, envelope, oids, records, signed
 from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.envelope import Envelope
-from frost_hsm.ceremony.messages import (
-    VERSION,
-    Confirmation,
-    Message,
-    Proposal,
-    Round1,
-    Round2,
-    SigningRequest,
-    require_hashes,
-)
+from frost_hsm.ceremony.messages import Confirmation, Message, Proposal, Round1, Round2, SigningRequest, require_hashes
 from frost_hsm.cli.program import frost_hsm as whole_program
 from frost_hsm.errors import (
     DeserializationError,
@@ -50,6 +41,7 @@ from frost_hsm.frost.packages import Identifier, SigningPackage
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import Secret
 
+VERSION = der.integer(1)
 HASH = der.octet_string(bytes(32))
 LARGE = 1 << 20
 
