@@ -6,7 +6,7 @@ the group. Whatever the file was, the result is seen to belong to its public key
 
 from __future__ import annotations
 
-from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.exceptions import InternalError, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 
@@ -35,7 +35,7 @@ def read(data: bytes, suite: Ciphersuite, passphrase: str | None = None) -> Sign
     load = serialization.load_pem_private_key if b"-----BEGIN" in data else serialization.load_der_private_key
     try:
         key = load(data, passphrase.encode() if passphrase is not None else None)
-    except (ValueError, TypeError, UnsupportedAlgorithm):  # whose texts may quote the file
+    except (ValueError, TypeError, UnsupportedAlgorithm, InternalError):  # whose texts may quote the file
         why = "" if passphrase is None else ", or not with this passphrase"
         raise DeserializationError(f"this is no private key in PKCS#8 or SEC1{why}") from None
     if not isinstance(key, PrivateKey) or suite.name not in _suites_of(key):
