@@ -27,6 +27,7 @@ from frost_hsm.ceremony.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.signed import Signed
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.ceremony.transcript import read_kept
+from frost_hsm.ceremony.upkeep import Dealing
 from frost_hsm.errors import ForeignMessage, KeyNotFound, NotKnown, NotPossible, Refused, StorageProblem
 
 
@@ -64,9 +65,10 @@ class Dispute:
         if self._answer(complaint) is None:
             with open_holder() as holder, ceremony.home.lock():
                 self._require_not_active()  # taken in while we waited for the token
-                ceremony.transcript.stop([first, second, complaint])
-                opening = self._opening(holder, second, complaint.sender)
-                ceremony.home.put(self._path(complaint), signed.write(opening, holder))
+                if self._answer(complaint) is None:
+                    ceremony.transcript.stop([first, second, complaint])
+                    opening = self._opening(holder, second, complaint.sender)
+                    ceremony.home.put(self._path(complaint), signed.write(opening, holder))
         proof: list[Signed[Any]] = [first, second, complaint]
         proof += [said for said in [self._answer(complaint)] if said is not None]
         return ceremony.transcript.file_of(proof), ceremony.transcript.stop(proof)
@@ -130,7 +132,7 @@ class Dispute:
         its sender. Raises `ForeignMessage` if it shows nothing.
         """
         transcript, ceremony = self.ceremony.transcript, self.ceremony.id
-        kinds = (Round1, Round2, Confirmation, Complaint, Opening)
+        kinds = (Round1, Round2, Dealing, Confirmation, Complaint, Opening)
         said: list[Signed[Any]] = [each for kind in kinds for each in self._case.of(kind, ceremony)]
         speakers = {each.sender.name for each in said}
         for kind in (Round1, Round2, Confirmation):

@@ -21,7 +21,7 @@ from frost_hsm.errors import (
     SealBroken,
 )
 from frost_hsm.frost import signing
-from frost_hsm.frost.packages import SignatureShare, SigningCommitments, SigningNonces, SigningPackage
+from frost_hsm.frost.packages import KeyPackage, SignatureShare, SigningCommitments, SigningNonces, SigningPackage
 from frost_hsm.frost.rerandomized import sign_with_randomizer_seed
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
@@ -43,6 +43,7 @@ class SealedSigner:
         self.key = key
         self._records = SealedRecords(holder, home)
         self._home = home
+        self._are_rounds_over = False
 
     def commit(self, request: bytes = b"", *, entropy: Entropy = system_entropy) -> SigningCommitments:
         """Draw a pair of nonces, seal it and return its commitments (RFC 9591, section 5.1).
@@ -59,7 +60,7 @@ class SealedSigner:
                         return self._commitments(waiting)
                 if self._bound(request) in self._waiting(Kind.BOUND_NONCES):
                     raise NonceUsed("the nonces for this request are bound to a signing package")
-            package = self.key.unseal(self._records)
+            package = self._unseal()
             nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
             package.wipe()
             try:
@@ -76,7 +77,7 @@ class SealedSigner:
         """
         self.key.require_active()
         with self._home.lock():
-            package = self.key.unseal(self._records)
+            package = self._unseal()
             pairs = signing.preprocess(count, package.signing_share, entropy)
             package.wipe()
             try:
@@ -127,7 +128,7 @@ class SealedSigner:
             plaintext = self._bind(subject, request, _digest(signing_package, randomizer_seed), mine)
             with plaintext:
                 nonces = SigningNonces.deserialize(self.key.suite, plaintext)
-            package = self.key.unseal(self._records)
+            package = self._unseal()
             try:
                 if randomizer_seed is None:
                     share = signing.sign(signing_package, nonces, package)
@@ -144,16 +145,21 @@ class SealedSigner:
     def forget(self, subjects: Iterable[bytes]) -> None:
         """Destroy what is left of nonces that nobody will use: a crash after `keep`, a token that was full.
 
-        And of the rounds, which are over: what would have settled a dispute about them. subjects: the ids of requests,
-        or hashes of commitments.
+        subjects: the ids of requests, or hashes of commitments.
         """
         with self._home.lock():
-            with suppress(KeyNotFound):
-                self._records.destroy(self.key.record_name(Kind.ROUND2_DONE))
             left = {*self._waiting(Kind.SIGNING_NONCES), *self._waiting(Kind.BOUND_NONCES)}
             for subject in subjects if left else ():
                 for name in left & {self._loose(subject), self._bound(subject)}:
                     self._records.destroy(name)
+
+    def _unseal(self) -> KeyPackage:
+        """Open the share. First of all goes what would have settled a dispute about the rounds: the key is active."""
+        if not self._are_rounds_over:
+            with suppress(KeyNotFound):
+                self._records.destroy(self.key.record_name(Kind.ROUND2_DONE))
+            self._are_rounds_over = True
+        return self.key.unseal(self._records)
 
     def _seal(self, nonces: SigningNonces, request: bytes = b"") -> None:
         with nonces.serialize() as plaintext:
