@@ -185,7 +185,14 @@ def test_a_private_key_with_another_public_key_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n", b"0\x03\2\1\1", b"x"]
+    "data",
+    [
+        b"-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n",
+        b"0\x03\2\1\1",
+        b"x",
+        bytes.fromhex("302e020100300506032b657104220420") + bytes(32),  # Ed448, with a seed as short as Ed25519's
+    ],
+    ids=["PEM", "DER", "text", "short"],
 )
 def test_what_is_no_private_key_is_refused_and_not_quoted(people: list[Party], data: bytes) -> None:
     command = deal(people, "p256")
