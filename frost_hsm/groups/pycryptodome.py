@@ -1,14 +1,14 @@
 """What the curves of pycryptodome have in common; `weierstrass`, `edwards` and `ristretto` add how points are
 written.
 
-Its C code multiplies by a secret in constant time and wipes its own memory. On the way into it, though, the scalar
-is for an instant in an immutable ``bytes``, which Python does not wipe.
+Its C code multiplies by a secret in constant time and wipes its own memory. On the way into it the scalar is in a
+buffer of ours: its own would be an immutable ``bytes``, which Python does not wipe.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Literal, Self, cast
 
 import Crypto
 from Crypto.Math.Numbers import Integer
@@ -19,6 +19,26 @@ from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets, window
 from frost_hsm.groups.bignum_scalars import BignumScalars
 from frost_hsm.groups.integer_scalars import IntegerScalars
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.secret import Secret
+
+
+class _InPlace(Integer):
+    """A secret whose bytes, big-endian, are those of a buffer: what is multiplied by is not copied."""
+
+    _buffer: memoryview
+
+    @classmethod
+    def of(cls, buffer: memoryview) -> Self:
+        """Make one of a buffer, which its owner wipes."""
+        secret = cast(Self, cls.from_bytes(buffer))
+        secret._buffer = buffer
+        return secret
+
+    def to_bytes(self, block_size: int | None = 0, byteorder: str = "big") -> bytes:
+        """Lend the buffer where all of it is asked for."""
+        if (block_size, byteorder) == (len(self._buffer), "big"):
+            return self._buffer  # type: ignore[return-value]  # it is given to C code
+        return super().to_bytes(block_size, byteorder)
 
 
 class PycryptodomeGroup:
@@ -63,8 +83,11 @@ class PycryptodomeGroup:
 
     def multiply_base(self, scalar: SecretScalar) -> Element:
         """Compute scalar·G in constant time."""
-        with self.encode_scalar(scalar).reveal() as view:
-            return Element(self._generator * Integer.from_bytes(view, self.byteorder))  # type: ignore[operator]
+        step = 1 if self.byteorder == "big" else -1
+        with self.encode_scalar(scalar) as encoded, encoded.reveal() as view, Secret(view[::step]) as ordered:
+            with ordered.reveal() as buffer:
+                factor = _InPlace.of(buffer[-self._generator.size_in_bytes() :])
+                return Element(self._generator * factor)  # type: ignore[operator]
 
     # ── public elements ──
 
