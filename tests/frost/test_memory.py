@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import memory_run
 import pytest
 from memory_run import KnownEntropy
+from memory_search import as_int, found_in
 
 from frost_hsm.frost.ciphersuites import ED25519, P256, SECP256K1, Ciphersuite
 
@@ -76,32 +76,12 @@ def dealt(suite: Ciphersuite) -> tuple[dict[str, int], dict[str, int]]:
     return drawn, computed
 
 
-def as_int(value: int) -> bytes:
-    """Return the digits of a CPython int: 30 bits in each 32, least significant first."""
-    assert sys.int_info.bits_per_digit == 30
-    digits = [(value >> shift) & (1 << 30) - 1 for shift in range(0, 256, 30)]
-    return b"".join(digit.to_bytes(4, sys.byteorder) for digit in digits)
-
-
 FORMS = {
     "int": as_int,
     "bytes": lambda value: value.to_bytes(32, "big"),
     "BIGNUM": lambda value: value.to_bytes(32, "little"),
     "hex": lambda value: value.to_bytes(32, "big").hex().encode(),
 }
-
-
-def writable_memory(pid: int) -> Iterator[bytes]:
-    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
-        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
-            addresses, permissions = line.split()[:2]
-            if permissions.startswith("rw"):
-                start, end = (int(address, 16) for address in addresses.split("-"))
-                memory.seek(start)
-                try:
-                    yield memory.read(end - start)
-                except OSError:  # [vvar] and the like
-                    continue
 
 
 def found(suite: Ciphersuite, mode: str) -> set[tuple[str, str]]:
@@ -116,11 +96,10 @@ def found(suite: Ciphersuite, mode: str) -> set[tuple[str, str]]:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "ready\n"
-        memory = list(writable_memory(process.pid))
+        hits = found_in(process.pid, needles)
         process.communicate("\n")
     assert process.returncode == 0
-    assert sum(map(len, memory)) > 1 << 20
-    return {key for key, needle in needles.items() if any(needle in region for region in memory)}
+    return hits
 
 
 @pytest.mark.parametrize(("suite", "form"), [(P256, "bytes"), *((suite, "int") for suite in SUITES)], ids=str)

@@ -1,0 +1,56 @@
+"""Looking into the memory of another process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TypeVar
+
+Name = TypeVar("Name", bound=Hashable)
+
+_PAGE = 4096
+_SHORTEST = 8  # bytes: nothing is found by chance
+
+
+def as_int(value: int) -> bytes:
+    """Return the digits of a CPython int: 30 bits in each 32, least significant first."""
+    assert sys.int_info.bits_per_digit == 30
+    digits = [(value >> shift) & (1 << 30) - 1 for shift in range(0, value.bit_length(), 30)]
+    return b"".join(digit.to_bytes(4, sys.byteorder) for digit in digits)
+
+
+def found_in(pid: int, needles: Mapping[Name, bytes]) -> set[Name]:
+    """Say which of these are somewhere in memory that a process can write to.
+
+    grep looks for all at once, line by line: so for the longest part of each without a line feed.
+    """
+    parts = {max(needle.split(b"\n"), key=len): name for name, needle in needles.items()}
+    parts = {part: name for part, name in parts.items() if len(part) >= _SHORTEST}
+    with tempfile.NamedTemporaryFile() as patterns:
+        patterns.write(b"\n".join(parts))
+        patterns.flush()
+        command = ["grep", "--text", "--only-matching", "--fixed-strings", f"--file={patterns.name}"]
+        grep = subprocess.run(command, input=_memory(pid), env={"LC_ALL": "C"}, stdout=subprocess.PIPE, check=False)
+    assert grep.returncode in (0, 1)
+    return {parts[hit] for hit in grep.stdout.split(b"\n") if hit in parts}
+
+
+def _memory(pid: int) -> bytes:
+    empty, pages = bytes(_PAGE), []
+    with Path(f"/proc/{pid}/mem").open("rb", buffering=0) as memory:
+        for line in Path(f"/proc/{pid}/maps").read_text().splitlines():
+            addresses, permissions = line.split()[:2]
+            if not permissions.startswith("rw"):
+                continue
+            start, end = (int(address, 16) for address in addresses.split("-"))
+            memory.seek(start)
+            try:
+                region = memory.read(end - start)
+            except OSError:  # [vvar] and the like
+                continue
+            pages += [page for at in range(0, len(region), _PAGE) if (page := region[at : at + _PAGE]) != empty]
+    assert len(pages) > 1 << 8
+    return b"".join(pages)
