@@ -9,6 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from frost_hsm import __version__, backends
 from frost_hsm.backends import Capability, PinState
 from frost_hsm.ceremony import identity
+from frost_hsm.cli import memory
 from frost_hsm.cli.options import command
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.pin import token_name
@@ -63,6 +64,7 @@ def _program(place: Workplace) -> Iterator[Finding]:
             yield True, f"{name} {version(name)}"
         except PackageNotFoundError:
             yield False, f"{name} is not installed"
+    yield memory.swap()
 
 
 def _groups(place: Workplace) -> Iterator[Finding]:
