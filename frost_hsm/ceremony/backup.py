@@ -125,9 +125,10 @@ def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
     """Bring back what a backup holds, once all of it has been verified, and what is here contradicts none of it.
 
     me: the owner, or the identity of their second token, for which what not all have confirmed is left out. So are keys
-    that were given up or stopped here. What is here stays, and what is missing is added. Raises `ForeignMessage`
-    for a backup of somebody else's, `NotPossible` where the two differ, and what `verify` raises; then nothing is
-    changed. May be repeated if it was cut short. Shares are for `frost_hsm.ceremony.recovery` to make again.
+    that were given up here, or stopped before all had confirmed. What is here stays, and what is missing is added.
+    Raises `ForeignMessage` for a backup of somebody else's, `NotPossible` where the two differ, and what `verify`
+    raises; then nothing is changed. May be repeated if it was cut short. Shares are for `frost_hsm.ceremony.recovery`
+    to make again.
     """
     backup = read(data)
     if backup.owner != me and not backup.owner.is_recovered_by(me):
@@ -175,9 +176,11 @@ def _why_not(home: StateDirectory, key: GroupKey, me: PublicIdentity) -> str | N
     """Say why a key in a backup is not to be brought back, if so."""
     if home.exists(given_up_folder(key.ceremony)):
         return "it was given up here since"
-    if key.state is KeyState.PENDING and me != key.me:
+    if key.state is not KeyState.PENDING:
+        return None
+    if me != key.me:
         return "not all have confirmed it, and only your first token can go on with it"
     with suppress(NotKnown):
         if GroupKey.load(home, key.name, me).state is KeyState.STOPPED:
-            return "it was stopped here"
+            return "it was stopped here since"
     return None

@@ -14,8 +14,8 @@ from typing import Final
 from frost_hsm.ceremony import chapters, pem, signed
 from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.store import ACTIVE, StateDirectory, ceremony_folder
-from frost_hsm.errors import MalformedMessage, NotPossible, UnknownSender
+from frost_hsm.ceremony.store import ACTIVE, GIVEN_UP, PROPOSAL, StateDirectory, ceremony_folder
+from frost_hsm.errors import CeremonyStopped, MalformedMessage, NotPossible, UnknownSender
 
 PEM_LABEL: Final = "FROST-HSM BUNDLE"
 MAX_SIZE: Final = 16 << 20
@@ -64,10 +64,15 @@ def compare(home: StateDirectory, staging: StateDirectory, name: str) -> list[st
     """List the files of a key that are not here yet, as they may be put one after the other.
 
     What decides, that an epoch or a repair is active, comes last. Raises `NotPossible` if any file that is here says
-    something else.
+    something else, `CeremonyStopped` for what is being given up here.
     """
     missing = []
     for path in staging.files(ceremony_folder(name)):
+        if path.endswith(f"/{PROPOSAL}") and home.exists(path.replace(PROPOSAL, GIVEN_UP)):
+            raise CeremonyStopped(
+                f"giving up {home.path / path} was cut short",
+                hint=f"let it end first: frost-hsm dkg abort {name}, or refresh abort {name}",
+            )
         present = home.read(path)
         if present is None:
             missing.append(path)

@@ -122,6 +122,23 @@ def test_what_was_given_up_or_stopped_does_not_come_back(group: list[Party]) -> 
     assert not any(name.startswith("signing-share") for name in alice.records())
 
 
+def test_a_ceremony_that_was_stopped_since_stays_so(people: list[Party]) -> None:
+    alice = people[0]
+    first = parties.round1(people, parties.propose(people))
+    confirmed = parties.finish(people, first, parties.round2(people, first))
+    done(alice, "backup", "create")
+    folder = alice.directory / "home/ceremonies/treasury"
+    (folder / "evidence.pem").write_bytes(confirmed["bob"])
+    assert "it was stopped here since" in done(alice, "backup", "restore", FILE).stdout
+    (folder / "evidence.pem").unlink()
+    (folder / "given-up").touch(mode=0o600)
+    assert "it was stopped here since" in done(alice, "backup", "restore", FILE).stdout
+    parties.confirm(people[1:], confirmed)
+    done(people[1], "keys", "export", KEY, "--format", "transcript")
+    others = "../bob/treasury.public.transcript.pem"
+    refused(alice, "keys", "import", others, status=76, code="ceremony-stopped", says="was cut short")
+
+
 # ── Nonces ──
 
 
