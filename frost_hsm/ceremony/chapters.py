@@ -91,7 +91,9 @@ def follow(staging: StateDirectory, encoded: bytes, me: PublicIdentity, what: st
     try:
         key = reading.follow(_chapters(encoded, what))
         der.require_same(write(staging, key, with_rounds=True), encoded, what)
-    except (StorageProblem, NotKnown, StepConflict):  # what was verified and kept does not fit together
+    except (StorageProblem, NotKnown, StepConflict) as error:  # what was verified and kept does not fit together
+        if isinstance(error.__cause__, OSError):
+            raise  # it is the disk
         raise MalformedMessage(f"{what} contradicts itself") from None
     except NotYet as error:
         raise MalformedMessage(f"{what} is not whole: {error}") from None
