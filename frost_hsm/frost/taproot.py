@@ -14,6 +14,7 @@ from frost_hsm.frost import signing
 from frost_hsm.frost.hashing import tagged_sha256
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningNonces, SigningPackage
 from frost_hsm.frost.values import ElementValue, Identifier, Signature, SigningShare, VerifyingKey
+from frost_hsm.groups import Element
 from frost_hsm.secret import Secret
 
 NO_SCRIPTS = b""
@@ -28,27 +29,29 @@ def tweak_key_package(key_package: KeyPackage, merkle_root: bytes) -> KeyPackage
     """
     suite, key = key_package.ciphersuite, key_package.verifying_key
     group, tweak = suite.group, _tweak(key, merkle_root)
+    offset = _offset(key, tweak)
     with Secret(suite.encode_scalar(tweak)) as encoded:
         sign = suite.hooks.sign(key.encoded)
         share = group.multiply_add(group.decode_scalar(encoded), key_package.signing_share.scalar, sign)
     return replace(
         key_package,
         signing_share=SigningShare(suite, share),
-        verifying_share=_tweaked(key_package.verifying_share, key, tweak),
-        verifying_key=_tweaked(key, key, tweak),
+        verifying_share=_tweaked(key_package.verifying_share, key, offset),
+        verifying_key=_tweaked(key, key, offset),
     )
 
 
 def tweak_public_key_package(public_key_package: PublicKeyPackage, merkle_root: bytes) -> PublicKeyPackage:
     """Tweak what everybody knows of a group likewise (ZcashFoundation: ``PublicKeyPackage::tweak``)."""
     key = public_key_package.verifying_key
-    tweak = _tweak(key, merkle_root)
+    offset = _offset(key, _tweak(key, merkle_root))
     return replace(
         public_key_package,
         verifying_shares={
-            identifier: _tweaked(share, key, tweak) for identifier, share in public_key_package.verifying_shares.items()
+            identifier: _tweaked(share, key, offset)
+            for identifier, share in public_key_package.verifying_shares.items()
         },
-        verifying_key=_tweaked(key, key, tweak),
+        verifying_key=_tweaked(key, key, offset),
     )
 
 
@@ -92,8 +95,16 @@ def _tweak(key: VerifyingKey, merkle_root: bytes) -> int:
     return int.from_bytes(hashed, "big") % key.ciphersuite.group.order
 
 
-def _tweaked(value: _Value, key: VerifyingKey, tweak: int) -> _Value:
+def _offset(key: VerifyingKey, tweak: int) -> Element:
+    """Compute t·G."""
+    return key.ciphersuite.group.combine_base(tweak, 0, key.element)
+
+
+def _tweaked(value: _Value, key: VerifyingKey, offset: Element) -> _Value:
     """Compute t·G ± a share of ``key``, or the key itself, with the sign that gives the key an even y."""
     suite = value.ciphersuite
-    element = suite.group.combine_base(tweak, suite.hooks.sign(key.encoded), value.element)
+    element = suite.group.copy(value.element)
+    if suite.hooks.sign(key.encoded) < 0:
+        suite.group.negate(element)
+    suite.group.accumulate(element, offset)
     return type(value).from_element(suite, element)

@@ -33,7 +33,7 @@ _DRAWS = 100
 
 
 class Element:
-    """A public group element. Opaque; changed in place by `Group.accumulate` and `Group.double` alone."""
+    """A public group element. Opaque; changed in place by `Group.accumulate`, `Group.double` and `Group.negate` alone."""
 
     __slots__ = ("handle",)
 
@@ -175,6 +175,9 @@ class Group(ScalarField, Protocol):
 
     def double(self, target: Element) -> None:
         """Double ``target``, in place."""
+
+    def negate(self, target: Element) -> None:
+        """Replace ``target`` by its negative, in place."""
 
     def combine_base(self, a: int, b: int, element: Element) -> Element:
         """Compute a·G + b·element."""

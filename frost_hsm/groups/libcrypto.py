@@ -52,6 +52,7 @@ _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
     "EC_POINT_copy": (c_int, (c_void_p, c_void_p)),
     "EC_POINT_dbl": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p)),
     "EC_POINT_free": (None, (c_void_p,)),
+    "EC_POINT_invert": (c_int, (c_void_p, c_void_p, c_void_p)),
     "EC_POINT_is_at_infinity": (c_int, (c_void_p, c_void_p)),
     "EC_POINT_mul": (c_int, (c_void_p, c_void_p, c_void_p, c_void_p, c_void_p, c_void_p)),
     "EC_POINT_new": (c_void_p, (c_void_p,)),

@@ -116,6 +116,10 @@ class LibcryptoCurve(BignumScalars):
         if not self._library.EC_POINT_dbl(self._group, handle, handle, self._spaces.mine.context):
             raise self._failure("EC_POINT_dbl failed")
 
+    def negate(self, target: Element) -> None:
+        """Negate ``target`` in place."""
+        self._check(self._library.EC_POINT_invert(self._group, target.handle, self._spaces.mine.context))
+
     def combine_base(self, a: int, b: int, element: Element) -> Element:
         """Compute a·G + b·element."""
         space, point = self._spaces.mine, self._new_point()

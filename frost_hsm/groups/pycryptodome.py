@@ -115,6 +115,10 @@ class PycryptodomeGroup:
         """Double ``target`` in place."""
         target.handle.double()
 
+    def negate(self, target: Element) -> None:
+        """Negate ``target`` in place."""
+        target.handle = -target.handle
+
     def combine_base(self, a: int, b: int, element: Element) -> Element:
         """Compute a·G + b·element."""
         total = self._multiply(self._generator, a)

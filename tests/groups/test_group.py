@@ -106,6 +106,19 @@ def test_addition_doubling_and_copies(group: Group) -> None:
     assert group.is_identity(element)
 
 
+@pytest.mark.parametrize("k", [1, 2, -3])
+def test_negation(group: Group, k: int) -> None:
+    element = group.decode(encoded(group, k))
+    kept = group.copy(element)
+    group.negate(element)
+    assert group.encode(element) == encoded(group, -k)
+    assert group.encode(kept) == encoded(group, k)
+    group.accumulate(kept, element)
+    assert group.is_identity(kept)
+    group.negate(kept)
+    assert group.is_identity(kept)
+
+
 @pytest.mark.parametrize("count", [0, 1, 5, 99, 100, 101, 250])
 def test_decoding_many_on_one_thread_and_on_two(group: Group, count: int) -> None:
     several = [encoded(group, k % 7 + 1) for k in range(count)]
