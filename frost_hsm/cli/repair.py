@@ -145,7 +145,10 @@ def confirm(place: Workplace, request: str, paths: tuple[str, ...], directory: s
         _agree(place, asked, "Take them in?")
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
         asked.confirm(inbox)
-    lines = [f"{asked.receiver.name} is participant {asked.position} of {asked.key.name}"]
+    who = asked.receiver.name
+    lines = [f"{who} is participant {asked.position} of {asked.key.name}"]
+    if asked.is_takeover and asked.me != asked.receiver:
+        lines.append(f"For new keys with {who}: frost-hsm peer remove {who}, then peer add, with the new identity")
     after = None
     if asked.replaced is not None:
         after = f"the lost token still holds the share; make it worthless: frost-hsm refresh propose {asked.key.name}"

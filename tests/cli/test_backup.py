@@ -443,7 +443,7 @@ def test_a_lost_token(people: list[Party], tmp_path: Path, monkeypatch: pytest.M
     assert "send treasury.repair1.request.pem and treasury.repair1.alice.done.pem to everybody" in ran.stderr
     done(second, "recover", KEY)
     for party in (bob, carol):
-        done(party, "repair", "confirm", request, end)
+        assert "For new keys with alice: frost-hsm peer remove" in done(party, "repair", "confirm", request, end).stdout
     assert done(bob, "repair", "status", request).stdout.endswith(": done\n")
     refused(second, "repair", "finish", request, status=2, code="not-possible", says="makes the share itself")
     assert len(parties.sign([second, carol], b"message")) == 65
