@@ -327,6 +327,8 @@ class GroupKey:
     def delete(self, holder: Holder, home: StateDirectory) -> None:
         """Destroy one's share and nonces for good, and put away what was public."""
         with home.lock():
+            if not home.exists(ceremony_folder(self.name)):  # done by another process while we waited
+                raise _no_key(self.name)
             records = SealedRecords(holder, home)
             for ceremony in (self.ceremony, self.sharing, *self._next_refresh(home)):
                 records.destroy_all(ceremony, self.position)

@@ -39,6 +39,7 @@ from frost_hsm.errors import (
     DeserializationError,
     Equivocation,
     InvalidSecretShare,
+    NotKnown,
     NotPossible,
     ProtocolViolation,
     StepConflict,
@@ -339,6 +340,8 @@ class Rounds(ABC):
         with open_holder() as holder, self.home.lock():
             if self.is_active:  # taken in while we waited for the token
                 raise NotPossible(f"{self.seat.title} was confirmed by all in the meantime")
+            if self._kept_proposal() is None:  # given up by another process in the meantime
+                raise NotKnown(f"{self.seat.title} was given up already", hint="there is nothing left to do")
             self.home.put(f"{self._folder}/{GIVEN_UP}", b"")
             SealedRounds(self.seat, holder, self.home).destroy_all()
             self.home.move(self._folder, given_up_folder(self.id))

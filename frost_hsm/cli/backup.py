@@ -22,7 +22,7 @@ from frost_hsm.cli.options import command, output
 from frost_hsm.cli.output import Result
 from frost_hsm.cli.pin import token_name
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NotPossible, WrongToken
+from frost_hsm.errors import Aborted, NotPossible, StorageProblem, WrongToken
 
 
 @click.group()
@@ -65,7 +65,7 @@ def verify(place: Workplace, file: str, check_token: bool) -> Result:
     Needs no token and no state directory, unless --check-token asks whether your token, the first or the second, makes
     the very shares that the others know of.
     """
-    with tempfile.TemporaryDirectory(prefix="frost-hsm-") as directory:
+    with _temporary_directory() as directory:
         staging = StateDirectory.create(Path(directory) / "verifying")
         found, keys = files.parse(file, lambda data: ceremony_backup.verify(staging, data))
         can = {key.name: recovery.is_possible(staging, key) for key in keys}
@@ -93,6 +93,13 @@ def _try_token(place: Workplace, staging: StateDirectory, found: Backup, keys: S
     with place.holder() as holder:
         for key in keys:
             recovery.rebuild(staging, key, holder).wipe()
+
+
+def _temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="frost-hsm-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StorageProblem(f"cannot make a temporary directory: {error.strerror}") from error
 
 
 @command(backup, "restore", token=True, asks=True)
