@@ -8,16 +8,23 @@ from collections.abc import Iterator
 from typing import Any
 
 import every_package
+import plain_curves
 import pytest
 from dealing import every_suite
 from every_package import KINDS, read_json, read_postcard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from p256 import public_bytes
+from plain_curves import Edwards
 
-from frost_hsm.errors import DeserializationError, IncorrectPackage
+from frost_hsm.errors import (
+    DeserializationError,
+    IncorrectPackage,
+    InvalidIdentityElement,
+    InvalidNonPrimeOrderElement,
+)
 from frost_hsm.frost import dkg
-from frost_hsm.frost.ciphersuites import ALL, Ciphersuite
+from frost_hsm.frost.ciphersuites import ALL, ED448, ED25519, Ciphersuite
 from frost_hsm.frost.packages import PublicKeyPackage, SignatureShare, SigningPackage
 from frost_hsm.frost.repair import Delta
 from frost_hsm.frost.values import (
@@ -230,6 +237,31 @@ def test_identifiers_of_a_map(suite: Ciphersuite, kind: str) -> None:
         read_postcard(suite, kind, swapped)
     with pytest.raises(DeserializationError, match="ascending"):
         read_postcard(suite, kind, data.replace(other, own))
+
+
+ELEMENT_FIELDS = {"commitment", "verifying_share", "verifying_shares", "verifying_key", "hiding", "binding"}
+
+
+@pytest.mark.parametrize("suite", [ED25519, ED448], ids=["ed25519", "ed448"])
+@pytest.mark.parametrize(
+    "kind",
+    ["round1_package", "key_package", "public_key_package", "secret_share", "signing_commitments", "signing_package"],
+)
+def test_points_outside_the_subgroup(suite: Ciphersuite, kind: str) -> None:
+    """Known attack K27, wherever a package holds an element: of low order, and of mixed order."""
+    curve = plain_curves.CURVES[suite.group.name]
+    assert isinstance(curve, Edwards)
+    low = curve.small_order_point()
+    outside = [curve.encode(point).hex() for point in (low, curve.add(curve.generator, low))]
+    _, text = written(suite)[kind]
+    tried = 0
+    for path in places(json.loads(text)):
+        if ELEMENT_FIELDS & set(path):
+            for point in outside:
+                with pytest.raises((InvalidNonPrimeOrderElement, InvalidIdentityElement)):
+                    read_json(suite, kind, with_value(text, path, point))
+                tried += 1
+    assert tried >= 4
 
 
 # ── values alone ──
