@@ -1,4 +1,4 @@
-"""No secret of a refresh or a repair is seen outside a token; found by the search of `test_no_secrets`."""
+"""No secret of what is done with a key in use is seen outside a token; found by the search of `test_no_secrets`."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from parties import inbox
 from recording import Recorder
 from test_no_secrets import files, search
 
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony import dealing, signed, signing
 from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.messages import Round1
+from frost_hsm.ceremony.messages import Response, Round1, SigningRequest
+from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.signed import transcript_hash
 from frost_hsm.ceremony.upkeep import RefreshProposal
 from frost_hsm.frost import round1
@@ -69,6 +70,60 @@ def test_no_secret_of_a_refresh_or_a_repair_leaves(tmp_path: Path, capfd: pytest
     }
     messages = [proposal, *first.values(), *second.values(), *third.values()]
     messages += [request, *deltas.values(), *sigmas.values(), done]
+    places = files(tmp_path) | {f"message {number}": data for number, data in enumerate(messages)}
+    places["stdout"], places["stderr"] = (text.encode() for text in capfd.readouterr())
+    places["exceptions and logs"] = "\n".join(recorder.seen).encode()
+    searched = recorder.secrets - public
+    assert len(searched) > 60
+    assert search(searched, places) == []
+
+
+@pytest.mark.slow
+def test_no_secret_of_a_dealt_refresh_or_of_nonces_made_ahead_leaves(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    people = parties.gather(tmp_path / "people")
+    parties.generate(people)
+    alice, bob, carol = people
+    recorder = Recorder()
+    with recorder.recording():
+        proposal = upkeep.propose(alice)
+        ceremonies = [upkeep.join(party, proposal) for party in people]
+        with alice.holder() as holder:
+            dealt = dealing.deal_refresh(holder, ceremonies[0])
+        third = {
+            party.name: dealing.accept(ceremony, party.holder, dealt).message
+            for party, ceremony in zip(people, ceremonies, strict=True)
+        }
+        upkeep.confirm(people, third)
+        ahead = {}
+        for party in (alice, bob):
+            with party.holder() as holder:
+                ahead[party.name] = SealedSigner(party.key(), holder, party.home).preprocess(3)
+        with carol.holder() as holder:
+            chosen = {name: made[1] for name, made in ahead.items()}
+            request = signing.request(
+                holder, carol.key(), b"message", ["alice", "bob"], commitments=chosen, is_rerandomized=True
+            )
+        responses = parties.respond([alice, bob], request, {})
+        carol.session(request).aggregate(inbox(responses.values()))
+
+    key = alice.key()
+    known = points(recorder.secrets, key)
+    assert known.issuperset(share.serialize() for share in key.public_key_package.verifying_shares.values())
+    for commitments in (each for made in ahead.values() for each in made):
+        assert known.issuperset(each.serialize() for each in (commitments.hiding, commitments.binding))
+
+    asked = signed.read(request, key.roster).expect(SigningRequest)
+    proposed = signed.read(proposal, key.roster).expect(RefreshProposal)
+    public = {
+        proposed.message.random,
+        proposed.content_digest,
+        asked.message.random,
+        asked.message.randomizer_seed,  # known to the group: it links the signature, and opens nothing
+        *(signed.read(data, key.roster).expect(Response).message.share for data in responses.values()),
+    }
+    messages = [proposal, dealt, *third.values(), request, *responses.values()]
     places = files(tmp_path) | {f"message {number}": data for number, data in enumerate(messages)}
     places["stdout"], places["stderr"] = (text.encode() for text in capfd.readouterr())
     places["exceptions and logs"] = "\n".join(recorder.seen).encode()

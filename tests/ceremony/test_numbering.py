@@ -19,9 +19,14 @@ from frost_hsm.errors import NotPossible
 from frost_hsm.frost.packages import Identifier, PublicKeyPackage
 
 
-@pytest.fixture(scope="module", params=["p256", "ed448"])
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Stage:
-    return staging.with_key(tmp_path_factory.mktemp("names"), request.param, numbering=Numbering.NAMES)
+    return staging.with_key(
+        tmp_path_factory.mktemp("names"), getattr(request, "param", "p256"), numbering=Numbering.NAMES
+    )
+
+
+two_suites = pytest.mark.parametrize("stage", ["p256", "ed448"], indirect=True)
 
 
 @pytest.fixture
@@ -34,6 +39,7 @@ def derived(party: Party, *names: str) -> list[Identifier]:
     return sorted(Identifier(suite, suite.hid(name.encode())) for name in names)
 
 
+@two_suites
 def test_every_identifier_is_zcashfoundations_of_the_name(trio: list[Party]) -> None:
     key = trio[0].key()
     assert sorted(key.public_key_package.verifying_shares) == derived(trio[0], "alice", "bob", "carol")
@@ -51,6 +57,7 @@ def test_refresh_and_repair_keep_them(trio: list[Party], tmp_path: Path) -> None
     assert parties.sign([alice, new], b"message")
 
 
+@two_suites
 def test_a_newcomer_has_the_identifier_of_their_name(trio: list[Party], tmp_path: Path) -> None:
     [dave] = parties.gather(tmp_path / "new", ["dave"])
     for party in trio:

@@ -35,9 +35,12 @@ from frost_hsm.secret import Secret
 MESSAGE = b"pay 5 to dave"
 
 
-@pytest.fixture(scope="module", params=["p256", "ed25519"])
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Stage:
-    return staging.with_key(tmp_path_factory.mktemp("prepared"), request.param)
+    return staging.with_key(tmp_path_factory.mktemp("prepared"), getattr(request, "param", "p256"))
+
+
+two_suites = pytest.mark.parametrize("stage", ["p256", "ed25519"], indirect=True)
 
 
 @pytest.fixture
@@ -80,6 +83,7 @@ def signature(party: Party, data: bytes) -> Signature:
 # ── Nonces made ahead ──
 
 
+@two_suites
 def test_one_round_signs_with_nonces_made_ahead(trio: list[Party]) -> None:
     alice, bob, carol = trio
     ahead = {party.name: prepare(party, 3) for party in (alice, carol)}
@@ -179,6 +183,7 @@ def test_discarding_leaves_the_nonces_of_requests(trio: list[Party]) -> None:
 # ── Under a key of its own ──
 
 
+@two_suites
 @pytest.mark.parametrize("is_prepared", [False, True], ids=["two rounds", "one round"])
 def test_a_rerandomized_signature_verifies_under_its_own_key_alone(trio: list[Party], is_prepared: bool) -> None:
     alice, bob, carol = trio
@@ -209,6 +214,7 @@ def test_each_request_has_a_key_of_its_own(trio: list[Party]) -> None:
     assert alice.key().verifying_key not in keys
 
 
+@two_suites
 def test_nonces_are_bound_to_the_randomizer_too(trio: list[Party]) -> None:
     """The same package under another key is another challenge: one pair of nonces must not answer both."""
     alice, bob, _ = trio
@@ -261,6 +267,7 @@ def spoil(liar: Party, response: bytes, error: int = 1) -> bytes:
         return signed.write(replace(said, share=bytes(share)), holder)
 
 
+@two_suites
 def test_each_share_is_checked_before_all_are_here(trio: list[Party]) -> None:
     alice, bob, carol = trio
     wanted = parties.request(trio, MESSAGE)
@@ -290,6 +297,7 @@ def test_anybody_can_judge_a_bad_share_made_in_one_round(tmp_path: Path, numberi
     assert judgement.judge(session.transcript.evidence() or b"").culprits == (alice.public,)
 
 
+@two_suites
 @pytest.mark.parametrize(
     ("mode", "culprits"),
     [(CheaterDetection.FIRST, ("alice",)), (CheaterDetection.ALL, ("alice", "carol"))],

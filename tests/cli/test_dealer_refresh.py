@@ -27,9 +27,12 @@ from frost_hsm.frost.values import VerifiableSecretSharingCommitment
 PROPOSAL, DEALING = f"../inbox/{KEY}.refresh1.proposal.pem", f"../inbox/{KEY}.refresh1.dealing.pem"
 
 
-@pytest.fixture(scope="module", params=["p256", "ed25519"])
+@pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Stage:
-    return staging.with_key(tmp_path_factory.mktemp("dealt"), request.param)
+    return staging.with_key(tmp_path_factory.mktemp("dealt"), getattr(request, "param", "p256"))
+
+
+two_suites = pytest.mark.parametrize("stage", ["p256", "ed25519"], indirect=True)
 
 
 @pytest.fixture
@@ -63,6 +66,7 @@ def run_to_the_end(people: Sequence[Party]) -> None:
         step(party, "refresh", "confirm", KEY, "--in", "../inbox")
 
 
+@two_suites
 def test_every_share_is_new_and_the_key_is_the_same(trio: list[Party]) -> None:
     before = {party.name: (party.key(), party.records()) for party in trio}
     run_to_the_end(trio)
@@ -156,6 +160,7 @@ def bad_dealing(people: Sequence[Party], of_bob: SecretShare) -> bytes:
         return signed.write(replace(honest, envelopes=(first, other, third)), holder)
 
 
+@two_suites
 @pytest.mark.parametrize("cheat", ["another's", "moves the key", "raises the threshold", "does not match"])
 def test_what_does_not_refresh_convicts_the_dealer(trio: list[Party], cheat: str) -> None:
     alice, bob, _ = trio

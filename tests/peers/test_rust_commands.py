@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 
 import parties
 import pytest
@@ -18,9 +17,10 @@ from frost_hsm.frost.values import VerifyingKey
 MESSAGE = b"signed for somebody else's coordinator"
 
 
-@pytest.fixture
-def people(suite: Ciphersuite, tmp_path: Path) -> list[Party]:
-    found = parties.gather(tmp_path)
+@pytest.fixture(scope="module")
+def people(suite: Ciphersuite, tmp_path_factory: pytest.TempPathFactory) -> list[Party]:
+    """Alice, Bob and Carol, with a key; what one test does is in no other's way."""
+    found = parties.gather(tmp_path_factory.mktemp(suite.name))
     parties.generate(found, suite=suite.name)
     return found
 
