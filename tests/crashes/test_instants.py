@@ -1,0 +1,110 @@
+"""Something goes wrong before a system call that changes something, or after a PKCS#11 call, of any command.
+
+The process is killed; the disk is full from then on, or can only be read; the token goes away. Afterwards nothing is
+half there, the same command completes and leaves what it would have left, and the story goes on to its end, where a
+signature verifies. There are thousands of such instants; a sample is taken, another one each time, and
+FROST_HSM_CRASH=all takes them all. FROST_HSM_CRASH_SEED takes the sample of that seed again.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import pytest
+from crashes.stage import Stage, Told
+from crashes.stories import STORIES, Step, steps
+
+from frost_hsm.cli.program import frost_hsm
+from frost_hsm.errors import StorageProblem, TokenNotFound, TokenProblem
+
+TAKES_ALL = os.environ.get("FROST_HSM_CRASH") == "all"
+SEED = os.environ.get("FROST_HSM_CRASH_SEED") or str(random.SystemRandom().randrange(1 << 32))
+SAMPLE = {"kill": 4, "full": 1, "read-only": 1, "token": 1}
+"""What goes wrong, and at how many instants of a story."""
+
+SHARE_IS_THERE = Step("alice", ("keys", "show", "treasury", "--check-token", "--pin-source", "file:pin"))
+
+FAILED = {0, TokenProblem.exit, StorageProblem.exit}
+"""How a command ends whose disk or token fails; where the end was near, it does not notice."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("what", SAMPLE)
+def test_whatever_goes_wrong_the_story_goes_on(stage: Stage, what: str, name: str) -> None:
+    told = stage.tell(name)
+    instants = list(_instants(told))
+    rng = random.Random(f"{SEED} {stage.kind} {what} {name}")
+    wrong = []
+    for number, instant in instants if TAKES_ALL else rng.sample(instants, SAMPLE[what]):
+        one = told[number]
+        try:
+            stage.put_back(one.before)
+            _strike(stage, one, instant, what)
+            if name == "a refresh":
+                stage.take(SHARE_IS_THERE)  # of this epoch or of the next, at every instant
+            _require_same(stage, one)
+            # What is there has the shape that it should have; that it is right as well shows at the story's end.
+            if not TAKES_ALL or rng.random() < 0.2:
+                for later in told[number + 1 :]:
+                    stage.take(later.step)
+        except AssertionError as error:
+            wrong.append(f"{one.step.command} at {instant}, {one.calls[instant - 1]}: {error}")
+    assert wrong == [], f"FROST_HSM_CRASH_SEED={SEED}"
+
+
+def _instants(told: Sequence[Told]) -> Iterator[tuple[int, int]]:
+    for number, one in enumerate(told):
+        if one.step.is_struck:
+            yield from ((number, instant) for instant in range(1, len(one.calls) + 1))
+
+
+def _strike(stage: Stage, one: Told, instant: int, what: str) -> None:
+    token = stage.token(one.step.who)
+    ended = stage.run(one.step, instant=instant, action=str(token) if what == "token" else what)
+    if what == "token":
+        Path(f"{token}.away").rename(token)
+    if what == "kill":
+        assert ended.status is None
+    else:
+        assert ended.status in FAILED, ended
+        assert ended.status == 0 or ended.stderr.splitlines()[-2].startswith("error: "), ended
+    stage.require_whole()
+    if stage.kind == "softhsm" and stage.has_lost_token:
+        assert stage.run(one.step).status == TokenNotFound.exit
+        stage.restore_token(one.before)
+
+
+def _require_same(stage: Stage, one: Told) -> None:
+    """Run a command again; it leaves what it would have left."""
+    stage.take(one.step, again=True)
+    found = stage.shape(one.step.who)
+    assert one.after - found == Counter(), "something is missing"
+    assert [name for name in found - one.after if not _is_orphan(one.step, name)] == [], "too much is left"
+
+
+def _is_orphan(step: Step, name: str) -> bool:
+    """Whether it is a pair of nonces whose commitments were never written: sign discard destroys it."""
+    is_plain = step.command == "sign commit" and "--key" in step.arguments
+    return (is_plain or step.command == "sign preprocess") and "signing-nonces" in name
+
+
+def test_every_command_is_struck() -> None:
+    places = {"new": "token:", "alice": "token:", "bob": "token:", "module": "", "list": "token list"}
+    told = {step.command for _, text in STORIES.values() for step in steps(text, **places) if step.is_struck}
+    # A dispute takes somebody who cheats.
+    assert {"dispute answer", "dispute settle", *told} == set(_commands(frost_hsm, "", click.Context(frost_hsm)))
+
+
+def _commands(group: click.Group, before: str, context: click.Context) -> Iterator[str]:
+    for name in group.list_commands(context):
+        command = group.get_command(context, name)
+        if isinstance(command, click.Group):
+            yield from _commands(command, f"{before}{name} ", context)
+        else:
+            yield before + name

@@ -1,0 +1,39 @@
+"""Two processes take the same step at the same instant: of one identity, one ceremony, one request, one key."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from crashes.stage import Stage, Told
+from crashes.stories import AGAIN
+from killing import Ended
+
+RACES = {
+    "an identity": {"identity create"},
+    "a key is made": {"dkg round1", "dkg round2", "dkg finish", "dkg confirm"},
+    "a signature": {"sign commit", "sign respond"},
+    "a refresh": {"refresh confirm"},
+    "giving up": {"dkg abort", "refresh abort", "keys delete"},
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RACES)
+def test_two_processes_take_one_step(stage: Stage, name: str) -> None:
+    """Both end well, or the second finds it done; there is one result, and the story goes on with it."""
+    story = stage.tell(name)
+    for number, told in enumerate(story):
+        if told.step.is_struck and told.step.command in RACES[name]:
+            stage.put_back(told.before)
+            statuses = {ended.status for ended in _race(stage, told)}
+            assert statuses <= {0, AGAIN.get(told.step.command, 0)}
+            assert 0 in statuses
+            assert stage.shape(told.step.who) == told.after
+            for later in story[number + 1 :]:
+                stage.take(later.step)
+
+
+def _race(stage: Stage, told: Told) -> list[Ended]:
+    with ThreadPoolExecutor(2) as pool:
+        return list(pool.map(lambda rival: stage.run(told.step, rival=rival), range(2)))
