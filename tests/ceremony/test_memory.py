@@ -74,7 +74,10 @@ def search(suite: str, backend: str, directory: Path, *options: str) -> tuple[se
     return hits, len(secrets)
 
 
-@pytest.mark.parametrize("suite", [suite.name for suite in ciphersuites.ALL])
+OTHERS = [pytest.param(suite.name, marks=pytest.mark.slow) for suite in ciphersuites.ALL if suite.name != "p256"]
+
+
+@pytest.mark.parametrize("suite", ["p256", *OTHERS])
 def test_with_software_tokens(suite: str, tmp_path: Path) -> None:
     hits, count = search(suite, "software", tmp_path)
     assert count >= 20
