@@ -65,11 +65,10 @@ def write(home: StateDirectory, key: GroupKey, *, with_rounds: bool) -> bytes:
 def _rounds(home: StateDirectory, folder: str) -> list[bytes]:
     """Return the messages that made the shares; none unless all of them are here."""
     first, second, dealt = (_all(home, f"{folder}/{STEPS[kind]}") for kind in _ROUNDS)
-    if second:
-        said = Round2.decode(cms.parse(second[0]).content)
-        if not len(first) == len(second) == len(said.envelopes):
-            return []
-    return [*first, *second, *dealt]
+    if dealt or not second:
+        return dealt
+    expected = len(Round2.decode(cms.parse(second[0]).content).envelopes)
+    return [*first, *second] if len(first) == len(second) == expected else []
 
 
 def _all(home: StateDirectory, folder: str) -> list[bytes]:
