@@ -20,6 +20,7 @@ from parties import Messages, Party, inbox
 import frost_hsm
 from frost_hsm import P256
 from frost_hsm.ceremony import cms, pem, signed
+from frost_hsm.ceremony import signing as ceremony_signing
 from frost_hsm.ceremony.messages import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
@@ -41,6 +42,7 @@ from frost_hsm.errors import (
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import SigningCommitments, SigningPackage
 from frost_hsm.frost.values import SigningShare
+from frost_hsm.secret import Secret
 
 MESSAGE = b"pay 5 to dave"
 WORSE = b"pay 5000 to mallory"
@@ -103,6 +105,19 @@ def test_s01_other_commitments_afterwards(group: list[Party]) -> None:
     for path in (alice.directory / "home/requests").glob("*/commit/bob.pem"):
         path.unlink()
     refused(alice, NonceUsed, lambda: alice.session(wanted).respond(alice.holder, inbox(commitments["alice"], other)))
+
+
+def test_s01_nonces_made_ahead(group: list[Party]) -> None:
+    """Bob requests two messages with the same commitments, which Alice made ahead of any request."""
+    alice, bob, _ = group
+    ahead = {party.name: commitments_of(party) for party in (alice, bob)}
+    with bob.holder() as holder:
+        one, other = (
+            ceremony_signing.request(holder, bob.key(), message, list(ahead), commitments=ahead)
+            for message in (MESSAGE, WORSE)
+        )
+    assert alice.session(one).respond(alice.holder, inbox())
+    refused(alice, NonceUsed, lambda: alice.session(other).respond(alice.holder, inbox()))
 
 
 def test_s02_deterministic_nonces(group: list[Party]) -> None:
@@ -210,6 +225,23 @@ def test_s06_crash_between_signing_and_sending(group: list[Party]) -> None:
         refused(alice, NonceUsed, lambda: signer.sign(other_message(good)))
         assert signer.sign(good)
         refused(alice, NonceUsed, lambda: signer.sign(good))
+
+
+def test_s06_another_randomizer_after_a_crash(group: list[Party]) -> None:
+    """As before, and the coordinator asks for the same message under another randomized key: another challenge."""
+    alice, bob, _ = group
+    good, seeds = package_of([alice, bob]), [Secret(bytes([number]) * 32) for number in (1, 2)]
+
+    def fail(share: object) -> None:
+        raise Full
+
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        with pytest.raises(Full):
+            signer.sign(good, randomizer_seed=seeds[0], keep=fail)
+        refused(alice, NonceUsed, lambda: signer.sign(good, randomizer_seed=seeds[1]))
+        refused(alice, NonceUsed, lambda: signer.sign(good))
+        assert signer.sign(good, randomizer_seed=seeds[0])
 
 
 def test_s06_the_same_request_again(group: list[Party]) -> None:

@@ -17,7 +17,8 @@ from typing import Any
 
 import pytest
 from attacks.mutations import mounting
-from attacks.mutations.defences import DEFENCES, Defence
+from attacks.mutations.defence import Defence
+from attacks.mutations.defences import DEFENCES
 
 import frost_hsm
 
@@ -61,7 +62,7 @@ def test_the_attack_succeeds_without_its_defence(defence: Defence, operate: Oper
 
 @pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: f"{defence.attack}: {defence.what}")
 def test_the_defence_is_where_it_was(defence: Defence) -> None:
-    """Should this fail: say in `defences` what stands there now, and run the slow tests of this file."""
+    """Should this fail: say in `of_keys` or `of_signing` what stands there now, and run the slow tests of this file."""
     assert len(defence.nodes()) == 1, f"there is no test {defence.attack}"
     for name, old, new in defence.edits:
         assert (PROGRAM / name).read_text().count(old) == 1, f"{name}: {old}"

@@ -1,0 +1,57 @@
+"""A defence that an attack meets, and how to take it out of the program.
+
+A defence is one or more passages of the source, each of which must be there exactly once, and what stands in its place
+afterwards. Where one defence stands behind another, both go: it is the attack that has to succeed.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+ATTACKS = Path(__file__).parents[1]
+
+Edit = tuple[str, str, str]
+"""A file of the program, what stands in it, and what comes in its place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Defence:
+    """what: what is taken out. attack: the test that has to notice. shows: how its failure may begin."""
+
+    what: str
+    attack: str
+    edits: tuple[Edit, ...]
+    shows: tuple[str, ...] = ("AssertionError", "Failed: DID NOT RAISE")
+
+    def remove(self, program: Path, copy: Path) -> None:
+        """Copy the program without this defence. Raises `LookupError` if the source has changed since."""
+        shutil.copytree(program, copy)
+        for name, old, new in self.edits:
+            source = (copy / name).read_text()
+            if source.count(old) != 1:
+                raise LookupError(f"{name} holds {source.count(old)} times: {old}")
+            (copy / name).write_text(source.replace(old, new))
+
+    def nodes(self) -> list[str]:
+        """Return what pytest calls the test."""
+        return [
+            f"{path}::{self.attack}" for path in ATTACKS.glob("test_*.py") if f"def {self.attack}(" in path.read_text()
+        ]
+
+
+def defence(attack: str, what: str, *edits: Edit, shows: str | None = None) -> Defence:
+    return Defence(what, f"test_{attack}", edits, (shows,) if shows else ("AssertionError", "Failed: DID NOT RAISE"))
+
+
+BOUND_TO_CONTEXT = (
+    ("ceremony/recipients.py", "Context.decode(self.ukm).require(expected)", "pass"),
+    ("ceremony/envelope.py", "if target[:_HASH_LENGTH] != hashlib.sha256(expected.encode()).digest():", "if False:"),
+)
+
+IDENTITY = (
+    "groups/openssl.py",
+    "        if len(data) != 33 or data[0] not in (2, 3):\n            raise self._not_a_point(data)\n",
+    "        if data == bytes(33):\n            return self.identity()\n",
+)

@@ -1,0 +1,308 @@
+"""What keeps key generation, refreshes and repairs: the attacks K1 to K34."""
+
+from __future__ import annotations
+
+from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
+
+_LENGTH = ("frost/checks.py", "if len(package.commitment) != entries]", "if False]")
+_PROOFS = ("frost/dkg.py", "        _check_proofs(packages)\n        return share_out", "        return share_out")
+_SAME_SESSION = ("ceremony/rounds.py", "return said.message.ceremony == self.id", "return True")
+_STILL_GIVEN_UP = ("ceremony/rounds.py", "if self.home.exists(given_up_folder(self.id)) or (", "if False and (")
+
+OF_KEYS = (
+    # ── Key generation ──
+    defence("k01_threshold_raising", "the length of a commitment is checked", _LENGTH),
+    defence("k01_threshold_raising_in_a_refresh", "the length of a commitment is checked in a refresh", _LENGTH),
+    defence(
+        "k01b_a_failed_check_leaves_nothing",
+        "messages are kept once they have been checked",
+        (
+            "ceremony/rounds.py",
+            "        secret = sealed.recall()\n",
+            "        self.transcript.keep(received)\n        secret = sealed.recall()\n",
+        ),
+    ),
+    defence(
+        "k02_top_coefficients_that_cancel_out",
+        "the sum of all polynomials has the degree that was agreed",
+        ("frost/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
+    ),
+    defence("k03_rogue_key", "everybody proves to know the constant term", _PROOFS),
+    defence("k04_proof_of_knowledge_of_another_session", "a message belongs to one ceremony", _SAME_SESSION),
+    defence(
+        "k05_a_signature_is_no_proof_of_knowledge",
+        "proofs have a domain of their own",
+        (
+            "frost/proof_of_knowledge.py",
+            "hdkg(identifier.serialize() + commitment.constant_term + encoded)",
+            "h2(encoded + commitment.constant_term + identifier.serialize())",
+        ),
+    ),
+    defence(
+        "k06_proof_forged_backwards",
+        "the challenge of a proof covers R",
+        ("frost/proof_of_knowledge.py", "commitment.constant_term + encoded)", "commitment.constant_term)"),
+    ),
+    defence("k07_a_retry_is_another_ceremony", "what was given up is not begun again", _STILL_GIVEN_UP),
+    defence(
+        "k08_zero_identifier",
+        "an identifier is not zero, negative or too large",
+        ("frost/values.py", "if not 0 < self.value < self.ciphersuite.group.order:", "if False:"),
+    ),
+    defence(
+        "k09_duplicate_identifiers",
+        "nobody is in a roster twice",
+        ("ceremony/roster.py", "if mark in seen:", "if False:"),
+    ),
+    defence(
+        "k10_wrong_share",
+        "a share is checked against what its sender committed to",
+        ("frost/dkg.py", "if strict or (strict is None", "if False and (strict is None"),
+        ("frost/dkg.py", "if not group.equal(verifying_share, verifying_shares[own]):", "if False:"),
+    ),
+    defence(
+        "k11_share_overwrite",
+        "two different messages of one sender stop the ceremony",
+        ("ceremony/inbox.py", "elif earlier.content_digest != said.content_digest:", "elif False:"),
+    ),
+    defence(
+        "k12_another_view_with_the_same_group_key",
+        "confirmations are compared in everything",
+        (
+            "ceremony/rounds.py",
+            "if said.content_digest != own.content_digest:",
+            "if said.message.public_key_package_hash != own.message.public_key_package_hash:",
+        ),
+    ),
+    defence(
+        "k13_a_confirmation_covers_every_message",
+        "the hash of a round covers all of every message in it",
+        ("ceremony/signed.py", 'b"".join(each.content_digest for each in signed)', 'b"".join(b"" for each in signed)'),
+    ),
+    defence(
+        "k13_every_byte_of_a_confirmation_is_signed",
+        "a signature covers the contents",
+        ("ceremony/cms.py", "if hashlib.sha256(self.content).digest() != self.content_digest:", "if False:"),
+    ),
+    defence(
+        "k14_a_pending_key_does_not_sign",
+        "a key signs once all have confirmed it",
+        ("ceremony/keys.py", "if self.state is KeyState.PENDING:", "if False:"),
+    ),
+    defence(
+        "k14_nobody_is_parted_from_the_others",
+        "all n confirmations count, whatever somebody says besides",
+        ("ceremony/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
+        shows="CeremonyStopped",
+    ),
+    defence("k14_what_was_given_up_does_not_come_back", "what is being given up is not confirmed", _STILL_GIVEN_UP),
+    defence(
+        "k15_ones_own_contribution_altered",
+        "a signature covers the contents",
+        ("ceremony/cms.py", "if hashlib.sha256(self.content).digest() != self.content_digest:", "if False:"),
+    ),
+    defence(
+        "k16_another_roster_for_the_victim",
+        "everybody in a proposal is a peer under the same identity",
+        ("ceremony/keygen.py", "if peers[identity.name] != identity:", "if False:"),
+    ),
+    defence(
+        "k17_the_polynomial_is_evaluated_once",
+        "the token remembers that a polynomial has served",
+        ("ceremony/rounds.py", "        sealed.forget_polynomial()\n        return sent", "        return sent"),
+        (
+            "ceremony/sealed_rounds.py",
+            "if len(mark) != HASH_LENGTH + seeds.SEED_LENGTH or not bound.equals(wanted):",
+            "if False:",
+        ),
+    ),
+    defence(
+        "k17_a_kill_in_between_changes_nothing",
+        "a polynomial is bound to one set of messages before it is evaluated",
+        (
+            "ceremony/sealed_rounds.py",
+            "if len(mark) != HASH_LENGTH + seeds.SEED_LENGTH or not bound.equals(wanted):",
+            "if False:",
+        ),
+    ),
+    defence(
+        "k18_another_round1_at_the_end",
+        "round 2 names the round-1 messages that it was made for",
+        ("ceremony/rounds.py", "self._require_same(received[self.me.name].message.round1_hash == round1_hash)", "pass"),
+        ("ceremony/rounds.py", "if said.message.round1_hash != round1_hash:", "if False:"),
+    ),
+    defence(
+        "k19_shares_in_clear",
+        "shares are encrypted",
+        (
+            "ceremony/shares.py",
+            "envelopes.append(envelope.encrypt(context, plaintext, identity.addressees, seed=seed))",
+            'envelopes.append(b"\\x30" + bytes([len(plaintext)]) + bytes(plaintext._buffer))',
+        ),
+    ),
+    defence(
+        "k20_all_others_together",
+        "a share is encrypted to its recipient alone",
+        (
+            "ceremony/shares.py",
+            "envelope.encrypt(context, plaintext, identity.addressees,",
+            "envelope.encrypt(context, plaintext, "
+            "(*identity.addressees, *(each for each in seat.roster if each != identity)),",
+        ),
+        (
+            "ceremony/envelope.py",
+            "        if to is not None:\n            _require_recipients",
+            "        if False:\n            _require_recipients",
+        ),
+    ),
+    defence("k21_the_envelope_of_another_sender", "an envelope is bound to its sender", *BOUND_TO_CONTEXT),
+    defence("k23_an_envelope_elsewhere", "an envelope is bound to its context", *BOUND_TO_CONTEXT),
+    defence("k24_session_of_another_run", "a message belongs to one ceremony", _SAME_SESSION),
+    # ── Blame ──
+    defence(
+        "k21_a_complaint_opens_one_envelope_and_no_key",
+        "every envelope has a seed of its own",
+        ("ceremony/shares.py", "seeds.expand(root, context.encode())", 'seeds.expand(root, b"all")'),
+    ),
+    defence(
+        "k28_false_accusation",
+        "a false complaint convicts its author",
+        ("ceremony/judgement.py", "elif (recipient, complaint) in complaints and recipient != sender:", "elif False:"),
+    ),
+    defence(
+        "k28_a_cheat_who_will_not_show_it",
+        "an opening has to make the envelope again, byte for byte",
+        ("ceremony/judgement.py", "        if wrong is not None:\n", "        if False:\n"),
+    ),
+    # ── Values ──
+    defence(
+        "k22_no_key_is_used_twice",
+        "every envelope has an ephemeral key of its own",
+        (
+            "ceremony/recipients.py",
+            "ephemeral = _ephemeral(seed)",
+            "ephemeral = ec.derive_private_key(5, ec.SECP256R1())",
+        ),
+    ),
+    defence("k25_identity_in_round1", "the identity is no element", IDENTITY),
+    defence("k25_identity_as_nonce_commitment", "the identity is no element", IDENTITY),
+    defence(
+        "k25_identity_as_group_key",
+        "the group key is not the identity",
+        ("frost/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
+        (
+            "groups/openssl.py",
+            "return self._octets(element, COMPRESSED, 33)",
+            "return b'' if self.is_identity(element) else self._octets(element, COMPRESSED, 33)",
+        ),
+    ),
+    defence(
+        "k25_points_that_a_token_never_sees",
+        "a point is checked before a token sees it",
+        ("ceremony/recipients.py", "        point(self.ephemeral)", "        pass"),
+    ),
+    defence(
+        "k26_other_spellings",
+        "an element has one spelling",
+        (
+            "groups/openssl.py",
+            "if len(data) != 33 or data[0] not in (2, 3):",
+            "if data[0] in (6, 7):\n            data = bytes([data[0] - 4]) + data[1:]\n        if len(data) != 33:",
+        ),
+    ),
+    defence(
+        "k26_a_scalar_that_is_not_reduced",
+        "nothing follows a package",
+        ("frost/postcard.py", "        if self._rest:\n            raise", "        if False:\n            raise"),
+    ),
+    defence(
+        "k26_y_coordinates_of_another_point",
+        "y coordinates are checked",
+        ("groups/openssl.py", '            data = b"\\4" + data[1:] + y\n', "            pass\n"),
+    ),
+    defence(
+        "k27_small_subgroups",
+        "points are in the subgroup of prime order",
+        ("groups/edwards.py", "        if not found:\n", "        if False:\n"),
+    ),
+    defence(
+        "k29_taproot_commitment_in_the_group_key",
+        "a Taproot key is tweaked once it is made",
+        (
+            "frost/hooks.py",
+            "taproot.tweak_public_key_package(public_key_package, taproot.NO_SCRIPTS)",
+            "public_key_package",
+        ),
+        ("frost/hooks.py", "taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS)", "key_package"),
+    ),
+    defence(
+        "k33_signers_are_not_their_place_in_a_list",
+        "Lagrange coefficients are of the identifiers",
+        (
+            "frost/signing.py",
+            "numbers = [signer.value for signer in self.signing_package.signing_commitments]",
+            "numbers = sorted({identifier.value, *range(1, len(self.signing_package.signing_commitments))})",
+        ),
+        shows="InvalidSignature",
+    ),
+    defence(
+        "k34_impossible_thresholds",
+        "a threshold is from 2 to the number of participants",
+        ("ceremony/messages.py", "if not 2 <= self.min_signers <= len(self.roster):", "if False:"),
+    ),
+    # ── Epochs ──
+    defence(
+        "k30_a_refresh_of_something_else",
+        "a refresh is of this key, in this epoch, among these people",
+        ("ceremony/refresh.py", "if not key.is_refreshed_by(proposal.message):", "if False:"),
+    ),
+    defence(
+        "k30_the_key_and_the_threshold_stay",
+        "a refresh does not change the threshold",
+        ("frost/refresh.py", "if secret.min_signers != key_package.min_signers:", "if False:"),
+        ("frost/refresh.py", "if public_key_package.min_signers not in (None, key_package.min_signers):", "if False:"),
+        shows="IncorrectNumberOfPackages",
+    ),
+    defence(
+        "k31_shares_of_two_epochs",
+        "a request is for one epoch",
+        ("ceremony/signing.py", "if wanted.epoch != key.epoch:", "if False:"),
+        ("ceremony/keys.py", "if self.state is KeyState.SUPERSEDED:", "if False:"),
+    ),
+    defence(
+        "k31_the_old_share_is_gone",
+        "the old share is destroyed",
+        ("ceremony/refresh.py", "            records.destroy_all(self.key.sharing, self.key.position)\n", ""),
+    ),
+    defence(
+        "k31_the_old_share_stays_until_all_have_confirmed",
+        "the old share is kept until all have confirmed",
+        (
+            "ceremony/refresh.py",
+            "        self.compare(inbox)\n        with open_holder() as holder, self.home.lock():\n",
+            "        with open_holder() as holder, self.home.lock():\n"
+            "            SealedRecords(holder, self.home).destroy_all(self.key.sharing, self.key.position)\n",
+        ),
+        shows="KeyNotFound",
+    ),
+    defence(
+        "k31_one_confirmation_for_each_half",
+        "all n confirmations count, whatever somebody says besides",
+        ("ceremony/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
+        shows="CeremonyStopped",
+    ),
+    defence(
+        "k32_too_few_helpers",
+        "at least as many help as sign",
+        ("frost/repair.py", "if len(helpers) < min_signers:", "if False:"),
+    ),
+    defence(
+        "k32_a_share_of_another_key",
+        "a repaired share is compared with the group's public key package",
+        (
+            "frost/repair.py",
+            "if not suite.group.equal(suite.group.multiply_base(scalar), expected.element):",
+            "if False:",
+        ),
+    ),
+)
