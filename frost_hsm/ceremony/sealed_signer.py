@@ -148,7 +148,7 @@ class SealedSigner:
         subjects: the ids of requests, or hashes of commitments.
         """
         with self._home.lock():
-            left = {*self._waiting(Kind.SIGNING_NONCES), *self._waiting(Kind.BOUND_NONCES)}
+            left = set(self._waiting(Kind.SIGNING_NONCES, Kind.BOUND_NONCES))
             for subject in subjects if left else ():
                 for name in left & {self._loose(subject), self._bound(subject)}:
                     self._records.destroy(name)
@@ -166,10 +166,10 @@ class SealedSigner:
             subject = request or _hash(nonces.commitments)
             self._records.put(self._loose(subject), self._loose_context(request), plaintext)
 
-    def _waiting(self, kind: Kind) -> list[str]:
-        """List the records of one kind that this key has."""
-        beginning = f"{self.key.record_name(kind)}."
-        return [name for name in self._records.names() if name.startswith(beginning)]
+    def _waiting(self, *kinds: Kind) -> list[str]:
+        """List the records of some kinds that this key has."""
+        beginnings = tuple(f"{self.key.record_name(kind)}." for kind in kinds)
+        return [name for name in self._records.names() if name.startswith(beginnings)]
 
     def _unrequested(self, kind: Kind) -> list[str]:
         requested = {self.key.record_name(kind, bytes.fromhex(name)) for name in self._home.names("requests")}
