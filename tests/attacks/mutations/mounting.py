@@ -87,8 +87,7 @@ def in_a_child(number: int) -> str:
             answer.write_text(json.dumps(attack(number, directory)))
         except BaseException as error:
             answer.write_text(json.dumps({"failed": repr(error)}))
-        finally:
-            os._exit(0)
+        sys.exit(0)  # and clear away what the tests have made
     _, status = os.waitpid(child, 0)
     try:
         return answer.read_text() if status == 0 else json.dumps({"failed": f"killed: {status}"})
