@@ -220,7 +220,7 @@ def check(
     type=click.Choice([mode.value for mode in CheaterDetection]),
     default=CheaterDetection.ALL.value,
     show_default=True,
-    help="If the shares do not add up: check each and name every signer with a bad one, stop at the first, or none.",
+    help="If the shares do not add up: name nobody, the first signer with a bad share, or all of them.",
 )
 @inputs
 @output

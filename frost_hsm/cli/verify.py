@@ -20,7 +20,7 @@ from frost_hsm.frost.values import Signature, VerifyingKey
     metavar="KEY",
     required=True,
     shell_complete=completing.keys,
-    help="The name of a key here, a public key package file, or the key in hex.",
+    help="The name of a key here, a public key package file, or the key in hex, as such or in a file.",
 )
 @click.option("--suite", default="p256", show_default=True, help="The ciphersuite, for a key in hex.")
 @click.argument("pairs", nargs=-1, required=True, metavar="MESSAGE SIGNATURE [MESSAGE SIGNATURE]...")
