@@ -18,11 +18,13 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import parties
 import upkeep
 from ceremony.people import rsa_holder
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from fuzz import targets
 from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, UPKEEP, VALUES, WITH_Y, alice, public
 
 from frost_hsm.backends import OaepHash
-from frost_hsm.ceremony import backup, bundle, dealing, der, envelope, oids, signed
+from frost_hsm.ceremony import backup, bundle, dealing, der, dossier, envelope, oids, signed
 from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
 from frost_hsm.frost import ciphersuites, dealer, dkg, packages, signing
@@ -71,6 +73,9 @@ def ceremony(directory: Path) -> Seeds:
     yield "pem", "evidence", b"\1" + confirmations["bob"] + confirmations["carol"]
     yield "inspect", "evidence", confirmations["bob"] + confirmations["carol"]
     yield "bundle", "refreshed-repaired", bundle.write(three[0].home, three[0].key())
+    opened = signed.read(proposal)
+    followed = [signed.read(each, opened.message.roster) for each in (*first.values(), second["bob"])]
+    yield "evidence", "of-nothing", dossier.write([opened, *followed])
     for party in people:
         yield "identity", f"{party.name}.pem", party.public.to_pem()
     yield from of_identity(people[0].public)
@@ -200,6 +205,20 @@ def of_values(suite: Ciphersuite, package: Any, key: KeyPackage) -> Seeds:
     assert len(written) == len(VALUES) + 1 and written[WITH_Y] == data
 
 
+def of_private_keys() -> Seeds:
+    encoding, form = serialization.Encoding, serialization.PrivateFormat
+    keys = {"p256": ec.generate_private_key(ec.SECP256R1()), "secp256k1": ec.generate_private_key(ec.SECP256K1())}
+    keys |= {"ed25519": ed25519.Ed25519PrivateKey.generate(), "ed448": ed448.Ed448PrivateKey.generate()}
+    for suite in SUITES:
+        if suite.name not in keys:
+            continue
+        for kind, place in ((encoding.PEM, "pem"), (encoding.DER, "der")):
+            written = keys[suite.name].private_bytes(kind, form.PKCS8, serialization.NoEncryption())
+            yield "private-key", f"{suite.name}.{place}", bytes((SUITES.index(suite),)) + written
+    sec1 = keys["p256"].private_bytes(encoding.PEM, form.TraditionalOpenSSL, serialization.NoEncryption())
+    yield "private-key", "sec1.pem", b"\0" + sec1
+
+
 def of_texts() -> Seeds:
     yield "uri", "token", b"pkcs11:token=frost-alice;serial=20d5fbed9585dbb1"
     yield (
@@ -223,7 +242,8 @@ def of_texts() -> Seeds:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
-        made = [*ceremony(Path(directory)), *of_backup(Path(directory) / "kept"), *of_rsa(), *of_sealed(), *of_texts()]
+        made = [*ceremony(Path(directory)), *of_backup(Path(directory) / "kept"), *of_rsa(), *of_sealed()]
+        made += [*of_private_keys(), *of_texts()]
     for suite in SUITES:
         made += of_suite(suite)
     for path in targets.CORPUS.glob("*/*"):

@@ -32,10 +32,13 @@ from frost_hsm.ceremony import (
     certificate,
     complaints,
     der,
+    dossier,
     envelope,
     identity,
+    judgement,
     messages,
     pem,
+    private_key,
     signed,
     upkeep,
 )
@@ -52,6 +55,7 @@ from frost_hsm.cli.config import Config
 from frost_hsm.errors import (
     ConfigProblem,
     InputProblem,
+    InvalidContents,
     MalformedMessage,
     NotPossible,
     PinUnusable,
@@ -279,6 +283,17 @@ def read_backup(data: bytes) -> None:
         shutil.rmtree(home().path / "ceremonies", ignore_errors=True)
 
 
+def read_evidence(data: bytes) -> None:
+    judgement.judge(data)
+    read = dossier.read(data)
+    if len(set(read.messages)) == len(read.messages):  # the same twice is written once
+        same(unlike_mail(dossier.write(read.messages, read.package)), unlike_mail(data))
+
+
+def read_private_key(data: bytes) -> None:
+    private_key.read(data[1:], chosen(SUITES, data)).wipe()
+
+
 # ── FROST's own encodings ──
 
 SUITES: tuple[Ciphersuite, ...] = ciphersuites.ALL
@@ -396,6 +411,8 @@ TARGETS = {
     "roster": Target(read_roster, (InputProblem, UsageProblem)),
     "adoption": Target(adopt, (InputProblem, NotPossible), choosing=1),
     "bundle": Target(read_bundle),
+    "evidence": Target(read_evidence, (InputProblem, InvalidContents)),
+    "private-key": Target(read_private_key, (InputProblem, NotPossible), choosing=1),
     "backup": Target(read_backup, choosing=1),
     "postcard": Target(read_postcard, choosing=2),
     "json": Target(read_json, choosing=2),
