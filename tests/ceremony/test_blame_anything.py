@@ -1,0 +1,110 @@
+"""Whatever somebody signs and puts into a file, nobody else is named."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import parties
+import upkeep
+from parties import Party
+
+from frost_hsm.ceremony import dossier, pem, signed
+from frost_hsm.ceremony.complaints import Complaint, Opening
+from frost_hsm.ceremony.judgement import judge
+from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.lineage import lineage
+from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round1, Round2, SigningRequest
+from frost_hsm.ceremony.upkeep import (
+    Dealing,
+    RefreshProposal,
+    RepairDelta,
+    RepairDone,
+    RepairRequest,
+    RepairSigma,
+)
+from frost_hsm.errors import InputProblem, InvalidContents
+
+
+def test_whatever_mallory_signs_names_mallory_alone(tmp_path: Path) -> None:
+    """Messages of every kind with contents that fit or do not, among honest ones: a verdict, or a typed refusal."""
+    check_what_mallory_signs(tmp_path, count=250, seed=5)
+
+
+def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
+    people = parties.gather(directory, ["alice", "bob", "mallory"])
+    parties.generate(people)
+    alice, bob, third = people
+    key = alice.key()
+    wanted = parties.request([alice, bob], b"message")
+    commitments = parties.commit([alice, bob], wanted)
+    honest = [said.to_pem() for said in lineage(alice.home, key, is_confirmed=True)]
+    honest += [wanted, *commitments.values(), *parties.respond([alice, bob], wanted, commitments).values()]
+    folder = alice.directory / "home/ceremonies/treasury"
+    honest += [path.read_bytes() for step in ("round1", "round2") for path in (folder / step).iterdir()]
+    refresh = upkeep.propose(alice)
+    honest += [refresh, *upkeep.round1([alice, bob], refresh).values()]
+    draw = random.Random(seed)
+    ids = [key.ceremony, signed.parse(wanted).content_digest, signed.parse(refresh).content_digest, bytes(32)]
+    envelopes = [each for data in honest for each in getattr(signed.decode(signed.parse(data)), "envelopes", ())]
+    package = key.public_key_package.serialize()
+    with third.holder() as holder:
+        made = [signed.write(_made(draw, ids, key, third, envelopes), holder) for _ in range(150)]
+    named: dict[tuple[object, ...], int] = {}
+    for _ in range(count):
+        chosen = [draw.choice(honest) for _ in range(draw.randrange(5))]
+        chosen += [draw.choice(made) for _ in range(draw.randrange(1, 4))]
+        draw.shuffle(chosen)
+        beginning = honest[:1] + draw.choice([[], [refresh], [wanted], [refresh, wanted]])
+        end = draw.choice([b"", pem.encode(dossier.PACKAGE_LABEL, draw.choice([package, package[:-1], b""]))])
+        try:
+            names: tuple[object, ...] = judge(b"".join([*beginning, *chosen]) + end).names
+        except InvalidContents as error:
+            names = error.culprits
+        except InputProblem:
+            names = ("refused",)
+        named[names] = named.get(names, 0) + 1
+    assert set(named) <= {(), ("mallory",), ("refused",)}
+    assert min(named.get((), 0), named.get(("mallory",), 0)) > count // 50
+
+
+def _made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party, envelopes: Sequence[bytes]) -> Any:
+    """A message that Mallory can sign, some of it right."""
+
+    def some(*right: bytes) -> bytes:
+        data = draw.choice([*right, bytes(32), b"", draw.randbytes(33)])
+        if data and draw.random() < 0.3:
+            data = data[: draw.randrange(len(data))] + draw.randbytes(draw.randrange(3))
+        return data
+
+    def envelope() -> bytes:
+        data = bytearray(draw.choice(envelopes))
+        if draw.random() < 0.5:
+            data[draw.randrange(4, len(data))] ^= 1 << draw.randrange(8)
+        return bytes(data)
+
+    about, other, number = draw.choice(ids), draw.choice(ids), draw.choice([1, 2, 3, 4, 1024])
+    fields = (key.ceremony, key.verifying_key, draw.choice([0, 1, 7]))
+    state = (key.transcript, key.roster.digest, draw.randbytes(32))
+    point = key.public_key_package.verifying_key.serialize()
+    return draw.choice(
+        [
+            lambda: Round1(about, some(point * 3), draw.choice([None, b"", some()])),
+            lambda: Round2(about, other, tuple(envelope() for _ in range(draw.choice([2, 3, 3, 4])))),
+            lambda: Confirmation(about, *(draw.choice([bytes(32), key.transcript]) for _ in range(3))),
+            lambda: Complaint(about, number, draw.choice(ids)),
+            lambda: Opening(about, number, draw.randbytes(32)),
+            lambda: Dealing(about, tuple(envelope() for _ in range(draw.choice([2, 3])))),
+            lambda: SigningRequest(*fields, draw.randbytes(32), b"m", draw.choice([(1, 3), (1, 1024), (2, 3)])),
+            lambda: SigningRequest(*fields, draw.randbytes(32), b"m", (1, 3), some(b"r" * 32), (some(point * 2),) * 2),
+            lambda: Commitment(about, some(point * 2), draw.choice([None, b"y"])),
+            lambda: Response(about, other, some(b"s" * 32)),
+            lambda: RefreshProposal(*fields[:2], number, *state),
+            lambda: RepairRequest(*fields, *state, max(number, 3), third.public, draw.choice([(), (1, 2)])),
+            lambda: RepairDelta(about, (envelope(),) * 2),
+            lambda: RepairSigma(about, other, envelope()),
+            lambda: RepairDone(about, other),
+        ]
+    )()
