@@ -15,7 +15,7 @@ from random import Random
 
 import parties
 import pytest
-from fuzz.targets import TARGETS
+from fuzz.targets import TARGETS, seeds
 from parties import KEY, Party
 
 from frost_hsm.ceremony import cms, der, oids, pem
@@ -79,6 +79,10 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "empty messages": lambda: much(b"-----BEGIN CMS-----\n-----END CMS-----\n"),
     "empty certificates": lambda: much(b"-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"),
     "a bundle of little": lambda: pem.encode("FROST-HSM BUNDLE", der.sequence(much(b"\4\0", CONTENT))),
+    "proposals": lambda: much(seeds("inspect")["proposal.pem"]),
+    "a bundle of proposals": lambda: pem.encode(
+        "FROST-HSM BUNDLE", der.sequence(much(seeds("cms")["proposal.der"], CONTENT))
+    ),
     "nested JSON": lambda: much(b'{"a":'),
     "empty lists": lambda: HEADER + b"[" + much(b"[],") + b"[]]}",
     "empty strings": lambda: HEADER + b"[" + much(b'"",') + b'""]}',
