@@ -18,6 +18,7 @@ from ceremony.people import (
     openssl,
     private_key_pem,
     rsa_holder,
+    rsa_key,
     truncations,
 )
 from cryptography.hazmat.primitives import serialization
@@ -408,6 +409,26 @@ def test_all_that_is_random_is_derived_from_the_seed() -> None:
     (recipient,) = data.recipients
     assert isinstance(recipient, KeyAgreement)
     assert recipient.ephemeral == point
+
+
+@pytest.mark.parametrize("who", [with_rsa, with_rsa_sha1])
+def test_the_seed_of_oaep_is_derived_as_well(who: Callable[[], Holder]) -> None:
+    """Taken apart by hand (RFC 8017, section 7.1.1): it must not depend on a library's ways, for others judge by it."""
+    (transport,) = Envelope.decode(encrypt(context(who()), Secret(PLAINTEXT), [who().public], seed=SEED)).recipients
+    assert isinstance(transport, KeyTransport)
+    name = "sha256" if transport.oaep_hash is OaepHash.SHA256 else "sha1"
+    length = hashlib.new(name).digest_size
+
+    def unmask(masked: bytes, by: bytes) -> bytes:
+        blocks = (hashlib.new(name, by + number.to_bytes(4, "big")).digest() for number in range(20))
+        return bytes(one ^ other for one, other in zip(masked, b"".join(blocks), strict=False))
+
+    numbers = rsa_key().private_numbers()
+    message = pow(int.from_bytes(transport.encrypted, "big"), numbers.d, numbers.public_numbers.n)
+    encoded = message.to_bytes(len(transport.encrypted), "big")
+    seed = unmask(encoded[1 : length + 1], encoded[length + 1 :])
+    assert seed == expanded(expanded(b"s" * 32, b"recipient " + who().public.agree_key.key_id), b"oaep", length)
+    assert unmask(encoded[length + 1 :], seed).endswith(b"\1" + expanded(b"s" * 32, b"key"))
 
 
 def test_a_candidate_that_is_no_scalar_is_passed_over(monkeypatch: pytest.MonkeyPatch) -> None:
