@@ -33,7 +33,7 @@ _DRAWS = 100
 
 
 class Element:
-    """A public group element. Opaque; changed in place by `Group.accumulate`, `Group.double` and `Group.negate` alone."""
+    """A public group element. Opaque; changed in place by `accumulate`, `double` and `negate` of `Group` alone."""
 
     __slots__ = ("handle",)
 
