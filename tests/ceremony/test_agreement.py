@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import parties
@@ -11,11 +12,11 @@ import upkeep
 from ceremony.people import openssl
 from parties import Party
 
-from frost_hsm.ceremony import agreement, dossier, signed
+from frost_hsm.ceremony import agreement, bundle, dossier, signed
 from frost_hsm.ceremony.agreement import Agreement
 from frost_hsm.ceremony.judgement import judge
-from frost_hsm.ceremony.messages import Confirmation
-from frost_hsm.errors import ForeignMessage, FrostHsmError, MalformedMessage, NotYet
+from frost_hsm.ceremony.messages import Confirmation, Response
+from frost_hsm.errors import ForeignMessage, FrostHsmError, InvalidSignatureShare, MalformedMessage, NotYet
 
 PROPOSAL, ALICE, BOB, CAROL = range(4)
 
@@ -140,3 +141,32 @@ def test_openssl_sees_it_step_by_step(trio: list[Party], tmp_path: Path) -> None
         assert ran.returncode == 0, ran.stderr
         contents.append(ran.stdout)
     assert len(set(contents)) == 1
+
+
+def test_the_chain_of_a_key_whose_second_token_took_over(tmp_path: Path) -> None:
+    """Nobody has to agree to that: the first identity named it."""
+    people = alice, bob = parties.gather(tmp_path / "first", ("alice", "bob"))
+    [second] = parties.gather(tmp_path / "second", ("alice",))
+    upkeep.name_second(alice, second, [bob])
+    parties.generate(people)
+    known = {"bob": bob.public}
+    bundle.read(second.home, bundle.write(bob.home, bob.key(), with_rounds=True), second.public, known)
+    upkeep.take_over(second, [bob])
+    assert verified(written(bob)).seat.roster.at(1).is_recovered_by(second.public), (
+        "they confirmed, not their successor"
+    )
+    upkeep.refresh([bob, second])
+    assert verified(written(second)).seat.roster.at(1) == second.public
+    wanted = parties.request([bob, second], b"message")
+    commitments = parties.commit([bob, second], wanted)
+    responses = parties.respond([bob, second], wanted, commitments)
+    message = signed.decode(signed.parse(responses["alice"]))
+    assert isinstance(message, Response)
+    with second.holder() as holder:
+        responses["alice"] = signed.write(replace(message, share=bytes(31) + b"\1"), holder)
+    session = bob.session(wanted)
+    with pytest.raises(InvalidSignatureShare):
+        session.aggregate(parties.inbox(commitments.values(), responses.values()))
+    evidence = session.transcript.evidence()
+    assert evidence is not None
+    assert judge(evidence).culprits == (second.public,)
