@@ -28,7 +28,7 @@ from frost_hsm.ceremony.identity import PublicIdentity
 from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Response, Round1, Round2
 from frost_hsm.ceremony.seat import Seat
 from frost_hsm.ceremony.signed import Signed
-from frost_hsm.ceremony.upkeep import Dealing, RepairDelta, RepairRequest, RepairSigma
+from frost_hsm.ceremony.upkeep import Dealing, RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.errors import (
     DeserializationError,
     Equivocation,
@@ -52,6 +52,7 @@ _ONCE: tuple[type[Message], ...] = (
     Response,
     RepairDelta,
     RepairSigma,
+    RepairDone,
     Dealing,
 )
 """Of what everybody says one thing and no other, in one ceremony, request or repair."""

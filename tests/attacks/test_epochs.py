@@ -13,12 +13,12 @@ from p256 import scalar
 from parties import Party, inbox
 
 from frost_hsm import P256
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony import bundle, signed
 from frost_hsm.ceremony.context import Kind
 from frost_hsm.ceremony.keys import GroupKey, KeyState
 from frost_hsm.ceremony.messages import Confirmation
 from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.ceremony.upkeep import RefreshProposal, RepairDone
 from frost_hsm.errors import (
     CeremonyStopped,
     Equivocation,
@@ -170,6 +170,26 @@ def test_k32_a_share_of_another_key(group: list[Party], tmp_path: Path) -> None:
     step = lambda: upkeep.repairing(dave, request).finish(dave.holder, inbox(second.values()))  # noqa: E731
     refused(dave, IncorrectPackage, step)
     assert dave.records() == {}
+
+
+def test_k32_two_ends_of_a_repair(group: list[Party], tmp_path: Path) -> None:
+    """Dave ends his repair in two ways, to part Bob, who sees both, from Alice, who knows Dave as a participant."""
+    alice, bob, carol = group
+    dave = newcomer(group, tmp_path)
+    request = upkeep.ask(dave, 4, [alice, carol])
+    sigmas = upkeep.sigmas([alice, carol], request, upkeep.deltas([alice, carol], request)).values()
+    done = upkeep.repairing(dave, request).finish(dave.holder, inbox(sigmas))
+    upkeep.repairing(alice, request).confirm(inbox(sigmas, done))
+    with dave.holder() as holder:
+        other = signed.write(RepairDone(upkeep.repairing(dave, request).id, bytes(32)), holder)
+    with pytest.raises(Equivocation) as caught:
+        upkeep.repairing(bob, request).confirm(inbox(sigmas, done, other))
+    assert caught.value.culprits == ("dave",)
+    with pytest.raises(CeremonyStopped, match="dave signed two different"):
+        upkeep.repairing(bob, request).confirm(inbox(sigmas, done))
+    known = {party.name: party.public for party in (*group, dave)}
+    bundle.read(bob.home, bundle.write(alice.home, alice.key()), bob.public, known)
+    assert bob.key().roster == alice.key().roster
 
 
 def test_k30_a_refresh_is_stopped_for_good(group: list[Party]) -> None:

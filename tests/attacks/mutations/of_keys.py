@@ -297,6 +297,11 @@ OF_KEYS = (
         ("frost/repair.py", "if len(helpers) < min_signers:", "if False:"),
     ),
     defence(
+        "k32_two_ends_of_a_repair",
+        "a repair ends once",
+        ("ceremony/judgement.py", "    RepairDone,\n    Dealing,", "    Dealing,"),
+    ),
+    defence(
         "k32_a_share_of_another_key",
         "a repaired share is compared with the group's public key package",
         (
