@@ -8,7 +8,7 @@ that somebody in it confirmed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeVar
 
@@ -70,11 +70,13 @@ def about(message: Message) -> bytes | None:
 class Dossier:
     """What is in such a file, every signature verified, every message part of what comes before it.
 
+    participants: everybody who took part at some time; whoever asks for a share does once the helpers have agreed.
     rosters: who took part in each ceremony, request or repair in it, by its id. seats: the key generation and the
     refreshes among them, as their proposer sees them. package: the public key package, postcard, signed by nobody.
     """
 
     messages: tuple[Signed[Any], ...]
+    participants: Set[PublicIdentity]
     rosters: Mapping[bytes, Roster]
     seats: Mapping[bytes, Seat]
     package: bytes | None = field(default=None, repr=False)
@@ -124,7 +126,7 @@ def read(data: bytes) -> Dossier:
     except (UsageProblem, NotKnown) as error:  # a suite that is not known here, a group that cannot be
         raise MalformedMessage(f"{_WHAT} cannot be: {error}") from None
     found = pem.decode(PACKAGE_LABEL, mark + package, "a public key package")[0] if mark else None
-    return Dossier(tuple(reading.messages), reading.rosters, reading.seats, found)
+    return Dossier(tuple(reading.messages), reading.participants, reading.rosters, reading.seats, found)
 
 
 class _Reading:
@@ -136,6 +138,7 @@ class _Reading:
         self._repairs: dict[bytes, RepairRequest] = {}
         self._agreed: dict[bytes, set[PublicIdentity]] = {}
         self.messages: list[Signed[Any]] = [proposal]
+        self.participants: set[PublicIdentity] = set()
         self.rosters = {self._first.ceremony: self._first.roster}
         self.seats = {self._first.ceremony: self._first}
         self._take_part(self._first.roster)
@@ -153,6 +156,7 @@ class _Reading:
     def _take_part(self, roster: Roster) -> None:
         """Note who takes part from here on. The digest is kept, because it takes long for many."""
         self._roster, self._digest = roster, roster.digest
+        self.participants.update(roster)
 
     def _speakers(self, message: Message) -> Roster | None:
         """Return those who may say this; None for what names its sender itself. Raises `ForeignMessage`."""

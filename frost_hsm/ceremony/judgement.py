@@ -142,7 +142,7 @@ def _findings(case: Dossier) -> Iterator[Finding]:
 def _contradictions(case: Dossier) -> Iterator[Finding]:
     earlier: dict[tuple[object, ...], Signed[Any]] = {}
     for said in case.messages:
-        if isinstance(said.message, _ONCE):
+        if isinstance(said.message, _ONCE) and said.sender in case.participants:
             step = (type(said.message), dossier.about(said.message), said.sender)
             if earlier.setdefault(step, said).content_digest != said.content_digest:
                 name, title = said.sender.name, said.message.title

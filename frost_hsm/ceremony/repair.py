@@ -133,6 +133,7 @@ class Repair:
         self.roster = key.roster.with_member(plan.position, plan.receiver)
         self.folder = f"{repairs_folder(key.name, key.epoch)}/{self.id.hex()}"
         self.stem = f"{key.name}.repair{plan.position}"
+        self._agreed: list[Signed[RepairSigma]] = []  # what lets evidence against the one who receives convict
         self.transcript = self._transcript([helper.name for helper in self.helpers])
         self._ending = self._transcript([self.receiver.name])
 
@@ -147,7 +148,7 @@ class Repair:
             title=title,
             stem=self.stem,
             expected=expected,
-            beginning=lambda: [*lineage(self.home, self.key), self.request],
+            beginning=lambda: [*lineage(self.home, self.key), self.request, *self._agreed],
         )
 
     @classmethod
@@ -357,6 +358,7 @@ class Repair:
         received = self.transcript.gather(RepairSigma, inbox)  # of a takeover none
         if len({said.message.deltas_hash for said in received.values()}) > 1:
             raise Equivocation("the helpers saw different deltas", hint=_COMPARE)
+        self._agreed = list(received.values())
         return received
 
     def _encrypt(self, kind: Kind, recipient: PublicIdentity, value: SecretValue, binding: bytes = b"") -> bytes:

@@ -21,6 +21,7 @@ from frost_hsm.ceremony import dispute, dossier, shares, signed, signing
 from frost_hsm.ceremony.complaints import Complaint, Opening
 from frost_hsm.ceremony.envelope import Envelope
 from frost_hsm.ceremony.judgement import Verdict, judge
+from frost_hsm.ceremony.lineage import lineage
 from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round2, SigningRequest
 from frost_hsm.ceremony.recipients import KeyAgreement
 from frost_hsm.ceremony.sealed_signer import SealedSigner
@@ -597,3 +598,21 @@ def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:
     one, other = parties.propose(people), parties.propose(people, name="other")
     with pytest.raises(ForeignMessage):
         judge(one + other)
+
+
+def test_somebody_who_says_to_be_alice_is_not_taken_for_her(tmp_path: Path) -> None:
+    """Anybody can ask for a share under any name; whom the helpers have not agreed to does not count as a participant."""
+    people = alice, bob, _ = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    parties.generate(people)
+    [forged] = parties.gather(tmp_path / "forged", ["alice"])
+    upkeep.hand_over(bob, forged, people)
+    asked = upkeep.ask(forged, 1, [bob, people[2]])
+    with forged.holder() as holder:
+        ends = [
+            signed.write(RepairDone(signed.parse(asked).content_digest, bytes([end]) * 32), holder) for end in (1, 2)
+        ]
+    beginning = [said.to_pem() for said in lineage(bob.home, bob.key())]
+    assert judge(b"".join([*beginning, asked, *ends])).culprits == ()
+    agreed = upkeep.sigmas([bob, people[2]], asked, upkeep.deltas([bob, people[2]], asked))
+    assert judge(b"".join([*beginning, asked, *agreed.values(), *ends])).culprits == (forged.public,)
+    assert alice.public != forged.public
