@@ -33,21 +33,21 @@ def tell(descriptor: int, *, leaking: bool) -> None:
     def telling(value: SecretValue, ciphersuite: Ciphersuite, scalar: SecretScalar) -> None:
         init(value, ciphersuite, scalar)
         with value.serialize() as secret:
-            say(secret)
+            say(secret, type(value).__name__)
             if leaking and not kept and isinstance(value, SigningShare):
                 with secret.reveal() as view:
                     kept.append(bytes(view))
 
-    def say(secret: Secret) -> Secret:
+    def say(secret: Secret, name: str) -> Secret:
         with secret.reveal() as view:
-            if len(view) < seeds.SEED_LENGTH:  # a nonce of AES-GCM, which is public
-                return secret
-            os.writev(descriptor, [bytes((len(view),)), view])
+            if len(view) < seeds.SEED_LENGTH or "ephemeral" in name:
+                return secret  # a nonce of AES-GCM, which is public; a private key, of which cryptography keeps copies
+            os.writev(descriptor, [bytes((len(view),)), view, name.encode() + b"\n"])
         return secret
 
     draw, expand = seeds.draw, seeds.expand
-    seeds.draw = lambda *arguments: say(draw(*arguments))
-    seeds.expand = lambda *arguments: say(expand(*arguments))
+    seeds.draw = lambda *arguments: say(draw(*arguments), "seed")
+    seeds.expand = lambda *arguments: say(expand(*arguments), f"what a seed gave for {arguments[1][:10]!r}")
     SecretValue.__init__ = telling  # type: ignore[method-assign]
 
 

@@ -37,26 +37,28 @@ def forms(secret: bytes) -> Iterator[tuple[str, bytes]]:
         yield f"base64 at {shift}", base64.b64encode(bytes(shift) + secret)[first:last]
 
 
-def told(descriptor: int) -> set[bytes]:
-    """Read the secrets that were wiped since."""
+def told(descriptor: int) -> dict[bytes, str]:
+    """Read the secrets that came into being since, and what they are."""
     os.set_blocking(descriptor, False)
-    data, secrets = b"", set()
+    data, secrets = b"", {}
     try:
         while part := os.read(descriptor, 1 << 16):
             data += part
     except BlockingIOError:
         pass
     while data:
-        secrets.add(data[1 : 1 + data[0]])
-        data = data[1 + data[0] :]
-    return {each for each in secrets if min(int.from_bytes(each, order) for order in ("big", "little")) > SMALL}
+        secret, data = data[1 : 1 + data[0]], data[1 + data[0] :]
+        name, _, data = data.partition(b"\n")
+        if min(int.from_bytes(secret, order) for order in ("big", "little")) > SMALL:
+            secrets[secret] = name.decode()
+    return secrets
 
 
 def search(suite: str, backend: str, directory: Path, *options: str) -> tuple[set[str], int]:
     """Run the program; returns what was found after which step, and how many secrets were looked for."""
     reader, writer = os.pipe()
     command = [sys.executable, living.__file__, suite, backend, str(directory), str(writer), *options]
-    secrets: set[bytes] = set()
+    secrets: dict[bytes, str] = {}
     hits: set[str] = set()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=(writer,)
@@ -64,7 +66,11 @@ def search(suite: str, backend: str, directory: Path, *options: str) -> tuple[se
         assert process.stdin is not None and process.stdout is not None
         for line in process.stdout:
             secrets |= told(reader)
-            needles = {f"{name} of {secret.hex()[:8]}": form for secret in secrets for name, form in forms(secret)}
+            needles = {
+                f"{form} of {name} {secret.hex()[:8]}": data
+                for secret, name in secrets.items()
+                for form, data in forms(secret)
+            }
             hits |= {f"{line.strip()}: {name}" for name in found_in(process.pid, needles)}
             process.stdin.write("\n")
             process.stdin.flush()

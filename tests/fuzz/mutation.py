@@ -147,7 +147,9 @@ def _change_json(data: bytes, random: Random) -> bytes | None:
         among[random.choice((str(place).upper(), "extra", "header", "min_signers", ""))] = value
     else:
         among[place] = random.choice((*_VALUES, [value], {"header": value}, [value] * 20))
-    return json.dumps(document, separators=random.choice(((",", ":"), (", ", ": "))), ensure_ascii=False).encode()
+    return json.dumps(document, separators=random.choice(((",", ":"), (", ", ": "))), ensure_ascii=False).encode(
+        errors="surrogatepass"
+    )
 
 
 def _places(value: Any) -> list[tuple[Any, Any]]:
