@@ -178,7 +178,11 @@ def _identifiers(ceremony: Ceremony) -> list[Identifier]:
 def _convict(ceremony: Ceremony, said: Signed[Dealing], why: str) -> InvalidContents:
     ceremony.transcript.stop([said])
     name = said.sender.name
-    return InvalidContents(f"{name} dealt {ceremony.me.name} no share: {why}", culprits=[name])
+    return InvalidContents(
+        f"{name} dealt {ceremony.me.name} no share: {why}",
+        hint=f"nobody else can see what is in your envelope: ask {name}, then for another proposal",
+        culprits=[name],
+    )
 
 
 def _context(seat: Seat, dealer: PublicIdentity, recipient: PublicIdentity) -> Context:

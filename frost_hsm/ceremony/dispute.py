@@ -114,13 +114,12 @@ class Dispute:
     def _complaint(self) -> Signed[Complaint]:
         """Return the complaint in the file that is about what we sent."""
         ceremony = self.ceremony
-        sent = ceremony.transcript.sent(Round2)
-        complaints = self._case.of(Complaint, ceremony.id)
-        for said in complaints:
-            if said.sender == ceremony.me or sent is None:
-                continue
-            if (said.message.accused, said.message.round2) == (ceremony.position, sent.content_digest):
-                return said
+        complaints, sent = self._case.of(Complaint, ceremony.id), ceremony.transcript.sent(Round2)
+        if sent is not None:
+            about_us = Complaint(ceremony.id, ceremony.position, sent.content_digest)
+            for said in complaints:
+                if said.message == about_us and said.sender != ceremony.me:
+                    return said
         if any(said.message.accused == ceremony.position for said in complaints):
             raise ForeignMessage("the complaint is about another message than you sent; compare it with yours")
         raise ForeignMessage(f"nobody complains about {ceremony.me.name} in this file")

@@ -387,12 +387,13 @@ class Repair:
                     opened[self._identifier(said.sender)] = type_.deserialize(self.key.suite, plaintext)
             except (SealBroken, DeserializationError) as error:
                 _wipe(opened)
-                raise self._convict(said, f"an envelope for {recipient.name} that holds nothing: {error}") from error
+                what = f"an envelope for {recipient.name} that holds nothing: {error}"
+                raise self._convict(said, what, "nobody else can see it; ask for the repair with others") from error
         return opened
 
-    def _convict(self, said: Signed[Any], what: str) -> InvalidContents:
+    def _convict(self, said: Signed[Any], what: str, hint: str | None = None) -> InvalidContents:
         self.transcript.stop([said])
-        return InvalidContents(f"{said.sender.name} signed {what}", culprits=[said.sender.name])
+        return InvalidContents(f"{said.sender.name} signed {what}", hint=hint, culprits=[said.sender.name])
 
     def _context(self, kind: Kind, sender: PublicIdentity, recipient: PublicIdentity, binding: bytes) -> Context:
         key = self.key

@@ -26,6 +26,7 @@ from frost_hsm.ceremony import shares
 from frost_hsm.ceremony.blame import Blame
 from frost_hsm.ceremony.identity import Holder, OpenHolder
 from frost_hsm.ceremony.inbox import Inbox
+from frost_hsm.ceremony.judgement import read_round1
 from frost_hsm.ceremony.keys import read_public_key_package
 from frost_hsm.ceremony.messages import Confirmation, Message, Round1, Round2
 from frost_hsm.ceremony.sealed_rounds import SealedRounds
@@ -390,12 +391,10 @@ class Rounds(ABC):
         """Read everybody's package; one that is none convicts its sender."""
         packages = {}
         for name, said in received.items():
-            message = said.message
             try:
-                package = frost_round1.Package.deserialize(self.suite, message.package, message.y_coordinates)
+                packages[self.seat.identifier(name)] = read_round1(self.seat, said)
             except DeserializationError as error:
                 raise self._blame.convict(said) from error
-            packages[self.seat.identifier(name)] = package
         return packages
 
     def _require_one_view(self, round1_hash: bytes, received: Mapping[str, Signed[Round2]]) -> None:

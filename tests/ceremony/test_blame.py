@@ -601,7 +601,7 @@ def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:
 
 
 def test_somebody_who_says_to_be_alice_is_not_taken_for_her(tmp_path: Path) -> None:
-    """Anybody can ask for a share under any name; whom the helpers have not agreed to does not count as a participant."""
+    """Anybody can ask for a share under any name; without the agreement of helpers they are no participant."""
     people = alice, bob, _ = parties.gather(tmp_path, ["alice", "bob", "mallory"])
     parties.generate(people)
     [forged] = parties.gather(tmp_path / "forged", ["alice"])
