@@ -58,6 +58,7 @@ class EdwardsGroup(PycryptodomeGroup):
         self, curve: str, generator: tuple[int, int], make_ladder: Callable[[], _Ladder], library: Libcrypto | None
     ) -> None:
         super().__init__(curve, generator, library)
+        self._ordinate_mask = (1 << 8 * self.element_length - 1) - 1
         self._ladder: _Ladder | None = None
         with suppress(UnsupportedAlgorithm):  # a cryptography that is limited to FIPS 140
             self._ladder = make_ladder()
@@ -70,14 +71,14 @@ class EdwardsGroup(PycryptodomeGroup):
         point = self._decode_any(data)
         if y is not None:
             self._check_quotient(point, y)
-        elif prove and not self._are_members([point], self._ordinates(data)):
+        elif prove and not self._are_members([point], [self._ordinate(data)]):
             raise self._not_a_member()
         return Element(point)
 
     def _decode_any(self, data: bytes) -> EccPoint:
         """Read a point of the whole curve but the identity."""
         if len(data) == self.element_length:
-            (ordinate,) = self._ordinates(data)
+            ordinate = self._ordinate(data)
             if ordinate == 1:
                 raise InvalidIdentityElement(f"the identity of {self.name} is not accepted")
             if ordinate < self._p:
@@ -87,11 +88,9 @@ class EdwardsGroup(PycryptodomeGroup):
                     pass
         raise MalformedElement(f"not a point of {self.name} in its one form")
 
-    def _ordinates(self, encoded: bytes) -> list[int]:
-        """Return y of each encoding, without the sign of x."""
-        length = self.element_length
-        mask = (1 << 8 * length - 1) - 1
-        return [int.from_bytes(encoded[k : k + length], "little") & mask for k in range(0, len(encoded), length)]
+    def _ordinate(self, encoded: bytes) -> int:
+        """Return y, without the sign of x."""
+        return int.from_bytes(encoded, "little") & self._ordinate_mask
 
     def _check_quotient(self, point: EccPoint, quotient: bytes) -> None:
         """Check that P is h times P/h."""
@@ -141,7 +140,9 @@ class EdwardsGroup(PycryptodomeGroup):
             sums = [total for _ in range(-(-_SOUNDNESS // bits)) for total in self._subset_sums(points, bits)]
             found = self._are_members(sums, [int(total.y) for total in sums])
         else:
-            found = self._are_members(points, self._ordinates(encoded))
+            length = self.element_length
+            parts = (encoded[k : k + length] for k in range(0, len(encoded), length))
+            found = self._are_members(points, list(map(self._ordinate, parts)))
         if not found:
             raise self._not_a_member()
 
