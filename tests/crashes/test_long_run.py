@@ -14,7 +14,7 @@ from conftest import TokenFixture
 
 SIGNATURES = 200
 KILLS = 6
-GROWTH = 4096  # KiB; the rest of a process that has just started
+GROWTH = 4096  # KiB: of a process that has just started, and what SoftHSM2 keeps of 320 objects
 
 
 @pytest.mark.slow
