@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import inspect
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,6 +69,17 @@ def test_imports_go_down(path: Path) -> None:
 
 def test_every_part_of_the_house_is_known() -> None:
     assert {part_of(path) for path in MODULES} - {"__init__"} == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("part", ["frost", "ceremony", "cli"])
+def test_a_large_part_says_in_which_order_to_read_it(part: str) -> None:
+    package = importlib.import_module(f"frost_hsm.{part}")
+    listed = re.findall("``([a-z0-9_]+)``", package.__doc__ or "")
+    there = {path.stem for path in (HOUSE / part).glob("*.py")} - {"__init__"}
+    if part == "cli":  # a command is found by its name
+        listed = [name for name in listed if name not in package.COMMANDS]
+        there -= set(package.COMMANDS)
+    assert sorted(listed) == sorted(there)
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in ("ceremony", "cli")], ids=identify)
