@@ -188,6 +188,19 @@ def test_a_pin_pad_is_left_to_ask(
     assert [fixture.label in message for message in interaction.messages] == [True]
 
 
+def test_a_record_that_vanishes_while_it_is_written_is_the_tokens_fault(
+    pkcs11_backend: Backend, fixture: TokenFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SoftHSM2 whose directory goes away lists nothing; that is no name that was taken before."""
+    token = pkcs11_backend.open(fixture.uri, fixture.pin_source)
+    with monkeypatch.context() as patched:
+        patched.setattr(session.SharedSession, "find", lambda *_: [])
+        with pytest.raises(errors.TokenLost, match="as soon as it was written"):
+            token.write_record("name", b"value")
+    with pkcs11_backend.open(fixture.uri, fixture.pin_source) as again, pytest.raises(errors.KeyExists):
+        again.write_record("name", b"value")
+
+
 def test_an_exchanged_token_is_not_taken_for_the_one_that_was_opened(
     softhsm_module: str, new_token: Callable[..., TokenFixture], token: Token, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from frost_hsm.errors import (
     NotPossible,
     PinUnusable,
     SealBroken,
+    TokenLost,
     TokenProblem,
 )
 from frost_hsm.secret import Secret
@@ -226,8 +227,11 @@ class Pkcs11Token:
             if not self._session.find(wanted):
                 private = {Attribute.TOKEN: True, Attribute.PRIVATE: True, Attribute.VALUE: value}
                 created = raw.create_object({**wanted, **private})
-                if len(self._session.find(wanted)) == 1:
+                found = self._session.find(wanted)
+                if len(found) == 1:
                     return
+                if not found:
+                    raise TokenLost(f'{self._session.name} lost record "{name}" as soon as it was written')
                 _destroy_first(created)
             raise KeyExists(f'{self._session.name} has a record "{name}" already')
 
