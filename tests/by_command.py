@@ -18,9 +18,13 @@ def inbox(party: Party) -> Path:
 
 def step(party: Party, *arguments: str) -> Ran:
     """Run a command, which has to succeed, and send what it wrote to all."""
+    return send(inbox(party), party, *arguments)
+
+
+def send(folder: Path, party: Party, *arguments: str) -> Ran:
+    """Run a command, which has to succeed, and copy what it wrote into a folder."""
     ran = party.run(*arguments)
     assert ran.status == 0, ran.stderr
-    folder = inbox(party)
     folder.mkdir(exist_ok=True)
     for written in party.directory.glob("*.pem"):
         shutil.copy(written, folder)

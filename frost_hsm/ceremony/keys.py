@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -251,12 +252,15 @@ class GroupKey:
         """Return the identifier of a participant."""
         return self.numbering.identifier(self.suite, self.roster, name)
 
-    def participant(self, identifier: Identifier) -> str:
-        """Return the name behind an identifier; raises `UnknownIdentifier`."""
-        for identity in self.roster:
-            if self.identifier(identity.name) == identifier:
-                return identity.name
-        raise UnknownIdentifier(f"no participant of {self.name} has identifier {identifier}")
+    def participants(self, identifiers: Iterable[Identifier]) -> list[str]:
+        """Return the names behind identifiers, in their order; raises `UnknownIdentifier`."""
+        names = {self.identifier(identity.name): identity.name for identity in self.roster}
+        found = []
+        for identifier in identifiers:
+            if identifier not in names:
+                raise UnknownIdentifier(f"no participant of {self.name} has identifier {identifier}")
+            found.append(names[identifier])
+        return found
 
     def require_active(self) -> None:
         """Raise unless the key may sign: `NotYet` while pending, `CeremonyStopped` if it never will."""

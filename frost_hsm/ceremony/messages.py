@@ -126,8 +126,7 @@ class Round2(Message):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.round1_hash)
-        if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
-            raise NotPossible(f"a round-2 message cannot have {len(self.envelopes)} envelopes")
+        require_envelopes(self.title, self.envelopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,3 +253,9 @@ def require_hashes(title: str, *hashes: bytes) -> None:
     """Raise `NotPossible` unless each is as long as a hash."""
     if any(len(each) != HASH_LENGTH for each in hashes):
         raise NotPossible(f"a {title} names something by other than {HASH_LENGTH} bytes")
+
+
+def require_envelopes(title: str, envelopes: tuple[bytes, ...]) -> None:
+    """Raise `NotPossible` unless there are as many as people can be in a group."""
+    if not 2 <= len(envelopes) <= MAX_PARTICIPANTS:
+        raise NotPossible(f"a {title} cannot have {len(envelopes)} envelopes")

@@ -182,8 +182,7 @@ class SealedSigner:
             raise IncorrectNumberOfSigners(
                 f"key {self.key.name} needs {self.key.min_signers} signers, not {len(signers)}"
             )
-        for identifier in signers:
-            self.key.participant(identifier)
+        self.key.participants(signers)  # raises for anybody else
         mine = signers.get(self.key.identifier(self.key.me.name))
         if mine is None:
             raise MissingCommitment(f"the signing package holds no commitments of {self.key.me.name}")

@@ -218,17 +218,10 @@ class SigningSession:
         responses = self.transcript.find(Response, inbox)
         self._require_answers_to(commitments, responses)
         package = self._signing_package(commitments)
-        public = self._public_key_package(package)
-        bad = []
-        for name, share in self._shares(responses).items():
-            identifier = self.key.identifier(name)
-            verifying_share = public.verifying_shares[identifier]
-            try:
-                signing.verify_signature_share(identifier, verifying_share, share, package, public.verifying_key)
-            except InvalidSignatureShare:
-                bad.append(name)
+        shares = {self.key.identifier(name): share for name, share in self._shares(responses).items()}
+        bad = signing.find_cheaters(package, shares, self._public_key_package(package))
         if bad:
-            raise self._convict(bad, commitments, responses)
+            raise self._convict(self.key.participants(bad), commitments, responses)
         return self._status("aggregate", responses)
 
     def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> bytes:
@@ -246,7 +239,7 @@ class SigningSession:
         try:
             signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
         except InvalidSignatureShare as error:
-            names = [self.key.participant(culprit) for culprit in error.culprits if isinstance(culprit, Identifier)]
+            names = self.key.participants(each for each in error.culprits if isinstance(each, Identifier))
             raise self._convict(names, commitments, responses) from error
         encoded = signature.serialize()
         with self.home.lock():

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from frost_hsm.ceremony import der, oids
 from frost_hsm.ceremony.asn1 import CLOSED, NUMBER, OCTETS, Form
 from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.messages import ENVELOPES, POSITIONS, Message, require_hashes
+from frost_hsm.ceremony.messages import ENVELOPES, POSITIONS, Message, require_envelopes, require_hashes
 from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible, UnknownSender
 
@@ -62,8 +62,7 @@ class Dealing(Message):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony)
-        if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
-            raise NotPossible(f"a {self.title} cannot have {len(self.envelopes)} envelopes")
+        require_envelopes(self.title, self.envelopes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,8 +127,7 @@ class RepairDelta(Message):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.repair)
-        if not 2 <= len(self.envelopes) <= MAX_PARTICIPANTS:
-            raise NotPossible(f"a {self.title} cannot have {len(self.envelopes)} envelopes")
+        require_envelopes(self.title, self.envelopes)
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,7 +76,7 @@ def respond(
     seed = _read_seed(seed_path)
     answer = _answer(key, package, _public_key_package(key, package, seed), path)
     files.check_output(path, force=force, again=answer)
-    signers = ", ".join(key.participant(identifier) for identifier in package.signing_commitments)
+    signers = ", ".join(key.participants(package.signing_commitments))
     lines = [
         f"Signing package for key {name}, signers {signers}",
         *([requests.OWN_KEY] if seed is not None else []),
@@ -102,10 +102,11 @@ def _answer(key: GroupKey, package: SigningPackage, public: PublicKeyPackage, pa
     """Return what is in the output file already, if it is our good answer to this very package."""
     try:
         data = Path(path).read_bytes()
-        _check(key.identifier(key.me.name), packages.read(SignatureShare, key.suite, data), package, public)
-    except (OSError, InputProblem, InvalidSignatureShare):
+        share = packages.read(SignatureShare, key.suite, data)
+        is_bad = signing.find_cheaters(package, {key.identifier(key.me.name): share}, public)
+    except (OSError, InputProblem):
         return None
-    return data
+    return None if is_bad else data
 
 
 def check(place: Workplace, name: str, package_path: str, given: tuple[str, ...], seed_path: str | None) -> Result:
@@ -113,17 +114,12 @@ def check(place: Workplace, name: str, package_path: str, given: tuple[str, ...]
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
     public = _public_key_package(key, package, _read_seed(seed_path))
-    bad = []
     shares = _by_identifier(key, given, partial(packages.read, SignatureShare, key.suite))
-    for identifier, share in shares.items():
-        try:
-            _check(identifier, share, package, public)
-        except InvalidSignatureShare:
-            bad.append(identifier)
+    bad = signing.find_cheaters(package, shares, public)
     if bad:
         raise _bad_shares(key, bad)
-    have = [key.participant(each) for each in shares]
-    missing = [key.participant(each) for each in package.signing_commitments if each not in shares]
+    have = key.participants(shares)
+    missing = key.participants(each for each in package.signing_commitments if each not in shares)
     return Result("plain-check", requests.checked_lines(have, missing), {"key": name, "have": have, "missing": missing})
 
 
@@ -169,14 +165,9 @@ def _public_key_package(key: GroupKey, package: SigningPackage, seed: Secret | N
     return rerandomized.public_key_package(key.public_key_package, seed, package.signing_commitments)
 
 
-def _check(identifier: Identifier, share: SignatureShare, package: SigningPackage, public: PublicKeyPackage) -> None:
-    verifying_share = public.verifying_shares[identifier]
-    signing.verify_signature_share(identifier, verifying_share, share, package, public.verifying_key)
-
-
 def _bad_shares(key: GroupKey, culprits: Iterable[object]) -> InputProblem:
     """Say whose share is bad. Plain ones are not signed: anybody may have altered one, so nobody is convicted."""
-    names = [key.participant(culprit) for culprit in culprits if isinstance(culprit, Identifier)]
+    names = key.participants(culprit for culprit in culprits if isinstance(culprit, Identifier))
     return InputProblem(
         f"the signature share given for {' and '.join(names)} does not verify",
         hint="it may have been altered on its way; ask for it again, or sign with others",

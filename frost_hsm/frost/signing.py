@@ -6,9 +6,10 @@ trusted with nothing, aggregates them. Nonces serve once and are taken before an
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import islice
 
 from frost_hsm.errors import (
     IdentityCommitment,
@@ -144,18 +145,33 @@ def aggregate(
             "the shares do not add up to a signature",
             hint="aggregate again with cheater detection, to learn whose share is wrong",
         )
-    culprits = []
-    for identifier in signers:
-        verifying_share = public_key_package.verifying_shares[identifier]
-        if not session.share_fits(identifier, verifying_share, signature_shares[identifier]):
-            culprits.append(identifier)
-            if cheater_detection is CheaterDetection.FIRST:
-                break
+    most = 1 if cheater_detection is CheaterDetection.FIRST else None
+    culprits = list(islice(session.cheaters(signature_shares, public_key_package), most))
     if not culprits:  # the verifying shares are not those of the key
         raise InvalidSignature("the shares are right for their signers but not for this group key")
     raise InvalidSignatureShare(
         f"the signature share of {', '.join(map(str, culprits))} does not verify", culprits=culprits
     )
+
+
+def find_cheaters(
+    signing_package: SigningPackage,
+    signature_shares: Mapping[Identifier, SignatureShare],
+    public_key_package: PublicKeyPackage,
+) -> list[Identifier]:
+    """List the signers whose share is wrong, of those whose shares are here (ZcashFoundation: ``detect_cheater``).
+
+    Raises `UnknownIdentifier` for a share of somebody else, `IncorrectPackage` and `IdentityCommitment`.
+    """
+    if not signature_shares:
+        return []
+    public_key_package.ciphersuite.check_owns(signing_package, *signature_shares.values())
+    for identifier in signature_shares:
+        _require_signer(signing_package, identifier)
+        if identifier not in public_key_package.verifying_shares:
+            raise UnknownIdentifier(f"{identifier} is not of this group")
+    session = _Session.open(signing_package, public_key_package.verifying_key)
+    return list(session.cheaters(signature_shares, public_key_package))
 
 
 def verify_signature_share(
@@ -170,10 +186,14 @@ def verify_signature_share(
     Raises `UnknownIdentifier` too, `IncorrectPackage` and `IdentityCommitment`.
     """
     verifying_key.ciphersuite.check_owns(identifier, verifying_share, signature_share, signing_package)
-    if identifier not in signing_package.signing_commitments:
-        raise UnknownIdentifier(f"{identifier} is not a signer of this package")
+    _require_signer(signing_package, identifier)
     if not _Session.open(signing_package, verifying_key).share_fits(identifier, verifying_share, signature_share):
         raise InvalidSignatureShare(f"the signature share of {identifier} does not verify", culprits=(identifier,))
+
+
+def _require_signer(signing_package: SigningPackage, identifier: Identifier) -> None:
+    if identifier not in signing_package.signing_commitments:
+        raise UnknownIdentifier(f"{identifier} is not a signer of this package")
 
 
 def verify(message: bytes, signature: Signature, verifying_key: VerifyingKey) -> None:
@@ -227,6 +247,17 @@ class _Session:
         group.accumulate(expected, commitments.hiding.element)
         factor = self.challenge * self.lagrange(identifier)
         return self.fits(share.share.value, factor, verifying_share.element, expected)
+
+    def cheaters(
+        self, shares: Mapping[Identifier, SignatureShare], public_key_package: PublicKeyPackage
+    ) -> Iterator[Identifier]:
+        """Find the signers whose share is here and wrong, in the package's order."""
+        for identifier in self.signing_package.signing_commitments:
+            if identifier not in shares:
+                continue
+            verifying_share = public_key_package.verifying_shares[identifier]
+            if not self.share_fits(identifier, verifying_share, shares[identifier]):
+                yield identifier
 
     def fits(self, response: int, factor: int, element: Element, commitment: Element) -> bool:
         """Say whether z·G = commitment + factor·element, for the response z before it may have been negated."""

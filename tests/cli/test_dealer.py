@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+import by_command
 import parties
 import pytest
 import upkeep
@@ -26,13 +27,7 @@ PROPOSAL, DEALING = "../inbox/treasury.proposal.pem", "../inbox/treasury.dealing
 
 def step(party: Party, *arguments: str) -> Ran:
     """Run a step and send what it wrote to all."""
-    ran = party.run(*arguments)
-    assert ran.status == 0, ran.stderr
-    folder = party.directory.parent / "inbox"
-    folder.mkdir(exist_ok=True)
-    for written in party.directory.glob("*.pem"):
-        shutil.copy(written, folder)
-    return ran
+    return by_command.send(party.directory.parent / "inbox", party, *arguments)
 
 
 def deal(people: list[Party]) -> Ran:

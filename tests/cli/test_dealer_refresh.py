@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import by_command
 import parties
 import pytest
 import staging
@@ -42,13 +42,7 @@ def trio(stage: Stage) -> list[Party]:
 
 def step(party: Party, *arguments: str) -> Ran:
     """Run a step and send what it wrote to all."""
-    ran = party.run(*arguments)
-    assert ran.status == 0, ran.stderr
-    folder = party.directory.parent / "inbox"
-    folder.mkdir(exist_ok=True)
-    for written in party.directory.glob("*.pem"):
-        shutil.copy(written, folder)
-    return ran
+    return by_command.send(party.directory.parent / "inbox", party, *arguments)
 
 
 def deal(people: Sequence[Party]) -> None:

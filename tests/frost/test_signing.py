@@ -380,7 +380,9 @@ def test_exactly_the_cheaters_are_named(three: Signing, public: PublicKeyPackage
     with pytest.raises(InvalidSignature) as hidden:
         signing.aggregate(three.package, shares, public, cheater_detection=CheaterDetection.DISABLED)
     assert hidden.value.culprits == ()
+    assert signing.find_cheaters(three.package, shares, public) == list(expected)
     for k, own in enumerate(ids):
+        assert signing.find_cheaters(three.package, {own: shares[own]}, public) == [own] * (k in wrong)
         arguments = (own, public.verifying_shares[own], shares[own], three.package, public.verifying_key)
         if k in wrong:
             with pytest.raises(InvalidSignatureShare) as single:
@@ -400,6 +402,14 @@ def test_swapped_shares_add_up_all_the_same(three: Signing, public: PublicKeyPac
         signing.verify_signature_share(
             first, public.verifying_shares[first], shares[first], three.package, public.verifying_key
         )
+
+
+def test_shares_of_others_are_not_looked_at_for_cheaters(three: Signing, public: PublicKeyPackage) -> None:
+    share = next(iter(three.shares().values()))
+    (stranger,) = identifiers(public.ciphersuite, 9)
+    assert signing.find_cheaters(three.package, {}, public) == []
+    with pytest.raises(UnknownIdentifier):
+        signing.find_cheaters(three.package, {stranger: share}, public)
 
 
 def test_what_aggregation_refuses(three: Signing, public: PublicKeyPackage) -> None:

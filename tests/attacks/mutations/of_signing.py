@@ -204,7 +204,7 @@ OF_SIGNING = (
     defence(
         "s11_malleable_signing_packages",
         "every signer is a participant",
-        ("ceremony/sealed_signer.py", "            self.key.participant(identifier)\n", "            pass\n"),
+        ("ceremony/sealed_signer.py", "        self.key.participants(signers)", "        pass"),
     ),
     defence(
         "s12_blind_signing",
@@ -219,7 +219,7 @@ OF_SIGNING = (
     defence(
         "s13_bad_shares_are_named",
         "every bad share is looked for",
-        ("frost/signing.py", "if cheater_detection is CheaterDetection.FIRST:", "if True:"),
+        ("frost/signing.py", "most = 1 if cheater_detection is CheaterDetection.FIRST else None", "most = 1"),
     ),
     defence(
         "s14_unverified_aggregate",
