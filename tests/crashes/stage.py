@@ -179,7 +179,7 @@ class Stage:
         return any(path.stat().st_size == 0 for path in self.token("").glob("*/token.object"))
 
     def has_module_aborted(self, ended: Ended) -> bool:
-        """Whether SoftHSM2 ended the process, by an assertion of its own, since a token went away while it listed them."""
+        """Whether SoftHSM2 ended the process, by an assertion of its own: a token went away while it listed them."""
         return self.kind == "softhsm" and "SlotManager::insertToken" in ended.stderr
 
     def restore_token(self, kept: Path) -> None:
