@@ -89,7 +89,9 @@ class Session:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C."""
+        """Press Ctrl-C, once the program waits: one that comes just before lies unseen by Python until a key wakes it."""
+        while _state(self._process.pid) != "S":
+            time.sleep(0.01)
         os.write(self._master, b"\x03")
 
     def end(self) -> int:
@@ -110,3 +112,8 @@ class Session:
             read = ""
         self.shown += read
         return read
+
+
+def _state(process: int) -> str:
+    """Return the letter that the kernel has for what a process does; S is waiting."""
+    return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]

@@ -182,6 +182,11 @@ class Stage:
         """Whether SoftHSM2 ended the process, by an assertion of its own: a token went away while it listed them."""
         return self.kind == "softhsm" and "SlotManager::insertToken" in ended.stderr
 
+    def has_misread(self, ended: Ended) -> bool:
+        """Whether SoftHSM2 took a token for another, or for none: it cannot read one that a process logs in to."""
+        said = ("is gone (CKR_GENERAL_ERROR)", "was exchanged or initialised again", "no token matches")
+        return self.kind == "softhsm" and any(each in ended.stderr for each in said)
+
     def restore_token(self, kept: Path) -> None:
         """Put that file back, and nothing else."""
         for path in self.token("").glob("*/token.object"):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -14,7 +15,7 @@ from pkcs11 import TokenFlag
 
 from frost_hsm.backends import Interaction, PinSource, PinState, TokenInfo
 from frost_hsm.backends.pkcs11.answers import explained
-from frost_hsm.backends.pkcs11.module import Module, find_proxy, load, locked
+from frost_hsm.backends.pkcs11.module import PAUSES, Module, find_proxy, load, locked
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.backends.pkcs11.token import Pkcs11Token
 from frost_hsm.backends.uri import Pkcs11Uri
@@ -25,12 +26,12 @@ from frost_hsm.errors import (
     PinLocked,
     PinUnusable,
     TokenAmbiguous,
+    TokenLost,
     TokenNotFound,
     TokenProblem,
 )
 
 _SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft")  # manufacturer and model begin so
-_PAUSES = (0.0, 0.01, 0.02, 0.04)  # seconds between looks for a token
 _MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
 
 
@@ -103,17 +104,28 @@ class Pkcs11Backend:
     def open(self, uri: str, pin_source: PinSource | None, *, allow_final_try: bool = False) -> Pkcs11Token:
         """Open the one initialised token that ``uri`` selects; object, type and id select no token."""
         selector = Pkcs11Uri.parse(uri)
+        source, session = self._acquire(selector)
+        info = source.info(session.token)
+        if pin_source is None:
+            return Pkcs11Token(session, info, logged_in=False)
+        ask = cache(lambda: self._pin(info, pin_source, allow_final_try))
+        pauses = list(PAUSES)
+        while True:
+            try:
+                session.log_in(ask)
+                return Pkcs11Token(session, info, logged_in=True)
+            except BaseException as error:
+                session.release(logged_in=False)
+                may_be_misread = ask.cache_info().currsize and isinstance(error, TokenLost | PinUnusable)
+                if not pauses or not may_be_misread or not session.module.start_again():
+                    raise
+            time.sleep(pauses.pop(0))
+            _, session = self._acquire(selector)
+
+    def _acquire(self, selector: Pkcs11Uri) -> tuple[_Source, SharedSession]:
         with locked():  # or another thread could start SoftHSM2 again between the two
             source, module, token = self._select(selector)
-            session = SharedSession.acquire(module, token)
-        info = source.info(token)
-        try:
-            if pin_source is not None:
-                session.log_in(lambda: self._pin(info, pin_source, allow_final_try))
-        except BaseException:
-            session.release(logged_in=False)
-            raise
-        return Pkcs11Token(session, info, logged_in=pin_source is not None)
+            return source, SharedSession.acquire(module, token)
 
     def create(self, uri: str, pin_source: PinSource) -> NoReturn:
         """Raise `MechanismUnsupported`: PKCS#11 tokens are initialised with the vendor's tool."""
@@ -176,7 +188,7 @@ class Pkcs11Backend:
         return found
 
     def _select(self, uri: Pkcs11Uri) -> tuple[_Source, Module, pkcs11.Token]:
-        for pause in _PAUSES:
+        for pause in PAUSES:
             matching = [each for each in self._present(uri) if _matches(uri, each[1], each[2])]
             ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]
             if ready or not self._start_again(uri):

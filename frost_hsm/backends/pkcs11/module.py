@@ -19,6 +19,9 @@ from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
 from frost_hsm.backends.pkcs11.native import NativeFunctions
 from frost_hsm.errors import ModuleUnavailable, TokenLost
 
+PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)
+"""Seconds before each look at a token. SoftHSM2 finds none, or another, while a process logs in to the one sought."""
+
 _LOCK = threading.RLock()
 
 _PROXY_PLACES = (

@@ -7,6 +7,7 @@ the login logs out.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -17,7 +18,7 @@ from pkcs11 import Attribute, TokenFlag
 from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, explain, explained, name_of
 from frost_hsm.backends.pkcs11.attributes import attribute_mapper, private_key_template
-from frost_hsm.backends.pkcs11.module import Module, locked
+from frost_hsm.backends.pkcs11.module import PAUSES, Module, locked
 from frost_hsm.errors import KeyNotFound, TokenLost
 
 _SEARCHES = 5
@@ -147,12 +148,21 @@ class SharedSession:
 
     def check_serial(self) -> None:
         """Raise `TokenLost` if the slot does not hold the token that was opened any more."""
+        for pause in PAUSES:
+            time.sleep(pause)
+            reason = self._what_is_else()
+            if reason is None:
+                return
+        raise TokenLost(f"{self.name} {reason}")
+
+    def _what_is_else(self) -> str | None:
         try:
             now = self.token.slot.get_token()
         except pkcs11.PKCS11Error as error:
-            raise TokenLost(f"{self.name} is gone ({name_of(error)})") from error
+            return f"is gone ({name_of(error)})"
         if (now.serial, now.label) != (self.token.serial, self.token.label):
-            raise TokenLost(f"{self.name} was exchanged or initialised again; its serial is another one")
+            return "was exchanged or initialised again; its serial is another one"
+        return None
 
     def _give_up(self, reason: str) -> None:
         if self._lost is None:
