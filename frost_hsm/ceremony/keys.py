@@ -113,6 +113,17 @@ class GroupKey:
         confirmed by all `KeyState.PENDING`. roster: None is the present one; the digest of an earlier one of the same
         epoch is as it was before the repairs since. Raises `NotKnown`.
         """
+        try:
+            return cls._load(home, name, me, epoch, roster)
+        except StorageProblem:
+            if not home.exists(ceremony_folder(name)):  # deleted by another process while it was read
+                raise _no_key(name) from None
+            raise
+
+    @classmethod
+    def _load(
+        cls, home: StateDirectory, name: str, me: PublicIdentity, epoch: int | None, roster: bytes | None
+    ) -> GroupKey:
         present = 0
         while home.exists(f"{epoch_folder(name, present + 1)}/{ACTIVE}"):
             present += 1

@@ -12,6 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from frost_hsm import file_lock
 from frost_hsm.cli.output import require_showable
 from frost_hsm.errors import (
     DeserializationError,
@@ -132,19 +133,28 @@ def write(path: str, data: bytes, *, force: bool = False) -> bytes | None:
             if target.read_bytes() == data:
                 return None
         _clear_away(target)
-        partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("xb") as file:
-                fcntl.flock(file, fcntl.LOCK_EX)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(target)
-        finally:
-            partial.unlink(missing_ok=True)
+        while not _place(target, data):
+            pass
     except (OSError, ValueError) as error:
         raise _not_writable(path, error) from error
     return None
+
+
+def _place(target: Path, data: bytes) -> bool:
+    """Write a file whole, or not at all; False if another run cleared it away before it was locked."""
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    try:
+        with partial.open("xb") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if not file_lock.is_held(file.fileno(), partial):
+                return False
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            partial.replace(target)
+            return True
+    finally:
+        partial.unlink(missing_ok=True)
 
 
 def _clear_away(target: Path) -> None:

@@ -12,7 +12,8 @@ from parties import KEY, Party
 from staging import Stage
 
 from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.errors import StorageProblem, UnknownSender
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import NotKnown, StorageProblem, UnknownSender
 
 
 def make(directory: Path) -> list[Party]:
@@ -72,3 +73,29 @@ def test_a_key_that_nobody_here_has(trio: list[Party], tmp_path: Path) -> None:
     with pytest.raises(UnknownSender):
         GroupKey.find(bob.home, bytes(32), bob.public)
     assert GroupKey.find(carol.home, carol.key().ceremony, carol.public) == carol.key()
+
+
+def test_a_key_that_another_process_deletes_while_it_is_read(
+    trio: list[Party], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Before whichever file it goes, there is no such key; nobody is told to restore it from a backup."""
+    alice = trio[0]
+    folder, kept = alice.directory / f"home/ceremonies/{KEY}", tmp_path / "kept"
+    read, reads, fatal = StateDirectory.read, 0, -1
+
+    def deleting(home: StateDirectory, name: str) -> bytes | None:
+        nonlocal reads
+        reads += 1
+        if reads == fatal:
+            folder.rename(kept)
+        return read(home, name)
+
+    monkeypatch.setattr(StateDirectory, "read", deleting)
+    alice.key()
+    wanted = reads
+    assert wanted > 2
+    for number in range(1, wanted + 1):
+        reads, fatal = 0, number
+        with pytest.raises(NotKnown, match="there is no key"):
+            alice.key()
+        kept.rename(folder)

@@ -89,7 +89,7 @@ class Session:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
 
     def interrupt(self) -> None:
-        """Press Ctrl-C, once the program waits: one that comes just before lies unseen by Python until a key wakes it."""
+        """Press Ctrl-C once the program waits; one that comes just before, Python does not see until a key wakes it."""
         while _state(self._process.pid) != "S":
             time.sleep(0.01)
         os.write(self._master, b"\x03")

@@ -15,6 +15,7 @@ from cli.judging import changes, snapshot
 from parties import KEY, PROGRAM, Party
 
 from frost_hsm import cli
+from frost_hsm.cli import files
 
 HOME = ("--home", "home")
 
@@ -194,3 +195,22 @@ def test_a_new_file_is_whole_or_not_there(signed: Party, monkeypatch: pytest.Mon
     assert ran.status == 74
     assert "error: cannot write treasury.public.json: No space left on device" in ran.stderr
     assert changes(before, snapshot(signed)) == []
+
+
+def test_runs_that_write_one_file(tmp_path: Path) -> None:
+    """Each clears away what killed runs have left, and never what another is about to write."""
+    target = tmp_path / "treasury.public.json"
+    fork = multiprocessing.get_context("fork")
+    processes = [fork.Process(target=write_often, args=[target, bytes([number])]) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0, 0]
+    assert target.read_bytes() in [bytes([number]) * 1000 for number in range(4)]
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def write_often(target: Path, content: bytes) -> None:
+    for _ in range(500):
+        files.write(str(target), content * 1000, force=True)
