@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -17,6 +18,9 @@ from frost_hsm.ceremony.complaints import Complaint
 from frost_hsm.ceremony.messages import Confirmation, Round1, Round2
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import refresh, round1
+
+EVERYTHING = os.environ.get("FROST_HSM_EVERY_CHEAT") == "1"
+"""Whether to try all ways of any two cheats, and not a sample."""
 
 NAMES = ("ann", "ben", "cid", "dot", "eve")
 STEPS = ("round1", "round2", "confirm")

@@ -11,23 +11,33 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 import parties
+import pytest
 import upkeep
 from attacks.cheating import NAMES, Cheat, RefreshCheat, Way, say, to_all
 from ceremony.memory_token import MemoryToken
 from parties import Messages, Party
 
-from frost_hsm.ceremony import dispute, identity, judgement, signed
+from frost_hsm.ceremony import certificate, dispute, identity, judgement, signed
 from frost_hsm.ceremony.identity import Holder, Identity
 from frost_hsm.ceremony.inbox import Inbox, Incoming
 from frost_hsm.ceremony.keys import GroupKey, KeyState
 from frost_hsm.ceremony.messages import Round1, Round2
+from frost_hsm.ceremony.public_key import PublicKey
 from frost_hsm.ceremony.rounds import Rounds
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import Config
 from frost_hsm.errors import FrostHsmError
+
+
+def verify_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read and verify the same few certificates and messages once in a test, not thousands of times."""
+    monkeypatch.setattr(certificate, "parse", cache(certificate.parse))
+    monkeypatch.setattr(signed, "parse", cache(signed.parse))
+    monkeypatch.setattr(PublicKey, "verify", cache(PublicKey.verify))
 
 
 @dataclass

@@ -7,24 +7,21 @@ the same one. FROST_HSM_EVERY_CHEAT=1 tries all.
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from functools import cache
 from itertools import combinations, product
 from pathlib import Path
 
 import parties
 import pytest
 import upkeep
-from attacks.cheating import EVERY_WAY, FATAL, NAMES, Way, harmless
-from attacks.gathering import Gathering, Person, Refreshing, gather
+from attacks.cheating import EVERY_WAY, EVERYTHING, FATAL, NAMES, Way, harmless
+from attacks.gathering import Gathering, Person, Refreshing, gather, verify_once
 from parties import KEY
 
-from frost_hsm.ceremony import certificate, keygen, signed
+from frost_hsm.ceremony import keygen, signed
 from frost_hsm.ceremony.keys import KeyState
 
-EVERYTHING = os.environ.get("FROST_HSM_EVERY_CHEAT") == "1"
 Case = Mapping[str, Way]
 
 
@@ -75,8 +72,7 @@ def owners(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Verify the same ten certificates once, not thousands of times."""
-    monkeypatch.setattr(certificate, "parse", cache(certificate.parse))
+    verify_once(monkeypatch)
 
 
 @pytest.fixture
