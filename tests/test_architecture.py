@@ -26,7 +26,7 @@ MAY_IMPORT = {
     "frost": GROUND | {"groups"},
     "backends": GROUND | {"file_lock"},
     "ceremony": GROUND | {"file_lock", "frost", "backends"},
-    "cli": GROUND | {"frost", "ceremony", "backends"},
+    "cli": GROUND | {"file_lock", "frost", "ceremony", "backends"},
     "testing": GROUND | {"backends"},
 }
 """Each part of the house and the parts below it that it may import."""

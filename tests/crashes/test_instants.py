@@ -55,7 +55,7 @@ def test_whatever_goes_wrong_the_story_goes_on(stage: Stage, what: str, name: st
                     stage.take(later.step)
         except AssertionError as error:
             wrong.append(f"{one.step.command} at {instant}, {one.calls[instant - 1]}: {error}")
-    assert wrong == [], f"FROST_HSM_CRASH_SEED={SEED}"
+    assert not wrong, "\n".join([f"FROST_HSM_CRASH_SEED={SEED}", *wrong])
 
 
 def _instants(told: Sequence[Told]) -> Iterator[tuple[int, int]]:
@@ -72,8 +72,8 @@ def _strike(stage: Stage, one: Told, instant: int, what: str) -> None:
     if what == "kill" or (what == "token" and stage.has_module_aborted(ended)):
         assert ended.status is None
     else:
-        assert ended.status in FAILED, ended
-        assert ended.status == 0 or ended.stderr.splitlines()[-2].startswith("error: "), ended
+        assert ended.status in FAILED, ended.stderr
+        assert ended.status == 0 or ended.stderr.splitlines()[-2].startswith("error: "), ended.stderr
     stage.require_whole()
     if stage.kind == "softhsm" and stage.has_lost_token:
         assert stage.run(one.step).status == TokenNotFound.exit

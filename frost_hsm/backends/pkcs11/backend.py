@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
@@ -116,11 +116,12 @@ class Pkcs11Backend:
                 return Pkcs11Token(session, info, logged_in=True)
             except BaseException as error:
                 session.release(logged_in=False)
+                # SoftHSM2 misreads a token that another process logs in to; the PIN was given, and not counted as wrong
                 may_be_misread = ask.cache_info().currsize and isinstance(error, TokenLost | PinUnusable)
-                if not pauses or not may_be_misread or not session.module.start_again():
+                if not pauses or not may_be_misread or not self._start_again([source]):
                     raise
             time.sleep(pauses.pop(0))
-            _, session = self._acquire(selector)
+            source, session = self._acquire(selector)
 
     def _acquire(self, selector: Pkcs11Uri) -> tuple[_Source, SharedSession]:
         with locked():  # or another thread could start SoftHSM2 again between the two
@@ -191,7 +192,7 @@ class Pkcs11Backend:
         for pause in PAUSES:
             matching = [each for each in self._present(uri) if _matches(uri, each[1], each[2])]
             ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]
-            if ready or not self._start_again(uri):
+            if ready or not self._start_again(self._sources(uri)):
                 break
             time.sleep(pause)
         if len(ready) == 1:
@@ -203,9 +204,9 @@ class Pkcs11Backend:
             raise TokenNotFound("the only token that matches is not initialised", hint=_MAKE_ONE)
         raise TokenNotFound(f"no token matches {uri}")
 
-    def _start_again(self, uri: Pkcs11Uri) -> bool:
+    def _start_again(self, sources: Sequence[_Source]) -> bool:
         again = False
-        for source in self._sources(uri):
+        for source in sources:
             with suppress(ModuleUnavailable), locked(), explained(f"starting {source.name} again"):
                 again |= load(source.path).start_again()
         return again
