@@ -25,8 +25,11 @@ def keep_private() -> None:
         library.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
         with suppress(ValueError, OSError):  # more than the limit that was set for us
             resource.setrlimit(resource.RLIMIT_MEMLOCK, _UNLIMITED)
-        if resource.getrlimit(resource.RLIMIT_MEMLOCK) == _UNLIMITED:
-            library.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
+        limit = resource.getrlimit(resource.RLIMIT_MEMLOCK)
+        if limit != _UNLIMITED:  # with nothing allowed, it works only for whom no limit holds (CAP_IPC_LOCK)
+            resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, limit[1]))
+        library.mlockall(_MCL_CURRENT | _MCL_FUTURE | _MCL_ONFAULT)
+        resource.setrlimit(resource.RLIMIT_MEMLOCK, limit)
 
 
 def swap() -> tuple[bool, str]:

@@ -89,11 +89,7 @@ class Commitment:
         return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y, prove=reader.prove)
 
     def write_json(self, value: VerifiableSecretSharingCommitment, parts: Parts) -> None:
-        length = value.ciphersuite.group.element_length
-        encoded = value.encoded
-        write_json_items(
-            b"[", [[quoted_hex(encoded[k : k + length])] for k in range(0, len(encoded), length)], b"]", parts
-        )
+        write_json_items(b"[", [[quoted_hex(encoding)] for encoding in value.encodings()], b"]", parts)
 
     def read_json(self, suite: Ciphersuite, node: Node) -> VerifiableSecretSharingCommitment:
         items = [as_bytes(item) for item in as_list(node)]

@@ -77,12 +77,12 @@ def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Pa
     try:
         prove(
             [element for package in packages.values() for element in package.commitment.elements],
-            b"".join(package.commitment.encoded for package in packages.values()),
+            (encoding for package in packages.values() for encoding in package.commitment.encodings()),
         )
     except InvalidNonPrimeOrderElement:
         for sender, package in packages.items():
             with _naming(sender):
-                prove(package.commitment.elements, package.commitment.encoded)
+                prove(package.commitment.elements, package.commitment.encodings())
         raise
 
 

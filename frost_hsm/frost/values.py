@@ -14,7 +14,7 @@ from typing import ClassVar, Self
 from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.keeping import Redacted
-from frost_hsm.groups import Element, SecretScalar, decode_all
+from frost_hsm.groups import Element, SecretScalar, decode_all, pieces
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
@@ -266,6 +266,10 @@ class VerifiableSecretSharingCommitment:
         none.
         """
         return self.encoded[: self.ciphersuite.group.element_length]
+
+    def encodings(self) -> list[bytes]:
+        """Return the encoding of each entry."""
+        return pieces(self.encoded, self.ciphersuite.group.element_length)
 
     def y_coordinates(self) -> bytes:
         """Return all y coordinates, which `deserialize_whole` takes to save the square roots."""

@@ -142,10 +142,11 @@ class Group(ScalarField, Protocol):
         points are not all in the group, `InvalidNonPrimeOrderElement`.
         """
 
-    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
+    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
         """Check that points that were decoded are in the group, all or none.
 
-        encoded: what they were decoded from, without gaps. Raises `InvalidNonPrimeOrderElement`.
+        encodings: what they were decoded from, which is not looked at where they are many. Raises
+        `InvalidNonPrimeOrderElement`.
         """
 
     def encode(self, element: Element) -> bytes:
@@ -217,6 +218,11 @@ def threads() -> int:
     return min(2, cores)
 
 
+def pieces(data: bytes, length: int) -> list[bytes]:
+    """Cut what follows each other without gaps."""
+    return [data[k : k + length] for k in range(0, len(data), length)]
+
+
 def decode_all(group: Group, data: bytes, y: bytes | None = None, *, prove: bool = True) -> tuple[Element, ...]:
     """Decode elements that follow each other without gaps, on two threads where there are many.
 
@@ -227,13 +233,12 @@ def decode_all(group: Group, data: bytes, y: bytes | None = None, *, prove: bool
     count, rest = divmod(len(data), length)
     if rest or (y is not None and len(y) != count * y_length):
         raise MalformedElement(f"{len(data)} bytes are not a whole number of {group.name} points with their y")
-    encodings = [data[k : k + length] for k in range(0, len(data), length)]
+    encodings = pieces(data, length)
     if y is not None:
-        ordinates = [y[k : k + y_length] for k in range(0, len(y), y_length)]
-        return tuple(map(group.decode, encodings, ordinates))
+        return tuple(map(group.decode, encodings, pieces(y, y_length)))
     elements = _decode_on_threads(group, encodings)
     if prove:
-        group.prove_membership(elements, data)
+        group.prove_membership(elements, encodings)
     return elements
 
 

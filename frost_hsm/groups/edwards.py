@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from operator import iadd
@@ -128,7 +128,7 @@ class EdwardsGroup(PycryptodomeGroup):
     def _coordinates(self, point: EccPoint) -> bytes:
         return b"".join(int(value).to_bytes(self.coordinate_length, "little") for value in point.xy)
 
-    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
+    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
         """Check that all elements are in the subgroup of prime order. Raises `InvalidNonPrimeOrderElement`.
 
         Of many, `_SOUNDNESS` random subsets are added up, and their sums are checked. Let one element be outside, and
@@ -140,9 +140,7 @@ class EdwardsGroup(PycryptodomeGroup):
             sums = [total for _ in range(-(-_SOUNDNESS // bits)) for total in self._subset_sums(points, bits)]
             found = self._are_members(sums, [int(total.y) for total in sums])
         else:
-            length = self.element_length
-            parts = (encoded[k : k + length] for k in range(0, len(encoded), length))
-            found = self._are_members(points, list(map(self._ordinate, parts)))
+            found = self._are_members(points, list(map(self._ordinate, encodings)))
         if not found:
             raise self._not_a_member()
 

@@ -6,7 +6,7 @@ in constant time. Point addition and multi-scalar multiplication take variable t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ctypes import c_void_p
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
@@ -72,7 +72,7 @@ class LibcryptoCurve(BignumScalars):
             data = b"\4" + data[1:] + y
         return self._read_octets(data)
 
-    def prove_membership(self, elements: Sequence[Element], encoded: bytes) -> None:
+    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
         """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:

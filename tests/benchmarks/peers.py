@@ -20,7 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Container, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -164,7 +164,7 @@ class Others:
 def peak_memory(others: Others) -> float:
     """Take part in a process that does nothing else; return the megabytes it took at most."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_take_part_alone, (others,))
+        return pool.apply(_take_part_alone, (replace(others, y_coordinates={}),))
 
 
 def _take_part_alone(others: Others) -> float:
