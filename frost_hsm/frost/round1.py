@@ -76,7 +76,7 @@ def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Pa
     prove = ciphersuite.group.prove_membership
     try:
         prove(
-            [element for package in packages.values() for element in package.commitment.elements],
+            (element for package in packages.values() for element in package.commitment.elements),
             (encoding for package in packages.values() for encoding in package.commitment.encodings()),
         )
     except InvalidNonPrimeOrderElement:

@@ -142,7 +142,7 @@ class Group(ScalarField, Protocol):
         points are not all in the group, `InvalidNonPrimeOrderElement`.
         """
 
-    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
+    def prove_membership(self, elements: Iterable[Element], encodings: Iterable[bytes]) -> None:
         """Check that points that were decoded are in the group, all or none.
 
         encodings: what they were decoded from, which is not looked at where they are many. Raises

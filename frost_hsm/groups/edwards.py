@@ -128,7 +128,7 @@ class EdwardsGroup(PycryptodomeGroup):
     def _coordinates(self, point: EccPoint) -> bytes:
         return b"".join(int(value).to_bytes(self.coordinate_length, "little") for value in point.xy)
 
-    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
+    def prove_membership(self, elements: Iterable[Element], encodings: Iterable[bytes]) -> None:
         """Check that all elements are in the subgroup of prime order. Raises `InvalidNonPrimeOrderElement`.
 
         Of many, `_SOUNDNESS` random subsets are added up, and their sums are checked. Let one element be outside, and

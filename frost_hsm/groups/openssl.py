@@ -72,7 +72,7 @@ class LibcryptoCurve(BignumScalars):
             data = b"\4" + data[1:] + y
         return self._read_octets(data)
 
-    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
+    def prove_membership(self, elements: Iterable[Element], encodings: Iterable[bytes]) -> None:
         """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:

@@ -5,7 +5,7 @@ An element is any point of its coset; four points, equal up to one of order 1, 2
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
@@ -103,7 +103,7 @@ class Ristretto255(Ed25519):
         """Return affine x and y of the one point that `decode` chooses."""
         return self._coordinates(self.decode(self.encode(element)).handle)
 
-    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
+    def prove_membership(self, elements: Iterable[Element], encodings: Iterable[bytes]) -> None:
         """Return: whatever has an encoding is an element."""
 
     def is_identity(self, element: Element) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Literal
 
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
@@ -60,7 +60,7 @@ class WeierstrassGroup(PycryptodomeGroup):
         root = self._square_root((x * x * x + self._a * x + self._b) % self._p)
         return root if root & 1 == odd else self._p - root
 
-    def prove_membership(self, elements: Sequence[Element], encodings: Iterable[bytes]) -> None:
+    def prove_membership(self, elements: Iterable[Element], encodings: Iterable[bytes]) -> None:
         """Return: every point of the curve is in the group."""
 
     def encode(self, element: Element) -> bytes:
