@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from frost_hsm.ceremony import der
+from frost_hsm.ceremony.asn1 import NUMBER, OCTETS, TEXT, Form, Structure
 from frost_hsm.errors import MalformedMessage, SealBroken
 
 
@@ -23,8 +24,15 @@ class Kind(StrEnum):
     REPAIR_SIGMA = "repair-sigma"
 
 
+def _read_kind(reader: der.Reader) -> Kind:
+    kind = reader.utf8_string()
+    if kind not in tuple(Kind):
+        raise MalformedMessage("an envelope's context is of no kind that is known here")
+    return Kind(kind)
+
+
 @dataclass(frozen=True, slots=True)
-class Context:
+class Context(Structure):
     """The public header of an envelope: it enters the key derivation and is authenticated with the content.
 
     ceremony: 32 bytes, or empty where there is none. suite: the ciphersuite's id. sender: SHA-256 of the
@@ -32,9 +40,12 @@ class Context:
     key: the group's verifying key, or empty before there is one. epoch: how often the key was refreshed.
     binding: whatever else this kind is bound to, may be empty.
 
-    Encoded as SEQUENCE { version INTEGER (1), ceremony OCTET STRING, kind UTF8String, suite UTF8String,
-    sender, recipient, key OCTET STRING, epoch INTEGER, binding OCTET STRING }.
+    SEQUENCE { version INTEGER (1), ceremony OCTET STRING, kind UTF8String, suite UTF8String,
+    sender, recipient, key OCTET STRING, epoch INTEGER, binding OCTET STRING }
     """
+
+    title = "context of an envelope"
+    asn1 = (OCTETS, Form(der.UTF8_STRING, der.utf8_string, _read_kind), TEXT, OCTETS, OCTETS, OCTETS, NUMBER, OCTETS)
 
     ceremony: bytes
     kind: Kind
@@ -44,41 +55,6 @@ class Context:
     key: bytes = b""
     epoch: int = 0
     binding: bytes = b""
-
-    def encode(self) -> bytes:
-        """Encode in DER."""
-        return der.sequence(
-            der.integer(1),
-            der.octet_string(self.ceremony),
-            der.utf8_string(self.kind),
-            der.utf8_string(self.suite),
-            der.octet_string(self.sender),
-            der.octet_string(self.recipient),
-            der.octet_string(self.key),
-            der.integer(self.epoch),
-            der.octet_string(self.binding),
-        )
-
-    @classmethod
-    def decode(cls, data: bytes) -> Context:
-        """Read what `encode` wrote; raises `MalformedMessage`."""
-        reader = der.Reader(data, "an envelope's context").sequence()
-        reader.skip()  # the version
-        ceremony, kind = reader.octet_string(), reader.utf8_string()
-        if kind not in tuple(Kind):
-            raise MalformedMessage("an envelope's context is of no kind that is known here")
-        context = cls(
-            ceremony,
-            Kind(kind),
-            suite=reader.utf8_string(),
-            sender=reader.octet_string(),
-            recipient=reader.octet_string(),
-            key=reader.octet_string(),
-            epoch=reader.integer(),
-            binding=reader.octet_string(),
-        )
-        der.require_same(context.encode(), data, "an envelope's context")
-        return context
 
     def require(self, expected: Context) -> None:
         """Raise `SealBroken`, naming the first field that differs, unless this is the expected context."""

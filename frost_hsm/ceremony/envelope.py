@@ -26,7 +26,7 @@ from frost_hsm.ceremony import cms, der, oids, recipients, seeds
 from frost_hsm.ceremony.context import Context
 from frost_hsm.ceremony.identity import Addressee, Holder, PublicIdentity
 from frost_hsm.ceremony.recipients import Recipient
-from frost_hsm.errors import InputProblem, MalformedMessage, NotPossible, SealBroken
+from frost_hsm.errors import ForeignMessage, InputProblem, MalformedMessage, NotPossible, SealBroken
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 MAX_SIZE: Final = 1 << 20
@@ -137,7 +137,7 @@ def reopen(data: bytes, context: Context, to: Sequence[Addressee], seed: Secret)
         envelope = Envelope.decode(data)
         with seeds.expand(seed, _KEY, recipients.KEY_LENGTH) as key:
             plaintext = _unlock(envelope, key, context)
-    except (MalformedMessage, InvalidTag):
+    except (ForeignMessage, MalformedMessage, InvalidTag):
         raise SealBroken("the seed does not open the envelope") from None
     if encrypt(context, plaintext, to, seed=seed) != data:
         plaintext.wipe()
@@ -159,7 +159,7 @@ def decrypt(data: bytes, expected: Context, holder: Holder, to: Sequence[Address
         if to is not None:
             _require_recipients(envelope, to)
         return _open(envelope, expected, holder)
-    except (MalformedMessage, InvalidTag, InvalidUnwrap):
+    except (ForeignMessage, MalformedMessage, InvalidTag, InvalidUnwrap):
         raise SealBroken("the envelope does not open") from None
 
 

@@ -17,7 +17,7 @@ from frost_hsm.ceremony.envelope import Envelope
 from frost_hsm.ceremony.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.recipients import KeyAgreement
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import KeyExists, KeyNotFound, MalformedMessage
+from frost_hsm.errors import ForeignMessage, KeyExists, KeyNotFound, MalformedMessage
 from frost_hsm.secret import Secret
 
 
@@ -89,7 +89,7 @@ class SealedRecords:
 
     def shown_context(self, name: str) -> Context | None:
         """Return what a record shows of its context, unverified; None if it shows nothing, as an RSA key's does."""
-        with suppress(MalformedMessage):
+        with suppress(ForeignMessage, MalformedMessage):
             found = Envelope.decode(cms.parse(self._read(name)).content).recipients[0]
             return Context.decode(found.ukm) if isinstance(found, KeyAgreement) else None
         return None
