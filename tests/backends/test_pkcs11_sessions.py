@@ -15,7 +15,7 @@ from pkcs11 import Attribute, ObjectClass
 
 from frost_hsm import errors
 from frost_hsm.backends import Backend, PinState, Token
-from frost_hsm.backends.pkcs11 import backend, module, native, session
+from frost_hsm.backends.pkcs11 import answers, backend, module, native, session
 from frost_hsm.testing import PinSourceSpy
 
 # ── Sessions and logins ──────────────────────────────────────────────────────────────────────────────────────
@@ -215,3 +215,99 @@ def test_an_exchanged_token_is_not_taken_for_the_one_that_was_opened(
         token.keys()
     with pytest.raises(errors.TokenLost):
         token.read_record("name")
+
+
+# ── A token that another process is just logging in to, which SoftHSM2 then misreads ─────────────────────────
+
+GENERAL_ERROR, USER_PIN_NOT_INITIALIZED = 0x05, 0x102
+
+
+@pytest.fixture
+def misread(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[str | None]]:
+    """Have the first logins answered with a return value; returns a list, to which each PIN that was tried is added."""
+    truly, tried = native.NativeFunctions.login, list[str | None]()
+
+    def misread(times: int, answer: int) -> list[str | None]:
+        def login(self: native.NativeFunctions, session: int, pin: str | None) -> None:
+            tried.append(pin)
+            if len(tried) <= times:
+                raise answers.Answer(answer)
+            truly(self, session, pin)
+
+        monkeypatch.setattr(native.NativeFunctions, "login", login)
+        return tried
+
+    return misread
+
+
+@pytest.mark.parametrize("answer", [GENERAL_ERROR, USER_PIN_NOT_INITIALIZED])
+def test_a_login_to_a_misread_token_is_made_again(
+    pkcs11_backend: Backend, fixture: TokenFixture, misread: Callable[[int, int], list[str | None]], answer: int
+) -> None:
+    tried, asked = misread(2, answer), PinSourceSpy(fixture.pin)
+    with pkcs11_backend.open(fixture.uri, asked) as token:
+        assert token.keys() == []
+    assert (tried, len(asked.calls)) == ([fixture.pin] * 3, 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"), [(GENERAL_ERROR, errors.TokenLost), (USER_PIN_NOT_INITIALIZED, errors.PinUnusable)]
+)
+def test_a_token_that_stays_misread(
+    softhsm_module: str,
+    pkcs11_backend: Backend,
+    fixture: TokenFixture,
+    misread: Callable[[int, int], list[str | None]],
+    answer: int,
+    error: type[Exception],
+) -> None:
+    tried, asked = misread(1000, answer), PinSourceSpy(fixture.pin)
+    with pytest.raises(error):
+        pkcs11_backend.open(fixture.uri, asked)
+    assert (len(tried), len(asked.calls)) == (1 + len(module.PAUSES), 1)
+    assert not softhsm.has_open_session(softhsm_module, fixture.serial)
+
+
+def test_another_module_is_taken_at_its_word(
+    pkcs11_backend: Backend,
+    fixture: TokenFixture,
+    misread: Callable[[int, int], list[str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Its tries may be counted, and a person may have to come to the reader for each."""
+    monkeypatch.setattr(module.Module, "start_again", lambda self: False)
+    tried = misread(1, GENERAL_ERROR)
+    with pytest.raises(errors.TokenLost):
+        pkcs11_backend.open(fixture.uri, fixture.pin_source)
+    assert len(tried) == 1
+
+
+def test_a_module_that_does_not_start_again(
+    pkcs11_backend: Backend,
+    fixture: TokenFixture,
+    misread: Callable[[int, int], list[str | None]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail(self: module.Module) -> bool:
+        raise pkcs11.GeneralError
+
+    monkeypatch.setattr(module.Module, "start_again", fail)
+    misread(1, GENERAL_ERROR)
+    with pytest.raises(errors.TokenLost, match=r"starting .* again"):
+        pkcs11_backend.open(fixture.uri, fixture.pin_source)
+
+
+def test_a_token_that_is_misread_for_an_instant_is_not_lost(
+    pkcs11_backend: Backend, fixture: TokenFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    truly, looks = session.SharedSession._what_is_else, []
+
+    def look(self: session.SharedSession) -> str | None:
+        looks.append(self)
+        return "is gone" if len(looks) < len(module.PAUSES) else truly(self)
+
+    with pkcs11_backend.open(fixture.uri, fixture.pin_source) as token:
+        monkeypatch.setattr(session.SharedSession, "_what_is_else", look)
+        with pytest.raises(errors.KeyNotFound):
+            token.read_record("name")
+    assert len(looks) == len(module.PAUSES)
