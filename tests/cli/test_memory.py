@@ -27,21 +27,24 @@ cli.main()
 
 
 LOCKING = """
-import os, resource, sys
+import ctypes, os, resource, sys
 from pathlib import Path
 from frost_hsm.cli import memory
 
 limit, is_common = int(sys.argv[1]), sys.argv[2] == "as a common user"
-resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
 if is_common and os.geteuid() == 0:
     os.setgid(65534)
     os.setuid(65534)
+resource.setrlimit(resource.RLIMIT_MEMLOCK, (0, limit))
+is_unlimited = ctypes.CDLL(None).mlock(ctypes.create_string_buffer(1), 1) == 0
+ctypes.CDLL(None).munlockall()
+resource.setrlimit(resource.RLIMIT_MEMLOCK, (limit, limit))
 memory.keep_private()
 room = bytearray(64 << 20)  # more than the limit
 room[:] = bytes(len(room))
-status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+locked = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmLck:"))
 assert resource.getrlimit(resource.RLIMIT_MEMLOCK) in ((limit, limit), (resource.RLIM_INFINITY,) * 2)
-print(int(status["CapEff"], 16) >> 14 & 1, status["VmLck"].split()[0], *memory.swap())  # CAP_IPC_LOCK
+print(int(is_unlimited), locked.split()[1], *memory.swap())
 """
 
 
