@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from frost_hsm.errors import DeserializationError, InvalidSignature
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
-from frost_hsm.groups import decode_all
+from frost_hsm.groups import decode_all, pieces
 from frost_hsm.secret import Entropy, system_entropy
 
 _WEIGHT_LENGTH = 16  # bytes
@@ -66,7 +66,7 @@ def _all_verify(suite: Ciphersuite, items: Sequence[Item], entropy: Entropy) -> 
         return False
     drawn = bytearray(_WEIGHT_LENGTH * len(items))
     entropy(memoryview(drawn))
-    weights = [int.from_bytes(drawn[k : k + _WEIGHT_LENGTH], "big") for k in range(0, len(drawn), _WEIGHT_LENGTH)]
+    weights = [int.from_bytes(weight, "big") for weight in pieces(bytes(drawn), _WEIGHT_LENGTH)]
     response = sum(weight * item.signature.response for weight, item in zip(weights, items, strict=True))
     factors = dict.fromkeys((item.verifying_key for item in items), 0)
     for weight, item in zip(weights, items, strict=True):

@@ -219,7 +219,7 @@ def threads() -> int:
 
 
 def pieces(data: bytes, length: int) -> list[bytes]:
-    """Cut what follows each other without gaps."""
+    """Cut data into parts of one length; the last is shorter if it does not divide."""
     return [data[k : k + length] for k in range(0, len(data), length)]
 
 
