@@ -9,14 +9,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from frost_hsm.ceremony.identity import Holder, PublicIdentity
-    from frost_hsm.ceremony.inbox import Inbox, Incoming
-    from frost_hsm.ceremony.keygen import KeyGeneration
-    from frost_hsm.ceremony.keys import GroupKey
-    from frost_hsm.ceremony.refresh import Refresh
-    from frost_hsm.ceremony.repair import Repair
-    from frost_hsm.ceremony.sealed_signer import SealedSigner
-    from frost_hsm.ceremony.signing import SigningSession
+    from frost_hsm.ceremony.history.keys import GroupKey
+    from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
+    from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+    from frost_hsm.ceremony.sharing.keygen import KeyGeneration
+    from frost_hsm.ceremony.sharing.refresh import Refresh
+    from frost_hsm.ceremony.sharing.repair import Repair
+    from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+    from frost_hsm.ceremony.signing.session import SigningSession
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.errors import FrostHsmError
     from frost_hsm.frost import batch, dealer, dkg, refresh, repair, rerandomized, round1, round2, signing, taproot
@@ -86,14 +86,14 @@ __all__ = [
 ]
 
 _HOMES = {
-    "frost_hsm.ceremony.identity": ("Holder", "PublicIdentity"),
-    "frost_hsm.ceremony.inbox": ("Inbox", "Incoming"),
-    "frost_hsm.ceremony.keygen": ("KeyGeneration",),
-    "frost_hsm.ceremony.keys": ("GroupKey",),
-    "frost_hsm.ceremony.refresh": ("Refresh",),
-    "frost_hsm.ceremony.repair": ("Repair",),
-    "frost_hsm.ceremony.sealed_signer": ("SealedSigner",),
-    "frost_hsm.ceremony.signing": ("SigningSession",),
+    "frost_hsm.ceremony.people.identity": ("Holder", "PublicIdentity"),
+    "frost_hsm.ceremony.messages.inbox": ("Inbox", "Incoming"),
+    "frost_hsm.ceremony.sharing.keygen": ("KeyGeneration",),
+    "frost_hsm.ceremony.history.keys": ("GroupKey",),
+    "frost_hsm.ceremony.sharing.refresh": ("Refresh",),
+    "frost_hsm.ceremony.sharing.repair": ("Repair",),
+    "frost_hsm.ceremony.signing.sealed_signer": ("SealedSigner",),
+    "frost_hsm.ceremony.signing.session": ("SigningSession",),
     "frost_hsm.ceremony.store": ("StateDirectory",),
     "frost_hsm.errors": ("FrostHsmError",),
     "frost_hsm.frost.ciphersuites": ("ED448", "ED25519", "P256", "RISTRETTO255", "SECP256K1", "SECP256K1_TR"),

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import softhsm
+from stage import softhsm
 
 from frost_hsm import backends
 

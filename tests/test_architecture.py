@@ -6,7 +6,7 @@ import ast
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
@@ -23,22 +23,30 @@ MAY_IMPORT = {
     "file_lock": set(),
     "secret": {"errors"},
     "groups": GROUND,
+    "forms": GROUND,
     "frost": GROUND | {"groups"},
-    "backends": GROUND | {"file_lock"},
-    "ceremony": GROUND | {"file_lock", "frost", "backends"},
-    "cli": GROUND | {"file_lock", "frost", "ceremony", "backends"},
-    "testing": GROUND | {"backends"},
+    "backends": GROUND | {"file_lock", "forms"},
+    "ceremony": GROUND | {"file_lock", "forms", "frost", "backends"},
+    "cli": GROUND | {"file_lock", "forms", "frost", "ceremony", "backends"},
+    "testing": GROUND | {"forms", "backends"},
 }
 """Each part of the house and the parts below it that it may import."""
+
+WINGS = {
+    "ceremony": ("people", "store", "messages", "sealing", "history", "sharing", "signing"),
+    "cli": ("config", "memory", "talk", "workplace", "completing", "options", "files", "program", "commands"),
+}
+"""The rooms of a part that has some, each of which imports only those before it."""
 
 
 def part_of(path: Path) -> str:
     return path.relative_to(HOUSE).parts[0].removesuffix(".py")
 
 
-def imports(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at the top or inside a function."""
-    for node in ast.walk(ast.parse(path.read_text())):
+def imports(path: Path, *, at_loading: bool = False) -> Iterator[str]:
+    """Every module that a file imports, at the top or inside a function; or only at the top."""
+    tree = ast.parse(path.read_text())
+    for node in tree.body if at_loading else ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
@@ -67,19 +75,57 @@ def test_imports_go_down(path: Path) -> None:
             assert name[0] == part or name[0] in MAY_IMPORT[part], f"imports {'.'.join(name)}"
 
 
+def room_of(name: str) -> tuple[str, int] | None:
+    """The part that a dotted name is in, below the package, and the place of its room there."""
+    part, _, inside = name.partition(".")
+    room = inside.partition(".")[0]
+    return (part, WINGS[part].index(room)) if part in WINGS and room in WINGS[part] else None
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in WINGS], ids=identify)
+def test_imports_between_rooms_go_down(path: Path) -> None:
+    here = room_of(".".join(path.relative_to(HOUSE).with_suffix("").parts))
+    for name in imports(path):
+        there = room_of(name.removeprefix("frost_hsm.")) if name.startswith("frost_hsm.") else None
+        if here is not None and there is not None and here[0] == there[0]:
+            assert there[1] <= here[1], f"imports {name}"
+
+
+@pytest.mark.parametrize("part", WINGS)
+def test_every_room_is_known(part: str) -> None:
+    there = {path.stem for path in (HOUSE / part).iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert there - {"__init__"} == set(WINGS[part])
+
+
+def _files_imported(path: Path, files: Mapping[str, Path]) -> set[Path]:
+    """The files of ours that a file imports when it is loaded, its own package apart: that holds only a docstring."""
+    found = {files[name] for name in imports(path, at_loading=True) if name in files}
+    return {each for each in found if each.name != "__init__.py" or each.parent != path.parent} - {path}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    files = {".".join(("frost_hsm", *path.relative_to(HOUSE).with_suffix("").parts)): path for path in MODULES}
+    files |= {name.removesuffix(".__init__"): path for name, path in files.items()}
+    waiting = {path: _files_imported(path, files) for path in MODULES if path.parent != HOUSE}
+    while ready := [path for path, needed in waiting.items() if not needed & waiting.keys()]:
+        for path in ready:
+            del waiting[path]
+    assert not waiting, sorted(map(identify, waiting))
+
+
 def test_every_part_of_the_house_is_known() -> None:
     assert {part_of(path) for path in MODULES} - {"__init__"} == set(MAY_IMPORT)
 
 
-@pytest.mark.parametrize("part", ["frost", "ceremony", "cli"])
-def test_a_large_part_says_in_which_order_to_read_it(part: str) -> None:
-    package = importlib.import_module(f"frost_hsm.{part}")
-    listed = re.findall("``([a-z0-9_]+)``", package.__doc__ or "")
-    there = {path.stem for path in (HOUSE / part).glob("*.py")} - {"__init__"}
-    if part == "cli":  # a command is found by its name
-        listed = [name for name in listed if name not in package.COMMANDS]
-        there -= set(package.COMMANDS)
-    assert sorted(listed) == sorted(there)
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES} - {HOUSE}), ids=identify)
+def test_a_folder_says_what_is_in_it_and_in_which_order_to_read_it(folder: Path) -> None:
+    package = importlib.import_module(".".join(("frost_hsm", *folder.relative_to(HOUSE).parts)))
+    there = {path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    listed = [name for name in re.findall("``([a-z0-9_]+)``", package.__doc__ or "") if name in there]
+    if folder == HOUSE / "cli" / "commands":  # a command is found by its name
+        commands = set(importlib.import_module("frost_hsm.cli").COMMANDS)
+        there, listed = there - commands, [name for name in listed if name not in commands]
+    assert sorted(listed) == sorted(there - {"__init__"})
 
 
 @pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in ("ceremony", "cli")], ids=identify)

@@ -9,18 +9,16 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import mallory
-import parties
 import pytest
-import recording
-from mallory import Mallory
-from parties import KEY, Messages, Party, Ran, inbox
-from recording import Recorder
+from stage import mallory, parties, recording
+from stage.mallory import Mallory
+from stage.parties import KEY, Messages, Party, Ran, inbox
+from stage.recording import Recorder
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.messages import Commitment, Proposal, Response, Round1, SigningRequest
-from frost_hsm.ceremony.signed import Signed, transcript_hash
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Proposal, Response, Round1, SigningRequest
+from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.errors import InvalidSecretShare, PinIncorrect
 from frost_hsm.frost import round1
 from frost_hsm.frost.packages import SigningCommitments

@@ -5,15 +5,14 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import parties
-import upkeep
 from ceremony.test_recovery import lose_share, share
 from ceremony.test_recovery_second_token import hand_over
-from parties import KEY
-from recording import Recorder
+from stage import parties, upkeep
+from stage.parties import KEY
+from stage.recording import Recorder
 from test_no_secrets import files, search
 
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.messages import signed
 from frost_hsm.frost.packages import Identifier
 
 

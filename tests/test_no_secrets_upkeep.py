@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
-from parties import inbox
-from recording import Recorder
+from stage import parties, upkeep
+from stage.parties import inbox
+from stage.recording import Recorder
 from test_no_secrets import files, search
 
-from frost_hsm.ceremony import dealing, signed, signing
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.messages import Response, Round1, SigningRequest
-from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.ceremony.signed import transcript_hash
-from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Response, Round1, SigningRequest
+from frost_hsm.ceremony.messages.signed import transcript_hash
+from frost_hsm.ceremony.messages.upkeep import RefreshProposal
+from frost_hsm.ceremony.sharing import dealing
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.frost import round1
 from frost_hsm.secret import Secret
 

@@ -8,11 +8,10 @@ import runpy
 from pathlib import Path
 
 import pytest
-import stock_verifiers
-import walkthrough
+from stage import stock_verifiers, walkthrough
 
 from frost_hsm.backends import Backend
-from frost_hsm.ceremony import oids
+from frost_hsm.forms import oids
 from frost_hsm.frost.ciphersuites import ALL
 
 TEXT = walkthrough.README.read_text()

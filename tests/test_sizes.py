@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import by_command
-import parties
 import pytest
 from conftest import TokenFixture
-from parties import Party
+from stage import by_command, parties
+from stage.parties import Party
 
 
 def whole_ceremony(people: Sequence[Party], min_signers: int, signers: Sequence[Party]) -> None:

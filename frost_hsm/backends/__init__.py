@@ -3,7 +3,7 @@
 A *backend* is a plug-in: an entry point of the group ``frost_hsm.backends``, loaded only when it is named, by
 the scheme of a token URI (``pkcs11:…``, ``software:…``), and never guessed. A backend never prompts and never
 prints: it is handed a `PinSource` and an `Interaction`. `frost_hsm.testing` is the kit that every backend
-passes.
+passes. Ours: ``pkcs11`` ``software``; for both ``uri`` ``arguments``.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Protocol, Self, runtime_checkable
 
 from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
 ENTRY_POINT_GROUP = "frost_hsm.backends"
@@ -36,13 +37,6 @@ class KeyKind(StrEnum):
     SIGN = "sign"  # P-256, ECDSA only
     AGREE = "agree"  # P-256, ECDH only
     DECRYPT = "decrypt"  # RSA-3072, OAEP only
-
-
-class OaepHash(StrEnum):
-    """The hash of RSA-OAEP and of its MGF1; tokens differ in which they know."""
-
-    SHA256 = "sha256"
-    SHA1 = "sha1"
 
 
 class PinState(StrEnum):

@@ -1,15 +1,12 @@
 """People making and using a key: signed, encrypted, agreed, and resumable after any crash.
 
-In the order in which one may read it:
+In wings, each standing on those before it:
 
-- forms: ``der`` ``asn1`` ``oids`` ``pem`` ``cms``, each strict, with one form for everything
-- who speaks: ``names`` ``public_key`` ``private_key`` ``certificate`` ``identity`` ``roster`` ``numbering``
-- what is said: ``messages`` ``upkeep`` ``complaints``, and how it travels: ``signed`` ``inbox``
-- what is secret: ``context`` ``seeds`` ``recipients`` ``envelope`` ``records``
-- what is kept: ``store`` ``transcript`` ``keys``
-- making a key: ``seat`` ``shares`` ``sealed_rounds`` ``rounds`` ``keygen``, or of one that exists: ``dealing``
-- signing: ``sealed_signer`` ``signature_shares`` ``signing``
-- later: ``refresh`` ``repair``
-- when people disagree: ``lineage`` ``dossier`` ``judgement`` ``blame`` ``dispute``, and when they agree: ``agreement``
-- when something is lost: ``chapters`` ``bundle`` ``recovery`` ``backup``
+- ``people``: who takes part
+- ``store``: the state directory, where all is kept
+- ``messages``: what is said
+- ``sealing``: what is secret
+- ``history``: what became of a key
+- ``sharing``: making shares
+- ``signing``: using them
 """

@@ -39,7 +39,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from frost_hsm import file_lock
-from frost_hsm.ceremony.names import require_name
+from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.errors import NotKnown, StepConflict, StorageProblem
 
 LOCK_PATIENCE = 30.0

@@ -4,13 +4,10 @@ A command is loaded when it is named, so that ``verify`` and completion start fa
 nothing else. ``frost-hsm --help`` alone needs neither commands nor click: loading click takes longer than
 starting Python three times.
 
-A command is in the module of its name. Besides:
-
-- one run: ``program`` ``options`` ``workplace`` ``config``
-- what a person sees: ``output`` ``terminal`` ``pin`` ``memory`` ``completing``
-- files: ``files`` ``incoming`` ``packages`` ``public_keys``
-- how things are shown and agreed to: ``description`` ``dossiers`` ``fingerprints`` ``requests`` ``agreement``
-- what several commands share: ``rounds`` of ``dkg`` and ``refresh``; ``preparing`` and ``plain`` of ``sign``
+- one run: ``program`` ``options`` ``workplace`` ``config`` ``memory`` ``completing``
+- what a person sees and says: ``talk``
+- what is read and written: ``files``
+- ``commands``, each in the module of its name
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from frost_hsm.ceremony.names import NAME
+from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import ConfigProblem
 

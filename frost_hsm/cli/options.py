@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from frost_hsm.cli.output import Result, show
-from frost_hsm.cli.terminal import Terminal
+from frost_hsm.cli.talk.output import Result, show
+from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import PinOnCommandLine
 

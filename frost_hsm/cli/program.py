@@ -8,7 +8,7 @@ import click
 
 from frost_hsm import __version__
 from frost_hsm.cli import COMMANDS, PROGRAM, help_text
-from frost_hsm.cli.output import show_error
+from frost_hsm.cli.talk.output import show_error
 from frost_hsm.errors import Aborted, FrostHsmError, UsageProblem
 
 
@@ -21,7 +21,7 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"frost_hsm.cli.{cmd_name}"), cmd_name)
+        command: click.Command = getattr(import_module(f"frost_hsm.cli.commands.{cmd_name}"), cmd_name)
         return command
 
     def get_help(self, ctx: click.Context) -> str:

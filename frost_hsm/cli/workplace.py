@@ -10,15 +10,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from frost_hsm.cli.terminal import Terminal
+from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.errors import ConfigProblem, WrongToken
 
 if TYPE_CHECKING:  # loaded by those commands alone that need them
     from frost_hsm.backends import Backend, Token
-    from frost_hsm.ceremony.identity import Holder, Identity, PublicIdentity
+    from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.cli.config import Config
-    from frost_hsm.cli.pin import PinEntry
+    from frost_hsm.cli.talk.pin import PinEntry
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Workplace:
     @cached_property
     def me(self) -> PublicIdentity:
         """One's own public identity."""
-        from frost_hsm.ceremony.identity import PublicIdentity
+        from frost_hsm.ceremony.people.identity import PublicIdentity
 
         data = self.home.read("identity.pem")
         if data is None:
@@ -70,7 +70,7 @@ class Workplace:
 
     def peers(self) -> dict[str, PublicIdentity]:
         """Read the identities of the others, by name."""
-        from frost_hsm.ceremony.identity import PublicIdentity
+        from frost_hsm.ceremony.people.identity import PublicIdentity
 
         names = [name.removesuffix(".pem") for name in self.home.names("peers")]
         return {name: PublicIdentity.from_pem(self.home.read(f"peers/{name}.pem") or b"") for name in names}
@@ -86,7 +86,7 @@ class Workplace:
     @cached_property
     def pin(self) -> PinEntry:
         """Where the PIN comes from; one for the whole command, because a pipe can be read once."""
-        from frost_hsm.cli.pin import PinEntry
+        from frost_hsm.cli.talk.pin import PinEntry
 
         return PinEntry(self.pin_source, self.terminal)
 
@@ -103,7 +103,7 @@ class Workplace:
     def token(self) -> Iterator[Token]:
         """Open the token of ``init`` and log in. Raises `WrongToken`, with no PIN tried, for another."""
         from frost_hsm import backends
-        from frost_hsm.cli.pin import token_name
+        from frost_hsm.cli.talk.pin import token_name
 
         uri = self.config.token
         if self.token_uri is not None:
@@ -117,15 +117,15 @@ class Workplace:
     @contextmanager
     def holder(self) -> Iterator[Holder]:
         """Open the token, once it is seen to hold one's own identity. Raises `WrongToken`, with no PIN tried."""
-        from frost_hsm.ceremony.identity import Holder
+        from frost_hsm.ceremony.people.identity import Holder
 
         identity = self._identity()
         with self.token() as token:
             yield Holder(identity, token)
 
     def _identity(self) -> Identity:
-        from frost_hsm.ceremony import identity
-        from frost_hsm.cli.pin import token_name
+        from frost_hsm.ceremony.people import identity
+        from frost_hsm.cli.talk.pin import token_name
 
         with self.public_token() as public:
             for found in identity.find(public):

@@ -6,6 +6,12 @@ or key: it lives in memory that is wiped, and only the operations that take one 
 time.
 
 A group makes its own elements and scalars and understands no others.
+
+- scalars: ``bignum_scalars`` ``integer_scalars``
+- sums of many products: ``buckets`` ``windows`` ``powers``
+- on libcrypto: ``libcrypto`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass`` ``koblitz`` ``edwards``
+  ``ristretto``
+- whether one computes right: ``self_test``
 """
 
 from __future__ import annotations

@@ -11,6 +11,8 @@ class TestMyBackend(BackendConformance):
 
 and likewise ``pin``, ``wrong_pin`` and ``missing_uri``. Each test says which sentence of `frost_hsm.backends`
 it holds the backend to. What a token's capabilities exclude is skipped.
+
+``opening`` ``keys`` ``records`` hold the tests, ``judge`` what they judge by, ``actors`` ``fixtures`` who takes part.
 """
 
 from __future__ import annotations

@@ -11,8 +11,9 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from frost_hsm.backends import Backend, Capability, KeyKind, OaepHash, StoredCertificate, Token
+from frost_hsm.backends import Backend, Capability, KeyKind, StoredCertificate, Token
 from frost_hsm.errors import KeyExists, KeyNotFound, NotPossible, SealBroken
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 from frost_hsm.testing.actors import PinSourceSpy
 from frost_hsm.testing.fixtures import BackendFixtures, needs

@@ -8,8 +8,9 @@ from collections.abc import Callable
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from frost_hsm.backends import Backend, KeyKind, OaepHash, PinState, Token
+from frost_hsm.backends import Backend, KeyKind, PinState, Token
 from frost_hsm.errors import Aborted, NotPossible, PinIncorrect, PinUnusable, TokenNotFound
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.testing.actors import THREADS, PinSourceSpy, at_once
 from frost_hsm.testing.fixtures import BackendFixtures
 from frost_hsm.testing.judge import new_certificate, point_of

@@ -8,7 +8,7 @@ import pytest
 from ceremony import people
 
 from frost_hsm import P256
-from frost_hsm.ceremony.messages import Proposal
+from frost_hsm.ceremony.messages.making import Proposal
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost.packages import PublicKeyPackage
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import parties
 import pytest
-from parties import Messages, Party
+from stage import parties
+from stage.parties import Messages, Party
 
 from frost_hsm.backends import Token
-from frost_hsm.ceremony.identity import Holder
-from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.people.identity import Holder
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import CeremonyStopped, NotPossible, SealBroken
 from frost_hsm.secret import Secret
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
+from stage import parties
 
-from frost_hsm.ceremony.keys import KeyState
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import CeremonyStopped, ForeignMessage, FrostHsmError, NotYet
 from frost_hsm.frost.packages import SigningPackage
 

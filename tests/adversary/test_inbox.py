@@ -5,9 +5,9 @@ from __future__ import annotations
 import resource
 from pathlib import Path
 
-import parties
 import pytest
-from parties import KEY, Party
+from stage import parties
+from stage.parties import KEY, Party
 
 
 @pytest.fixture

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import parties
 import pytest
-from parties import KEY, Party, inbox
+from stage import parties
+from stage.parties import KEY, Party, inbox
 
 from frost_hsm.errors import StorageProblem
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import parties
 import pytest
-from mallory import Mallory
-from parties import KEY, Party, inbox
+from stage import parties
+from stage.mallory import Mallory
+from stage.parties import KEY, Party, inbox
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.messages import Commitment
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment
 from frost_hsm.errors import ForeignMessage, StepConflict
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import parties
 import pytest
-from parties import PIN, Party
+from stage import parties
+from stage.parties import PIN, Party
 
 from frost_hsm.backends import TokenInfo
-from frost_hsm.cli.pin import PinEntry
-from frost_hsm.cli.terminal import Terminal
+from frost_hsm.cli.talk.pin import PinEntry
+from frost_hsm.cli.talk.terminal import Terminal
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from importlib.metadata import EntryPoint
 from typing import NoReturn
 
 import pytest
-from parties import Silent
+from stage.parties import Silent
 
 from frost_hsm import backends
 from frost_hsm.errors import BackendUnavailable, ConfigProblem, FrostHsmError

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
+from stage import parties, upkeep
 
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.errors import KeyNotFound
 
 

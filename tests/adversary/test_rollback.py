@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import parties
 import pytest
+from stage import parties
 
 from frost_hsm.backends import Capability
 from frost_hsm.backends.software.token import SoftwareToken

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-from parties import Party
+from stage import parties
+from stage.parties import Party
 
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.records import SealedRecords
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import SealBroken
 from frost_hsm.frost.packages import KeyPackage
 from frost_hsm.frost.values import Identifier, SigningShare, VerifyingKey

@@ -7,9 +7,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-import parties
 import pytest
-from parties import KEY, PROGRAM, Party
+from stage import parties
+from stage.parties import KEY, PROGRAM, Party
 
 
 @pytest.fixture

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import parties
 import pytest
 from cli.at_terminal import Session
-from parties import Party
+from stage import parties
+from stage.parties import Party
 
 
 @pytest.fixture

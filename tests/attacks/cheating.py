@@ -8,14 +8,13 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import product
 
-import mallory
-import upkeep
-from mallory import Mallory
-from parties import Messages, Party
+from stage import mallory, upkeep
+from stage.mallory import Mallory
+from stage.parties import Messages, Party
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.complaints import Complaint
-from frost_hsm.ceremony.messages import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.complaints import Complaint
+from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import refresh, round1
 

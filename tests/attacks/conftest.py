@@ -5,10 +5,10 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import parties
 import pytest
 from attacks.table import Table
-from parties import Party
+from stage import parties
+from stage.parties import Party
 
 NAMES = ("alice", "bob", "carol")
 

@@ -14,23 +14,26 @@ from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
 from attacks.cheating import NAMES, Cheat, RefreshCheat, Way, say, to_all
 from ceremony.memory_token import MemoryToken
-from parties import Messages, Party
+from stage import parties, upkeep
+from stage.parties import Messages, Party
 
-from frost_hsm.ceremony import certificate, dispute, identity, judgement, signed
-from frost_hsm.ceremony.identity import Holder, Identity
-from frost_hsm.ceremony.inbox import Inbox, Incoming
-from frost_hsm.ceremony.keys import GroupKey, KeyState
-from frost_hsm.ceremony.messages import Round1, Round2
-from frost_hsm.ceremony.public_key import PublicKey
-from frost_hsm.ceremony.rounds import Rounds
+from frost_hsm.ceremony.history import judgement
+from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
+from frost_hsm.ceremony.messages.making import Round1, Round2
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Holder, Identity
+from frost_hsm.ceremony.sharing import dispute
+from frost_hsm.ceremony.sharing.rounds import Rounds
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import Config
 from frost_hsm.errors import FrostHsmError
+from frost_hsm.forms import certificate
+from frost_hsm.forms.public_key import PublicKey
 
 
 def verify_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import parties
 import pytest
-from mallory import Mallory
-from parties import KEY, Messages, Party, inbox
+from stage import parties
+from stage.mallory import Mallory
+from stage.parties import KEY, Messages, Party, inbox
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony.inbox import Inbox
-from frost_hsm.ceremony.judgement import judge
+from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.errors import CeremonyStopped, Equivocation, FrostHsmError, ProtocolViolation
 from frost_hsm.secret import Entropy, system_entropy
 

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mallory
-import parties
 import pytest
 from attacks.table import Table
-from p256 import public_bytes
-from parties import Messages, Party
+from stage import mallory, parties
+from stage.p256 import public_bytes
+from stage.parties import Messages, Party
 
-from frost_hsm.ceremony import cms, dispute, dossier, judgement, pem, shares, signed
-from frost_hsm.ceremony.complaints import Complaint, Opening
-from frost_hsm.ceremony.judgement import Verdict
-from frost_hsm.ceremony.messages import Message, Round2
+from frost_hsm.ceremony.history import dossier, judgement
+from frost_hsm.ceremony.history.judgement import Verdict
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.complaints import Complaint, Opening
+from frost_hsm.ceremony.messages.making import Message, Round2
+from frost_hsm.ceremony.sealing import shares
+from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.errors import BadMessageSignature, ForeignMessage, InvalidSecretShare, SealBroken, UnknownSender
+from frost_hsm.forms import cms, pem
 from frost_hsm.secret import Secret
 
 

@@ -6,15 +6,16 @@ from dataclasses import replace
 
 import pytest
 from attacks.table import Table, convicted
-from p256 import public_bytes
+from stage.p256 import public_bytes
 from test_no_secrets import search
 
-from frost_hsm.ceremony import envelope, shares, signed
-from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.envelope import Envelope
-from frost_hsm.ceremony.messages import Round2
-from frost_hsm.ceremony.recipients import KeyAgreement
-from frost_hsm.ceremony.signed import Signed
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Round2
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.sealing import envelope, shares
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.envelope import Envelope
+from frost_hsm.ceremony.sealing.recipients import KeyAgreement
 from frost_hsm.errors import InvalidContents, SealBroken
 from frost_hsm.secret import Secret
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
 from attacks.table import refused
-from p256 import scalar
-from parties import Party, inbox
+from stage import parties, upkeep
+from stage.p256 import scalar
+from stage.parties import Party, inbox
 
 from frost_hsm import P256
-from frost_hsm.ceremony import bundle, signed
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.keys import GroupKey, KeyState
-from frost_hsm.ceremony.messages import Confirmation
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.upkeep import RefreshProposal, RepairDone
+from frost_hsm.ceremony.history import bundle
+from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Confirmation
+from frost_hsm.ceremony.messages.upkeep import RefreshProposal, RepairDone
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import (
     CeremonyStopped,
     Equivocation,

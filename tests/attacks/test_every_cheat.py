@@ -12,15 +12,15 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import combinations, product
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
 from attacks.cheating import EVERY_WAY, EVERYTHING, FATAL, NAMES, Way, harmless
 from attacks.gathering import Gathering, Person, Refreshing, gather, verify_once
-from parties import KEY
+from stage import parties, upkeep
+from stage.parties import KEY
 
-from frost_hsm.ceremony import keygen, signed
-from frost_hsm.ceremony.keys import KeyState
+from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.sharing import keygen
 
 Case = Mapping[str, Way]
 

@@ -13,15 +13,16 @@ from contextlib import suppress
 from dataclasses import replace
 from itertools import combinations, product
 
-import parties
 import pytest
 from attacks.cheating import EVERYTHING, NAMES, Sent, Way, halves, to_all
 from attacks.gathering import NobodyHonestNamed, Person, gather, verify_once
+from stage import parties
 
-from frost_hsm.ceremony import judgement, signed
-from frost_hsm.ceremony.messages import Commitment, Response, SigningRequest
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.signed import transcript_hash
+from frost_hsm.ceremony.history import judgement
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.signed import transcript_hash
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import Signature, SignatureShare, SigningCommitments, SigningNonces, SigningPackage

@@ -9,18 +9,27 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import parties
 import pytest
 from attacks.table import Table, refused
 from attacks.test_signatures import option_names
-from p256 import public_bytes
-from parties import KEY, PIN, Party, inbox
+from stage import parties
+from stage.p256 import public_bytes
+from stage.parties import KEY, PIN, Party, inbox
 
 from frost_hsm import P256
-from frost_hsm.ceremony import cms, der, envelope, oids, records, signed
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.envelope import Envelope
-from frost_hsm.ceremony.messages import Confirmation, Message, Proposal, Round1, Round2, SigningRequest, require_hashes
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import (
+    Confirmation,
+    Message,
+    Proposal,
+    Round1,
+    Round2,
+    SigningRequest,
+    require_hashes,
+)
+from frost_hsm.ceremony.sealing import envelope, records
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.cli.program import frost_hsm as whole_program
 from frost_hsm.errors import (
     DeserializationError,
@@ -34,6 +43,7 @@ from frost_hsm.errors import (
     StorageProblem,
     UsageProblem,
 )
+from frost_hsm.forms import cms, der, oids
 from frost_hsm.frost import round2, signing
 from frost_hsm.frost.dkg import part1
 from frost_hsm.frost.keeping import Redacted

@@ -5,18 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-import mallory
-import parties
 import pytest
-import upkeep
 from attacks.table import Table, convicted, refused
-from mallory import Mallory
-from p256 import scalar
-from parties import Party
+from stage import mallory, parties, upkeep
+from stage.mallory import Mallory
+from stage.p256 import scalar
+from stage.parties import Party
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.messages import Proposal, Round1, SigningRequest
-from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Proposal, Round1, SigningRequest
+from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,

@@ -11,18 +11,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-import parties
 import pytest
 from attacks.table import refused
-from p256 import ScriptedEntropy, number, scalar
-from parties import Messages, Party, inbox
+from stage import parties
+from stage.p256 import ScriptedEntropy, number, scalar
+from stage.parties import Messages, Party, inbox
 
 import frost_hsm
 from frost_hsm import P256
-from frost_hsm.ceremony import cms, pem, signed
-from frost_hsm.ceremony import signing as ceremony_signing
-from frost_hsm.ceremony.messages import Commitment, Response, SigningRequest
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.signing import session as ceremony_signing
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.program import frost_hsm as whole_program
 from frost_hsm.errors import (
@@ -39,6 +39,7 @@ from frost_hsm.errors import (
     UnknownIdentifier,
     UnknownSender,
 )
+from frost_hsm.forms import cms, pem
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import SigningCommitments, SigningPackage
 from frost_hsm.frost.values import SigningShare

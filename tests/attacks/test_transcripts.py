@@ -6,17 +6,17 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
 from attacks.table import Table, convicted, refused, stopped
-from mallory import Mallory
-from parties import KEY, Messages, Party, inbox
+from stage import parties
+from stage.mallory import Mallory
+from stage.parties import KEY, Messages, Party, inbox
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.inbox import Inbox, Incoming
-from frost_hsm.ceremony.keys import KeyState
-from frost_hsm.ceremony.messages import Confirmation, Round1
-from frost_hsm.ceremony.rounds import Rounds
+from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
+from frost_hsm.ceremony.messages.making import Confirmation, Round1
+from frost_hsm.ceremony.sharing.rounds import Rounds
 from frost_hsm.errors import (
     BadMessageSignature,
     CeremonyStopped,
@@ -213,7 +213,7 @@ def test_k17_a_kill_in_between_changes_nothing(table: Table, monkeypatch: pytest
     copy = table.alice.directory / "copy"
     shutil.copytree(table.alice.directory / "home", copy)
     with monkeypatch.context() as patch:
-        patch.setattr("frost_hsm.ceremony.sealed_rounds.SealedRounds.forget_polynomial", lambda self: None)
+        patch.setattr("frost_hsm.ceremony.sharing.sealed_rounds.SealedRounds.forget_polynomial", lambda self: None)
         table.round2(table.alice, *table.first.values())
     shutil.rmtree(table.alice.directory / "home")
     copy.rename(table.alice.directory / "home")

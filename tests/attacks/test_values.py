@@ -6,21 +6,20 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import bip340
-import parties
-import plain_curves
 import pytest
 from attacks.table import Table, convicted
 from attacks.test_polynomials import Dice, all_refuse, with_polynomial
-from mallory import Mallory
-from parties import Party, inbox
-from plain_curves import Edwards, multiply
+from stage import bip340, parties, plain_curves
+from stage.mallory import Mallory
+from stage.parties import Party, inbox
+from stage.plain_curves import Edwards, multiply
 
-from frost_hsm.ceremony import der, envelope, signed
-from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.envelope import Envelope
-from frost_hsm.ceremony.messages import Commitment, Proposal, Round1
-from frost_hsm.ceremony.recipients import KeyAgreement
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Proposal, Round1
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.envelope import Envelope
+from frost_hsm.ceremony.sealing.recipients import KeyAgreement
 from frost_hsm.errors import (
     InvalidContents,
     InvalidIdentityElement,
@@ -29,6 +28,7 @@ from frost_hsm.errors import (
     SealBroken,
     UsageProblem,
 )
+from frost_hsm.forms import der
 from frost_hsm.frost import round1
 from frost_hsm.frost.ciphersuites import P256, SECP256K1_TR
 from frost_hsm.frost.values import VerifyingKey

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from conftest import NoInteraction, TokenFixture
-from faulty_backend import Faults, FaultyBackend, kill_at
+from stage.faulty_backend import Faults, FaultyBackend, kill_at
 
 from frost_hsm import errors
 from frost_hsm.backends import Backend, PinState

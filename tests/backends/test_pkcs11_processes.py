@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import softhsm
 from conftest import NoInteraction, TokenFixture
+from stage import softhsm
 
 from frost_hsm import errors
 from frost_hsm.backends import Backend

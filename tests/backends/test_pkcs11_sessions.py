@@ -9,9 +9,9 @@ from typing import Any
 
 import pkcs11
 import pytest
-import softhsm
 from conftest import NoInteraction, TokenFixture
 from pkcs11 import Attribute, ObjectClass
+from stage import softhsm
 
 from frost_hsm import errors
 from frost_hsm.backends import Backend, PinState, Token

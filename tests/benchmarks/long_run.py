@@ -26,15 +26,14 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import parties
 import pkcs11
-import softhsm
-from parties import KEY, Party
 from pkcs11 import Attribute, ObjectClass
+from stage import parties, softhsm
+from stage.parties import KEY, Party
 
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import KeyPackage, SignatureShare, SigningPackage

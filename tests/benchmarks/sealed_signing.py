@@ -17,14 +17,13 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-import parties
-import softhsm
+from stage import parties, softhsm
 
-from frost_hsm.ceremony import envelope
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.identity import Holder
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.people.identity import Holder
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import SigningPackage
 from frost_hsm.secret import Secret

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-import parties
+from stage import parties
 
 ROUNDS = 21
 TARGETS = {"python -c pass": 1.0, "frost-hsm --help": 4.0, "frost-hsm verify": 8.0}

@@ -21,10 +21,10 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 import pkcs11
-import softhsm
 from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.mechanisms import KDF
+from stage import softhsm
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11 import Pkcs11Backend, attributes

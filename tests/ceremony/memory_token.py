@@ -7,17 +7,9 @@ from collections.abc import Iterable
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
-from frost_hsm.backends import (
-    Capability,
-    KeyAttributes,
-    KeyKind,
-    OaepHash,
-    PinState,
-    StoredCertificate,
-    TokenInfo,
-    TokenKey,
-)
+from frost_hsm.backends import Capability, KeyAttributes, KeyKind, PinState, StoredCertificate, TokenInfo, TokenKey
 from frost_hsm.errors import KeyExists, KeyNotFound, SealBroken
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey

@@ -10,10 +10,12 @@ from pathlib import Path
 from ceremony.memory_token import MemoryToken
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from frost_hsm.backends import KeyKind, OaepHash
-from frost_hsm.ceremony import identity, pem
-from frost_hsm.ceremony.identity import Holder, Identity, PublicIdentity
-from frost_hsm.ceremony.roster import Roster
+from frost_hsm.backends import KeyKind
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.forms import pem
+from frost_hsm.forms.oaep import OaepHash
 
 
 @cache

@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
 from ceremony.people import openssl
-from parties import Party
+from stage import parties, upkeep
+from stage.parties import Party
 
-from frost_hsm.ceremony import agreement, bundle, dossier, signed
-from frost_hsm.ceremony.agreement import Agreement
-from frost_hsm.ceremony.judgement import judge
-from frost_hsm.ceremony.messages import Confirmation, Response
+from frost_hsm.ceremony.history import agreement, bundle, dossier
+from frost_hsm.ceremony.history.agreement import Agreement
+from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Confirmation, Response
 from frost_hsm.errors import ForeignMessage, FrostHsmError, InvalidSignatureShare, MalformedMessage, NotYet
 
 PROPOSAL, ALICE, BOB, CAROL = range(4)

@@ -8,25 +8,27 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import mallory
-import parties
 import pytest
-import upkeep
 from attacks.table import Table, refused
-from mallory import Mallory, Saboteur
-from parties import Messages, Party
+from stage import mallory, parties, upkeep
+from stage.mallory import Mallory, Saboteur
+from stage.parties import Messages, Party
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import dispute, dossier, shares, signed, signing
-from frost_hsm.ceremony.complaints import Complaint, Opening
-from frost_hsm.ceremony.envelope import Envelope
-from frost_hsm.ceremony.judgement import Verdict, judge
-from frost_hsm.ceremony.lineage import lineage
-from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round2, SigningRequest
-from frost_hsm.ceremony.recipients import KeyAgreement
-from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.ceremony.signed import Signed
-from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.history import dossier
+from frost_hsm.ceremony.history.judgement import Verdict, judge
+from frost_hsm.ceremony.history.lineage import lineage
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.complaints import Complaint, Opening
+from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Response, Round2, SigningRequest
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.sealing import shares
+from frost_hsm.ceremony.sealing.envelope import Envelope
+from frost_hsm.ceremony.sealing.recipients import KeyAgreement
+from frost_hsm.ceremony.sharing import dispute
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import (
     BadMessageSignature,
     CeremonyStopped,

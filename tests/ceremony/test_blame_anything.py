@@ -7,17 +7,17 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import parties
-import upkeep
-from parties import Party
+from stage import parties, upkeep
+from stage.parties import Party
 
-from frost_hsm.ceremony import dossier, pem, signed
-from frost_hsm.ceremony.complaints import Complaint, Opening
-from frost_hsm.ceremony.judgement import judge
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.lineage import lineage
-from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round1, Round2, SigningRequest
-from frost_hsm.ceremony.upkeep import (
+from frost_hsm.ceremony.history import dossier
+from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.lineage import lineage
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.complaints import Complaint, Opening
+from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Response, Round1, Round2, SigningRequest
+from frost_hsm.ceremony.messages.upkeep import (
     Dealing,
     RefreshProposal,
     RepairDelta,
@@ -26,6 +26,7 @@ from frost_hsm.ceremony.upkeep import (
     RepairSigma,
 )
 from frost_hsm.errors import InputProblem, InvalidContents
+from frost_hsm.forms import pem
 
 
 def test_whatever_mallory_signs_names_mallory_alone(tmp_path: Path) -> None:

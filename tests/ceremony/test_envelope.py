@@ -28,13 +28,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.x963kdf import X963KDF
 from cryptography.hazmat.primitives.keywrap import aes_key_unwrap
 
-from frost_hsm.backends import KeyKind, OaepHash, Token
-from frost_hsm.ceremony import cms, der, envelope, identity, oids, pem, recipients
-from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.envelope import Envelope, decrypt, encrypt, reopen, seal, unseal
-from frost_hsm.ceremony.identity import Holder
-from frost_hsm.ceremony.recipients import KeyAgreement, KeyTransport
+from frost_hsm.backends import KeyKind, Token
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Holder
+from frost_hsm.ceremony.sealing import envelope, recipients
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.envelope import Envelope, decrypt, encrypt, reopen, seal, unseal
+from frost_hsm.ceremony.sealing.recipients import KeyAgreement, KeyTransport
 from frost_hsm.errors import FrostHsmError, MalformedMessage, NotPossible, SealBroken, TokenLost
+from frost_hsm.forms import cms, der, oids, pem
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
 PLAINTEXT = bytes(range(32))

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import mallory
-import parties
 import pytest
-import stock_verifiers
-from parties import Party
+from stage import mallory, parties, stock_verifiers
+from stage.parties import Party
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.messages import Commitment, Proposal, Round1
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Proposal, Round1
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import InvalidSecretShare
 from frost_hsm.frost import ciphersuites, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite

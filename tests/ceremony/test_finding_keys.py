@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
-from parties import KEY, Party
-from staging import Stage
+from stage import parties, upkeep
+from stage.parties import KEY, Party
+from stage.staging import Stage
 
-from frost_hsm.ceremony.keys import GroupKey
+from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import NotKnown, StorageProblem, UnknownSender
 

@@ -27,11 +27,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
 
-from frost_hsm.backends import KeyKind, OaepHash, Token
-from frost_hsm.ceremony import certificate, der, identity, names, public_key
-from frost_hsm.ceremony.certificate import Certificate
-from frost_hsm.ceremony.identity import Holder, PublicIdentity
-from frost_hsm.ceremony.public_key import P256_ORDER, PublicKey
+from frost_hsm.backends import KeyKind, Token
+from frost_hsm.ceremony.people import identity, names
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.errors import (
     BadMessageSignature,
     InputProblem,
@@ -43,6 +41,10 @@ from frost_hsm.errors import (
     NotPossible,
     TokenLost,
 )
+from frost_hsm.forms import certificate, der, public_key
+from frost_hsm.forms.certificate import Certificate
+from frost_hsm.forms.oaep import OaepHash
+from frost_hsm.forms.public_key import P256_ORDER, PublicKey
 
 
 def with_rsa() -> Holder:

@@ -7,18 +7,19 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import parties
 import pytest
-from parties import Party, inbox
+from stage import parties
+from stage.parties import Party, inbox
 
-from frost_hsm.ceremony import signed, signing
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.identity import Holder
-from frost_hsm.ceremony.keygen import KeyGeneration
-from frost_hsm.ceremony.keys import GroupKey, KeyState
-from frost_hsm.ceremony.messages import Confirmation, Proposal, Round1, Round2
-from frost_hsm.ceremony.records import SealedRecords, own_context
-from frost_hsm.ceremony.roster import MAX_PARTICIPANTS
+from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, Round1, Round2
+from frost_hsm.ceremony.people.identity import Holder
+from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords, own_context
+from frost_hsm.ceremony.sharing.keygen import KeyGeneration
+from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     CeremonyStopped,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from attacks.table import Table, convicted, refused
 
-from frost_hsm.ceremony.messages import Round1
+from frost_hsm.ceremony.messages.making import Round1
 from frost_hsm.errors import InvalidContents, MalformedMessage
 
 

@@ -13,9 +13,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import living
 import pytest
-from memory_search import as_int, found_in
+from stage import living
+from stage.memory_search import as_int, found_in
 
 from frost_hsm.frost import ciphersuites
 

@@ -22,14 +22,8 @@ from ceremony.people import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from frost_hsm.backends import OaepHash
-from frost_hsm.ceremony import cms, der, identity, oids, pem
-from frost_hsm.ceremony.certificate import Certificate
-from frost_hsm.ceremony.complaints import Complaint, Opening
-from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.envelope import decrypt
-from frost_hsm.ceremony.identity import PublicIdentity
-from frost_hsm.ceremony.messages import (
+from frost_hsm.ceremony.messages.complaints import Complaint, Opening
+from frost_hsm.ceremony.messages.making import (
     MAX_MESSAGE_TO_SIGN,
     Commitment,
     Confirmation,
@@ -40,10 +34,21 @@ from frost_hsm.ceremony.messages import (
     Round2,
     SigningRequest,
 )
-from frost_hsm.ceremony.numbering import Numbering
-from frost_hsm.ceremony.roster import MAX_PARTICIPANTS, Roster
-from frost_hsm.ceremony.signed import read, transcript_hash, write
-from frost_hsm.ceremony.upkeep import Dealing, RefreshProposal, RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.messages.signed import read, transcript_hash, write
+from frost_hsm.ceremony.messages.upkeep import (
+    Dealing,
+    RefreshProposal,
+    RepairDelta,
+    RepairDone,
+    RepairRequest,
+    RepairSigma,
+)
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.people.numbering import Numbering
+from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS, Roster
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.envelope import decrypt
 from frost_hsm.errors import (
     BadMessageSignature,
     DuplicatedIdentifier,
@@ -59,6 +64,9 @@ from frost_hsm.errors import (
     UnknownSender,
     UsageProblem,
 )
+from frost_hsm.forms import cms, der, oids, pem
+from frost_hsm.forms.certificate import Certificate
+from frost_hsm.forms.oaep import OaepHash
 
 H1, H2, H3, H4 = (bytes((number,)) * 32 for number in range(1, 5))
 ENVELOPE = der.sequence(der.octet_string(b"sealed"))

@@ -6,15 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import parties
 import pytest
-import staging
-import upkeep
 from conftest import TokenFixture
-from parties import KEY, Party
-from staging import Stage
+from stage import parties, staging, upkeep
+from stage.parties import KEY, Party
+from stage.staging import Stage
 
-from frost_hsm.ceremony.numbering import Numbering
+from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.packages import Identifier, PublicKeyPackage
 

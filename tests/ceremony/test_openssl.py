@@ -6,10 +6,11 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-import parties
 import pytest
+from stage import parties
 
-from frost_hsm.ceremony import pem, signed
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.forms import pem
 from frost_hsm.frost.ciphersuites import P256
 from frost_hsm.frost.packages import Signature
 

@@ -6,18 +6,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-import staging
-import upkeep
-from parties import Party, inbox
-from staging import Stage
+from stage import parties, staging, upkeep
+from stage.parties import Party, inbox
+from stage.staging import Stage
 
-from frost_hsm.ceremony import judgement, signed, signing
-from frost_hsm.ceremony.messages import Response, SigningRequest
-from frost_hsm.ceremony.numbering import Numbering
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.history import judgement
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Response, SigningRequest
+from frost_hsm.ceremony.people.numbering import Numbering
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import (
     InvalidContents,
     InvalidSignature,

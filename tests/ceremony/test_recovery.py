@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import by_command
-import parties
 import pytest
-import upkeep
-from parties import Party
+from stage import by_command, parties, upkeep
+from stage.parties import Party
 
 from frost_hsm import P256
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import bundle, recovery, signed
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.inbox import Incoming
-from frost_hsm.ceremony.keys import KeyState
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.recovery import Recovered
+from frost_hsm.ceremony.history import bundle
+from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Incoming
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.sharing import recovery
+from frost_hsm.ceremony.sharing.recovery import Recovered
 from frost_hsm.errors import CeremonyStopped, ForeignMessage, NotYet, SealBroken, StateRolledBack
 from frost_hsm.secret import system_entropy
 

@@ -10,10 +10,10 @@ from ceremony.memory_token import MemoryToken
 from ceremony.people import alice, bob, flips, openssl
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import backup, der, identity, pem, public_key
-from frost_hsm.ceremony.certificate import Certificate
-from frost_hsm.ceremony.identity import Holder, PublicIdentity
-from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.history import backup
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     DuplicatedIdentifier,
@@ -23,6 +23,8 @@ from frost_hsm.errors import (
     NotPossible,
     UnknownSender,
 )
+from frost_hsm.forms import der, pem, public_key
+from frost_hsm.forms.certificate import Certificate
 
 GOLDEN = Path(__file__).parent / "golden"
 

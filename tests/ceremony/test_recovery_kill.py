@@ -11,13 +11,11 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-import killing
-import parties
 import pytest
-import upkeep
 from ceremony.test_recovery import lose_share, share
 from ceremony.test_recovery_second_token import hand_over
-from parties import KEY, Party
+from stage import killing, parties, upkeep
+from stage.parties import KEY, Party
 
 SEED = os.environ.get("FROST_HSM_CRASH_SEED", "0")
 SAMPLE = 5

@@ -8,20 +8,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import parties
 import pytest
-import upkeep
 from conftest import TokenFixture
-from parties import KEY, Party, inbox
+from stage import parties, upkeep
+from stage.parties import KEY, Party, inbox
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony import bundle, identity, recipients, recovery, repair, signed
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.identity import Addressee
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.repair import Repair
-from frost_hsm.ceremony.upkeep import RepairDone, RepairRequest
+from frost_hsm.ceremony.history import bundle
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.upkeep import RepairDone, RepairRequest
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Addressee
+from frost_hsm.ceremony.sealing import recipients
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.sharing import recovery, repair
+from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.errors import (
     Equivocation,
     ForeignMessage,

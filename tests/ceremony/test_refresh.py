@@ -7,19 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import mallory
-import parties
 import pytest
-import upkeep
-from mallory import Saboteur
-from parties import Party
+from stage import mallory, parties, upkeep
+from stage.mallory import Saboteur
+from stage.parties import Party
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.judgement import judge
-from frost_hsm.ceremony.keys import GroupKey, KeyState
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.ceremony.upkeep import RefreshProposal
+from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.upkeep import RefreshProposal
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import (
     CeremonyStopped,
     ForeignMessage,

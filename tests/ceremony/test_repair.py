@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
-from parties import Party, inbox
+from stage import parties, upkeep
+from stage.parties import Party, inbox
 
-from frost_hsm.ceremony import bundle, der, pem, signed
-from frost_hsm.ceremony.context import Kind
-from frost_hsm.ceremony.keys import KeyState
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.history import bundle
+from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import (
     CeremonyStopped,
     Equivocation,
@@ -31,6 +31,7 @@ from frost_hsm.errors import (
     NotYet,
     UnknownSender,
 )
+from frost_hsm.forms import der, pem
 from frost_hsm.frost.repair import Sigma
 from frost_hsm.secret import system_entropy
 

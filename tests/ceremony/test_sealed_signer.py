@@ -7,13 +7,12 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import parties
 import pytest
-import racing
 from conftest import TokenFixture
+from stage import parties, racing
 
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.sealed_signer import SealedSigner
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import NonceUsed
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.signing import aggregate, verify, verify_signature_share

@@ -7,16 +7,17 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-from parties import Messages, Party, inbox
+from stage import parties
+from stage.parties import Messages, Party, inbox
 
-from frost_hsm.ceremony import signed, signing
-from frost_hsm.ceremony.judgement import judge
-from frost_hsm.ceremony.keys import GroupKey
-from frost_hsm.ceremony.messages import Commitment, Message, Response, SigningRequest
-from frost_hsm.ceremony.sealed_signer import SealedSigner
-from frost_hsm.ceremony.signing import SigningSession
+from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Message, Response, SigningRequest
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.errors import (
     Equivocation,
     ForeignMessage,
@@ -179,7 +180,7 @@ def test_what_a_kill_leaves_of_used_nonces_is_swept(trio: list[Party]) -> None:
     wanted = parties.request(trio[:2], MESSAGE)
     commitments = parties.commit(trio[:2], wanted)
     with pytest.MonkeyPatch.context() as patch:  # as if killed after the response was kept
-        destroy = "frost_hsm.ceremony.records.SealedRecords.destroy"
+        destroy = "frost_hsm.ceremony.sealing.records.SealedRecords.destroy"
         patch.setattr(destroy, lambda self, name: None if "bound" in name else self._holder.token.delete_record(name))
         parties.respond([alice], wanted, commitments)
     assert any(name.startswith("bound-nonces") for name in alice.records())

@@ -8,10 +8,10 @@ from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any, NoReturn
 
-import parties
 import pytest
 from conftest import TokenFixture
-from parties import Party, inbox
+from stage import parties
+from stage.parties import Party, inbox
 
 from frost_hsm.backends import Capability, KeyKind
 

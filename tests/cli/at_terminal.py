@@ -13,7 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from parties import PROGRAM
+from stage.parties import PROGRAM
 
 PATIENCE = 15.0
 

@@ -2,9 +2,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import parties
 import pytest
-from parties import Party
+from stage import parties
+from stage.parties import Party
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any
 
-from parties import Party, Ran
+from stage.parties import Party, Ran
 
 
 def snapshot(party: Party) -> dict[str, bytes]:

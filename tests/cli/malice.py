@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from parties import Party
+from stage.parties import Party
 
-from frost_hsm.ceremony import cms, envelope, oids, pem, signed
-from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.messages import Commitment, Confirmation, Response, Round1, Round2
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Response, Round1, Round2
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.forms import cms, oids, pem
 from frost_hsm.frost import dkg, round2, signing
 from frost_hsm.frost.ciphersuites import P256
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningShare, VerifiableSecretSharingCommitment

@@ -9,20 +9,20 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-import parties
 import pytest
-import upkeep
 from ceremony.test_recovery import lose_share, share
 from cli.judging import refused, snapshot
-from parties import KEY, Party, Ran
+from stage import parties, upkeep
+from stage.parties import KEY, Party, Ran
 
 from frost_hsm.backends import Capability
 from frost_hsm.backends.software.token import SoftwareToken
-from frost_hsm.ceremony import backup, cms, der, oids, pem
-from frost_hsm.ceremony.backup import Backup
+from frost_hsm.ceremony.history import backup
+from frost_hsm.ceremony.history.backup import Backup
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.cli.terminal import Terminal
+from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.errors import InputProblem
+from frost_hsm.forms import cms, der, oids, pem
 
 FILE = "alice.backup.pem"
 

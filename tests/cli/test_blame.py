@@ -8,16 +8,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import parties
 import pytest
 from cli.judging import refused, snapshot
 from cli.malice import bad_proof, bad_shares, resign, said
-from killing import Traced
-from parties import KEY, Party
+from stage import parties
+from stage.killing import Traced
+from stage.parties import KEY, Party
 
-from frost_hsm.ceremony import dossier, signed
-from frost_hsm.ceremony.complaints import Complaint
-from frost_hsm.ceremony.judgement import judge
+from frost_hsm.ceremony.history import dossier
+from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.complaints import Complaint
 from frost_hsm.errors import CeremonyStopped
 
 COMPLAINT = "treasury.alice.complaint.pem"

@@ -6,15 +6,15 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import parties
 import pytest
 from cli.judging import changes, error_of, refused, snapshot
 from cli.malice import signed_nonsense
-from parties import KEY, Party
+from stage import parties
+from stage.parties import KEY, Party
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.messages import Commitment, Confirmation, Message, Response, Round1, Round2
-from frost_hsm.ceremony.signing import SigningSession
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Message, Response, Round1, Round2
+from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.errors import BadMessageSignature, ForeignMessage, MalformedMessage, UnknownSender
 
 DAMAGE = (MalformedMessage, BadMessageSignature, ForeignMessage, UnknownSender)

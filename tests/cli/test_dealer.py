@@ -5,17 +5,17 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-import by_command
-import parties
 import pytest
-import upkeep
 from cli.judging import refused
-from parties import Party, Ran, inbox
+from stage import by_command, parties, upkeep
+from stage.parties import Party, Ran, inbox
 
-from frost_hsm.ceremony import dealing, envelope, signed
-from frost_hsm.ceremony.keygen import KeyGeneration
-from frost_hsm.ceremony.messages import Proposal
-from frost_hsm.ceremony.upkeep import Dealing
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Proposal
+from frost_hsm.ceremony.messages.upkeep import Dealing
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sharing import dealing
+from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.errors import Equivocation, ForeignMessage, InvalidContents, StepConflict
 from frost_hsm.frost import ciphersuites, dealer
 from frost_hsm.frost.values import SigningKey

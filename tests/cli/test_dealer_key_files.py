@@ -6,15 +6,15 @@ import hashlib
 import subprocess
 from pathlib import Path
 
-import parties
 import pytest
 from cli.judging import refused
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
-from parties import KEY, Party
+from stage import parties
+from stage.parties import KEY, Party
 
-from frost_hsm.ceremony import private_key
-from frost_hsm.cli.terminal import Terminal
+from frost_hsm.ceremony.sharing import private_key
+from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.errors import DeserializationError, NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.ciphersuites import Ciphersuite

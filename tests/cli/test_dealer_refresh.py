@@ -6,19 +6,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import by_command
-import parties
 import pytest
-import staging
-import upkeep
 from cli.judging import refused
 from conftest import TokenFixture
-from parties import KEY, Party, Ran, inbox
-from staging import Stage
+from stage import by_command, parties, staging, upkeep
+from stage.parties import KEY, Party, Ran, inbox
+from stage.staging import Stage
 
-from frost_hsm.ceremony import dealing, envelope, signed
-from frost_hsm.ceremony.records import SealedRecords
-from frost_hsm.ceremony.upkeep import Dealing
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.upkeep import Dealing
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.errors import Equivocation, ForeignMessage, InvalidContents, StepConflict
 from frost_hsm.frost import dealer, refresh
 from frost_hsm.frost.packages import SecretShare

@@ -10,9 +10,9 @@ from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
-import softhsm
 from conftest import TokenFixture
-from parties import Party
+from stage import softhsm
+from stage.parties import Party
 
 from frost_hsm import backends
 from frost_hsm.cli.config import Config

@@ -7,15 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-import by_command
-import parties
 import pytest
-import stock_verifiers
-from by_command import step
 from cli.judging import refused
 from conftest import TokenFixture
 from cryptography.hazmat.primitives.serialization import load_pem_public_key
-from parties import KEY, Party
+from stage import by_command, parties, stock_verifiers
+from stage.by_command import step
+from stage.parties import KEY, Party
 
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.ciphersuites import Ciphersuite

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 from cli.exit_table import every_class, exit_table
-from parties import Party
+from stage.parties import Party
 
 from frost_hsm import cli, errors
 from frost_hsm.errors import FrostHsmError

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-import parties
 import pytest
-from parties import KEY, PROGRAM, Party
+from stage import parties
+from stage.parties import KEY, PROGRAM, Party
 
 from frost_hsm import cli
 from frost_hsm.cli.program import frost_hsm

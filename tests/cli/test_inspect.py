@@ -6,14 +6,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-import parties
 import pytest
 from cli.judging import refused
 from cli.malice import sealed
-from documents import COMMITMENTS, E1, HEADER, ID, S
-from parties import KEY, Party
+from stage import parties
+from stage.documents import COMMITMENTS, E1, HEADER, ID, S
+from stage.parties import KEY, Party
 
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.messages import signed
 
 
 def inspected(party: Party, *arguments: str) -> list[dict[str, Any]]:

@@ -13,12 +13,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import by_command
-import parties
 import pytest
 from cli.judging import error_of
 from conftest import TokenFixture
-from parties import KEY, Party, Ran
+from stage import by_command, parties
+from stage.parties import KEY, Party, Ran
 
 LATER = ("dealer-", "refresh-", "repair-", "keys-import")
 """How the schemas of commands for keys in use begin."""

@@ -8,14 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
-import parties
 import pytest
 from cli.at_terminal import Session
 from cli.judging import changes, snapshot
-from parties import KEY, PROGRAM, Party
+from stage import parties
+from stage.parties import KEY, PROGRAM, Party
 
 from frost_hsm import cli
-from frost_hsm.cli import files
+from frost_hsm.cli.files import door
 
 HOME = ("--home", "home")
 
@@ -213,4 +213,4 @@ def test_runs_that_write_one_file(tmp_path: Path) -> None:
 
 def write_often(target: Path, content: bytes) -> None:
     for _ in range(500):
-        files.write(str(target), content * 1000, force=True)
+        door.write(str(target), content * 1000, force=True)

@@ -11,15 +11,15 @@ import sys
 import threading
 from pathlib import Path
 
-import parties
 import pytest
 from cli.at_terminal import Session
 from cli.judging import changes, error_of, refused, snapshot
-from parties import KEY, PIN, PROGRAM, Party
+from stage import parties
+from stage.parties import KEY, PIN, PROGRAM, Party
 
 from frost_hsm import backends
-from frost_hsm.cli.pin import PinEntry
-from frost_hsm.cli.terminal import Terminal
+from frost_hsm.cli.talk.pin import PinEntry
+from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.errors import PinIncorrect
 
 MAX_TRIES = 10  # of the software backend

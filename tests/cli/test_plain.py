@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from cli.judging import changes, refused, snapshot
-from parties import KEY, Party
+from stage.parties import KEY, Party
 
 MESSAGE = b"released by somebody else's coordinator"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
-import parties
 import pytest
 from cli.judging import changes, refused, snapshot
 from cli.malice import bad_commitment, bad_proof, bad_shares, bad_signature_share, otherwise
-from parties import KEY, Party
+from stage import parties
+from stage.parties import KEY, Party
 
 
 def folder(party: Party, name: str, messages: dict[str, bytes], step: str = "step") -> str:

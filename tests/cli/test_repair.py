@@ -6,13 +6,12 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-import by_command
-import parties
 import pytest
-from by_command import step
 from cli.judging import refused
 from conftest import TokenFixture
-from parties import Party
+from stage import by_command, parties
+from stage.by_command import step
+from stage.parties import Party
 
 REQUEST = "../../inbox/treasury.repair{}.request.pem"
 IN = ("--in", "../../inbox")

@@ -8,16 +8,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import parties
 import pytest
-import staging
 from cli.judging import changes, refused, snapshot
 from conftest import TokenFixture
-from parties import KEY, Party, Ran
-from staging import Stage
+from stage import parties, staging
+from stage.parties import KEY, Party, Ran
+from stage.staging import Stage
 
-from frost_hsm.ceremony import signed
-from frost_hsm.ceremony.messages import Response
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Response
 
 MESSAGE = b"pay 5 to dave"
 BOX = "../inbox"

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from cli.judging import changes, error_of, snapshot
 from conftest import TokenFixture
-from faulty_backend import Faults, FaultyBackend
-from parties import Party, Ran
+from stage.faulty_backend import Faults, FaultyBackend
+from stage.parties import Party, Ran
 
 from frost_hsm import backends, cli
 from frost_hsm.backends import PinState

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import killing
 import pytest
 from crashes.stage import Stage
+from stage import killing
 
 
 @pytest.fixture(scope="package", params=["software", "softhsm"])

@@ -17,13 +17,12 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-import parties
-import softhsm
 from crashes.stories import AGAIN, BEGINNINGS, STORIES, Step, steps
-from killing import Ended, Traced
-from parties import PIN, Party
+from stage import parties, softhsm
+from stage.killing import Ended, Traced
+from stage.parties import PIN, Party
 
-from frost_hsm.ceremony import pem
+from frost_hsm.forms import pem
 
 SPY = next((str(path) for path in Path("/usr/lib").glob("**/pkcs11-spy.so")), None)
 MESSAGE = b"pay 5 to dave"

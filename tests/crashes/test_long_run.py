@@ -7,10 +7,10 @@ import random
 from collections.abc import Callable
 from pathlib import Path
 
-import parties
 import pytest
 from benchmarks import long_run
 from conftest import TokenFixture
+from stage import parties
 
 SIGNATURES = 200
 KILLS = 6

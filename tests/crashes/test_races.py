@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from crashes.stage import Stage, Told
 from crashes.stories import AGAIN
-from killing import Ended
+from stage.killing import Ended
 
 RACES = {
     "an identity": {"identity create"},

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 
 import pytest
 from crashes.stage import Stage, Told
-from killing import Ended
+from stage.killing import Ended
 
-from frost_hsm.ceremony import signed
+from frost_hsm.ceremony.messages import signed
 from frost_hsm.errors import KeyNotFound, StateRolledBack, StorageProblem
 
 REFUSED = {StateRolledBack.exit, KeyNotFound.exit, StorageProblem.exit}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from suites import SUITES
+from stage.suites import SUITES
 
 from frost_hsm.frost.ciphersuites import Ciphersuite
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from dealing import every_suite, few
 from hypothesis import given
 from hypothesis import strategies as st
+from stage.dealing import every_suite, few
 
 from frost_hsm.errors import IncorrectPackage, InvalidSignature
 from frost_hsm.frost import batch

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from p256 import number
-from suites import vectors
+from stage.p256 import number
+from stage.suites import vectors
 
 from frost_hsm.errors import MalformedScalar, NotPossible
 from frost_hsm.frost import ciphersuites

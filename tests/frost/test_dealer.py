@@ -6,11 +6,11 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from dealing import Group, every_suite, few, shapes, sign
 from hypothesis import given
 from hypothesis import strategies as st
-from p256 import public_bytes
-from suites import vectors
+from stage.dealing import Group, every_suite, few, shapes, sign
+from stage.p256 import public_bytes
+from stage.suites import vectors
 
 from frost_hsm.errors import (
     DeserializationError,

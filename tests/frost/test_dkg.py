@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from group_run import Run, Signing, others
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from memory_run import KnownEntropy
-from p256 import SUITES, identifiers, number, public_bytes, scalar
-from suites import draws, vectors
+from stage.group_run import Run, Signing, others
+from stage.memory_run import KnownEntropy
+from stage.p256 import SUITES, identifiers, number, public_bytes, scalar
+from stage.suites import draws, vectors
 
 from frost_hsm.errors import (
     FrostHsmError,

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from documents import COMMITMENTS, DOCUMENTS, E1, HEADER, ID, Document, S
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from p256 import SUITES, G, identifiers, public_bytes
+from stage.documents import COMMITMENTS, DOCUMENTS, E1, HEADER, ID, Document, S
+from stage.p256 import SUITES, G, identifiers, public_bytes
 
 from frost_hsm.errors import (
     DeserializationError,

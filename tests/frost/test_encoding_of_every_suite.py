@@ -7,15 +7,14 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import every_package
-import plain_curves
 import pytest
-from dealing import every_suite
-from every_package import KINDS, read_json, read_postcard
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from p256 import public_bytes
-from plain_curves import Edwards
+from stage import every_package, plain_curves
+from stage.dealing import every_suite
+from stage.every_package import KINDS, read_json, read_postcard
+from stage.p256 import public_bytes
+from stage.plain_curves import Edwards
 
 from frost_hsm.errors import (
     DeserializationError,

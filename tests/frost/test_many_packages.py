@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import plain_curves
 import pytest
-from plain_curves import Edwards
-from suites import SUITES
+from stage import plain_curves
+from stage.plain_curves import Edwards
+from stage.suites import SUITES
 
 from frost_hsm.errors import InvalidNonPrimeOrderElement, MalformedElement
 from frost_hsm.frost import dkg, round1

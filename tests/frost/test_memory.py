@@ -10,10 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import memory_run
 import pytest
-from memory_run import KnownEntropy
-from memory_search import as_int, found_in
+from stage import memory_run
+from stage.memory_run import KnownEntropy
+from stage.memory_search import as_int, found_in
 
 from frost_hsm.frost.ciphersuites import ED25519, P256, SECP256K1, Ciphersuite
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import hashlib
 
-import bip340
 import pytest
-import stock_verifiers
-from group_run import Run, Signing
-from stock_verifiers import VERIFIERS
-from suites import SUITES
+from stage import bip340, stock_verifiers
+from stage.group_run import Run, Signing
+from stage.stock_verifiers import VERIFIERS
+from stage.suites import SUITES
 
 from frost_hsm.frost import signing, taproot
 from frost_hsm.frost.ciphersuites import SECP256K1_TR

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import pytest
-from p256 import SUITES
-from suites import sample
+from stage.p256 import SUITES
+from stage.suites import sample
 
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite

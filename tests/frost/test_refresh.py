@@ -7,10 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 import pytest
-from dealing import Group, every_suite, few, shapes, sign
-from group_run import Run, Signing, others
 from hypothesis import given
 from hypothesis import strategies as st
+from stage.dealing import Group, every_suite, few, shapes, sign
+from stage.group_run import Run, Signing, others
 
 from frost_hsm.errors import (
     DuplicatedIdentifier,

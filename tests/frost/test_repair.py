@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import pytest
-from dealing import Group, every_suite, few, shapes, sign
-from group_run import Run
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from p256 import public_bytes
-from suites import vectors
+from stage.dealing import Group, every_suite, few, shapes, sign
+from stage.group_run import Run
+from stage.p256 import public_bytes
+from stage.suites import vectors
 
 from frost_hsm.errors import (
     DuplicatedIdentifier,

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from dealing import Group, every_suite, few, shapes
 from hypothesis import given
-from p256 import public_bytes
+from stage.dealing import Group, every_suite, few, shapes
+from stage.p256 import public_bytes
 
 from frost_hsm.errors import (
     DeserializationError,

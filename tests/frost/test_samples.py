@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 import pytest
-from p256 import public_bytes
-from suites import sample, vectors
+from stage.p256 import public_bytes
+from stage.suites import sample, vectors
 
 from frost_hsm.errors import DeserializationError
 from frost_hsm.frost import round1, round2

@@ -8,9 +8,9 @@ import threading
 from dataclasses import replace
 
 import pytest
-from group_run import Run, Signing
-from p256 import ScriptedEntropy, identifiers, number, public_bytes, scalar
-from suites import sample, vectors
+from stage.group_run import Run, Signing
+from stage.p256 import ScriptedEntropy, identifiers, number, public_bytes, scalar
+from stage.suites import sample, vectors
 
 from frost_hsm.errors import (
     FrostHsmError,

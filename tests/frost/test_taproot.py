@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-import bip340
 import pytest
-from group_run import Run, Signing
-from p256 import public_bytes
-from suites import draws, vectors
+from stage import bip340
+from stage.group_run import Run, Signing
+from stage.p256 import public_bytes
+from stage.suites import draws, vectors
 
 from frost_hsm.errors import InvalidProofOfKnowledge, InvalidSignature, InvalidSignatureShare
 from frost_hsm.frost import ciphersuites, dkg, signing, taproot

@@ -4,8 +4,8 @@ import copy
 import pickle
 
 import pytest
-from p256 import SUITES, identifiers, scalar
-from suites import sample
+from stage.p256 import SUITES, identifiers, scalar
+from stage.suites import sample
 
 from frost_hsm.errors import (
     InvalidIdentityElement,

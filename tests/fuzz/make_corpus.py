@@ -15,18 +15,21 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-import parties
-import upkeep
 from ceremony.people import rsa_holder
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from fuzz import targets
 from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, UPKEEP, VALUES, WITH_Y, alice, public
+from stage import parties, upkeep
 
-from frost_hsm.backends import OaepHash
-from frost_hsm.ceremony import backup, bundle, dealing, der, dossier, envelope, oids, signed
-from frost_hsm.ceremony.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.history import backup, bundle, dossier
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.complaints import Complaint, Opening
+from frost_hsm.ceremony.messages.making import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sharing import dealing
+from frost_hsm.forms import der, oids
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.frost import ciphersuites, dealer, dkg, packages, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage

@@ -12,8 +12,8 @@ import re
 from random import Random
 from typing import Any
 
-from frost_hsm.ceremony import der, pem
 from frost_hsm.errors import MalformedMessage
+from frost_hsm.forms import der, pem
 
 Element = tuple[int, bytes]
 """A DER element: tag and contents."""

@@ -26,32 +26,21 @@ from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.software.file import TokenFile
 from frost_hsm.backends.software.token import SoftwareToken
 from frost_hsm.backends.uri import Pkcs11Uri
-from frost_hsm.ceremony import (
-    backup,
-    bundle,
-    certificate,
-    complaints,
-    der,
-    dossier,
-    envelope,
-    identity,
-    judgement,
-    messages,
-    pem,
-    private_key,
-    signed,
-    upkeep,
-)
-from frost_hsm.ceremony.backup import Backup
-from frost_hsm.ceremony.context import Context, Kind
-from frost_hsm.ceremony.identity import Holder, PublicIdentity
-from frost_hsm.ceremony.messages import Message
-from frost_hsm.ceremony.public_key import PublicKey
-from frost_hsm.ceremony.records import own_context
-from frost_hsm.ceremony.roster import Roster
+from frost_hsm.ceremony.history import backup, bundle, dossier, judgement
+from frost_hsm.ceremony.history.backup import Backup
+from frost_hsm.ceremony.messages import complaints, signed, upkeep
+from frost_hsm.ceremony.messages import making as messages
+from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.records import own_context
+from frost_hsm.ceremony.sharing import private_key
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.cli import description
 from frost_hsm.cli.config import Config
+from frost_hsm.cli.files import description
 from frost_hsm.errors import (
     ConfigProblem,
     InputProblem,
@@ -63,6 +52,8 @@ from frost_hsm.errors import (
     StorageProblem,
     UsageProblem,
 )
+from frost_hsm.forms import certificate, der, pem
+from frost_hsm.forms.public_key import PublicKey
 from frost_hsm.frost import ciphersuites, packages, round1, round2, values
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.encoding import Package, SecretPackage

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
-import parties
 import pytest
 from fuzz.targets import TARGETS, seeds
-from parties import KEY, Party
+from stage import parties
+from stage.parties import KEY, Party
 
-from frost_hsm.ceremony import cms, der, oids, pem
+from frost_hsm.forms import cms, der, oids, pem
 from frost_hsm.frost.ciphersuites import ED448
 
 SIZE = 16 << 20

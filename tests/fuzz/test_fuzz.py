@@ -15,7 +15,7 @@ from fuzz.targets import TARGETS, Target, seeds
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from frost_hsm.ceremony import der, pem
+from frost_hsm.forms import der, pem
 
 INPUTS = int(os.environ.get("FROST_HSM_FUZZ_INPUTS", "400"))
 """Of each kind, for each target."""

@@ -6,14 +6,14 @@ import functools
 import random
 from itertools import product
 
-import plain_curves
 import pytest
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from p256 import scalar
-from plain_curves import Edwards, multiply
-from suites import SUITES, vectors
+from stage import plain_curves
+from stage.p256 import scalar
+from stage.plain_curves import Edwards, multiply
+from stage.suites import SUITES, vectors
 
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement, MalformedElement

@@ -8,11 +8,10 @@ import pickle
 import threading
 from collections.abc import Callable
 
-import p256
-import plain_curves
 import pytest
-from p256 import number, scalar
-from suites import SUITES, vectors
+from stage import p256, plain_curves
+from stage.p256 import number, scalar
+from stage.suites import SUITES, vectors
 
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar, UsageProblem

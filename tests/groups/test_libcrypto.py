@@ -6,8 +6,8 @@ import ctypes
 import subprocess
 import sys
 
-import p256
 import pytest
+from stage import p256
 
 from frost_hsm import groups
 from frost_hsm.errors import MalformedElement

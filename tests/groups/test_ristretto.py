@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import plain_curves
 import pytest
-from p256 import scalar
-from plain_curves import ED25519, multiply
-from suites import SUITES, vectors
+from stage import plain_curves
+from stage.p256 import scalar
+from stage.plain_curves import ED25519, multiply
+from stage.suites import SUITES, vectors
 
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import p256
-import plain_curves
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from p256 import scalar
-from plain_curves import Weierstrass, square_root
-from suites import SUITES, vectors
+from stage import p256, plain_curves
+from stage.p256 import scalar
+from stage.plain_curves import Weierstrass, square_root
+from stage.suites import SUITES, vectors
 
 from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement

@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import os
 
-import parties
 import pytest
-from parties import KEY, Party
 from peers.zcash_foundation import Rust
+from stage import parties
+from stage.parties import KEY, Party
 
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, Signature, SignatureShare, SigningCommitments, SigningPackage

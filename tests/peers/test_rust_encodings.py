@@ -6,11 +6,11 @@ import json
 import random
 from typing import Any
 
-import every_package
 import pytest
-from every_package import KINDS, read_json, read_postcard
 from peers.process import PeerError
 from peers.zcash_foundation import Form, Rust, write
+from stage import every_package
+from stage.every_package import KINDS, read_json, read_postcard
 
 from frost_hsm.errors import DeserializationError
 from frost_hsm.frost.ciphersuites import Ciphersuite

@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11 import MGF, KeyType, Mechanism
 
-from frost_hsm.backends import KeyKind, OaepHash
+from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS
 from frost_hsm.backends.pkcs11.attributes import NO_DEFAULT_USE, key_pair_templates, kind_of, public_key_info
+from frost_hsm.forms.oaep import OaepHash
 
 _PARAMETERS = {
     OaepHash.SHA256: (Mechanism.SHA256, MGF.SHA256, None),

@@ -11,7 +11,7 @@ import pkcs11
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.mechanisms import KDF
 
-from frost_hsm.backends import Capability, KeyKind, OaepHash, StoredCertificate, TokenInfo, TokenKey
+from frost_hsm.backends import Capability, KeyKind, StoredCertificate, TokenInfo, TokenKey
 from frost_hsm.backends.arguments import check_digest, check_key_id, check_name, check_point, check_record
 from frost_hsm.backends.pkcs11 import attributes, oaep
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, name_of
@@ -26,6 +26,7 @@ from frost_hsm.errors import (
     TokenLost,
     TokenProblem,
 )
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
 _MECHANISMS = {

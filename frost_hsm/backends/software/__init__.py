@@ -4,6 +4,8 @@
 certificates, public keys and the names of records can be read by whoever has the file. There is no physical
 protection: a copy of the file can be attacked for ever, and the count of wrong passphrases, kept in the file
 as a token would keep it, stops nobody who has a copy. Putting an older copy back undoes what happened since.
+
+``file`` keeps it, ``sealing`` closes it, ``token`` uses it.
 """
 
 from __future__ import annotations

@@ -13,19 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
-from frost_hsm.backends import (
-    Capability,
-    KeyAttributes,
-    KeyKind,
-    OaepHash,
-    StoredCertificate,
-    TokenInfo,
-    TokenKey,
-)
+from frost_hsm.backends import Capability, KeyAttributes, KeyKind, StoredCertificate, TokenInfo, TokenKey
 from frost_hsm.backends.arguments import check_digest, check_key_id, check_name, check_point, check_record
 from frost_hsm.backends.software.file import Contents, SealedKey, TokenFile
 from frost_hsm.backends.software.sealing import Unsealable, seal, unseal
 from frost_hsm.errors import KeyExists, KeyNotFound, NotPossible, PinUnusable, SealBroken
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
 _RSA_BITS = 3072

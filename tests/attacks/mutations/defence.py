@@ -46,8 +46,12 @@ def defence(attack: str, what: str, *edits: Edit, shows: str | None = None) -> D
 
 
 BOUND_TO_CONTEXT = (
-    ("ceremony/recipients.py", "Context.decode(self.ukm).require(expected)", "pass"),
-    ("ceremony/envelope.py", "if target[:_HASH_LENGTH] != hashlib.sha256(expected.encode()).digest():", "if False:"),
+    ("ceremony/sealing/recipients.py", "Context.decode(self.ukm).require(expected)", "pass"),
+    (
+        "ceremony/sealing/envelope.py",
+        "if target[:_HASH_LENGTH] != hashlib.sha256(expected.encode()).digest():",
+        "if False:",
+    ),
 )
 
 IDENTITY = (

@@ -6,8 +6,8 @@ from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
 
 _LENGTH = ("frost/checks.py", "if len(package.commitment) != entries]", "if False]")
 _PROOFS = ("frost/dkg.py", "        _check_proofs(packages)\n        return share_out", "        return share_out")
-_SAME_SESSION = ("ceremony/rounds.py", "return said.message.ceremony == self.id", "return True")
-_STILL_GIVEN_UP = ("ceremony/rounds.py", "if self.home.exists(given_up_folder(self.id)) or (", "if False and (")
+_SAME_SESSION = ("ceremony/sharing/rounds.py", "return said.message.ceremony == self.id", "return True")
+_STILL_GIVEN_UP = ("ceremony/sharing/rounds.py", "if self.home.exists(given_up_folder(self.id)) or (", "if False and (")
 
 OF_KEYS = (
     # ── Key generation ──
@@ -17,7 +17,7 @@ OF_KEYS = (
         "k01b_a_failed_check_leaves_nothing",
         "messages are kept once they have been checked",
         (
-            "ceremony/rounds.py",
+            "ceremony/sharing/rounds.py",
             "        secret = sealed.recall()\n",
             "        self.transcript.keep(received)\n        secret = sealed.recall()\n",
         ),
@@ -52,7 +52,7 @@ OF_KEYS = (
     defence(
         "k09_duplicate_identifiers",
         "nobody is in a roster twice",
-        ("ceremony/roster.py", "if mark in seen:", "if False:"),
+        ("ceremony/people/roster.py", "if mark in seen:", "if False:"),
     ),
     defence(
         "k10_wrong_share",
@@ -63,13 +63,13 @@ OF_KEYS = (
     defence(
         "k11_share_overwrite",
         "two different messages of one sender stop the ceremony",
-        ("ceremony/inbox.py", "elif earlier.content_digest != said.content_digest:", "elif False:"),
+        ("ceremony/messages/inbox.py", "elif earlier.content_digest != said.content_digest:", "elif False:"),
     ),
     defence(
         "k12_another_view_with_the_same_group_key",
         "confirmations are compared in everything",
         (
-            "ceremony/rounds.py",
+            "ceremony/sharing/rounds.py",
             "if said.content_digest != own.content_digest:",
             "if said.message.public_key_package_hash != own.message.public_key_package_hash:",
         ),
@@ -77,41 +77,49 @@ OF_KEYS = (
     defence(
         "k13_a_confirmation_covers_every_message",
         "the hash of a round covers all of every message in it",
-        ("ceremony/signed.py", 'b"".join(each.content_digest for each in signed)', 'b"".join(b"" for each in signed)'),
+        (
+            "ceremony/messages/signed.py",
+            'b"".join(each.content_digest for each in signed)',
+            'b"".join(b"" for each in signed)',
+        ),
     ),
     defence(
         "k13_every_byte_of_a_confirmation_is_signed",
         "a signature covers the contents",
-        ("ceremony/cms.py", "if hashlib.sha256(self.content).digest() != self.content_digest:", "if False:"),
+        ("forms/cms.py", "if hashlib.sha256(self.content).digest() != self.content_digest:", "if False:"),
     ),
     defence(
         "k14_a_pending_key_does_not_sign",
         "a key signs once all have confirmed it",
-        ("ceremony/keys.py", "if self.state is KeyState.PENDING:", "if False:"),
+        ("ceremony/history/keys.py", "if self.state is KeyState.PENDING:", "if False:"),
     ),
     defence(
         "k14_nobody_is_parted_from_the_others",
         "all n confirmations count, whatever somebody says besides",
-        ("ceremony/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
+        ("ceremony/sharing/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
         shows="CeremonyStopped",
     ),
     defence("k14_what_was_given_up_does_not_come_back", "what is being given up is not confirmed", _STILL_GIVEN_UP),
     defence(
         "k15_ones_own_contribution_altered",
         "a signature covers the contents",
-        ("ceremony/cms.py", "if hashlib.sha256(self.content).digest() != self.content_digest:", "if False:"),
+        ("forms/cms.py", "if hashlib.sha256(self.content).digest() != self.content_digest:", "if False:"),
     ),
     defence(
         "k16_another_roster_for_the_victim",
         "everybody in a proposal is a peer under the same identity",
-        ("ceremony/keygen.py", "if peers[identity.name] != identity:", "if False:"),
+        ("ceremony/sharing/keygen.py", "if peers[identity.name] != identity:", "if False:"),
     ),
     defence(
         "k17_the_polynomial_is_evaluated_once",
         "the token remembers that a polynomial has served",
-        ("ceremony/rounds.py", "        sealed.forget_polynomial()\n        return sent", "        return sent"),
         (
-            "ceremony/sealed_rounds.py",
+            "ceremony/sharing/rounds.py",
+            "        sealed.forget_polynomial()\n        return sent",
+            "        return sent",
+        ),
+        (
+            "ceremony/sharing/sealed_rounds.py",
             "if len(mark) != HASH_LENGTH + seeds.SEED_LENGTH or not bound.equals(wanted):",
             "if False:",
         ),
@@ -120,7 +128,7 @@ OF_KEYS = (
         "k17_a_kill_in_between_changes_nothing",
         "a polynomial is bound to one set of messages before it is evaluated",
         (
-            "ceremony/sealed_rounds.py",
+            "ceremony/sharing/sealed_rounds.py",
             "if len(mark) != HASH_LENGTH + seeds.SEED_LENGTH or not bound.equals(wanted):",
             "if False:",
         ),
@@ -128,14 +136,18 @@ OF_KEYS = (
     defence(
         "k18_another_round1_at_the_end",
         "round 2 names the round-1 messages that it was made for",
-        ("ceremony/rounds.py", "self._require_same(received[self.me.name].message.round1_hash == round1_hash)", "pass"),
-        ("ceremony/rounds.py", "if said.message.round1_hash != round1_hash:", "if False:"),
+        (
+            "ceremony/sharing/rounds.py",
+            "self._require_same(received[self.me.name].message.round1_hash == round1_hash)",
+            "pass",
+        ),
+        ("ceremony/sharing/rounds.py", "if said.message.round1_hash != round1_hash:", "if False:"),
     ),
     defence(
         "k19_shares_in_clear",
         "shares are encrypted",
         (
-            "ceremony/shares.py",
+            "ceremony/sealing/shares.py",
             "envelopes.append(envelope.encrypt(context, plaintext, identity.addressees, seed=seed))",
             'envelopes.append(b"\\x30" + bytes([len(plaintext)]) + bytes(plaintext._buffer))',
         ),
@@ -144,13 +156,13 @@ OF_KEYS = (
         "k20_all_others_together",
         "a share is encrypted to its recipient alone",
         (
-            "ceremony/shares.py",
+            "ceremony/sealing/shares.py",
             "envelope.encrypt(context, plaintext, identity.addressees,",
             "envelope.encrypt(context, plaintext, "
             "(*identity.addressees, *(each for each in seat.roster if each != identity)),",
         ),
         (
-            "ceremony/envelope.py",
+            "ceremony/sealing/envelope.py",
             "        if to is not None:\n            _require_recipients",
             "        if False:\n            _require_recipients",
         ),
@@ -162,24 +174,28 @@ OF_KEYS = (
     defence(
         "k21_a_complaint_opens_one_envelope_and_no_key",
         "every envelope has a seed of its own",
-        ("ceremony/shares.py", "seeds.expand(root, context.encode())", 'seeds.expand(root, b"all")'),
+        ("ceremony/sealing/shares.py", "seeds.expand(root, context.encode())", 'seeds.expand(root, b"all")'),
     ),
     defence(
         "k28_false_accusation",
         "a false complaint convicts its author",
-        ("ceremony/judgement.py", "elif (recipient, complaint) in complaints and recipient != sender:", "elif False:"),
+        (
+            "ceremony/history/judgement.py",
+            "elif (recipient, complaint) in complaints and recipient != sender:",
+            "elif False:",
+        ),
     ),
     defence(
         "k28_a_cheat_who_will_not_show_it",
         "an opening has to make the envelope again, byte for byte",
-        ("ceremony/judgement.py", "        if wrong is not None:\n", "        if False:\n"),
+        ("ceremony/history/judgement.py", "        if wrong is not None:\n", "        if False:\n"),
     ),
     # ── Values ──
     defence(
         "k22_no_key_is_used_twice",
         "every envelope has an ephemeral key of its own",
         (
-            "ceremony/recipients.py",
+            "ceremony/sealing/recipients.py",
             "ephemeral = _ephemeral(seed)",
             "ephemeral = ec.derive_private_key(5, ec.SECP256R1())",
         ),
@@ -199,7 +215,7 @@ OF_KEYS = (
     defence(
         "k25_points_that_a_token_never_sees",
         "a point is checked before a token sees it",
-        ("ceremony/recipients.py", "        point(self.ephemeral)", "        pass"),
+        ("ceremony/sealing/recipients.py", "        point(self.ephemeral)", "        pass"),
     ),
     defence(
         "k26_other_spellings",
@@ -248,13 +264,13 @@ OF_KEYS = (
     defence(
         "k34_impossible_thresholds",
         "a threshold is from 2 to the number of participants",
-        ("ceremony/messages.py", "if not 2 <= self.min_signers <= len(self.roster):", "if False:"),
+        ("ceremony/messages/making.py", "if not 2 <= self.min_signers <= len(self.roster):", "if False:"),
     ),
     # ── Epochs ──
     defence(
         "k30_a_refresh_of_something_else",
         "a refresh is of this key, in this epoch, among these people",
-        ("ceremony/refresh.py", "if not key.is_refreshed_by(proposal.message):", "if False:"),
+        ("ceremony/sharing/refresh.py", "if not key.is_refreshed_by(proposal.message):", "if False:"),
     ),
     defence(
         "k30_the_key_and_the_threshold_stay",
@@ -266,19 +282,19 @@ OF_KEYS = (
     defence(
         "k31_shares_of_two_epochs",
         "a request is for one epoch",
-        ("ceremony/signing.py", "if wanted.epoch != key.epoch:", "if False:"),
-        ("ceremony/keys.py", "if self.state is KeyState.SUPERSEDED:", "if False:"),
+        ("ceremony/signing/session.py", "if wanted.epoch != key.epoch:", "if False:"),
+        ("ceremony/history/keys.py", "if self.state is KeyState.SUPERSEDED:", "if False:"),
     ),
     defence(
         "k31_the_old_share_is_gone",
         "the old share is destroyed",
-        ("ceremony/refresh.py", "            records.destroy_all(self.key.sharing, self.key.position)\n", ""),
+        ("ceremony/sharing/refresh.py", "            records.destroy_all(self.key.sharing, self.key.position)\n", ""),
     ),
     defence(
         "k31_the_old_share_stays_until_all_have_confirmed",
         "the old share is kept until all have confirmed",
         (
-            "ceremony/refresh.py",
+            "ceremony/sharing/refresh.py",
             "        self.compare(inbox)\n        with open_holder() as holder, self.home.lock():\n",
             "        with open_holder() as holder, self.home.lock():\n"
             "            SealedRecords(holder, self.home).destroy_all(self.key.sharing, self.key.position)\n",
@@ -288,7 +304,7 @@ OF_KEYS = (
     defence(
         "k31_one_confirmation_for_each_half",
         "all n confirmations count, whatever somebody says besides",
-        ("ceremony/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
+        ("ceremony/sharing/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
         shows="CeremonyStopped",
     ),
     defence(
@@ -299,7 +315,7 @@ OF_KEYS = (
     defence(
         "k32_two_ends_of_a_repair",
         "a repair ends once",
-        ("ceremony/judgement.py", "    RepairDone,\n    Dealing,", "    Dealing,"),
+        ("ceremony/history/judgement.py", "    RepairDone,\n    Dealing,", "    Dealing,"),
     ),
     defence(
         "k32_a_share_of_another_key",

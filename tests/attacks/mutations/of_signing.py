@@ -4,30 +4,30 @@ from __future__ import annotations
 
 from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
 
-_IN_TOKEN = ("ceremony/records.py", "Capability.DATA in holder.token.capabilities", "False")
+_IN_TOKEN = ("ceremony/sealing/records.py", "Capability.DATA in holder.token.capabilities", "False")
 
 OF_SIGNING = (
     # ── Operations ──
     defence(
         "p01_a_list_without_end",
         "a list has no more entries than a group has people",
-        ("ceremony/asn1.py", "while inner.more() and len(values) <= most:", "while inner.more():"),
+        ("forms/asn1.py", "while inner.more() and len(values) <= most:", "while inner.more():"),
     ),
     defence(
         "p01_files_that_are_too_large",
         "a file has a largest size",
-        ("cli/files.py", "if len(data) > LARGEST:", "if False:"),
+        ("cli/files/door.py", "if len(data) > LARGEST:", "if False:"),
     ),
     defence(
         "p02_odd_contents",
         "an element does not begin behind the end",
-        ("ceremony/der.py", "        if start > self._end:\n", "        if False:\n"),
-        ("ceremony/der.py", "        if start + length > self._end:\n", "        if False:\n"),
+        ("forms/der.py", "        if start > self._end:\n", "        if False:\n"),
+        ("forms/der.py", "        if start + length > self._end:\n", "        if False:\n"),
     ),
     defence(
         "p03_another_version",
         "a message is of a version that is known",
-        ("ceremony/asn1.py", "!= VERSION:", "== 3:"),
+        ("forms/asn1.py", "!= VERSION:", "== 3:"),
     ),
     defence(
         "p03_fields_that_are_unknown_missing_or_doubled",
@@ -37,25 +37,25 @@ OF_SIGNING = (
     defence(
         "p04_secrets_on_the_command_line",
         "what is no source of PINs is not taken for the PIN",
-        ("cli/pin.py", "if kind not in sources or not place:", "if False:"),
+        ("cli/talk/pin.py", "if kind not in sources or not place:", "if False:"),
     ),
     defence(
         "p05_swapped_records",
         "a record is bound to its ceremony, kind and owner",
         *BOUND_TO_CONTEXT,
-        ("ceremony/keys.py", 'raise SealBroken(f"the sealed share is not', 'str(f"the sealed share is not'),
+        ("ceremony/history/keys.py", 'raise SealBroken(f"the sealed share is not', 'str(f"the sealed share is not'),
     ),
     defence(
         "p05_nonces_that_somebody_else_sealed",
         "a record is signed by its owner",
-        ("ceremony/envelope.py", "record.verify(holder.public.sign_key)", "pass"),
-        ("ceremony/envelope.py", " or record.signer_key_id != holder.public.sign_key.key_id", ""),
+        ("ceremony/sealing/envelope.py", "record.verify(holder.public.sign_key)", "pass"),
+        ("ceremony/sealing/envelope.py", " or record.signer_key_id != holder.public.sign_key.key_id", ""),
     ),
     defence(
         "p06_one_key_for_many_records",
         "every envelope has a key of its own",
         (
-            "ceremony/envelope.py",
+            "ceremony/sealing/envelope.py",
             "seeds.expand(seed, _KEY, recipients.KEY_LENGTH) as key,\n        Secret.join",
             "Secret.zeros(recipients.KEY_LENGTH) as key,\n        Secret.join",
         ),
@@ -92,7 +92,7 @@ OF_SIGNING = (
         "p08_kept_messages_in_each_others_place",
         "a kept message is what its name says",
         (
-            "ceremony/transcript.py",
+            "ceremony/history/transcript.py",
             "if kept is not None and (kept.sender != sender or not self._belongs(kept)):",
             "if False:",
         ),
@@ -100,33 +100,37 @@ OF_SIGNING = (
     defence(
         "p08_damaged_and_exchanged_files",
         "what is kept is what was confirmed",
-        ("ceremony/keys.py", "if confirmed.message.ceremony != ceremony or confirmed.sender != sender:", "if False:"),
+        (
+            "ceremony/history/keys.py",
+            "if confirmed.message.ceremony != ceremony or confirmed.sender != sender:",
+            "if False:",
+        ),
     ),
     defence(
         "p09_hashes_that_are_too_short",
         "a hash has 32 bytes",
-        ("ceremony/messages.py", "if any(len(each) != HASH_LENGTH for each in hashes):", "if False:"),
+        ("ceremony/messages/making.py", "if any(len(each) != HASH_LENGTH for each in hashes):", "if False:"),
     ),
     defence(
         "p10_a_key_for_another_purpose",
         "signers are shown what a key is for",
-        ("cli/requests.py", 'f", for: {key.purpose}" if key.purpose else ""', '""'),
+        ("cli/commands/requests.py", 'f", for: {key.purpose}" if key.purpose else ""', '""'),
     ),
     # ── Signing ──
     defence(
         "s01_nonce_reuse",
         "nonces are destroyed before they serve",
-        ("ceremony/sealed_signer.py", "self._records.destroy(loose)", "pass"),
+        ("ceremony/signing/sealed_signer.py", "self._records.destroy(loose)", "pass"),
     ),
     defence(
         "s01_other_commitments_afterwards",
         "an answer is to one set of commitments",
-        ("ceremony/signing.py", "if sent.message.commitments_hash != commitments_hash:", "if False:"),
+        ("ceremony/signing/session.py", "if sent.message.commitments_hash != commitments_hash:", "if False:"),
     ),
     defence(
         "s01_nonces_made_ahead",
         "nonces are destroyed before they serve",
-        ("ceremony/sealed_signer.py", "self._records.destroy(loose)", "pass"),
+        ("ceremony/signing/sealed_signer.py", "self._records.destroy(loose)", "pass"),
     ),
     defence("s02_deterministic_nonces", "nonces are drawn", ("frost/signing.py", "entropy(view)", "pass")),
     defence(
@@ -149,13 +153,17 @@ OF_SIGNING = (
     defence(
         "s06_crash_between_signing_and_sending",
         "nonces are bound to one signing package",
-        ("ceremony/sealed_signer.py", "hashed = hashlib.sha256(package.serialize())", "hashed = hashlib.sha256()"),
+        (
+            "ceremony/signing/sealed_signer.py",
+            "hashed = hashlib.sha256(package.serialize())",
+            "hashed = hashlib.sha256()",
+        ),
     ),
     defence(
         "s06_another_randomizer_after_a_crash",
         "nonces are bound to the randomizer as well",
         (
-            "ceremony/sealed_signer.py",
+            "ceremony/signing/sealed_signer.py",
             "    if randomizer_seed is not None:\n        with",
             "    if False:\n        with",
         ),
@@ -164,7 +172,7 @@ OF_SIGNING = (
         "s06_the_same_request_again",
         "an answer is stored",
         (
-            "ceremony/signing.py",
+            "ceremony/signing/session.py",
             "        sent = self.transcript.sent(Response)\n        if sent is None:\n            package",
             "        sent = None\n        if sent is None:\n            package",
         ),
@@ -172,7 +180,7 @@ OF_SIGNING = (
     defence(
         "s07_parallel_sessions",
         "commitments are for one request",
-        ("ceremony/signing.py", "return said.message.request == self.id and", "return"),
+        ("ceremony/signing/session.py", "return said.message.request == self.id and", "return"),
     ),
     defence(
         "s07_binding_factors_cover_everything",
@@ -198,23 +206,31 @@ OF_SIGNING = (
     defence(
         "s10_ones_own_commitment_changed",
         "a signer looks for its own commitments",
-        ("ceremony/sealed_signer.py", "if waiting is not None and self._commitments(waiting) != mine:", "if False:"),
+        (
+            "ceremony/signing/sealed_signer.py",
+            "if waiting is not None and self._commitments(waiting) != mine:",
+            "if False:",
+        ),
         ("frost/signing.py", "if commitments[identifier] != nonces.commitments:", "if False:"),
     ),
     defence(
         "s11_malleable_signing_packages",
         "every signer is a participant",
-        ("ceremony/sealed_signer.py", "        self.key.participants(signers)", "        pass"),
+        ("ceremony/signing/sealed_signer.py", "        self.key.participants(signers)", "        pass"),
     ),
     defence(
         "s12_blind_signing",
         "a request is for one key",
-        ("ceremony/signing.py", "if (wanted.ceremony, wanted.key) != (key.ceremony, key.verifying_key):", "if False:"),
+        (
+            "ceremony/signing/session.py",
+            "if (wanted.ceremony, wanted.key) != (key.ceremony, key.verifying_key):",
+            "if False:",
+        ),
     ),
     defence(
         "s12_nobody_agrees_unseen",
         "a person is asked",
-        ("cli/agreement.py", 'if not terminal.confirm("Agree to sign this message?"):', "if False:"),
+        ("cli/talk/agreement.py", 'if not terminal.confirm("Agree to sign this message?"):', "if False:"),
     ),
     defence(
         "s13_bad_shares_are_named",
@@ -233,6 +249,10 @@ OF_SIGNING = (
     defence(
         "s17_randomness_from_outside",
         "no command says where randomness comes from",
-        ("cli/sign.py", "session.commit(place.holder)", "session.commit(place.holder, entropy=lambda view: None)"),
+        (
+            "cli/commands/sign.py",
+            "session.commit(place.holder)",
+            "session.commit(place.holder, entropy=lambda view: None)",
+        ),
     ),
 )

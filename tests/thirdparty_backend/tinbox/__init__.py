@@ -25,13 +25,13 @@ from frost_hsm.backends import (
     Interaction,
     KeyAttributes,
     KeyKind,
-    OaepHash,
     PinSource,
     PinState,
     StoredCertificate,
     TokenInfo,
     TokenKey,
 )
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
 INSIDE = KeyAttributes(True, False, True, True, True)

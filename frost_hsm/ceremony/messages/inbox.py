@@ -1,0 +1,119 @@
+"""What came in from the others: read, attributed, sorted; nothing in it is trusted for its file name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.errors import (
+    Equivocation,
+    ForeignMessage,
+    FrostHsmError,
+    InputProblem,
+    InvalidContents,
+    UnknownSender,
+)
+
+M = TypeVar("M", bound=Message)
+
+FIRST_LINE = b"-----BEGIN CMS-----"
+"""What every file of ours that is sent begins with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """One file from somebody. ``named`` if it was given one by one, not found in a directory."""
+
+    label: str
+    data: bytes
+    named: bool = True
+
+
+class Contradiction(Equivocation):
+    """Two different signed messages of one step from one sender; ``proof`` holds both."""
+
+    def __init__(self, message: str, *, culprit: str, proof: tuple[Signed[Any], ...]) -> None:
+        super().__init__(message, culprits=[culprit])
+        self.proof = proof
+
+
+class Inbox:
+    """The files that were given for one step, each read and verified once.
+
+    In a directory, what does not belong is passed over; a file that was named one by one has to fit. A file that
+    does belong and is damaged is an error either way.
+    """
+
+    def __init__(self, files: Iterable[Incoming] = ()) -> None:
+        self._files = tuple(files)
+        self._read: dict[str, Signed[Any] | None] = {}
+        self.passed_over: list[str] = []
+        """The labels of the files that did not belong, after `collect`."""
+
+    def collect(
+        self,
+        kind: type[M],
+        roster: Roster,
+        belongs: Callable[[Signed[Any]], bool],
+        home: str,
+        known: Mapping[str, Signed[M]],
+    ) -> dict[str, Signed[M]]:
+        """Add the messages of one kind to those that are ``known``, by sender's name; other kinds are let be.
+
+        belongs: whether a message is of this ceremony or request; home: what that is called in an error. Raises
+        `Contradiction` when one sender signed two with different contents, one of which may be a known one.
+        """
+        found = dict(known)
+        labels = dict.fromkeys(known, "what was received before")
+        for label, said in self.of_kind(kind, roster, belongs, home):
+            name = said.sender.name
+            earlier = found.get(name)
+            if earlier is None:
+                found[name], labels[name] = said, label
+            elif earlier.content_digest != said.content_digest:
+                raise Contradiction(
+                    f"{name} signed two different {kind.title}s: {labels[name]}, {label}",
+                    culprit=name,
+                    proof=(earlier, said),
+                )
+        return found
+
+    def of_kind(
+        self, kind: type[M], roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
+    ) -> Iterator[tuple[str, Signed[M]]]:
+        """Read the messages of one kind, with the labels of their files; whether they contradict is not looked at."""
+        for file in self._files:
+            if file.label not in self._read:
+                self._read[file.label] = self._open(file, roster, belongs, home)
+            read = self._read[file.label]
+            if read is not None and isinstance(read.message, kind):
+                yield file.label, read.expect(kind)
+
+    def _open(
+        self, file: Incoming, roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
+    ) -> Signed[Any] | None:
+        """Read one file; None if it was found in a directory and does not belong."""
+        try:
+            if not file.named and not file.data.startswith(FIRST_LINE):
+                raise ForeignMessage("it is not a message")
+            read = signed.read(file.data, roster)
+            if not belongs(read):
+                raise ForeignMessage(f"it does not belong to {home}")
+            return read
+        except (UnknownSender, ForeignMessage) as error:
+            if file.named:
+                raise _placed(error, file.label) from error
+            self.passed_over.append(file.label)
+            return None
+        except (InputProblem, InvalidContents) as error:
+            raise _placed(error, file.label) from error
+
+
+def _placed(error: FrostHsmError, label: str) -> FrostHsmError:
+    """Return the error with the file's name in front."""
+    return type(error)(f"{label}: {error}", hint=error.hint, culprits=error.culprits)

@@ -1,0 +1,134 @@
+"""Messages on their way: signed into a file, and read from one."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, TypeVar, cast
+
+from frost_hsm.ceremony.messages import complaints, upkeep
+from frost_hsm.ceremony.messages import making as messages
+from frost_hsm.ceremony.messages.making import Message, Proposal
+from frost_hsm.ceremony.messages.upkeep import RepairRequest
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.errors import ForeignMessage, InvalidContents, MalformedMessage
+from frost_hsm.forms import cms, der, pem
+
+_KINDS: Final[dict[str, type[Message]]] = {
+    kind.content_type: kind
+    for kind in (
+        messages.Proposal,
+        messages.Round1,
+        messages.Round2,
+        messages.Confirmation,
+        messages.SigningRequest,
+        messages.Commitment,
+        messages.Response,
+        upkeep.Dealing,
+        upkeep.RefreshProposal,
+        upkeep.RepairRequest,
+        upkeep.RepairDelta,
+        upkeep.RepairSigma,
+        upkeep.RepairDone,
+        complaints.Complaint,
+        complaints.Opening,
+    )
+}
+
+M = TypeVar("M", bound=Message)
+N = TypeVar("N", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Signed(Generic[M]):
+    """A message whose signature was verified, and who it is from.
+
+    content_digest: SHA-256 over the contents. der: the SignedData as received, proof of what the sender said.
+    Two messages are the same if their contents are; a signature can be made twice.
+    """
+
+    message: M
+    sender: PublicIdentity
+    content_digest: bytes
+    der: bytes = field(repr=False, compare=False)
+
+    def expect(self, kind: type[N]) -> Signed[N]:
+        """Return this as a message of one kind; raises `ForeignMessage` if it is of another."""
+        if not isinstance(self.message, kind):
+            raise ForeignMessage(f"this is the {self.message.title} of {self.sender.name}, not a {kind.title}")
+        return cast("Signed[N]", self)
+
+    def to_pem(self) -> bytes:
+        """Write the file again as it was received."""
+        return pem.encode(cms.PEM_LABEL, self.der)
+
+
+def write(message: Message, holder: Holder) -> bytes:
+    """Sign a message and return the PEM file to send. One token operation."""
+    return pem.encode(cms.PEM_LABEL, cms.sign(message.content_type, message.encode(), holder))
+
+
+def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
+    """Read a message, PEM or DER, from one of the roster, and verify its signature.
+
+    roster: None reads what says itself who may sign it: a proposal, whose author has to be in the roster that it
+    proposes, or a repair request.
+
+    Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`, and `ForeignMessage` for a message of
+    another version or signed data of another type: all without a culprit. `InvalidContents`, naming the sender,
+    if the signature is good and what it signs is not a message.
+    """
+    signed = parse(data)
+    if roster is None:
+        message = decode(signed)
+        if isinstance(message, Proposal):
+            sender = message.roster.by_signer(signed.signer_key_id)
+        elif isinstance(message, RepairRequest):
+            sender = message.by_signer(signed.signer_key_id)
+        else:
+            raise ForeignMessage(f"this is a {message.title}, not a {Proposal.title}")
+        signed.verify(sender.sign_key)
+    else:
+        sender = roster.by_signer(signed.signer_key_id)
+        signed.verify(sender.sign_key)
+        try:
+            message = decode(signed)
+        except MalformedMessage as error:
+            raise InvalidContents(
+                f"{sender.name} signed what is not a message: {error}", culprits=[sender.name]
+            ) from None
+    return Signed(message, sender, signed.content_digest, signed.der)
+
+
+def parse(data: bytes) -> cms.SignedMessage:
+    """Take a message, PEM or DER, apart without verifying anything; raises `MalformedMessage`."""
+    if len(data) > cms.MAX_PEM_SIZE:
+        raise MalformedMessage(f"a message is larger than {cms.MAX_PEM_SIZE} bytes")
+    is_der = data[:1] == bytes((der.SEQUENCE,))
+    return cms.parse(data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0])
+
+
+def decode(signed: cms.SignedMessage) -> Message:
+    """Read what it says, without verifying anything; raises `MalformedMessage` and `ForeignMessage`."""
+    kind = _KINDS.get(signed.content_type)
+    if kind is None:
+        raise ForeignMessage("this is signed data, but no message of a type that is known here")
+    return kind.decode(signed.content)
+
+
+def peek(data: bytes, kind: type[N]) -> N:
+    """Read what a message says before its sender can be known: which key it is about. Nothing is verified.
+
+    Raises `MalformedMessage`, and `ForeignMessage` for one of another kind.
+    """
+    message = decode(parse(data))
+    if not isinstance(message, kind):
+        raise ForeignMessage(f"this is a {message.title}, not a {kind.title}")
+    return message
+
+
+def transcript_hash(signed: Iterable[Signed[Any]]) -> bytes:
+    """Return SHA-256 over the content digests, in the order given: that of the roster, or of the signers."""
+    return hashlib.sha256(b"".join(each.content_digest for each in signed)).digest()

@@ -1,0 +1,1 @@
+"""Who takes part: ``names`` ``identity`` ``roster`` ``numbering``."""

@@ -1,0 +1,432 @@
+"""Repair between people: a lost share rebuilt for a new identity, or a share made for a new participant.
+
+At least a threshold of others help; the key, the epoch and everybody else's share stay as they are:
+
+    request  the one who receives says who they are, and asks helpers
+    delta    each helper cuts its part into pieces, encrypted, one for each helper
+    sigma    each helper adds up its pieces, encrypts the sum to the one who receives, and so agrees
+    finish   the one who receives adds up the sums, checks the share against the group, seals it and says so
+    confirm  everybody takes in the sigmas of all helpers and the word that it is done: the roster changes
+
+Where a participant has named a second token, that one makes the share without help, of what was encrypted to it too
+(`frost_hsm.ceremony.sharing.recovery`): then the request names no helpers, and the end follows at once.
+
+Nothing secret is kept between the steps but in the messages themselves, encrypted. After the repair of a lost share,
+refresh: the lost token still holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.lineage import lineage
+from frost_hsm.ceremony.history.transcript import Transcript, read_kept
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Inbox
+from frost_hsm.ceremony.messages.making import HASH_LENGTH
+from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
+from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
+from frost_hsm.ceremony.people.numbering import Numbering
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
+from frost_hsm.errors import (
+    DeserializationError,
+    Equivocation,
+    ForeignMessage,
+    InvalidContents,
+    NotKnown,
+    NotPossible,
+    SealBroken,
+    StepConflict,
+    UnknownSender,
+)
+from frost_hsm.frost import repair
+from frost_hsm.frost.packages import Identifier, KeyPackage
+from frost_hsm.frost.repair import Delta, Sigma
+from frost_hsm.frost.values import SecretValue
+from frost_hsm.secret import Entropy, system_entropy
+
+S = TypeVar("S", bound=SecretValue)
+M = TypeVar("M", RepairDelta, RepairSigma)
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a repair stands: the step that comes next here, and whose message for it has not been taken in."""
+
+    step: str  # delta, sigma, finish, confirm, done
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+def request(
+    holder: Holder, key: GroupKey, position: int, helpers: list[str], *, entropy: Entropy = system_entropy
+) -> bytes:
+    """Ask helpers for the share of a position: one's own, lost, or one after the last, to join the group.
+
+    Returns the signed message, to be sent to everybody. Raises `NotPossible`.
+    """
+    key.require_active()
+    random = bytearray(HASH_LENGTH)
+    entropy(memoryview(random))
+    message = RepairRequest(
+        key.ceremony,
+        key.verifying_key,
+        key.epoch,
+        key.transcript,
+        key.roster.digest,
+        bytes(random),
+        position,
+        holder.public,
+        tuple(sorted(key.roster.position(name) for name in helpers)),
+    )
+    _require_possible(message, key)
+    return signed.write(message, holder)
+
+
+def _require_possible(message: RepairRequest, key: GroupKey) -> None:
+    if key.numbering is Numbering.NAMES and message.position <= len(key.roster):
+        name = key.roster.at(message.position).name
+        if message.receiver.name != name:
+            raise NotPossible(f"identifiers of {key.name} come from names: whoever takes the place of {name} needs it")
+    if not message.helpers:
+        if not key.roster.at(message.position).is_recovered_by(message.receiver):
+            raise NotPossible(f"nobody has named this identity of {message.receiver.name} as that of a second token")
+        return
+    if len(message.helpers) < key.min_signers or message.helpers[-1] > len(key.roster):
+        raise NotPossible(f"it takes {key.min_signers} helpers of {key.name}, not {len(message.helpers)}")
+    if message.position > len(key.roster) + 1:
+        raise NotPossible(f"there is no position {message.position}: the next new one is {len(key.roster) + 1}")
+
+
+class Repair:
+    """One repair, as somebody sees it: a helper, the one who receives, or another participant.
+
+    key: as it was before.
+    """
+
+    def __init__(self, home: StateDirectory, request: Signed[RepairRequest], key: GroupKey) -> None:
+        plan = request.message
+        if not key.is_repaired_by(plan):
+            raise ForeignMessage(
+                f"{request.sender.name} asked for a repair of {key.name} in another state than it has here",
+                hint=f"compare participants and epoch with theirs: frost-hsm keys show {key.name}",
+            )
+        try:
+            _require_possible(plan, key)
+        except (NotPossible, NotKnown) as error:  # who signed it has only said who they are
+            raise ForeignMessage(f"the repair request cannot be: {error}") from error
+        self.home = home
+        self.request = request
+        self.id = request.content_digest
+        self.key = key
+        self.me = key.me
+        self.receiver = plan.receiver
+        self.position = plan.position
+        self.is_new = plan.position > len(key.roster)
+        self.helpers = tuple(key.roster.at(position) for position in plan.helpers)
+        self.roster = key.roster.with_member(plan.position, plan.receiver)
+        self.folder = f"{repairs_folder(key.name, key.epoch)}/{self.id.hex()}"
+        self.stem = f"{key.name}.repair{plan.position}"
+        self._agreed: list[Signed[RepairSigma]] = []  # what lets evidence against the one who receives convict
+        self.transcript = self._transcript([helper.name for helper in self.helpers])
+        self._ending = self._transcript([self.receiver.name])
+
+    def _transcript(self, expected: list[str]) -> Transcript:
+        title = f"the repair of {self.key.name} for {self.receiver.name}"
+        return Transcript(
+            self.home,
+            self.folder,
+            self.roster,
+            self.me,
+            self._belongs,
+            title=title,
+            stem=self.stem,
+            expected=expected,
+            beginning=lambda: [*lineage(self.home, self.key), self.request, *self._agreed],
+        )
+
+    @classmethod
+    def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> Repair:
+        """Take a request file; its key has to be known here. That its author is known is `check_receiver`'s to see."""
+        asked = signed.read(data).expect(RepairRequest)
+        plan = asked.message
+        key = GroupKey.find(home, plan.ceremony, me)
+        if plan.epoch < key.epoch or plan.roster != key.roster.digest:
+            key = GroupKey.load(home, key.name, me, epoch=min(plan.epoch, key.epoch), roster=plan.roster)
+        return cls(home, asked, key)
+
+    @classmethod
+    def done(cls, home: StateDirectory, key: GroupKey) -> list[Repair]:
+        """List the repairs of the key's epoch that have changed the roster here."""
+        folder, found = repairs_folder(key.name, key.epoch), []
+        for name in home.names(folder):
+            asked = read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest)
+            if asked is not None and home.exists(f"{folder}/{name}/{ACTIVE}"):
+                before = GroupKey.load(home, key.name, key.me, epoch=key.epoch, roster=asked.message.roster)
+                found.append(cls(home, asked, before))
+        return found
+
+    @property
+    def is_takeover(self) -> bool:
+        """Whether a second token takes the place of the first, without help."""
+        return not self.helpers
+
+    @property
+    def replaced(self) -> PublicIdentity | None:
+        """Whose place the one who receives takes; None for a new participant."""
+        return None if self.is_new else self.key.roster.at(self.position)
+
+    def check_receiver(self, peers: Mapping[str, PublicIdentity]) -> None:
+        """Make sure that the one who receives is somebody we know under this very identity. Raises `UnknownSender`."""
+        if self.is_takeover:  # the identity that it replaces has certified it
+            return
+        if self.receiver != self.me and peers.get(self.receiver.name) != self.receiver:
+            raise UnknownSender(
+                f"{self.receiver.name} with this identity is not among your peers",
+                hint="compare fingerprints with them, by voice or in person; then: frost-hsm peer remove, peer add",
+            )
+
+    # ── The steps of a helper ──
+
+    def delta(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
+        """Agree to help: cut one's part of the share into a delta for each helper; returns the message for all helpers.
+
+        ZcashFoundation: ``repair_share_part1``.
+        """
+        self._require_running(self.me in self.helpers, "a helper")
+        sent = self.transcript.sent(RepairDelta)
+        if sent is None:
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(RepairDelta)
+                if sent is None:
+                    package = self.key.unseal(SealedRecords(holder, self.home))
+                    identifiers = [self._identifier(helper) for helper in self.helpers]
+                    try:
+                        deltas = repair.repair_share_part1(identifiers, package, self._receiving, entropy)
+                    finally:
+                        package.wipe()
+                    envelopes = tuple(
+                        self._encrypt(Kind.REPAIR_DELTA, helper, deltas[self._identifier(helper)])
+                        for helper in self.helpers
+                    )
+                    self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+                    sent = self.transcript.write(RepairDelta(self.id, envelopes), holder)
+        return sent.to_pem()
+
+    def sigma(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+        """Add up the deltas of all helpers; returns the message for everybody.
+
+        It holds the sum, for the one who receives, and is one's agreement that they take the position. ZcashFoundation:
+        ``repair_share_part2``.
+        """
+        self._require_running(self.me in self.helpers, "a helper")
+        received = self.transcript.gather(RepairDelta, inbox)
+        deltas_hash = transcript_hash(received.values())
+        sent = self.transcript.sent(RepairSigma)
+        if sent is None:
+            for said in received.values():
+                if len(said.message.envelopes) != len(self.helpers):
+                    raise self._convict(said, "other than one envelope a helper")
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(RepairSigma)
+                if sent is None:
+                    place = self.helpers.index(self.me)
+                    envelopes = {name: said.message.envelopes[place] for name, said in received.items()}
+                    deltas = self._open_all(Kind.REPAIR_DELTA, Delta, received, envelopes, self.me, holder)
+                    total = repair.repair_share_part2(list(deltas), deltas)
+                    _wipe(deltas)
+                    sealed = self._encrypt(Kind.REPAIR_SIGMA, self.receiver, total, deltas_hash)
+                    self.transcript.keep(received)
+                    sent = self.transcript.write(RepairSigma(self.id, deltas_hash, sealed), holder)
+        if sent.message.deltas_hash != deltas_hash:
+            raise StepConflict("this step of the repair was done before, with other messages")
+        return sent.to_pem()
+
+    # ── The step of the one who receives ──
+
+    def finish(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+        """Add up the sigmas, check the share against the group's public key package and seal it; it can sign at once.
+
+        Returns the message for everybody. ZcashFoundation: ``repair_share_part3``. Raises `IncorrectPackage`, naming
+        nobody, if the share is wrong.
+        """
+        self._require_running(self.me == self.receiver, "the one who receives")
+        if self.is_takeover:
+            raise NotPossible("a second token makes the share itself", hint=f"frost-hsm recover {self.key.name}")
+        received = self._gather_sigmas(inbox)
+        return self._end(open_holder, received, lambda holder: self.add_up(holder, received))
+
+    def take_over(self, open_holder: OpenHolder, rebuild: Callable[[Holder], KeyPackage]) -> bytes:
+        """As `finish`, on a second token, with the share that ``rebuild`` returns."""
+        self._require_running(self.me == self.receiver, "the one who receives")
+        return self._end(open_holder, {}, rebuild)
+
+    def _end(
+        self,
+        open_holder: OpenHolder,
+        received: Mapping[str, Signed[RepairSigma]],
+        make: Callable[[Holder], KeyPackage],
+    ) -> bytes:
+        sigmas_hash = transcript_hash(received.values())
+        sent = self._ending.sent(RepairDone)
+        if sent is None:
+            with open_holder() as holder, self.home.lock():
+                sent = self._ending.sent(RepairDone)
+                if sent is None:
+                    self.key.repaired(self.request.message).seal(make(holder), SealedRecords(holder, self.home))
+                    self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+                    self.transcript.keep(received)
+                    sent = self._ending.write(RepairDone(self.id, sigmas_hash), holder)
+        if sent.message.sigmas_hash != sigmas_hash:
+            raise StepConflict("this step of the repair was done before, with other messages")
+        self._change_roster()
+        return sent.to_pem()
+
+    def add_up(self, holder: Holder, received: Mapping[str, Signed[RepairSigma]]) -> KeyPackage:
+        """Make the share of all sigmas; the caller wipes it. holder: the receiver, or their second token."""
+        envelopes = {name: said.message.envelope for name, said in received.items()}
+        sigmas = self._open_all(Kind.REPAIR_SIGMA, Sigma, received, envelopes, self.receiver, holder)
+        try:
+            return repair.repair_share_part3(sigmas, self._receiving, self.key.public_key_package)
+        finally:
+            _wipe(sigmas)
+
+    @property
+    def ending(self) -> Signed[RepairDone] | None:
+        """The word of the one who receives that it is done, if that is here."""
+        return self._ending.known(RepairDone).get(self.receiver.name)
+
+    # ── The step of everybody else ──
+
+    def confirm(self, inbox: Inbox) -> None:
+        """Take in the sigmas of all helpers and the end of the repair: the roster changes. Needs no token."""
+        self._require_running(self.me in self.roster, "a participant")
+        self.replay(inbox)
+
+    def replay(self, inbox: Inbox) -> None:
+        """As `confirm`, for somebody who was not there."""
+        sigmas, done = self._gather_sigmas(inbox), self._ending.gather(RepairDone, inbox)
+        if done[self.receiver.name].message.sigmas_hash != transcript_hash(sigmas.values()):
+            raise Equivocation(f"{self.receiver.name} saw other sigmas than these", hint=_COMPARE)
+        with self.home.lock():
+            self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+            self.transcript.keep(sigmas)
+            self._ending.keep(done)
+            self._change_roster()
+
+    def _change_roster(self) -> None:
+        self.home.put(f"{self.folder}/{ACTIVE}", self.id.hex().encode() + b"\n")
+
+    @property
+    def is_done(self) -> bool:
+        """Whether the roster has changed here."""
+        return self.home.exists(f"{self.folder}/{ACTIVE}")
+
+    def status(self) -> Status:
+        """Say what comes next here, and whose message for it has not been taken in."""
+        if self.is_done:
+            return Status("done")
+        if self.me in self.helpers and self.transcript.sent(RepairDelta) is None:
+            return Status("delta")
+        if self.me in self.helpers and self.transcript.sent(RepairSigma) is None:
+            known = self.transcript.known(RepairDelta)
+            return Status("sigma", tuple(known), tuple(n for n in self.transcript.expected if n not in known))
+        return Status("finish" if self.me == self.receiver else "confirm")
+
+    # ── What all steps need ──
+
+    def _require_running(self, is_role: bool, role: str) -> None:
+        if not is_role:
+            raise NotPossible(f"{self.me.name} is not {role} in this repair of {self.key.name}")
+        self.transcript.require_running()
+        if self.is_done:
+            return
+        self.key.require_active()
+        if self.home.exists(f"{epoch_folder(self.key.name, self.key.epoch + 1)}/{PROPOSAL}"):
+            raise NotPossible(
+                f"a refresh of {self.key.name} has begun among the present participants",
+                hint=f"finish it, or give it up: frost-hsm refresh abort {self.key.name}",
+            )
+
+    def _gather_sigmas(self, inbox: Inbox) -> dict[str, Signed[RepairSigma]]:
+        received = self.transcript.gather(RepairSigma, inbox)  # of a takeover none
+        if len({said.message.deltas_hash for said in received.values()}) > 1:
+            raise Equivocation("the helpers saw different deltas", hint=_COMPARE)
+        self._agreed = list(received.values())
+        return received
+
+    def _encrypt(self, kind: Kind, recipient: PublicIdentity, value: SecretValue, binding: bytes = b"") -> bytes:
+        with value.serialize() as plaintext:
+            value.wipe()
+            context = self._context(kind, self.me, recipient, binding)
+            return envelope.encrypt(context, plaintext, recipient.addressees)
+
+    def _open_all(
+        self,
+        kind: Kind,
+        type_: type[S],
+        received: Mapping[str, Signed[M]],
+        envelopes: Mapping[str, bytes],
+        recipient: PublicIdentity,
+        holder: Holder,
+    ) -> dict[Identifier, S]:
+        """Open everybody's envelope for ``recipient``; one that holds nothing convicts its sender."""
+        envelope.try_token(self._context(kind, holder.public, holder.public, self.id), holder)
+        opened: dict[Identifier, S] = {}
+        for name, said in received.items():
+            binding = said.message.deltas_hash if isinstance(said.message, RepairSigma) else b""
+            try:
+                context = self._context(kind, said.sender, recipient, binding)
+                with envelope.decrypt(envelopes[name], context, holder, recipient.addressees) as plaintext:
+                    opened[self._identifier(said.sender)] = type_.deserialize(self.key.suite, plaintext)
+            except (SealBroken, DeserializationError) as error:
+                _wipe(opened)
+                what = f"an envelope for {recipient.name} that holds nothing: {error}"
+                raise self._convict(said, what, "nobody else can see it; ask for the repair with others") from error
+        return opened
+
+    def _convict(self, said: Signed[Any], what: str, hint: str | None = None) -> InvalidContents:
+        self.transcript.stop([said])
+        return InvalidContents(f"{said.sender.name} signed {what}", hint=hint, culprits=[said.sender.name])
+
+    def _context(self, kind: Kind, sender: PublicIdentity, recipient: PublicIdentity, binding: bytes) -> Context:
+        key = self.key
+        return Context(
+            self.id,
+            kind,
+            key.suite.id,
+            sender.sign_key.digest,
+            recipient.agree_key.digest,
+            key.verifying_key,
+            key.epoch,
+            binding,
+        )
+
+    def _identifier(self, member: PublicIdentity) -> Identifier:
+        return self.key.numbering.identifier(self.key.suite, self.roster, member.name)
+
+    @property
+    def _receiving(self) -> Identifier:
+        return self._identifier(self.receiver)
+
+    def _belongs(self, said: Signed[Any]) -> bool:
+        if isinstance(said.message, RepairDelta | RepairSigma):
+            return said.message.repair == self.id and said.sender in self.helpers
+        if isinstance(said.message, RepairDone):
+            return said.message.repair == self.id and said.sender == self.receiver
+        return said.content_digest == self.id  # the request itself, lying among the others
+
+
+_COMPARE = "somebody sent different messages to different people; compare everybody's files: frost-hsm inspect --digest"
+
+
+def _wipe(values: Mapping[Identifier, SecretValue]) -> None:
+    for value in values.values():
+        value.wipe()

@@ -1,0 +1,430 @@
+"""Three rounds and an agreement: how shares are made between people, whether of a new key or anew of a key.
+
+Each participant sends one message a step, the same to everybody. What a step decided lies in the ceremony's
+folder before its message leaves, so the same step again gives the same message, and a crash anywhere leaves a
+ceremony that goes on where it was:
+
+    round1   seal the polynomial in the token      → keep the message
+    round2   bind it to the round-1 messages       → keep the message → destroy the polynomial
+    finish   seal the key package in the token     → keep the message
+    confirm  compare the confirmations of all      → the shares are active
+
+The sealed record comes first and the kept message decides: a record without its message is taken up again, with
+the same contents.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony.history.judgement import read_round1
+from frost_hsm.ceremony.history.keys import read_public_key_package
+from frost_hsm.ceremony.history.transcript import Transcript
+from frost_hsm.ceremony.messages.inbox import Inbox
+from frost_hsm.ceremony.messages.making import Confirmation, Message, Round1, Round2
+from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
+from frost_hsm.ceremony.messages.upkeep import Dealing
+from frost_hsm.ceremony.people.identity import Holder, OpenHolder
+from frost_hsm.ceremony.sealing import shares
+from frost_hsm.ceremony.sealing.seat import Seat
+from frost_hsm.ceremony.sharing.blame import Blame
+from frost_hsm.ceremony.sharing.sealed_rounds import SealedRounds
+from frost_hsm.ceremony.store import ACTIVE, GIVEN_UP, PROPOSAL, PUBLIC_KEY_PACKAGE, StateDirectory, given_up_folder
+from frost_hsm.errors import (
+    CeremonyStopped,
+    DeserializationError,
+    Equivocation,
+    InvalidSecretShare,
+    NotKnown,
+    NotPossible,
+    ProtocolViolation,
+    StepConflict,
+)
+from frost_hsm.frost import dkg
+from frost_hsm.frost import round1 as frost_round1
+from frost_hsm.frost import round2 as frost_round2
+from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
+from frost_hsm.secret import Entropy, system_entropy
+
+M = TypeVar("M", bound=Message)
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """What `Rounds.finish` made: a message to send, and what people compare."""
+
+    message: bytes
+    verifying_key: bytes
+    check_code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where a ceremony stands: the step that comes next, and whose message for it is not here yet."""
+
+    step: str  # round1, round2, finish, confirm, active, stopped
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    why: str = ""  # it was stopped; missing are then those who have to answer a complaint
+
+
+class Rounds(ABC):
+    """One run of the three rounds, as one of its participants sees it. Subclasses say which FROST parts are run.
+
+    home: where it is kept, in ``folder``; proposal: what everybody agreed to; title: what it is called in
+    sentences; stem: what its files are called.
+    """
+
+    def __init__(
+        self, home: StateDirectory, proposal: Signed[Any], seat: Seat, folder: str, *, title: str, stem: str
+    ) -> None:
+        self.home = home
+        self.proposal = proposal
+        self.seat = seat
+        self.me = seat.me
+        self.id = seat.ceremony
+        self.name = seat.name
+        self.suite = seat.suite
+        self.roster = seat.roster
+        self.position = seat.position
+        self.min_signers = seat.min_signers
+        self.epoch = seat.epoch
+        self.title = seat.title
+        self.command = seat.command
+        self.stem = stem
+        self._folder = folder
+        self.transcript = Transcript(
+            home,
+            folder,
+            self.roster,
+            self.me,
+            self._belongs,
+            title=title,
+            stem=stem,
+            expected=[identity.name for identity in self.roster],
+            beginning=self._beginning,
+        )
+        self._blame = Blame(seat, self.transcript)
+
+    # ── What differs ──
+
+    @abstractmethod
+    def _beginning(self) -> Iterable[Signed[Any]]:
+        """Return what evidence begins with: the lineage of the key, and this proposal."""
+
+    @abstractmethod
+    def _kept_proposal(self) -> Signed[Any] | None:
+        """Read the proposal that is kept in the folder, this one or another."""
+
+    @abstractmethod
+    def _conflict(self) -> StepConflict:
+        """Say that another proposal has the place of this one."""
+
+    @abstractmethod
+    def _part1(self, entropy: Entropy) -> tuple[frost_round1.SecretPackage, frost_round1.Package]:
+        """Make a secret polynomial and the package for all others."""
+
+    @abstractmethod
+    def _part2(
+        self, secret: frost_round1.SecretPackage, others: Mapping[Identifier, frost_round1.Package]
+    ) -> tuple[frost_round2.SecretPackage, dict[Identifier, frost_round2.Package]]:
+        """Check the packages of the others and evaluate the polynomial for each."""
+
+    @abstractmethod
+    def _part3(
+        self,
+        holder: Holder,
+        state: frost_round2.SecretPackage,
+        others: Mapping[Identifier, frost_round1.Package],
+        received: Mapping[Identifier, frost_round2.Package],
+        strict: bool | None,
+    ) -> tuple[KeyPackage, PublicKeyPackage]:
+        """Check the shares of the others and make the key package of them."""
+
+    # ── Taking part ──
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether this proposal is kept here; `StepConflict` if another one has its place."""
+        kept = self._kept_proposal()
+        is_kept = kept is not None and kept.content_digest == self.id
+        if self.home.exists(given_up_folder(self.id)) or (is_kept and self.home.exists(f"{self._folder}/{GIVEN_UP}")):
+            raise CeremonyStopped(f"this proposal of {self.seat.title} was given up here", hint="ask for a new one")
+        if kept is not None and not is_kept:
+            raise self._conflict()
+        return is_kept
+
+    def accept(self) -> None:
+        """Keep the proposal: agree to take part."""
+        with self.home.lock():
+            if not self.is_accepted:
+                self.home.put(f"{self._folder}/{PROPOSAL}", self.proposal.to_pem())
+
+    # ── The steps ──
+
+    def round1(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
+        """Commit to a fresh polynomial; returns the message for all."""
+        self._require_running()
+        sent = self.transcript.sent(Round1)
+        if sent is None:
+            with self.at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Round1)
+                if sent is None:
+                    package = sealed.draw(lambda: self._part1(entropy))
+                    said = Round1(self.id, package.serialize(), package.y_coordinates())
+                    sent = self.transcript.write(said, holder)
+        return sent.to_pem()
+
+    def round2(self, open_holder: OpenHolder, inbox: Inbox, *, entropy: Entropy = system_entropy) -> bytes:
+        """Check everybody's round 1 and encrypt a share to each; returns the message for all.
+
+        A wrong package convicts its sender; the signed message is the proof.
+        """
+        self._require_running()
+        received = self.transcript.gather(Round1, inbox)
+        sent = self.transcript.find(Round2, inbox).get(self.me.name)
+        if sent is None:
+            packages = self.round1_packages(received)
+            with self.at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Round2)
+                if sent is None:
+                    sent = self._send_shares(holder, sealed, received, packages, entropy)
+        self._require_same(sent.message.round1_hash == transcript_hash(received.values()))
+        self.transcript.keep({self.me.name: sent})  # it may have come back from others
+        return sent.to_pem()
+
+    def _send_shares(
+        self,
+        holder: Holder,
+        sealed: SealedRounds,
+        received: Mapping[str, Signed[Round1]],
+        packages: dict[Identifier, frost_round1.Package],
+        entropy: Entropy,
+    ) -> Signed[Round2]:
+        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        secret = sealed.recall()
+        try:
+            state, sending = self._part2(secret, others)
+        except ProtocolViolation as violation:
+            raise self._blame.convict(*self._of_culprits(violation, received)) from violation
+        finally:
+            secret.wipe()
+        sending[self._own_identifier] = frost_round2.Package(self.suite, state.secret_share)
+        try:
+            round1_hash = transcript_hash(received.values())
+            with sealed.mark_round2(round1_hash, entropy) as root:
+                envelopes = shares.encrypt(self.seat, sending, round1_hash, root)
+        finally:
+            for package in sending.values():
+                package.wipe()
+        self.transcript.keep(received)
+        sent = self.transcript.write(Round2(self.id, round1_hash, envelopes), holder)
+        sealed.forget_polynomial()
+        return sent
+
+    def finish(self, open_holder: OpenHolder, inbox: Inbox, *, strict: bool | None = None) -> Finished:
+        """Open and check the shares and seal the key package, as *pending*; returns the confirmation for all.
+
+        A share that does not match its sender's round 1 convicts the sender. All it needs is in the messages and the
+        token, so it can be done again by somebody whose state directory was lost.
+        """
+        self._require_running()
+        first = self.transcript.gather(Round1, inbox)
+        second = self.transcript.gather(Round2, inbox)
+        round1_hash = transcript_hash(first.values())
+        self._require_one_view(round1_hash, second)
+        round2_hash = transcript_hash(second.values())
+        sent = self.transcript.sent(Confirmation)
+        if sent is None:
+            packages = self.round1_packages(first)
+            with self.at_work(open_holder) as (holder, sealed):
+                sent = self.transcript.sent(Confirmation)
+                if sent is None:
+                    key_package, public = self.add_up_shares(holder, packages, first, second, strict)
+                    digest = hashlib.sha256(public.serialize()).digest()
+                    confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
+                    sent = self.seal(holder, sealed, key_package, public, confirmation, first, second)
+        self._require_same(sent.message.round2_hash == round2_hash)
+        return self.finished(sent)
+
+    def seal(
+        self,
+        holder: Holder,
+        sealed: SealedRounds,
+        package: KeyPackage,
+        public: PublicKeyPackage,
+        confirmation: Confirmation,
+        *received: Mapping[str, Signed[Any]],
+    ) -> Signed[Confirmation]:
+        """Seal a key package, wipe it, and confirm it: from here on this participant has finished."""
+        sealed.seal_share(package, confirmation)
+        sealed.forget_polynomial()
+        for of_one_step in received:
+            self.transcript.keep(of_one_step)
+        self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
+        return self.transcript.write(confirmation, holder)
+
+    def add_up_shares(
+        self,
+        holder: Holder,
+        packages: dict[Identifier, frost_round1.Package],
+        first: Mapping[str, Signed[Round1]],
+        second: Mapping[str, Signed[Round2]],
+        strict: bool | None,
+    ) -> tuple[KeyPackage, PublicKeyPackage]:
+        """Open the shares and run part 3; the caller wipes the key package."""
+        own = shares.decrypt(self.seat, second[self.me.name], holder)
+        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        state = frost_round2.SecretPackage(
+            self.suite,
+            self._own_identifier,
+            packages[self._own_identifier].commitment,
+            own.signing_share,
+            self.min_signers,
+            len(self.roster),
+            dkg.digest_round1(others),  # part2 checked these: our own round 2 names their hash
+        )
+        received: dict[Identifier, frost_round2.Package] = {}
+        try:
+            for name, said in second.items():
+                if name != self.me.name:
+                    package = self._blame.open_share(holder, first[name], said, second[self.me.name])
+                    received[self.seat.identifier(name)] = package
+            try:
+                return self._part3(holder, state, others, received, strict)
+            except InvalidSecretShare as violation:
+                of_first, of_second = (self._of_culprits(violation, received) for received in (first, second))
+                what = "sent you a share that does not match the round 1 commitment"
+                raise self._blame.complain(holder, of_first, of_second, InvalidSecretShare, what) from violation
+            except ProtocolViolation as violation:
+                raise self._blame.convict(*self._of_culprits(violation, first)) from violation
+        finally:
+            for package in (own, *received.values()):
+                package.wipe()
+
+    def compare(self, inbox: Inbox) -> Finished:
+        """Compare everybody's confirmation with our own; changes nothing unless they differ. Needs no token."""
+        return self.finished(self._compare(inbox)[self.me.name])
+
+    def _activate(self, inbox: Inbox) -> Finished:
+        """As `compare`; when all n are here and equal, the shares are active."""
+        with self.home.lock():
+            received = self._compare(inbox)
+            own = received[self.me.name]
+            self.transcript.keep(received)
+            self.home.put(f"{self._folder}/{ACTIVE}", own.message.check_code.encode() + b"\n")
+        return self.finished(own)
+
+    def _compare(self, inbox: Inbox) -> dict[str, Signed[Confirmation]]:
+        if self.is_accepted and (agreed := self.transcript.agreed(Confirmation, inbox)) is not None:
+            return agreed
+        self._require_running()
+        received = self.transcript.gather(Confirmation, inbox)
+        own = received[self.me.name]
+        for name, said in received.items():
+            if said.content_digest != own.content_digest:
+                self.transcript.stop([own, said])
+                raise Equivocation(
+                    f"{name} confirms another transcript: theirs {said.message.check_code}, "
+                    f"yours {own.message.check_code}",
+                    hint="do not give it up while others may use it; compare all files: frost-hsm inspect --digest",
+                )
+        return received
+
+    def _give_up(self, open_holder: OpenHolder) -> None:
+        """Give this ceremony up for good, on our side: destroy what was sealed for it, put away the rest."""
+        with open_holder() as holder, self.home.lock():
+            if self.is_active:  # taken in while we waited for the token
+                raise NotPossible(f"{self.seat.title} was confirmed by all in the meantime")
+            if self._kept_proposal() is None:  # given up by another process in the meantime
+                raise NotKnown(f"{self.seat.title} was given up already", hint="there is nothing left to do")
+            self.home.put(f"{self._folder}/{GIVEN_UP}", b"")
+            SealedRounds(self.seat, holder, self.home).destroy_all()
+            self.home.move(self._folder, given_up_folder(self.id))
+
+    @property
+    def is_active(self) -> bool:
+        """Whether all n have confirmed, and it was taken in here."""
+        return self.home.exists(f"{self._folder}/{ACTIVE}")
+
+    def status(self) -> Status:
+        """Say what comes next, and whose message for it has not been taken in."""
+        if self.transcript.is_stopped:
+            verdict = self.transcript.verdict()
+            return Status("stopped", missing=verdict.awaiting, why=verdict.sentence) if verdict else Status("stopped")
+        if self.is_active:
+            return Status("active")
+        steps: list[tuple[type[Message], str]] = [(Confirmation, "confirm"), (Round2, "finish"), (Round1, "round2")]
+        for kind, step in steps:
+            if self.transcript.sent(kind) is not None:
+                known = self.transcript.known(kind)
+                missing = tuple(name for name in self.transcript.expected if name not in known)
+                return Status(step, tuple(known), missing)
+        return Status("round1")
+
+    # ── Whether a step may be taken ──
+
+    @contextmanager
+    def at_work(self, open_holder: OpenHolder) -> Iterator[tuple[Holder, SealedRounds]]:
+        """Open the token and keep everybody else out; what happened while we waited is seen from here on."""
+        with open_holder() as holder, self.home.lock():
+            self._require_running()
+            yield holder, SealedRounds(self.seat, holder, self.home)
+
+    def _require_running(self) -> None:
+        if not self.is_accepted:
+            raise NotPossible(f"you have not agreed to take part in {self.seat.title}")
+        self.transcript.require_running()
+
+    def _require_same(self, is_same: bool) -> None:
+        if not is_same:
+            raise StepConflict(f"this step of {self.seat.title} was done before, with other messages")
+
+    # ── What others signed ──
+
+    def round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
+        """Read everybody's package; one that is none convicts its sender."""
+        packages = {}
+        for name, said in received.items():
+            try:
+                packages[self.seat.identifier(name)] = read_round1(self.seat, said)
+            except DeserializationError as error:
+                raise self._blame.convict(said) from error
+        return packages
+
+    def _require_one_view(self, round1_hash: bytes, received: Mapping[str, Signed[Round2]]) -> None:
+        self._require_same(received[self.me.name].message.round1_hash == round1_hash)
+        for said in received.values():
+            if len(said.message.envelopes) != len(self.roster):
+                raise self._blame.convict(said)
+            if said.message.round1_hash != round1_hash:
+                raise self._blame.convict(
+                    received[self.me.name],
+                    said,
+                    hint="somebody sent different messages to different people; compare everybody's files: "
+                    "frost-hsm inspect --digest",
+                )
+
+    def _of_culprits(self, violation: ProtocolViolation, received: Mapping[str, Signed[M]]) -> list[Signed[M]]:
+        """Return what the culprits said in one step."""
+        return [said for name, said in received.items() if self.seat.identifier(name) in violation.culprits]
+
+    def _belongs(self, said: Signed[Any]) -> bool:
+        if isinstance(said.message, Round1 | Round2 | Confirmation | Dealing):
+            return said.message.ceremony == self.id
+        return said.content_digest == self.id  # the proposal itself, lying among the others
+
+    @property
+    def _own_identifier(self) -> Identifier:
+        return self.seat.identifier(self.me.name)
+
+    def finished(self, confirmation: Signed[Confirmation]) -> Finished:
+        """Return what one's own confirmation says."""
+        path = f"{self._folder}/{PUBLIC_KEY_PACKAGE}"
+        package = read_public_key_package(self.home, path, self.suite, confirmation)
+        return Finished(confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code)

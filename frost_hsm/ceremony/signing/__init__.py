@@ -1,0 +1,1 @@
+"""Using shares: ``sealed_signer``, and between people ``session``."""

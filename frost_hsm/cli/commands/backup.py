@@ -1,0 +1,176 @@
+"""``frost-hsm backup``: what to keep, in one file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from contextlib import nullcontext
+from pathlib import Path
+
+import click
+
+from frost_hsm.ceremony.history import backup as ceremony_backup
+from frost_hsm.ceremony.history.backup import Backup
+from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.people import identity as identities
+from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.sharing import recovery
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.cli.files import door
+from frost_hsm.cli.options import command, output
+from frost_hsm.cli.talk.fingerprints import identity_fields, identity_lines
+from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.pin import token_name
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, NotPossible, StorageProblem, WrongToken
+
+
+@click.group()
+def backup() -> None:
+    """Keep what is needed when state directory or token are lost.
+
+    A backup is one file, signed by you: your identity, your peers, and all messages of your keys. It holds no PIN, no
+    private key, nothing that was begun and not finished, and your shares only as they were sent to you, encrypted to
+    your token and to the second token that your identity names. Make one after each key, refresh and repair.
+    """
+
+
+@command(backup, "create", token=True)
+@output
+def create(place: Workplace, output: str | None, force: bool) -> Result:
+    """Write what is public about you, your peers and your keys into one file.
+
+    Writes YOU.backup.pem, signed by your token.
+    """
+    path = output or f"{place.me.name}.backup.pem"
+    door.check_output(path, force=force)
+    peers = place.peers().values()
+    with place.holder() as holder:
+        data = ceremony_backup.create(place.home, holder, peers)
+    raw = door.write(path, data, force=force)
+    made = ceremony_backup.read(data)
+    lines = [f"Backup of {made.owner.name}; keys: {len(made.keys)}, peers: {len(made.peers)}", f"Wrote {path}"]
+    fields = {"owner": made.owner.name, "keys": len(made.keys), "peers": len(made.peers), "file": path}
+    return Result(
+        "backup-create", lines, fields, f"keep it where the token is not; see: frost-hsm backup verify {path}", raw
+    )
+
+
+@command(backup, "verify", token=True)
+@click.argument("file")
+@click.option("--check-token", is_flag=True, help="Make the shares with your token, and keep none; needs the PIN.")
+def verify(place: Workplace, file: str, check_token: bool) -> Result:
+    """Check all that is in a backup, and say what can be made of it.
+
+    Needs no token and no state directory, unless --check-token asks whether your token, the first or the second, makes
+    the very shares that the others know of.
+    """
+    with _temporary_directory() as directory:
+        staging = StateDirectory.create(Path(directory) / "verifying")
+        found, keys = door.parse(file, lambda data: ceremony_backup.verify(staging, data))
+        can = {key.name: recovery.is_possible(staging, key) for key in keys}
+        tried = [key for key in keys if can[key.name]] if check_token else []
+        if check_token:
+            _try_token(place, staging, found, tried)
+    second = "the token of this identity, or its second token" if found.owner.recovery else "the token of this identity"
+    lines = [
+        *_owner(found),
+        f"  peers        {', '.join(peer.name for peer in found.peers) or 'none'}",
+        *(f"  key          {_described(key, can[key.name])}" for key in keys),
+        f"It is whole. To make the shares again it takes {second}, and the PIN",
+    ]
+    if check_token:
+        lines.append(f"Your token makes the shares of {', '.join(key.name for key in tried) or 'no key'}")
+    listed = [{**_fields(key), "share_can_be_made": can[key.name]} for key in keys]
+    peers = [peer.name for peer in found.peers]
+    fields = {"owner": identity_fields(found.owner), "peers": peers, "keys": listed, "checked": check_token}
+    return Result("backup-verify", lines, fields)
+
+
+def _try_token(place: Workplace, staging: StateDirectory, found: Backup, keys: Sequence[GroupKey]) -> None:
+    if not found.owner.is_same_token(place.me) and not found.owner.is_recovered_by(place.me):
+        raise WrongToken(f"the backup of {found.owner.name} is for another token than yours")
+    with place.holder() as holder:
+        for key in keys:
+            recovery.rebuild(staging, key, holder).wipe()
+
+
+def _temporary_directory() -> tempfile.TemporaryDirectory[str]:
+    try:
+        return tempfile.TemporaryDirectory(prefix="frost-hsm-", ignore_cleanup_errors=True)
+    except OSError as error:
+        raise StorageProblem(f"cannot make a temporary directory: {error.strerror}") from error
+
+
+@command(backup, "restore", token=True, asks=True)
+@click.argument("file")
+def restore(place: Workplace, file: str) -> Result:
+    """Bring back what a backup holds, and make the shares again that the token lacks.
+
+    Into the state directory that init made, empty or not: what is there stays, what is missing is added, and where the
+    two contradict each other nothing is changed. Everything is verified first. Nothing that was begun and not finished
+    comes back, nonces least of all.
+
+    With your second token nothing is made yet: see frost-hsm recover.
+    """
+    data = door.read(file)
+    with door.naming(file):
+        found = ceremony_backup.read(data)
+        me = _me(place, found)
+        restored = ceremony_backup.restore(place.home, data, me)
+    place.home.replace("identity.pem", me.to_pem())
+    lines = [*_owner(found), *(f"  key          {_described(key, True)}" for key in restored.keys)]
+    lines += [f"  passed over  {name}: {why}" for name, why in restored.passed_over.items()]
+    names = [key.name for key in restored.keys]
+    again: list[str] = []
+    after = "frost-hsm keys list"
+    if me != found.owner:
+        after = f"to take the place of the first token: {'; '.join(f'frost-hsm recover {name}' for name in names)}"
+    elif names:
+        with place.holder() as holder:
+            for name in (key.name for key in restored.keys if me in key.roster):
+                if not recovery.recover(place.home, name, me, lambda: nullcontext(holder)).was_there:
+                    again.append(name)
+        lines.append(f"Shares made again: {', '.join(again) or 'none, the token holds them all'}")
+    fields = {"owner": found.owner.name, "keys": names, "made_again": again, "passed_over": list(restored.passed_over)}
+    return Result("backup-restore", lines, fields, after)
+
+
+def _me(place: Workplace, found: Backup) -> PublicIdentity:
+    """Return one's own identity: the one that is here, else the one in the token that the backup is for."""
+    if place.config.me != found.owner.name:
+        raise NotPossible(f"this is the backup of {found.owner.name}, and you are {place.config.me}")
+    if place.home.exists("identity.pem"):
+        me = place.me
+        if me.is_same_token(found.owner) and not place.home.names("ceremonies"):
+            me = found.owner  # made again by a token that cannot tell of the second
+    else:
+        with place.public_token() as token:
+            held = [each.public for each in identities.find(token)]
+            where = token_name(token.info)
+        mine = [each for each in held if each.is_same_token(found.owner)]
+        second = [each for each in held if found.owner.is_recovered_by(each)]
+        if not mine and not second:
+            raise WrongToken(f"the backup of {found.owner.name} is for another token than {where}")
+        me = found.owner if mine else second[0]
+    if found.owner.is_recovered_by(me):  # only its owner knows whose identity named this token
+        for line in _owner(found):
+            place.terminal.message(line)
+        if not place.terminal.confirm("Is this the identity of your first token, with this fingerprint?"):
+            raise Aborted("nothing was restored")
+    return me
+
+
+def _owner(found: Backup) -> list[str]:
+    return ["Backup (signature good)", *identity_lines(found.owner)]
+
+
+def _described(key: GroupKey, can: bool) -> str:
+    text = f"{key.name} ({key.verifying_key[:8].hex()}), {key.min_signers} of {len(key.roster)}, epoch {key.epoch}"
+    if key.state is not KeyState.ACTIVE:
+        text += f", {key.state}"
+    return text if can else f"{text}; the messages that made your share are not in it"
+
+
+def _fields(key: GroupKey) -> dict[str, object]:
+    return {"name": key.name, "key": key.verifying_key.hex(), "epoch": key.epoch, "state": key.state}

@@ -1,0 +1,272 @@
+"""``frost-hsm dkg``: make a key together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import click
+
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import HASH_LENGTH, Proposal
+from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.people.names import require_name
+from frost_hsm.ceremony.people.numbering import Numbering
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.ceremony.sharing import keygen
+from frost_hsm.ceremony.sharing.keygen import KeyGeneration
+from frost_hsm.ceremony.store import PROPOSAL, ceremony_folder
+from frost_hsm.cli import completing
+from frost_hsm.cli.commands import rounds
+from frost_hsm.cli.files import door
+from frost_hsm.cli.files.incoming import inputs, taking_in
+from frost_hsm.cli.options import command, output, split_names
+from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, NotKnown, StepConflict
+from frost_hsm.frost import ciphersuites
+
+
+@click.group()
+def dkg() -> None:
+    """Make a key together.
+
+    The steps are propose, round1, round2, finish, confirm. Every participant sends one file a step, the same to
+    everybody, over any channel. A step can be repeated: the same input gives the same output, other input is
+    refused, and nothing is lost when a step is cut short.
+    """
+
+
+@command(dkg, "propose", token=True)
+@click.argument("name")
+@click.option("-t", "--threshold", type=int, required=True, help="How many participants it takes to sign.")
+@click.option(
+    "--with",
+    "others",
+    metavar="NAMES",
+    required=True,
+    shell_complete=completing.peers,
+    help="The other participants, from your peers: bob,carol.",
+)
+@click.option("--suite", default="p256", show_default=True, help="The ciphersuite.")
+@click.option("--purpose", default="", metavar="TEXT", help="What the key is for; every signer sees it.")
+@click.option(
+    "--identifiers",
+    type=click.Choice([each.value for each in Numbering]),
+    default=Numbering.POSITIONS.value,
+    show_default=True,
+    help="FROST identifiers: 1, 2, 3, … in order, or derived from the names, as some programs have them.",
+)
+@output
+def propose(
+    place: Workplace,
+    name: str,
+    threshold: int,
+    others: str,
+    suite: str,
+    purpose: str,
+    identifiers: str,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Propose a key: its name, its threshold, its participants.
+
+    Writes NAME.proposal.pem, which everybody has to see and agree to with round1, you included.
+    """
+    path = output or f"{require_name(name)}.proposal.pem"
+    plan = Proposal(
+        bytes(HASH_LENGTH),
+        name,
+        purpose,
+        ciphersuites.by_name(suite).id,
+        threshold,
+        Roster((place.me, *_peers(place, others))),
+        Numbering(identifiers),
+    )
+    if place.home.exists(f"{ceremony_folder(name)}/{PROPOSAL}"):
+        ceremony = KeyGeneration.load(place.home, name, place.me)
+        if replace(ceremony.proposal.message, random=plan.random) != plan:
+            raise StepConflict(f'another ceremony or key has the name "{name}" here', hint="propose another name")
+        data = ceremony.proposal.to_pem()
+        door.check_output(path, force=force, again=data)
+    else:
+        door.check_output(path, force=force)
+        with place.holder() as holder:
+            data = keygen.propose(
+                holder,
+                name,
+                list(plan.roster)[1:],
+                min_signers=threshold,
+                suite=suite,
+                purpose=purpose,
+                numbering=plan.numbering,
+            )
+        ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+        ceremony.accept()
+    raw = door.write(path, data, force=force)
+    lines = [*_plan(ceremony), f"Wrote {path}"]
+    after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
+    return Result("dkg-propose", lines, {**rounds.fields(ceremony), "file": path}, after, raw)
+
+
+def _peers(place: Workplace, names: str) -> list[PublicIdentity]:
+    known, found = place.peers(), []
+    for name in split_names(names):
+        if name not in known:
+            raise NotKnown(f'there is no peer "{name}"', hint=f"add them first: frost-hsm peer add {name}.identity.pem")
+        found.append(known[name])
+    return found
+
+
+@command(dkg, "round1", token=True, asks=True)
+@click.argument("proposal")
+@output
+def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> Result:
+    """Agree to PROPOSAL, a file, and send your commitment.
+
+    Seals your part of the key in the token and writes NAME.YOU.round1.pem. You are shown what is proposed, and
+    asked, before the token is used. Everybody in it has to be among your peers.
+    """
+    ceremony = door.parse(
+        proposal, lambda data: KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+    )
+    if not ceremony.is_accepted:
+        ceremony.check_roster(place.peers())
+    return rounds.round1(place, ceremony, _plan(ceremony), output, force)
+
+
+@command(dkg, "round2", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@inputs
+@output
+def round2(
+    place: Workplace,
+    name: str,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Check the commitments of all, and send everybody their share.
+
+    Writes NAME.YOU.round2.pem, one file for all: each share in it is encrypted to its recipient's token.
+    """
+    return rounds.round2(place, KeyGeneration.load(place.home, name, place.me), paths, directory, output, force)
+
+
+@command(dkg, "finish", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@inputs
+@output
+def finish(
+    place: Workplace,
+    name: str,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Check the shares, and seal your own in the token.
+
+    Writes NAME.YOU.confirm.pem and shows a check code, to be compared by voice. Until everybody has confirmed,
+    the key is pending and does not sign.
+    """
+    ceremony = KeyGeneration.load(place.home, name, place.me)
+    pending = "Your share is sealed in the token; the key is pending"
+    return rounds.finish(place, ceremony, paths, directory, output, force, pending)
+
+
+@command(dkg, "confirm", asks=True)
+@click.argument("name", shell_complete=completing.keys)
+@inputs
+def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str | None) -> Result:
+    """Take in the confirmations of all; when they agree, the key is active.
+
+    Needs no token. Before you answer yes, hear from the others, by voice, that their check code is the same.
+    """
+    ceremony = KeyGeneration.load(place.home, name, place.me)
+    with taking_in(paths, directory, ceremony.transcript, name) as inbox:
+        agreed = ceremony.compare(inbox)
+        if ceremony.status().step != "active" and not place.terminal.confirm(
+            f"Did {rounds.others(ceremony)} read the same check code {agreed.check_code}?"
+        ):
+            raise Aborted("the check codes were not compared; the key stays pending")
+        finished = ceremony.confirm(inbox)
+    lines = [
+        f"All {len(ceremony.roster)} confirm the same transcript",
+        *rounds.key_lines(finished),
+        f'Key "{name}" is active',
+    ]
+    after = f"frost-hsm sign request {name} FILE"
+    fields = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
+    return Result("dkg-confirm", lines, fields, after)
+
+
+@command(dkg, "status")
+@click.argument("name", required=False, shell_complete=completing.keys)
+def status(place: Workplace, name: str | None) -> Result:
+    """Say where a ceremony stands and what comes next.
+
+    Without NAME, of all ceremonies. Needs no token.
+    """
+    names = [name] if name is not None else KeyGeneration.names(place.home, place.me)
+    lines, entries, after = [], [], None
+    for each in names:
+        ceremony = KeyGeneration.load(place.home, each, place.me)
+        line, entry = rounds.status(ceremony, _STATES)
+        after = _next(ceremony, ceremony.status().step)
+        lines.append(line)
+        entries.append(entry)
+    if name is not None:
+        return Result("dkg-status", lines, entries[0], after)
+    return Result("dkg-status-list", lines or ["no ceremonies"], {"ceremonies": entries})
+
+
+@command(dkg, "abort", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
+def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
+    """Give a ceremony up for good, on your side.
+
+    Destroys what was sealed for it in the token; nobody can take part again with the same proposal. A key that
+    is active is not touched. The name has to be typed again; --yes does not answer that.
+    """
+    ceremony = KeyGeneration.load(place.home, name, place.me)
+    place.terminal.confirm_by_name(f"This gives up ceremony {name} and what you sealed for it", name, confirm_name)
+    ceremony.abort(place.holder)
+    return Result("dkg-abort", [f"Ceremony {name} is given up and forgotten here"], rounds.fields(ceremony))
+
+
+_STATES = {
+    "round1": "proposed; round 1 is not done",
+    "round2": "round 1 is sent",
+    "finish": "round 2 is sent",
+    "confirm": "finished; the key is pending",
+    "active": "the key is active",
+    "stopped": "stopped",
+}
+
+
+def _plan(ceremony: KeyGeneration) -> list[str]:
+    plan = ceremony.proposal.message
+    names = ", ".join(f"{each.name} (you)" if each == ceremony.me else each.name for each in ceremony.roster)
+    return [
+        f'Key "{plan.name}", proposed by {ceremony.proposal.sender.name} (signature good)',
+        *([f"  purpose       {plan.purpose}"] if plan.purpose else []),
+        f"  suite         {plan.suite}",
+        f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
+        f"  participants  {names}",
+        *(["  identifiers   derived from the names"] if plan.numbering is Numbering.NAMES else []),
+        f"  ceremony      {grouped(ceremony.id[:8])}",
+    ]
+
+
+def _next(ceremony: KeyGeneration, step: str) -> str | None:
+    name = ceremony.name
+    return {
+        "round1": f"frost-hsm dkg round1 {name}.proposal.pem",
+        "round2": f"frost-hsm dkg round2 {name} --in DIR",
+        "finish": f"frost-hsm dkg finish {name} --in DIR",
+        "confirm": f"frost-hsm dkg confirm {name} --in DIR",
+        "active": f"frost-hsm sign request {name} FILE",
+        "stopped": f"frost-hsm dkg abort {name}, then propose a new one",
+    }[step]

@@ -1,0 +1,88 @@
+"""``frost-hsm init``: who I am and which token is mine."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import click
+
+from frost_hsm import backends
+from frost_hsm.backends import Backend, TokenInfo
+from frost_hsm.ceremony.people.names import require_name
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.cli.config import FILE, Config
+from frost_hsm.cli.options import command, modules
+from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.pin import token_name
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import FrostHsmError, OutputExists, TokenAmbiguous, TokenNotFound, UsageProblem
+
+
+@command(None, "init", token=True)
+@click.option("--me", metavar="NAME", required=True, help="Your name among the participants, in lower case.")
+@modules
+@click.option("--create", is_flag=True, help="Make the token, where its backend can: a software: file.")
+@click.option("--force", is_flag=True, help="Replace an earlier configuration.")
+def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force: bool) -> Result:
+    """Say who you are and which token is yours.
+
+    Makes the state directory, readable by you alone, and writes config.toml into it; the same again changes nothing.
+    Without --token there has to be exactly one initialised PKCS#11 token. Initialising one erases it and is left to
+    its vendor's tool; frost-hsm doctor prints the command for SoftHSM2.
+    """
+    require_name(me)
+    uri = place.token_uri
+    backend_name = backends.scheme(uri) if uri is not None else "pkcs11"
+    if create and uri is None:
+        raise UsageProblem("--create needs --token", hint="for example --token software:alice.token --create")
+    settings = {"pkcs11": modules} if modules else {}
+    backend = backends.load(backend_name, settings.get(backend_name, {}), place.terminal)
+    is_done = (place.resolved_home / FILE).exists() and not force
+    if is_done:
+        _require_same(place, backend, uri, me, settings)
+    if create and uri is not None and not is_done:
+        _create(place, backend, uri)
+    info = _select(backend, uri)
+    home = StateDirectory.create(place.resolved_home)
+    with home.lock():
+        Config(me, info.uri, settings).save(home)
+    lines = [f"You are {me}; your token is {token_name(info)}", f"Wrote {home.path / FILE}"]
+    if info.is_software:
+        lines.append("This is a software token: a file, without the protection of hardware")
+    fields = {"me": me, "token": info.uri, "home": str(home.path), "software": info.is_software}
+    return Result("init", lines, fields, "frost-hsm identity create")
+
+
+def _require_same(
+    place: Workplace, backend: Backend, uri: str | None, me: str, settings: dict[str, dict[str, str]]
+) -> None:
+    """Raise `OutputExists` unless this is what an earlier run wrote down."""
+    with suppress(FrostHsmError):  # what cannot be read is not the same
+        if place.config == Config(me, _select(backend, uri).uri, settings):
+            return
+    path = place.resolved_home / FILE
+    raise OutputExists(f"{path} exists", hint="use it as it is, or replace it with --force")
+
+
+def _create(place: Workplace, backend: Backend, uri: str) -> None:
+    """Make the token; one without an identity, which an earlier run that was cut short made, will do as it is."""
+    try:
+        backend.create(uri, place.pin.new)
+    except OutputExists:
+        with backend.open(uri, None) as public:
+            if public.certificates():
+                raise
+        place.pin.log_in(backend, uri, allow_final_try=False).close()
+
+
+def _select(backend: Backend, uri: str | None) -> TokenInfo:
+    """Return the token that ``uri`` selects, or the only initialised one."""
+    if uri is not None:
+        with backend.open(uri, None) as token:
+            return token.info
+    usable = [info for info in backend.tokens() if info.initialised]
+    if not usable:
+        raise TokenNotFound("no initialised token is in reach", hint="frost-hsm doctor says how to make one")
+    if len(usable) > 1:
+        raise TokenAmbiguous("\n  ".join([f"{len(usable)} tokens match", *(info.uri for info in usable)]))
+    return usable[0]

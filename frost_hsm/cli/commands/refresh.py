@@ -1,0 +1,211 @@
+"""``frost-hsm refresh``: make the shares of a key anew, together."""
+
+from __future__ import annotations
+
+import click
+
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.sharing import refresh as ceremony_refresh
+from frost_hsm.ceremony.sharing.refresh import Refresh
+from frost_hsm.cli import completing
+from frost_hsm.cli.commands import rounds
+from frost_hsm.cli.files import door
+from frost_hsm.cli.files.incoming import inputs, taking_in
+from frost_hsm.cli.options import command, output
+from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, NotKnown
+
+
+@click.group()
+def refresh() -> None:
+    """Make the shares of a key anew, together.
+
+    The key, its participants and its threshold stay; every share is replaced. Whoever stole fewer old shares than the
+    threshold has nothing: old and new ones do not go together. It takes everybody. The steps are those of dkg:
+    propose, round1, round2, finish, confirm; or one participant deals, in place of the rounds: frost-hsm dealer. The
+    old shares sign until you confirm, the new ones from then on.
+    """
+
+
+@command(refresh, "propose", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@output
+def propose(place: Workplace, name: str, output: str | None, force: bool) -> Result:
+    """Propose to refresh the shares of key NAME.
+
+    Any participant may. Writes NAME.refreshN.proposal.pem, which everybody has to agree to with round1, you included;
+    N is the epoch that will begin.
+    """
+    key = GroupKey.load(place.home, name, place.me)
+    key.require_active()
+    path = output or f"{name}.refresh{key.epoch + 1}.proposal.pem"
+    ceremony = _running(place, key)
+    if ceremony is not None:
+        data = ceremony.proposal.to_pem()
+        door.check_output(path, force=force, again=data)
+    else:
+        door.check_output(path, force=force)
+        with place.holder() as holder:
+            data = ceremony_refresh.propose(holder, key)
+            ceremony = Refresh.read(place.home, data, place.me)
+            ceremony.accept()
+    raw = door.write(path, data, force=force)
+    after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm refresh round1 {path}"
+    return Result(
+        "refresh-propose", [*plan(ceremony), f"Wrote {path}"], {**rounds.fields(ceremony), "file": path}, after, raw
+    )
+
+
+def _running(place: Workplace, key: GroupKey) -> Refresh | None:
+    """Return the refresh that would end the present epoch, if one was accepted here."""
+    try:
+        ceremony = Refresh.load(place.home, key.name, place.me)
+    except NotKnown:
+        return None
+    return None if ceremony.is_active else ceremony
+
+
+@command(refresh, "round1", token=True, asks=True)
+@click.argument("proposal")
+@output
+def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> Result:
+    """Agree to PROPOSAL, a file, and send your commitment.
+
+    Writes NAME.refreshN.YOU.round1.pem. You are shown what is proposed, and asked, before the token is used.
+    """
+    ceremony = door.parse(proposal, lambda data: Refresh.read(place.home, data, place.me))
+    return rounds.round1(place, ceremony, plan(ceremony), output, force)
+
+
+@command(refresh, "round2", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@inputs
+@output
+def round2(
+    place: Workplace, name: str, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+) -> Result:
+    """Check the commitments of all, and send everybody their share.
+
+    Writes NAME.refreshN.YOU.round2.pem, one file for all: each share in it is encrypted to its recipient's token.
+    """
+    return rounds.round2(place, Refresh.load(place.home, name, place.me), paths, directory, output, force)
+
+
+@command(refresh, "finish", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@inputs
+@output
+def finish(
+    place: Workplace, name: str, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+) -> Result:
+    """Check the shares, and seal your new one beside the old.
+
+    Writes NAME.refreshN.YOU.confirm.pem and shows a check code, to be compared by voice. Until you confirm, the old
+    share signs and the new one does not.
+    """
+    ceremony = Refresh.load(place.home, name, place.me)
+    pending = "Your new share is sealed in the token; the old one signs until you confirm"
+    return rounds.finish(place, ceremony, paths, directory, output, force, pending)
+
+
+@command(refresh, "confirm", token=True, asks=True)
+@click.argument("name", shell_complete=completing.keys)
+@inputs
+def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str | None) -> Result:
+    """Take in the confirmations of all; when they agree, the new shares are active.
+
+    Destroys your old share and its nonces in the token, for good. Before you answer yes, hear from the others, by
+    voice, that their check code is the same.
+    """
+    ceremony = Refresh.load(place.home, name, place.me)
+    with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
+        agreed = ceremony.compare(inbox)
+        if not ceremony.is_active and not place.terminal.confirm(
+            f"Did {rounds.others(ceremony)} read the same check code {agreed.check_code}?"
+        ):
+            raise Aborted("the check codes were not compared; the old shares stay active")
+        finished = ceremony.confirm(place.holder, inbox)
+    lines = [
+        f"All {len(ceremony.roster)} confirm the same transcript",
+        *rounds.key_lines(finished),
+        f'Key "{name}" is in epoch {ceremony.epoch}; your old share is destroyed',
+    ]
+    result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
+    return Result("refresh-confirm", lines, result, f"frost-hsm sign request {name} FILE")
+
+
+@command(refresh, "status")
+@click.argument("name", required=False, shell_complete=completing.keys)
+def status(place: Workplace, name: str | None) -> Result:
+    """Say where the last refresh of a key stands and what comes next.
+
+    Without NAME, of all keys. Needs no token.
+    """
+    if name is not None:
+        ceremony = Refresh.load(place.home, name, place.me)
+        line, entry = rounds.status(ceremony, _STATES)
+        return Result("refresh-status", [line], entry, _next(ceremony))
+    lines, entries = [], []
+    for each in GroupKey.names(place.home):
+        try:
+            ceremony = Refresh.load(place.home, each, place.me)
+        except NotKnown:
+            continue
+        line, entry = rounds.status(ceremony, _STATES)
+        lines.append(line)
+        entries.append(entry)
+    return Result("refresh-status-list", lines or ["no refreshes"], {"refreshes": entries})
+
+
+@command(refresh, "abort", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
+def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
+    """Give a refresh up for good, on your side; the present shares go on.
+
+    If your confirmation was sent, ask everybody first: whoever has all confirmations has destroyed their old share,
+    and then yours is worth nothing. The name has to be typed again; --yes does not answer that.
+    """
+    ceremony = Refresh.load(place.home, name, place.me)
+    place.terminal.confirm_by_name(
+        f"This gives up {ceremony.title}; if others have confirmed it all, your old share is worth nothing",
+        name,
+        confirm_name,
+    )
+    ceremony.abort(place.holder)
+    return Result("refresh-abort", [f"Gave up {ceremony.title}; the present shares go on"], rounds.fields(ceremony))
+
+
+_STATES = {
+    "round1": "proposed; round 1 is not done",
+    "round2": "round 1 is sent",
+    "finish": "round 2 is sent",
+    "confirm": "finished; the old shares are active until you confirm",
+    "active": "the new shares are active",
+    "stopped": "stopped; the old shares are active",
+}
+
+
+def plan(ceremony: Refresh) -> list[str]:
+    """Say what is proposed."""
+    names = ", ".join(f"{each.name} (you)" if each == ceremony.me else each.name for each in ceremony.roster)
+    return [
+        f"Refresh of the shares of {ceremony.name}, proposed by {ceremony.proposal.sender.name} (signature good)",
+        f"  epoch         {ceremony.epoch - 1}, then {ceremony.epoch}",
+        f"  group key     {ceremony.key.verifying_key.hex()} stays",
+        f"  threshold     {ceremony.min_signers} of {len(ceremony.roster)} stays",
+        f"  participants  {names}",
+        f"  ceremony      {grouped(ceremony.id[:8])}",
+    ]
+
+
+def _next(ceremony: Refresh) -> str:
+    step, name = ceremony.status().step, ceremony.name
+    if step == "round1":
+        return f"frost-hsm refresh round1 {ceremony.stem}.proposal.pem"
+    if step == "active":
+        return f"frost-hsm sign request {name} FILE"
+    if step == "stopped":
+        return f"frost-hsm refresh abort {name}, then propose a new one"
+    return f"frost-hsm refresh {step} {name} --in DIR"

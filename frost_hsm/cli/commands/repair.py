@@ -1,0 +1,232 @@
+"""``frost-hsm repair``: rebuild a lost share on a new token, or make one for a new participant."""
+
+from __future__ import annotations
+
+import click
+
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.transcript import STEPS
+from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.sharing import repair as ceremony_repair
+from frost_hsm.ceremony.sharing.repair import Repair
+from frost_hsm.cli import completing
+from frost_hsm.cli.files import door
+from frost_hsm.cli.files.incoming import inputs, taking_in
+from frost_hsm.cli.options import command, output, split_names
+from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, UsageProblem
+
+
+@click.group()
+def repair() -> None:
+    """Rebuild a lost share, or make one for a new participant.
+
+    It is made for the token of whoever asks: a new one in place of the lost, or a newcomer's.
+
+    As many of the others as the threshold help; nobody learns anything, and the key and all other shares stay. The
+    steps are request (by the one who receives), delta and sigma (by each helper), finish (by the one who receives) and
+    confirm (by everybody else). The one who receives first takes in what is public: keys export --format bundle by
+    another, keys import.
+
+    Whoever receives a share signs from then on. After the repair of a lost token, refresh: until then the lost token
+    still holds the share.
+    """
+
+
+@command(repair, "request", token=True)
+@click.argument("name", shell_complete=completing.keys)
+@click.option("--helpers", metavar="NAMES", required=True, help="Who helps: alice,bob; as many as sign, or more.")
+@click.option("--replace", metavar="NAME", help="Whose share was lost; else whoever has your name.")
+@click.option("--new", "is_new", is_flag=True, help="Ask for a share of your own, as a new participant.")
+@output
+def request(
+    place: Workplace,
+    name: str,
+    helpers: str,
+    replace: str | None,
+    is_new: bool,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Ask for a share of key NAME, for your own identity.
+
+    Writes NAME.repairP.request.pem, for everybody; P is the position. Each has to have your identity among their peers.
+    """
+    if is_new and replace is not None:
+        raise UsageProblem("--new and --replace exclude each other")
+    key = GroupKey.load(place.home, name, place.me)
+    position = len(key.roster) + 1 if is_new else key.roster.position(replace or place.me.name)
+    path = output or f"{name}.repair{position}.request.pem"
+    door.check_output(path, force=force)
+    names = split_names(helpers)
+    with place.holder() as holder:
+        data = ceremony_repair.request(holder, key, position, names)
+    asked = Repair.read(place.home, data, place.me)
+    raw = door.write(path, data, force=force)
+    after = f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {path}"
+    return Result("repair-request", [*_plan(asked), f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
+
+
+@command(repair, "delta", token=True, asks=True)
+@click.argument("request")
+@output
+def delta(place: Workplace, request: str, output: str | None, force: bool) -> Result:
+    """Agree to help with REQUEST, a file, and send the other helpers their pieces.
+
+    You are shown who would receive which share, and asked, before the token is used: whoever receives it signs in that
+    place. Their identity has to be among your peers.
+    """
+    asked = _read(place, request)
+    if asked.status().step == "delta":
+        _agree(place, asked, "Help?")
+    path = _check_output(asked, RepairDelta, output, force)
+    data = asked.delta(place.holder)
+    raw = door.write(path, data, force=force)
+    helpers = ", ".join(helper.name for helper in asked.helpers if helper != asked.me)
+    after = f"send {path} to {helpers}, put theirs into one directory; then: frost-hsm repair sigma {request} --in DIR"
+    return Result("repair-delta", [f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
+
+
+@command(repair, "sigma", token=True)
+@click.argument("request")
+@inputs
+@output
+def sigma(
+    place: Workplace, request: str, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+) -> Result:
+    """Add up the pieces of all helpers, for the one who receives.
+
+    The file is your agreement, for everybody to see, that they take the place.
+    """
+    asked = _read(place, request)
+    path = _check_output(asked, RepairSigma, output, force)
+    with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
+        data = asked.sigma(place.holder, inbox)
+    raw = door.write(path, data, force=force)
+    after = f"send {path} to everybody; {asked.receiver.name} runs: frost-hsm repair finish {request} --in DIR"
+    return Result("repair-sigma", [f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
+
+
+@command(repair, "finish", token=True)
+@click.argument("request")
+@inputs
+@output
+def finish(
+    place: Workplace, request: str, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+) -> Result:
+    """Add up what the helpers sent to your share, check it and seal it in the token.
+
+    Writes NAME.repairP.YOU.done.pem, for everybody. You can sign with all who have taken it in.
+    """
+    asked = _read(place, request)
+    path = _check_output(asked, RepairDone, output, force)
+    with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
+        data = asked.finish(place.holder, inbox)
+    raw = door.write(path, data, force=force)
+    lines = ["Checked the share against the group", "Your share is sealed in the token", f"Wrote {path}"]
+    after = f"send {path} to everybody; they run: frost-hsm repair confirm {request} --in DIR"
+    return Result("repair-finish", lines, {**_fields(asked), "file": path}, after, raw)
+
+
+@command(repair, "confirm", asks=True)
+@click.argument("request")
+@inputs
+def confirm(place: Workplace, request: str, paths: tuple[str, ...], directory: str | None) -> Result:
+    """Take in that a repair is done: from then on the new identity is a participant.
+
+    Needs no token. It takes the sigmas of all helpers, who thereby agreed, and the file of finish. If REQUEST is for a
+    second token, which its owner's identity names, it takes the file of recover alone: hear from the owner, by voice,
+    that the first is lost.
+    """
+    asked = _read(place, request)
+    if not asked.is_done:
+        _agree(place, asked, "Take them in?")
+    with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
+        asked.confirm(inbox)
+    who = asked.receiver.name
+    lines = [f"{who} is participant {asked.position} of {asked.key.name}"]
+    if asked.is_takeover and asked.me != asked.receiver:
+        lines.append(f"For new keys with {who}: frost-hsm peer remove {who}, then peer add, with the new identity")
+    after = None
+    if asked.replaced is not None:
+        after = f"the lost token still holds the share; make it worthless: frost-hsm refresh propose {asked.key.name}"
+    return Result("repair-confirm", lines, _fields(asked), after)
+
+
+@command(repair, "status")
+@click.argument("request")
+def status(place: Workplace, request: str) -> Result:
+    """Say where the repair of REQUEST stands here and what comes next.
+
+    REQUEST is a file. Needs no token.
+    """
+    asked = _read(place, request)
+    found = asked.status()
+    line = f"{asked.key.name} for {asked.receiver.name}: {_STATES[found.step]}"
+    if found.missing:
+        line += f"; here from {', '.join(found.have) or 'nobody'}; not yet from {', '.join(found.missing)}"
+    fields = {**_fields(asked), "state": found.step, "have": list(found.have), "missing": list(found.missing)}
+    after = None
+    if found.step != "done":
+        after = f"frost-hsm repair {found.step} {request}" + (" --in DIR" if found.step != "delta" else "")
+    return Result("repair-status", [line], fields, after)
+
+
+_STATES = {
+    "delta": "you have not helped",
+    "sigma": "your delta is sent",
+    "finish": "waiting for the sigmas of all helpers",
+    "confirm": "waiting for the one who receives",
+    "done": "done",
+}
+
+
+def _read(place: Workplace, request: str) -> Repair:
+    return door.parse(request, lambda data: Repair.read(place.home, data, place.me))
+
+
+def _agree(place: Workplace, asked: Repair, question: str) -> None:
+    asked.check_receiver(place.peers())
+    for line in _plan(asked):
+        place.terminal.message(line)
+    if not place.terminal.confirm(question):
+        raise Aborted("you did not agree; nothing was changed")
+
+
+def _plan(asked: Repair) -> list[str]:
+    old = asked.replaced
+    return [
+        f"Repair of {asked.key.name} for {asked.receiver.name} (signature good)",
+        f"  fingerprint  {asked.receiver.fingerprint}",
+        f"  receives     {'a new share' if old is None else f'the share of {old.name}'}, position {asked.position}",
+        *([f"  in place of  {old.fingerprint}"] if old is not None else []),
+        f"  helpers      {_helpers(asked)}",
+        f"  request      {grouped(asked.id[:8])}",
+    ]
+
+
+def _helpers(asked: Repair) -> str:
+    if asked.is_takeover:
+        return "none: it is the second token that the identity in that place names"
+    return f"{', '.join(helper.name for helper in asked.helpers)} ({asked.key.min_signers} needed)"
+
+
+def _check_output(asked: Repair, kind: type[Message], output: str | None, force: bool) -> str:
+    path = output or f"{asked.stem}.{asked.me.name}.{STEPS[kind]}.pem"
+    sent: Signed[Message] | None = asked.transcript.sent(kind)
+    door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    return path
+
+
+def _fields(asked: Repair) -> dict[str, object]:
+    return {
+        "name": asked.key.name,
+        "repair": asked.id.hex(),
+        "receiver": asked.receiver.name,
+        "position": asked.position,
+        "replaces": asked.replaced.name if asked.replaced is not None else None,
+        "helpers": [helper.name for helper in asked.helpers],
+    }

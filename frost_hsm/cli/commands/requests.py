@@ -1,0 +1,120 @@
+"""A signing request as people handle it: taken by its file or the digits of its id, shown, and what comes next."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+
+from frost_hsm.ceremony.history.transcript import STEPS
+from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.cli.files import door
+from frost_hsm.cli.talk.agreement import agree, message_line
+from frost_hsm.cli.talk.output import grouped
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.frost.values import VerifyingKey
+
+OWN_KEY = "  (verifies under a key of its own, which nobody can link to this one)"
+"""What signers are told of a re-randomized signature."""
+
+
+def take(place: Workplace, request: str) -> SigningSession:
+    """Take a request by its file, or by the first digits of its id."""
+    is_id = len(request) >= 4 and all(digit in "0123456789abcdef" for digit in request)
+    if is_id and not Path(request).exists():
+        return SigningSession.load(place.home, request, place.me)
+    return door.parse(request, lambda data: SigningSession.read(place.home, data, place.me))
+
+
+def lines(session: SigningSession) -> list[str]:
+    """Say what is to be signed, by whom and for whom."""
+    key, message = session.key, session.request.message.message
+    return [
+        f"Request {grouped(session.id[:8])} by {session.request.sender.name} (signature good)",
+        f"  key      {key.name} ({key.verifying_key[:8].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
+        *([OWN_KEY] if session.is_rerandomized else []),
+        message_line(message),
+        f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
+    ]
+
+
+def require_agreement(place: Workplace, session: SigningSession, request: str) -> None:
+    """Show the request and ask. Raises `Aborted`."""
+    agree(place.terminal, lines(session), session.request.message.message, request)
+
+
+def status(session: SigningSession) -> tuple[str, dict[str, object]]:
+    """Say where it stands, as a line and as fields."""
+    found = session.status()
+    line = f"{session.id[:8].hex()}: key {session.key.name}, {_state(session, found.step)}"
+    if found.missing:
+        line += f"; here from {', '.join(found.have) or 'nobody'}; not yet from {', '.join(found.missing)}"
+    return line, {
+        **fields(session),
+        "state": found.step,
+        "have": list(found.have),
+        "missing": list(found.missing),
+    }
+
+
+_STATES = {
+    "commit": "you have not committed",
+    "respond": "your commitment is sent",
+    "aggregate": "waiting to be aggregated",
+    "done": "signed",
+}
+
+
+def _state(session: SigningSession, step: str) -> str:
+    return "you have not responded" if session.is_prepared and step == "respond" else _STATES[step]
+
+
+def next_step(session: SigningSession, request: str) -> str | None:
+    """Return the command that comes next; None once it is signed."""
+    step = session.status().step
+    if step == "done":
+        return None
+    needs_files = step == "aggregate" or (step == "respond" and not session.is_prepared)
+    return f"frost-hsm sign {step} {request}" + (" --in DIR" if needs_files else "")
+
+
+def fields(session: SigningSession) -> dict[str, object]:
+    """Say which request it is, for programs."""
+    return {
+        "request": session.id.hex(),
+        "key": session.key.name,
+        "message_sha256": hashlib.sha256(session.request.message.message).hexdigest(),
+        "signers": list(session.signers),
+        "rerandomized": session.is_rerandomized,
+    }
+
+
+def check_output(session: SigningSession, kind: type[Message], request: str, output: str | None, force: bool) -> str:
+    """Return where one's own message of a kind is written; refuse early what `door.write` would refuse late."""
+    path = output or f"{stem(request)}.{session.key.me.name}.{STEPS[kind]}.pem"
+    sent = session.transcript.sent(kind)
+    door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    return path
+
+
+def checked_lines(have: Sequence[str], missing: Sequence[str]) -> list[str]:
+    """Say whose signature shares were seen to be good."""
+    return [*(f"good share of {name}" for name in have), *(f"no share of {name} yet" for name in missing)]
+
+
+def write_signature_key(key: VerifyingKey | None, stem: str, force: bool) -> tuple[list[str], dict[str, object]]:
+    """Write the key of one re-randomized signature, in hex, and say so; nothing for a signature of the group's own."""
+    if key is None:
+        return [], {}
+    path, digits = f"{stem}.public.hex", key.serialize().hex()
+    door.write(path, f"{digits}\n".encode(), force=force)
+    return [f"Wrote {path}, the key that it verifies under"], {"verifying_key": digits, "key_file": path}
+
+
+def stem(file: str) -> str:
+    """Name outputs after what they belong to: pay.json → pay, pay.request.pem → pay."""
+    name = PurePath(file).name
+    for ending in (".pem", ".request", ".json", ".package"):
+        name = name.removesuffix(ending)
+    return name if file != door.STANDARD else "stdin"

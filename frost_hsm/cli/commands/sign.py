@@ -1,0 +1,307 @@
+"""``frost-hsm sign``: sign together."""
+
+from __future__ import annotations
+
+import click
+
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.ceremony.store import SIGNATURE, request_folder
+from frost_hsm.cli import completing
+from frost_hsm.cli.commands import plain, preparing, requests
+from frost_hsm.cli.files import door
+from frost_hsm.cli.files.incoming import inputs, taking_in
+from frost_hsm.cli.options import Function, command, output, split_names
+from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import InputProblem, InvalidContents, UsageProblem
+from frost_hsm.frost.signing import CheaterDetection
+
+
+@click.group()
+def sign() -> None:
+    """Sign together.
+
+    The steps are request, commit, respond, aggregate. Each signer sees the message itself and agrees to it. With
+    nonces that were made ahead, by preprocess, nobody has to commit. Nonces wait sealed in the token and serve once.
+    To respond, your share is in this machine's memory for an instant: the token keeps it, and cannot compute with it.
+
+    With --key the steps speak plain ZcashFoundation JSON instead, for a coordinator that is another program.
+    Plain files are not signed: nobody can tell who wrote them.
+    """
+
+
+def _plain(function: Function) -> Function:
+    function = click.option(
+        "--randomizer-seed",
+        "seed",
+        metavar="FILE",
+        help="With --key: the coordinator's seed, in hex, for a re-randomized signature.",
+    )(function)
+    return _plain_key(function)
+
+
+def _plain_key(function: Function) -> Function:
+    return click.option(
+        "--key",
+        metavar="NAME",
+        shell_complete=completing.keys,
+        help="Speak plain JSON, for this key; REQUEST is a signing package.",
+    )(function)
+
+
+@command(sign, "request", token=True)
+@click.argument("key", shell_complete=completing.keys)
+@click.argument("file")
+@click.option("--signers", metavar="NAMES", help="Who signs: alice,carol. Needed unless all must.")
+@click.option(
+    "--prepared",
+    multiple=True,
+    metavar="NAME[:LINE]=FILE",
+    help="What a signer wrote with preprocess, and which line of it, once for each: nobody has to commit then.",
+)
+@click.option(
+    "--commitments",
+    multiple=True,
+    metavar="NAME[:LINE]=FILE",
+    help="The plain JSON commitments of a signer, once for each: write a plain signing package. Needs no token.",
+)
+@click.option(
+    "--rerandomized",
+    "is_rerandomized",
+    is_flag=True,
+    help="Sign under a key of its own, which nobody can link to KEY who has not seen the request and commitments.",
+)
+@output
+def request(
+    place: Workplace,
+    key: str,
+    file: str,
+    signers: str | None,
+    prepared: tuple[str, ...],
+    commitments: tuple[str, ...],
+    is_rerandomized: bool,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Ask for a signature with KEY on FILE.
+
+    Writes FILE.request.pem, which holds the whole message for every signer to see.
+    """
+    if sum(map(bool, (signers, prepared, commitments))) > 1:
+        raise UsageProblem("--signers, --prepared and --commitments exclude each other: each names the signers")
+    if commitments:
+        path = output or f"{requests.stem(file)}.package.json"
+        return plain.package(place, key, file, commitments, path, is_rerandomized, force)
+    group_key = GroupKey.load(place.home, key, place.me)
+    group_key.require_active()
+    path = output or f"{requests.stem(file)}.request.pem"
+    door.check_output(path, force=force)
+    ahead = preparing.read(group_key, prepared) if prepared else None
+    names = list(ahead) if ahead is not None else _signers(group_key, signers)
+    message = door.read(file)
+    with place.holder() as holder:
+        data = signing.request(holder, group_key, message, names, commitments=ahead, is_rerandomized=is_rerandomized)
+    session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
+    raw = door.write(path, data, force=force)
+    step = "respond" if session.is_prepared else "commit"
+    after = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {path}"
+    lines = [*requests.lines(session), f"Wrote {path}"]
+    return Result("sign-request", lines, {**requests.fields(session), "file": path}, after, raw)
+
+
+def _signers(key: GroupKey, given: str | None) -> list[str]:
+    participants = [each.name for each in key.roster]
+    if given is None and key.min_signers < len(participants):
+        raise UsageProblem(
+            f"it has to be said who signs: {key.min_signers} or more of {', '.join(participants)}",
+            hint="add --signers NAMES",
+        )
+    names = split_names(given) if given is not None else participants
+    for name in names:
+        key.roster.position(name)
+    return names
+
+
+@command(sign, "commit", token=True, asks=True)
+@click.argument("request", required=False, shell_complete=completing.requests)
+@_plain_key
+@output
+def commit(place: Workplace, request: str | None, key: str | None, output: str | None, force: bool) -> Result:
+    """Agree to sign what REQUEST asks for.
+
+    You are shown the key, the signers and the message, and asked, before the token is used. With --key and
+    without REQUEST: plain JSON commitments, for a message that you will see when you respond.
+    """
+    if key is not None and request is None:
+        return plain.commit(place, key, output, force)
+    if request is None or key is not None:
+        raise UsageProblem("it takes either REQUEST or --key")
+    session = requests.take(place, request)
+    path = requests.check_output(session, Commitment, request, output, force)
+    if session.transcript.sent(Commitment) is None:
+        requests.require_agreement(place, session, request)
+    data = session.commit(place.holder)
+    raw = door.write(path, data, force=force)
+    others = ", ".join(name for name in session.signers if name != place.me.name)
+    after = f"send {path} to {others}, put theirs into one directory; then: frost-hsm sign respond {request} --in DIR"
+    return Result("sign-commit", [f"Wrote {path}"], {**requests.fields(session), "file": path}, after, raw)
+
+
+@command(sign, "respond", token=True, asks=True)
+@click.argument("request", shell_complete=completing.requests)
+@_plain
+@inputs
+@output
+def respond(
+    place: Workplace,
+    request: str,
+    key: str | None,
+    seed: str | None,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Sign, once the commitments of all signers are here.
+
+    Uses up the nonces of your commitment. The same again gives the same answer; with other commitments it is
+    refused, because two answers would reveal your share.
+    """
+    if key is not None:
+        if paths or directory is not None:
+            raise UsageProblem("a signing package holds the commitments; no other files are read")
+        return plain.respond(place, key, request, seed, output, force)
+    _refuse_seed(seed)
+    session = requests.take(place, request)
+    path = requests.check_output(session, Response, request, output, force)
+    if session.is_prepared and session.transcript.sent(Response) is None:
+        requests.require_agreement(place, session, request)
+    with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
+        data = session.respond(place.holder, inbox)
+    raw = door.write(path, data, force=force)
+    lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
+    after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {request} --in DIR"
+    return Result("sign-respond", lines, {**requests.fields(session), "file": path}, after, raw)
+
+
+@command(sign, "check")
+@click.argument("request", shell_complete=completing.requests)
+@_plain
+@inputs
+def check(
+    place: Workplace,
+    request: str,
+    key: str | None,
+    seed: str | None,
+    paths: tuple[str, ...],
+    directory: str | None,
+) -> Result:
+    """Check each signature share that is here, before the others have come in.
+
+    It takes the commitments of all signers. Needs no token. With --key, FILES are plain signature shares as NAME=FILE.
+    """
+    if key is not None:
+        return plain.check(place, key, request, _plain_shares(paths, directory), seed)
+    _refuse_seed(seed)
+    session = requests.take(place, request)
+    with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
+        found = session.check(inbox)
+    fields = {**requests.fields(session), "have": list(found.have), "missing": list(found.missing)}
+    return Result("sign-check", requests.checked_lines(found.have, found.missing), fields)
+
+
+@command(sign, "aggregate")
+@click.argument("request", shell_complete=completing.requests)
+@_plain
+@click.option(
+    "--cheater-detection",
+    "mode",
+    type=click.Choice([mode.value for mode in CheaterDetection]),
+    default=CheaterDetection.ALL.value,
+    show_default=True,
+    help="If the shares do not add up: name nobody, the first signer with a bad share, or all of them.",
+)
+@inputs
+@output
+def aggregate(
+    place: Workplace,
+    request: str,
+    key: str | None,
+    seed: str | None,
+    mode: str,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    force: bool,
+) -> Result:
+    """Put the responses together to a signature.
+
+    Needs no token. Nothing is written unless the signature verifies; otherwise every signer with a bad share is
+    named. Looking for them costs one more verification a share, and nothing while all are good. With --key, FILES
+    are plain signature shares as NAME=FILE. For a re-randomized signature the key that verifies it is written too,
+    as REQUEST.public.hex.
+    """
+    path = output or f"{requests.stem(request)}.sig"
+    detection = CheaterDetection(mode)
+    if key is not None:
+        shares = _plain_shares(paths, directory)
+        return plain.aggregate(place, key, request, shares, seed, detection, path, force)
+    _refuse_seed(seed)
+    session = requests.take(place, request)
+    again = session.home.read(f"{request_folder(session.id)}/{SIGNATURE}")
+    door.check_output(path, force=force, again=again, is_text=False)
+    with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
+        signature = session.aggregate(inbox, cheater_detection=detection)
+    own_key = session.verifying_key if session.is_rerandomized else None
+    of_key, fields = requests.write_signature_key(own_key, requests.stem(request), force)
+    raw = door.write(path, signature, force=force)
+    lines = [
+        f"Checked the signature shares of {', '.join(session.signers)}",
+        f"Signature verified under {'a key of its own' if session.is_rerandomized else session.key.name}",
+        *of_key,
+        f"Wrote {path} ({len(signature)} bytes)",
+    ]
+    fields = {**requests.fields(session), **fields, "signature": signature.hex(), "file": path}
+    verifier = fields.get("key_file", session.key.name)
+    suite = f" --suite {session.key.suite.name}" if session.is_rerandomized else ""
+    return Result("sign-aggregate", lines, fields, f"frost-hsm verify --key {verifier}{suite} MESSAGE {path}", raw)
+
+
+def _plain_shares(paths: tuple[str, ...], directory: str | None) -> tuple[str, ...]:
+    if directory is not None:
+        raise UsageProblem("plain shares do not say whose they are; give each as NAME=FILE")
+    return paths
+
+
+def _refuse_seed(seed: str | None) -> None:
+    if seed is not None:
+        raise UsageProblem("a request holds its randomizer seed; --randomizer-seed goes with --key")
+
+
+@command(sign, "status")
+@click.argument("request", required=False, shell_complete=completing.requests)
+def status(place: Workplace, request: str | None) -> Result:
+    """Say where a request stands and what comes next.
+
+    REQUEST is a file or the first digits of an id; without it, of all. Needs no token.
+    """
+    if request is not None:
+        session = requests.take(place, request)
+        line, fields = requests.status(session)
+        return Result("sign-status", [line], fields, requests.next_step(session, request))
+    found = []
+    for each in SigningSession.names(place.home):
+        try:
+            found.append(requests.status(SigningSession.load(place.home, each, place.me)))
+        except (InputProblem, InvalidContents) as error:
+            place.terminal.message(f"note: request {each[:16]} is passed over: {error}")
+    lines = [line for line, _ in found] or ["no requests"]
+    return Result("sign-status-list", lines, {"requests": [fields for _, fields in found]})
+
+
+sign.add_command(preparing.preprocess)
+sign.add_command(preparing.discard)

@@ -1,0 +1,1 @@
+"""What is read and written: ``door`` ``incoming`` ``packages`` ``public_keys`` ``dossiers`` ``description``."""

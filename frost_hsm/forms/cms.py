@@ -1,0 +1,132 @@
+"""CMS SignedData (RFC 5652) in one exact profile: one signer, known by key identifier, and nothing optional.
+
+Version 3; SHA-256; the content inside, under a content type of its own; no certificates, for the reader has
+them; signed attributes content-type and message-digest and no other, so no time; ecdsa-with-SHA256, low s.
+``openssl cms -verify -binary -inform PEM -certfile FILE -CAfile FILE`` accepts it with the signer's identity
+file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from frost_hsm.errors import BadMessageSignature, MalformedMessage
+from frost_hsm.forms import der, oids
+from frost_hsm.forms.public_key import PublicKey
+
+PEM_LABEL: Final = "CMS"
+MAX_SIZE: Final = 12 << 20  # 16 MiB once it is in PEM
+MAX_PEM_SIZE: Final = 16 << 20
+
+_WHAT = "a signed message"
+_SHA256 = der.algorithm(oids.SHA256)  # RFC 5754 §2: without parameters
+_ECDSA = der.algorithm(oids.ECDSA_WITH_SHA256)
+
+
+@dataclass(frozen=True, slots=True)
+class SignedMessage:
+    """A SignedData of the profile, of which only the structure has been checked. Call `verify`.
+
+    content_type: dotted OID. signer_key_id: 20 bytes. content_digest: as the signer states it. der: as
+    received.
+    """
+
+    content_type: str
+    content: bytes = field(repr=False)
+    signer_key_id: bytes
+    content_digest: bytes
+    signature: bytes = field(repr=False)
+    der: bytes = field(repr=False)
+
+    def verify(self, key: PublicKey) -> None:
+        """Verify the digest of the content, and the signature; raises `BadMessageSignature`."""
+        if hashlib.sha256(self.content).digest() != self.content_digest:
+            raise BadMessageSignature("the message was altered after it was signed")
+        key.verify(self.signature, _signed_attributes(self.content_type, self.content_digest))
+
+
+class Signer(Protocol):
+    """Whoever signs: a public key, and what makes a DER signature of it with a low s."""
+
+    @property
+    def sign_key(self) -> PublicKey:
+        """The key that verifies."""
+
+    def sign(self, data: bytes) -> bytes:
+        """Sign ``data``."""
+
+
+def sign(content_type: str, content: bytes, signer: Signer) -> bytes:
+    """Return the DER ContentInfo of ``content``, signed. One operation of the signer's token."""
+    digest = hashlib.sha256(content).digest()
+    signature = signer.sign(_signed_attributes(content_type, digest))
+    return _encode(content_type, content, signer.sign_key.key_id, digest, signature)
+
+
+def parse(data: bytes) -> SignedMessage:
+    """Read a SignedData; raises `MalformedMessage` unless it is of the profile byte for byte."""
+    if len(data) > MAX_SIZE:
+        raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
+    outer = der.Reader(data, _WHAT).sequence()
+    outer.skip()  # signedData
+    signed_data = outer.inside(der.context(0)).sequence()
+    signed_data.skip()  # the version
+    signed_data.skip()  # the digest algorithms
+    encapsulated = signed_data.sequence()
+    content_type = encapsulated.oid()
+    content = encapsulated.inside(der.context(0)).octet_string()
+    signer = signed_data.inside(der.SET).sequence()
+    signer.skip()  # the version
+    key_id = signer.contents(der.context(0, constructed=False))
+    signer.skip()  # the digest algorithm
+    digest = _message_digest(signer.inside(der.context(0)))
+    signer.skip()  # the signature algorithm
+    signature = signer.octet_string()
+    if len(key_id) != 20 or len(digest) != 32:
+        raise MalformedMessage(f"{_WHAT} has a key identifier or a digest of another length")
+    der.require_same(_encode(content_type, content, key_id, digest, signature), data, _WHAT)
+    return SignedMessage(content_type, content, key_id, digest, signature, data)
+
+
+def _encode(content_type: str, content: bytes, key_id: bytes, digest: bytes, signature: bytes) -> bytes:
+    encapsulated = der.sequence(der.oid(content_type), der.element(der.context(0), der.octet_string(content)))
+    signer_info = der.sequence(
+        der.integer(3),
+        der.element(der.context(0, constructed=False), key_id),
+        _SHA256,
+        der.element(der.context(0), *_attributes(content_type, digest)),
+        _ECDSA,
+        der.octet_string(signature),
+    )
+    signed_data = der.sequence(der.integer(3), der.set_of(_SHA256), encapsulated, der.set_of(signer_info))
+    return der.sequence(der.oid(oids.SIGNED_DATA), der.element(der.context(0), signed_data))
+
+
+def _signed_attributes(content_type: str, digest: bytes) -> bytes:
+    """Encode the attributes as they are signed: as a SET, though the SignerInfo holds them under [0]."""
+    return der.set_of(*_attributes(content_type, digest))
+
+
+def _attributes(content_type: str, digest: bytes) -> list[bytes]:
+    return sorted(
+        (
+            attribute(oids.CONTENT_TYPE, der.oid(content_type)),
+            attribute(oids.MESSAGE_DIGEST, der.octet_string(digest)),
+        )
+    )
+
+
+def attribute(kind: str, value: bytes) -> bytes:
+    """Encode an Attribute with one value."""
+    return der.sequence(der.oid(kind), der.element(der.SET, value))
+
+
+def _message_digest(attributes: der.Reader) -> bytes:
+    """Find the message-digest value among the attributes; whether the rest is right, re-encoding shows."""
+    while attributes.more():
+        each = attributes.sequence()
+        if each.oid() == oids.MESSAGE_DIGEST:
+            return each.inside(der.SET).octet_string()
+    raise MalformedMessage(f"{_WHAT} states no digest")

@@ -1,0 +1,236 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from asn1crypto import cms as asn1_cms
+from ceremony.people import alice, bob, flips, openssl, truncations
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+
+from frost_hsm.errors import BadMessageSignature, InputProblem, MalformedMessage
+from frost_hsm.forms import cms, der, oids, pem
+from frost_hsm.forms.public_key import P256_ORDER
+
+CONTENT = b"what is said"
+SIGNED = cms.sign(oids.ROUND1, CONTENT, alice())
+
+VERIFY = ("cms", "-verify", "-inform", "PEM", "-binary", "-certfile", "alice.pem", "-CAfile", "alice.pem")
+
+
+def accepted_by_openssl(data: bytes, directory: Path) -> bytes | None:
+    """Return the content that OpenSSL takes from a message of Alice's, or None if it refuses."""
+    ran = openssl(
+        directory,
+        *VERIFY,
+        "-in",
+        "message.pem",
+        message=pem.encode("CMS", data),
+        alice=alice().public.to_pem(),
+    )
+    return ran.stdout if ran.returncode == 0 else None
+
+
+# ── What others make of it ──
+
+
+@pytest.mark.parametrize("content", [CONTENT, b"\r\n\0\n", bytes(100_000)])
+def test_openssl_verifies(content: bytes, tmp_path: Path) -> None:
+    assert accepted_by_openssl(cms.sign(oids.ROUND1, content, alice()), tmp_path) == content
+
+
+def test_openssl_refuses_after_any_byte_of_the_content_changed(tmp_path: Path) -> None:
+    start = SIGNED.index(CONTENT)
+    for position in range(start, start + len(CONTENT)):
+        changed = bytearray(SIGNED)
+        changed[position] ^= 1
+        assert accepted_by_openssl(bytes(changed), tmp_path) is None
+        with pytest.raises(BadMessageSignature, match="altered"):
+            cms.parse(bytes(changed)).verify(alice().public.sign_key)
+
+
+def test_openssl_refuses_another_signer(tmp_path: Path) -> None:
+    assert accepted_by_openssl(cms.sign(oids.ROUND1, CONTENT, bob()), tmp_path) is None
+
+
+def test_asn1crypto_reads_exactly_the_profile() -> None:
+    info = asn1_cms.ContentInfo.load(SIGNED, strict=True)
+    assert info["content_type"].native == "signed_data"
+    signed = info["content"]
+    assert signed["version"].native == "v3"
+    assert [each["algorithm"].native for each in signed["digest_algorithms"]] == ["sha256"]
+    assert signed["encap_content_info"]["content_type"].dotted == oids.ROUND1
+    assert signed["encap_content_info"]["content"].native == CONTENT
+    assert signed["certificates"].native is None and signed["crls"].native is None
+    (signer,) = signed["signer_infos"]
+    assert signer["version"].native == "v3"
+    assert signer["sid"].name == "subject_key_identifier"
+    assert signer["sid"].native == alice().public.sign_key.key_id
+    assert {each["type"].native for each in signer["signed_attrs"]} == {"content_type", "message_digest"}
+    assert signer["signature_algorithm"]["algorithm"].native == "sha256_ecdsa"
+    assert signer["unsigned_attrs"].native is None
+    assert decode_dss_signature(signer["signature"].native)[1] <= P256_ORDER // 2
+    assert info.dump(force=True) == SIGNED
+
+
+# ── Reading ──
+
+
+def test_reads_what_it_wrote() -> None:
+    message = cms.parse(SIGNED)
+    message.verify(alice().public.sign_key)
+    assert (message.content_type, message.content, message.der) == (oids.ROUND1, CONTENT, SIGNED)
+    assert message.signer_key_id == alice().public.sign_key.key_id
+
+
+def test_another_key_does_not_verify() -> None:
+    with pytest.raises(BadMessageSignature):
+        cms.parse(SIGNED).verify(bob().public.sign_key)
+
+
+def test_every_truncation_is_malformed() -> None:
+    for cut in truncations(SIGNED):
+        with pytest.raises(MalformedMessage):
+            cms.parse(cut)
+
+
+def test_every_changed_byte_is_refused_but_in_the_key_identifier() -> None:
+    """The key identifier is not signed; whoever changes it makes a message of nobody's: see test_messages."""
+    key_id = SIGNED.index(alice().public.sign_key.key_id)
+    for number, changed in enumerate(flips(SIGNED)):
+        try:
+            message = cms.parse(changed)
+            message.verify(alice().public.sign_key)
+        except InputProblem:
+            continue
+        assert key_id <= number // 3 < key_id + 20
+        assert message.signer_key_id != alice().public.sign_key.key_id
+
+
+def test_too_large_is_said_before_anything_is_read() -> None:
+    with pytest.raises(MalformedMessage, match="larger"):
+        cms.parse(bytes(cms.MAX_SIZE + 1))
+
+
+# ── The same message in forms that CMS would allow ──
+
+
+def rebuilt(change: Callable[[asn1_cms.SignedData], None]) -> bytes:
+    """Take the message apart with asn1crypto, change something, and encode it again."""
+    info = asn1_cms.ContentInfo.load(SIGNED)
+    change(info["content"])
+    return bytes(info.dump(force=True))
+
+
+def two_signers(signed: asn1_cms.SignedData) -> None:
+    signed["signer_infos"].append(signed["signer_infos"][0].copy())
+
+
+def no_signer(signed: asn1_cms.SignedData) -> None:
+    signed["signer_infos"] = []
+
+
+def unsigned_attribute(signed: asn1_cms.SignedData) -> None:
+    attribute = asn1_cms.CMSAttribute({"type": "content_type", "values": ["data"]})
+    signed["signer_infos"][0]["unsigned_attrs"] = [attribute]
+
+
+def signing_time(signed: asn1_cms.SignedData) -> None:
+    signed["signer_infos"][0]["signed_attrs"].append(
+        asn1_cms.CMSAttribute.load(cms.attribute("1.2.840.113549.1.9.5", der.element(der.UTC_TIME, b"260101000000Z")))
+    )
+
+
+def certificate(signed: asn1_cms.SignedData) -> None:
+    signed["certificates"] = [
+        asn1_cms.CertificateChoices.load(alice().public.sign_certificate),
+    ]
+
+
+def version_1(signed: asn1_cms.SignedData) -> None:
+    signed["version"] = "v1"
+
+
+def digest_with_null(signed: asn1_cms.SignedData) -> None:
+    signed["digest_algorithms"] = [asn1_cms.DigestAlgorithm.load(der.algorithm(oids.SHA256, b"\x05\x00"))]
+
+
+def other_digest(signed: asn1_cms.SignedData) -> None:
+    signed["signer_infos"][0]["digest_algorithm"] = {"algorithm": "sha384"}
+
+
+def other_type(signed: asn1_cms.SignedData) -> None:
+    signed["encap_content_info"]["content_type"] = oids.ROUND2
+
+
+def no_content(signed: asn1_cms.SignedData) -> None:
+    signed["encap_content_info"] = {"content_type": oids.ROUND1}
+
+
+def high_s(signed: asn1_cms.SignedData) -> None:
+    values = der.Reader(signed["signer_infos"][0]["signature"].native, "it").sequence()
+    r, s = values.integer(33), values.integer(33)
+    signed["signer_infos"][0]["signature"] = der.sequence(der.integer(r), der.integer(P256_ORDER - s))
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        two_signers,
+        no_signer,
+        unsigned_attribute,
+        signing_time,
+        certificate,
+        version_1,
+        digest_with_null,
+        other_digest,
+        no_content,
+    ],
+)
+def test_other_forms_are_malformed(change: Callable[[asn1_cms.SignedData], None]) -> None:
+    with pytest.raises(MalformedMessage):
+        cms.parse(rebuilt(change))
+
+
+def test_a_swapped_content_type_is_malformed() -> None:
+    """The signed attribute says another type than the contents have."""
+    with pytest.raises(MalformedMessage):
+        cms.parse(rebuilt(other_type))
+    both = SIGNED.replace(der.oid(oids.ROUND1), der.oid(oids.ROUND2))
+    with pytest.raises(BadMessageSignature):
+        cms.parse(both).verify(alice().public.sign_key)
+
+
+def test_a_high_s_is_refused_though_openssl_takes_it(tmp_path: Path) -> None:
+    changed = rebuilt(high_s)
+    assert accepted_by_openssl(changed, tmp_path) == CONTENT
+    with pytest.raises(BadMessageSignature):
+        cms.parse(changed).verify(alice().public.sign_key)
+
+
+@pytest.mark.parametrize(("key_id", "digest"), [(19, 32), (21, 32), (20, 31), (20, 33), (0, 32), (20, 0)])
+def test_a_key_identifier_or_digest_of_another_length_is_malformed(key_id: int, digest: int) -> None:
+    with pytest.raises(MalformedMessage, match="another length"):
+        cms.parse(cms._encode(oids.ROUND1, CONTENT, bytes(key_id), bytes(digest), b"signature"))
+
+
+def relength(data: bytes, header: bytes) -> bytes:
+    """Give the outermost element another length."""
+    start = 2 + (data[1] - 0x80)
+    return data[:1] + header + data[start:]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        SIGNED + b"\0",
+        b"\0" + SIGNED,
+        relength(SIGNED, b"\x84" + (len(SIGNED) - 4).to_bytes(4, "big")),
+        relength(SIGNED, b"\x80") + b"\0\0",
+        SIGNED.replace(der.octet_string(CONTENT), b"\x04\x81" + der.octet_string(CONTENT)[1:]),
+        SIGNED.replace(der.octet_string(CONTENT), b"\x24\x80" + der.octet_string(CONTENT) + b"\0\0"),
+    ],
+)
+def test_ber_is_malformed(changed: bytes) -> None:
+    with pytest.raises(MalformedMessage):
+        cms.parse(changed)

@@ -1,0 +1,119 @@
+"""Parties who do everything by command; whatever one writes lies in a folder that all read from.
+
+That folder is ``inbox`` beside the folders that parties were gathered in: ``gather(tmp_path / "people")``.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from stage.parties import KEY, Party, Ran
+
+
+def inbox(party: Party) -> Path:
+    return party.directory.parent.parent / "inbox"
+
+
+def step(party: Party, *arguments: str) -> Ran:
+    """Run a command, which has to succeed, and send what it wrote to all."""
+    return send(inbox(party), party, *arguments)
+
+
+def send(folder: Path, party: Party, *arguments: str) -> Ran:
+    """Run a command, which has to succeed, and copy what it wrote into a folder."""
+    ran = party.run(*arguments)
+    assert ran.status == 0, ran.stderr
+    folder.mkdir(exist_ok=True)
+    for written in party.directory.glob("*.pem"):
+        shutil.copy(written, folder)
+    return ran
+
+
+def rounds(people: Sequence[Party], ceremony: str, proposal: str, verbs: Sequence[str]) -> None:
+    """Let everybody run the rounds of a key generation or a refresh, each after all have run the one before."""
+    folder = inbox(people[0])
+    for verb in verbs:
+        arguments = [str(folder / proposal)] if verb == "round1" else [KEY, "--in", str(folder)]
+        for party in people:
+            step(party, ceremony, verb, *arguments)
+
+
+def generate(people: Sequence[Party], min_signers: int, *options: str) -> None:
+    """Make a key, from the proposal to the last confirmation."""
+    first, *others = people
+    names = ",".join(party.name for party in others)
+    step(first, "dkg", "propose", KEY, "-t", str(min_signers), "--with", names, *options)
+    rounds(people, "dkg", f"{KEY}.proposal.pem", ["round1", "round2", "finish", "confirm"])
+
+
+def deal(people: Sequence[Party], key: str, *options: str) -> None:
+    """Share out a key, a scalar in hex that the first has, among all; two of them sign."""
+    first, *others = people
+    folder = inbox(first)
+    (first.directory / "key").write_text(key + "\n")
+    step(first, "dkg", "propose", KEY, "-t", "2", "--with", ",".join(party.name for party in others), *options)
+    step(first, "dealer", "split", KEY, "--key-file", "key")
+    for party in people:
+        step(party, "dealer", "accept", *(str(folder / f"{KEY}.{name}.pem") for name in ("proposal", "dealing")))
+    for party in people:
+        step(party, "dkg", "confirm", KEY, "--in", str(folder))
+
+
+def refresh(people: Sequence[Party], *, until: str = "confirm") -> None:
+    """Refresh the shares; ``until`` is the last round that is run."""
+    verbs = ["round1", "round2", "finish", "confirm"]
+    step(people[0], "refresh", "propose", KEY)
+    epoch = people[0].key().epoch + 1
+    rounds(people, "refresh", f"{KEY}.refresh{epoch}.proposal.pem", verbs[: verbs.index(until) + 1])
+
+
+def sign(
+    signers: Sequence[Party], message: bytes, aggregator: Party, *, verifiers: Sequence[Party] | None = None
+) -> bytes:
+    """Sign; returns the signature, which ``aggregator`` puts together and ``verifiers``, or the signers, verify."""
+    folder = inbox(aggregator)
+    stem = f"message{len(list(folder.glob('message*.request.pem')))}"
+    path, signature = folder / stem, folder / f"{stem}.sig"
+    path.write_bytes(message)
+    step(signers[0], "sign", "request", KEY, str(path), "--signers", ",".join(party.name for party in signers))
+    request, given = str(folder / f"{stem}.request.pem"), ["--in", str(folder)]
+    for party in signers:
+        step(party, "sign", "commit", request)
+    for party in signers:
+        step(party, "sign", "respond", request, *given)
+    step(aggregator, "sign", "aggregate", request, *given, "-o", str(signature))
+    for party in signers if verifiers is None else verifiers:
+        step(party, "verify", "--key", KEY, str(path), str(signature))
+    return signature.read_bytes()
+
+
+def meet(new: Party, group: Sequence[Party]) -> None:
+    """Exchange identities, fingerprints compared; who had the newcomer's name is forgotten."""
+    folder = inbox(new)
+    step(new, "identity", "export")
+    for party in group:
+        if party.name == new.name:
+            continue
+        step(party, "identity", "export", "--force")
+        step(new, "peer", "add", str(folder / f"{party.name}.identity.pem"))
+        party.run("peer", "remove", new.name)
+        step(party, "peer", "add", str(folder / f"{new.name}.identity.pem"))
+
+
+def repair(new: Party, position: int, helpers: Sequence[Party], others: Sequence[Party], *options: str) -> str:
+    """Run a repair from the bundle to the last confirmation; returns the path of the request."""
+    folder = inbox(new)
+    request, given = str(folder / f"{KEY}.repair{position}.request.pem"), ["--in", str(folder)]
+    step(helpers[0], "keys", "export", KEY, "--format", "bundle", "--force")
+    step(new, "keys", "import", str(folder / f"{KEY}.public.bundle.pem"))
+    step(new, "repair", "request", KEY, "--helpers", ",".join(each.name for each in helpers), *options)
+    for helper in helpers:
+        step(helper, "repair", "delta", request)
+    for helper in helpers:
+        step(helper, "repair", "sigma", request, *given)
+    step(new, "repair", "finish", request, *given)
+    for party in (*helpers, *others):
+        step(party, "repair", "confirm", request, *given)
+    return request
