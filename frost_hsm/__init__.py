@@ -3,6 +3,7 @@
 The names below are the public ones; they are loaded when they are first used. The protocol alone needs no
 token: `dkg.part1`, `dkg.part2`, `dkg.part3`, `signing.commit`, `signing.sign`, `signing.aggregate`. With tokens:
 `KeyGeneration` makes a key, `SigningSession` and `SealedSigner` sign, `Refresh` and `Repair` look after the shares.
+`GroupPrivateKey` is what other libraries are handed, for the group to sign.
 """
 
 from importlib import import_module
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
         VerifyingShare,
     )
     from frost_hsm.secret import Secret
+    from frost_hsm.targets.group_private_key import GroupPrivateKey
 
 __version__ = "0.1.0"
 
@@ -49,6 +51,7 @@ __all__ = [
     "SECP256K1_TR",
     "FrostHsmError",
     "GroupKey",
+    "GroupPrivateKey",
     "Holder",
     "Identifier",
     "Inbox",
@@ -98,6 +101,7 @@ _HOMES = {
     "frost_hsm.errors": ("FrostHsmError",),
     "frost_hsm.frost.ciphersuites": ("ED448", "ED25519", "P256", "RISTRETTO255", "SECP256K1", "SECP256K1_TR"),
     "frost_hsm.secret": ("Secret",),
+    "frost_hsm.targets.group_private_key": ("GroupPrivateKey",),
 }
 _MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing", "taproot")
 

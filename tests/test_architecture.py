@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "frost": GROUND | {"groups"},
     "backends": GROUND | {"file_lock", "forms"},
     "ceremony": GROUND | {"file_lock", "forms", "frost", "backends"},
-    "cli": GROUND | {"file_lock", "forms", "frost", "ceremony", "backends"},
+    "targets": GROUND | {"forms", "frost"},
+    "cli": GROUND | {"file_lock", "forms", "frost", "ceremony", "backends", "targets"},
     "testing": GROUND | {"forms", "backends"},
 }
 """Each part of the house and the parts below it that it may import."""
