@@ -40,7 +40,7 @@ class Module:
     def __init__(self, path: str) -> None:
         self.path = path
         self.library = pkcs11.lib(path)
-        self.native = NativeFunctions(path)
+        self.native = NativeFunctions(self.library)
         self.open_sessions = 0  # kept by who opens and closes them
         self.pid = os.getpid()
 

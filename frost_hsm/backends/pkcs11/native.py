@@ -5,20 +5,23 @@
 - C_Logout without closing a session.
 - C_GetAttributeValue into a buffer of ours: the binding's ``bytes`` cannot be wiped.
 
-The module is the one that python-pkcs11 has loaded and initialised: the system loads a library once.
+They are called through the very function list that python-pkcs11 holds: p11-kit makes a new, uninitialised one for
+everybody who asks with C_GetFunctionList.
 """
 
 from __future__ import annotations
 
 import ctypes
+from typing import Any
 
 from frost_hsm.backends.pkcs11.answers import Answer
+from frost_hsm.errors import ModuleUnavailable
 
 CKU_USER = 1
 CKA_VALUE = 0x11
 
 # positions in CK_FUNCTION_LIST, PKCS#11 v2.40 to v3.2
-_LOGIN, _LOGOUT, _GET_ATTRIBUTE_VALUE = 18, 19, 24
+_GET_INFO, _LOGIN, _LOGOUT, _GET_ATTRIBUTE_VALUE = 2, 18, 19, 24
 
 
 class _FunctionList(ctypes.Structure):
@@ -29,7 +32,18 @@ class _Attribute(ctypes.Structure):
     _fields_ = [("type", ctypes.c_ulong), ("value", ctypes.c_void_p), ("length", ctypes.c_ulong)]
 
 
+class _Info(ctypes.Structure):
+    _fields_ = [
+        ("cryptoki_version", ctypes.c_ubyte * 2),
+        ("manufacturer", ctypes.c_char * 32),
+        ("flags", ctypes.c_ulong),
+        ("description", ctypes.c_char * 32),
+        ("library_version", ctypes.c_ubyte * 2),
+    ]
+
+
 _HANDLE = ctypes.c_ulong
+_GetInfo = ctypes.CFUNCTYPE(ctypes.c_ulong, ctypes.POINTER(_Info))
 _Login = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE, ctypes.c_ulong, ctypes.c_char_p, ctypes.c_ulong)
 _Logout = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE)
 _GetAttributeValue = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE, _HANDLE, ctypes.POINTER(_Attribute), ctypes.c_ulong)
@@ -38,10 +52,9 @@ _GetAttributeValue = ctypes.CFUNCTYPE(ctypes.c_ulong, _HANDLE, _HANDLE, ctypes.P
 class NativeFunctions:
     """Three functions of a loaded module. Raise `Answer` for every return value but CKR_OK."""
 
-    def __init__(self, path: str) -> None:
-        pointer = ctypes.POINTER(_FunctionList)()
-        _check(ctypes.CDLL(path).C_GetFunctionList(ctypes.byref(pointer)))
-        functions = pointer.contents.functions
+    def __init__(self, library: Any) -> None:
+        """library: what ``pkcs11.lib`` gave. Raises `ModuleUnavailable` if its function list is not where it was."""
+        functions = _function_list(library).functions
         self._login = _Login(functions[_LOGIN])
         self._logout = _Logout(functions[_LOGOUT])
         self._get_attribute_value = _GetAttributeValue(functions[_GET_ATTRIBUTE_VALUE])
@@ -63,6 +76,28 @@ class NativeFunctions:
         del buffer  # or a traceback would keep the view from being released
         _check(value)
         return int(attribute.length)
+
+
+def _function_list(library: Any) -> _FunctionList:
+    """Return the function list of a library object: the first member of its C class, whose size says if it is so."""
+    holder = type(library).__base__
+    size = getattr(holder, "__basicsize__", 0) - object.__basicsize__
+    if getattr(holder, "__name__", "") != "HasFuncList" or size != 3 * ctypes.sizeof(ctypes.c_void_p):
+        raise _UNKNOWN_BINDING
+    address = ctypes.c_void_p.from_address(id(library) + object.__basicsize__).value
+    if not address:
+        raise _UNKNOWN_BINDING
+    functions = _FunctionList.from_address(address)
+    info = _Info()
+    _check(_GetInfo(functions.functions[_GET_INFO])(ctypes.byref(info)))
+    if bytes(info.manufacturer).rstrip(b" \0").decode("utf-8", "replace") != library.manufacturer_id.rstrip(" \0"):
+        raise _UNKNOWN_BINDING
+    return functions
+
+
+_UNKNOWN_BINDING = ModuleUnavailable(
+    "this version of python-pkcs11 keeps its functions in another way", hint="install python-pkcs11 0.10"
+)
 
 
 def _check(value: int) -> None:
