@@ -7,11 +7,10 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from typing import Protocol
 
-from frost_hsm import groups
 from frost_hsm.errors import IncorrectPackage, MalformedScalar, NotPossible
 from frost_hsm.frost.hashing import Hashing, LittleEndian, XmdSha256, XmdSha256Bip340
 from frost_hsm.frost.hooks import Hooks, Taproot
-from frost_hsm.groups import Group, SecretScalar
+from frost_hsm.groups import Group, SecretScalar, foundations
 from frost_hsm.secret import Secret
 
 
@@ -116,42 +115,42 @@ P256 = Ciphersuite(
     name="p256",
     id="FROST-P256-SHA256-v1",
     hashing=XmdSha256(b"FROST-P256-SHA256-v1"),
-    make_group=groups.p256,
+    make_group=foundations.p256,
 )
 
 ED25519 = Ciphersuite(
     name="ed25519",
     id="FROST-ED25519-SHA512-v1",
     hashing=LittleEndian(b"FROST-ED25519-SHA512-v1", "sha512", 64, challenge=b""),  # of RFC 8032
-    make_group=groups.ed25519,
+    make_group=foundations.ed25519,
 )
 
 RISTRETTO255 = Ciphersuite(
     name="ristretto255",
     id="FROST-RISTRETTO255-SHA512-v1",
     hashing=LittleEndian(b"FROST-RISTRETTO255-SHA512-v1", "sha512", 64, challenge=b"FROST-RISTRETTO255-SHA512-v1chal"),
-    make_group=groups.ristretto255,
+    make_group=foundations.ristretto255,
 )
 
 ED448 = Ciphersuite(
     name="ed448",
     id="FROST-ED448-SHAKE256-v1",
     hashing=LittleEndian(b"FROST-ED448-SHAKE256-v1", "shake_256", 114, challenge=b"SigEd448\0\0"),  # of RFC 8032
-    make_group=groups.ed448,
+    make_group=foundations.ed448,
 )
 
 SECP256K1 = Ciphersuite(
     name="secp256k1",
     id="FROST-secp256k1-SHA256-v1",
     hashing=XmdSha256(b"FROST-secp256k1-SHA256-v1"),
-    make_group=groups.secp256k1,
+    make_group=foundations.secp256k1,
 )
 
 SECP256K1_TR = Ciphersuite(
     name="secp256k1-tr",
     id="FROST-secp256k1-SHA256-TR-v1",
     hashing=XmdSha256Bip340(b"FROST-secp256k1-SHA256-TR-v1"),
-    make_group=groups.secp256k1,
+    make_group=foundations.secp256k1,
     hooks=Taproot(),
 )
 

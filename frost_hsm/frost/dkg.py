@@ -5,6 +5,11 @@ and has a share of a key that never existed. Who sent a package is for the calle
 sender. Round 1 packages must reach everybody alike, round 2 packages must be encrypted to their recipient.
 
 A secret package is consumed by the step that succeeds with it; a step that raises leaves it as it was.
+
+Whoever speaks last in the first round has seen what all others committed to, and can draw again until the group key
+has some property, say so many leading zero bits: the key is not uniform, though nobody knows it or can make it a
+chosen one. Gennaro, Jarecki, Krawczyk and Rabin describe it (Journal of Cryptology 20, 2007); Crites, Komlo and Maller
+prove FROST secure with this very key generation (eprint 2021/1375). It is so in ZcashFoundation's crates too.
 """
 
 from __future__ import annotations
@@ -13,7 +18,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from frost_hsm.errors import IncorrectPackage, InvalidIdentityElement, InvalidProofOfKnowledge
-from frost_hsm.frost import polynomial, proof_of_knowledge, round1, round2
+from frost_hsm.frost import polynomial, proof_of_knowledge, round1, round2, taproot
 from frost_hsm.frost.checks import (
     check_entries,
     check_numbers,
@@ -150,7 +155,12 @@ def _part3(
         public_key_package.verifying_key,
         secret.min_signers,
     )
-    return suite.hooks.post_dkg(key_package, public_key_package)
+    if not suite.hooks.tweaks_new_keys:
+        return key_package, public_key_package
+    return (  # so that nobody can have hidden a script in the group key
+        taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS),
+        taproot.tweak_public_key_package(public_key_package, taproot.NO_SCRIPTS),
+    )
 
 
 def share_out(

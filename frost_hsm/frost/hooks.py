@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
+from typing import ClassVar
 
 
 class Hooks:
     """What every suite does but one: nothing in particular."""
+
+    tweaks_new_keys: ClassVar[bool] = False
+    """Whether key generation ends with a tweak without scripts (ZcashFoundation: ``post_dkg``)."""
 
     def shorten(self, encoded: bytes) -> bytes:
         """Return what of an element's encoding goes into signatures and challenges."""
@@ -27,15 +27,11 @@ class Hooks:
         """Return the factor, 1 or -1, that makes an element the normal one."""
         return 1 if self.normal(encoded) == encoded else -1
 
-    def post_dkg(
-        self, key_package: KeyPackage, public_key_package: PublicKeyPackage
-    ) -> tuple[KeyPackage, PublicKeyPackage]:
-        """Change what came out of key generation."""
-        return key_package, public_key_package
-
 
 class Taproot(Hooks):
     """secp256k1-tr: keys and R stand for the one with an even y, and are written by x alone (BIP-340)."""
+
+    tweaks_new_keys = True
 
     def shorten(self, encoded: bytes) -> bytes:
         """Leave the first byte out, which tells the sign of y."""
@@ -44,14 +40,3 @@ class Taproot(Hooks):
     def restore(self, data: bytes) -> bytes:
         """Take y as even."""
         return b"\2" + data
-
-    def post_dkg(
-        self, key_package: KeyPackage, public_key_package: PublicKeyPackage
-    ) -> tuple[KeyPackage, PublicKeyPackage]:
-        """Add a tweak without scripts, so that nobody can have hidden one in the group key."""
-        from frost_hsm.frost import taproot  # which stands on the packages, as they do on this
-
-        return (
-            taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS),
-            taproot.tweak_public_key_package(public_key_package, taproot.NO_SCRIPTS),
-        )

@@ -11,28 +11,20 @@ A group makes its own elements and scalars and understands no others.
 - sums of many products: ``buckets`` ``windows`` ``powers``
 - on libcrypto: ``libcrypto`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass`` ``koblitz`` ``edwards``
   ``ristretto``
-- whether one computes right: ``self_test``
+- which one computes: ``self_test`` ``foundations``
 """
 
 from __future__ import annotations
 
-import functools
 import os
 from collections.abc import Iterable, Sequence
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
-if TYPE_CHECKING:
-    from frost_hsm.groups.libcrypto import Libcrypto
-
 _WORTH_A_THREAD = 100
 """Below about this many points a second thread costs more than it saves."""
-
-_SLOW = 150e-6
-"""Seconds of a base multiplication that a libcrypto without assembly for P-256 takes at least."""
 
 _DRAWS = 100
 """An honest source fails once in 2³² draws for P-256, and never 100 times in a row."""
@@ -261,73 +253,3 @@ def _decode_on_threads(group: Group, encodings: Sequence[bytes]) -> tuple[Elemen
     with ThreadPoolExecutor(threads()) as pool:
         parts = pool.map(decode_range, (encodings[first : first + step] for first in range(0, count, step)))
         return tuple(element for part in parts for element in part)
-
-
-@functools.cache
-def p256() -> Group:
-    """Choose who computes P-256: a libcrypto that is there, right and fast, else pycryptodome.
-
-    Which one it is, `Group.backend` says. Importing either happens here and not before.
-    """
-    from frost_hsm.groups import libcrypto, openssl, self_test
-
-    for library in libcrypto.find():
-        try:
-            group = openssl.P256Libcrypto(library)
-            if self_test.computes(group) and self_test.base_multiplication_seconds(group) < _SLOW:
-                return group
-        except MemoryError:  # how libcrypto says that it has no P-256, too
-            continue
-    from frost_hsm.groups import weierstrass
-
-    return weierstrass.P256Pycryptodome()
-
-
-@functools.cache
-def _libcrypto() -> Libcrypto | None:
-    """Choose what helps pycryptodome with the other curves: a libcrypto that is there and right, if there is one."""
-    from frost_hsm.groups import libcrypto, self_test
-
-    for library in libcrypto.find():
-        with suppress(MemoryError):  # how libcrypto says that it failed
-            if self_test.computes_modulo_primes(library):
-                return library
-    return None
-
-
-@functools.cache
-def secp256k1() -> Group:
-    """Choose who computes secp256k1: libcrypto and pycryptodome together, else pycryptodome alone."""
-    from frost_hsm.groups import koblitz, self_test, weierstrass
-
-    library = _libcrypto()
-    if library:
-        with suppress(MemoryError):  # how libcrypto says that it has no such curve, too
-            group = koblitz.Secp256k1Libcrypto(library)
-            if self_test.computes(group):
-                return group
-    return weierstrass.Secp256k1(library)
-
-
-@functools.cache
-def ed25519() -> Group:
-    """Make the subgroup of prime order of edwards25519."""
-    from frost_hsm.groups import edwards
-
-    return edwards.Ed25519(_libcrypto())
-
-
-@functools.cache
-def ristretto255() -> Group:
-    """Make ristretto255."""
-    from frost_hsm.groups import ristretto
-
-    return ristretto.Ristretto255(_libcrypto())
-
-
-@functools.cache
-def ed448() -> Group:
-    """Make the subgroup of prime order of edwards448."""
-    from frost_hsm.groups import edwards
-
-    return edwards.Ed448(_libcrypto())

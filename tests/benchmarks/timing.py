@@ -17,8 +17,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from frost_hsm import groups
-from frost_hsm.groups import Group, SecretScalar, libcrypto
+from frost_hsm.groups import Group, SecretScalar, foundations, libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
 from frost_hsm.groups.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
@@ -70,7 +69,10 @@ def main(count: int) -> None:
     backends: dict[str, Group] = {
         "P-256, libcrypto": P256Libcrypto(next(libcrypto.find())),
         "P-256, pycryptodome": P256Pycryptodome(),
-        **{g.name: g for g in (groups.secp256k1(), groups.ed25519(), groups.ristretto255(), groups.ed448())},
+        **{
+            g.name: g
+            for g in (foundations.secp256k1(), foundations.ed25519(), foundations.ristretto255(), foundations.ed448())
+        },
     }
     print(f"{'group':>20} {'operation':>14} {'n - 1':>8} {'1':>8}   ({count} measurements each)")
     for name, group in backends.items():
@@ -78,7 +80,7 @@ def main(count: int) -> None:
             large, one = (welch(fixed_or_random(group, value), operation, count) for value in (group.order - 1, 1))
             remark = "  leaks?" if abs(large) > 4.5 else ""
             print(f"{name:>20} {operation_name:>14} {large:8.1f} {one:8.1f}{remark}", flush=True)
-    order = groups.ed25519().order
+    order = foundations.ed25519().order
     t = welch(lambda kind: 1 if kind else random.randrange(order), lambda scalar: pow(3, scalar, order), count)
     verdict = "leaks" if abs(t) > 4.5 else "not seen: this test is blind"
     print(f"{'Python int':>20} {'pow':>14} {'':>8} {t:8.1f}  {verdict}")

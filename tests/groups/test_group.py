@@ -13,15 +13,27 @@ from stage import p256, plain_curves
 from stage.p256 import number, scalar
 from stage.suites import SUITES, vectors
 
-from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.groups import Element, Group, decode_all, edwards, koblitz, libcrypto, ristretto, weierstrass
+from frost_hsm.groups import (
+    Element,
+    Group,
+    decode_all,
+    edwards,
+    foundations,
+    koblitz,
+    libcrypto,
+    ristretto,
+    weierstrass,
+)
 from frost_hsm.secret import Secret
 
 GROUPS: dict[str, Group] = {
     **p256.GROUPS,
-    **{group.name: group for group in (groups.secp256k1(), groups.ed25519(), groups.ristretto255(), groups.ed448())},
+    **{
+        group.name: group
+        for group in (foundations.secp256k1(), foundations.ed25519(), foundations.ristretto255(), foundations.ed448())
+    },
     "secp256k1-without-points-mul": koblitz.Secp256k1Libcrypto(next(libcrypto.find()), points_mul=False),
     **{
         f"{make.name}-without-libcrypto": make()
@@ -314,6 +326,6 @@ def test_threads_do_not_disturb_each_other(group: Group) -> None:
 
 
 def test_the_chosen_group_computes_p256() -> None:
-    group = groups.p256()
+    group = foundations.p256()
     assert group.encode(group.multiply_base(scalar(group, 2**100))) == encoded(group, 2**100)
-    assert group is groups.p256()
+    assert group is foundations.p256()

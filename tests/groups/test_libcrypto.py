@@ -9,9 +9,8 @@ import sys
 import pytest
 from stage import p256
 
-from frost_hsm import groups
 from frost_hsm.errors import MalformedElement
-from frost_hsm.groups import Group, libcrypto, openssl, self_test
+from frost_hsm.groups import Group, foundations, libcrypto, openssl, self_test
 from frost_hsm.groups.koblitz import Secp256k1Libcrypto
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
@@ -31,13 +30,13 @@ def test_the_interpreters_own_libcrypto_comes_first(library: Libcrypto) -> None:
 
 def choose(monkeypatch: pytest.MonkeyPatch, *found: Libcrypto) -> Group:
     monkeypatch.setattr(libcrypto, "find", lambda: iter(found))
-    return groups.p256.__wrapped__()
+    return foundations.p256.__wrapped__()
 
 
 def choose_secp256k1(monkeypatch: pytest.MonkeyPatch, *found: Libcrypto) -> Group:
-    monkeypatch.setattr(groups, "_libcrypto", groups._libcrypto.__wrapped__)
+    monkeypatch.setattr(foundations, "_libcrypto", foundations._libcrypto.__wrapped__)
     monkeypatch.setattr(libcrypto, "find", lambda: iter(found))
-    return groups.secp256k1.__wrapped__()
+    return foundations.secp256k1.__wrapped__()
 
 
 def test_libcrypto_helps_pycryptodome(monkeypatch: pytest.MonkeyPatch, library: Libcrypto) -> None:
@@ -99,7 +98,7 @@ def test_a_libcrypto_without_p256_is_not_chosen(monkeypatch: pytest.MonkeyPatch,
 
 
 def test_a_slow_libcrypto_is_not_chosen(monkeypatch: pytest.MonkeyPatch, library: Libcrypto) -> None:
-    monkeypatch.setattr(groups, "_SLOW", 1e-9)
+    monkeypatch.setattr(foundations, "_SLOW", 1e-9)
     assert choose(monkeypatch, library).backend.startswith("pycryptodome ")
 
 

@@ -8,12 +8,11 @@ from stage.p256 import scalar
 from stage.plain_curves import ED25519, multiply
 from stage.suites import SUITES, vectors
 
-from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
-from frost_hsm.groups import Element
+from frost_hsm.groups import Element, foundations
 from frost_hsm.groups.edwards import Ed25519
 
-GROUP = groups.ristretto255()
+GROUP = foundations.ristretto255()
 
 MULTIPLES = """
 0000000000000000000000000000000000000000000000000000000000000000

@@ -9,12 +9,11 @@ from Crypto.PublicKey.ECC import EccPoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frost_hsm import groups
-from frost_hsm.groups import Element, Group, buckets, windows
+from frost_hsm.groups import Element, Group, buckets, foundations, windows
 from frost_hsm.groups.weierstrass import Secp256k1
 
 GROUPS: dict[str, Group] = {
-    group.name: group for group in (Secp256k1(), groups.ed25519(), groups.ristretto255(), groups.ed448())
+    group.name: group for group in (Secp256k1(), foundations.ed25519(), foundations.ristretto255(), foundations.ed448())
 }
 
 

@@ -10,12 +10,11 @@ from stage.p256 import scalar
 from stage.plain_curves import Weierstrass, square_root
 from stage.suites import SUITES, vectors
 
-from frost_hsm import groups
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
-from frost_hsm.groups import Group
+from frost_hsm.groups import Group, foundations
 from frost_hsm.groups.weierstrass import Secp256k1
 
-GROUPS: dict[str, Group] = {**p256.GROUPS, "secp256k1": groups.secp256k1(), "alone": Secp256k1()}
+GROUPS: dict[str, Group] = {**p256.GROUPS, "secp256k1": foundations.secp256k1(), "alone": Secp256k1()}
 JUDGES = {"P-256": ec.SECP256R1(), "secp256k1": ec.SECP256K1()}
 
 

@@ -245,11 +245,11 @@ OF_KEYS = (
         "k29_taproot_commitment_in_the_group_key",
         "a Taproot key is tweaked once it is made",
         (
-            "frost/hooks.py",
+            "frost/dkg.py",
             "taproot.tweak_public_key_package(public_key_package, taproot.NO_SCRIPTS)",
             "public_key_package",
         ),
-        ("frost/hooks.py", "taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS)", "key_package"),
+        ("frost/dkg.py", "taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS)", "key_package"),
     ),
     defence(
         "k33_signers_are_not_their_place_in_a_list",
