@@ -7,6 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import ConfigProblem
@@ -18,13 +19,15 @@ MAX_SIZE = 65536
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What ``frost-hsm init`` wrote down."""
+    """What ``frost-hsm init`` wrote down, and ``identity create`` completed."""
 
     me: str
     token: str
     """The token URI, exact: with the serial."""
     backends: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """A table of strings for each backend; for ``pkcs11``, the only place a library path is ever read from."""
+    records: RecordPlace | None = None
+    """Where sealed records lie; None until the token was first logged in to, and from then on never changed."""
 
     def encode(self) -> bytes:
         """Write it as TOML."""
@@ -33,6 +36,8 @@ class Config:
             f"me = {_quoted(self.me)}",
             f"token = {_quoted(self.token)}",
         ]
+        if self.records is not None:
+            lines.append(f"records = {_quoted(self.records)}")
         for name, settings in self.backends.items():
             lines += ["", f"[backends.{name}]"]
             lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in settings.items()]
@@ -55,11 +60,14 @@ class Config:
             raise ConfigProblem(f'{path} does not begin with schema = "{SCHEMA}"')
         backends = document.pop("backends", {})
         tables = [document, *(backends.values() if isinstance(backends, dict) else [None])]
+        records = document.pop("records", None)
         if set(document) != {"me", "token"} or not all(map(_is_strings, tables)):
-            raise ConfigProblem(f"{path} does not hold exactly me, token and tables [backends.NAME] of strings")
+            raise ConfigProblem(f"{path} does not hold me, token, records and tables [backends.NAME] of strings alone")
+        if records not in (None, *RecordPlace):
+            raise ConfigProblem(f'{path}: records is neither "{RecordPlace.TOKEN}" nor "{RecordPlace.DIRECTORY}"')
         if not NAME.fullmatch(document["me"]):
             raise ConfigProblem(f"{path}: me is not a name")
-        return cls(document["me"], document["token"], backends)
+        return cls(document["me"], document["token"], backends, None if records is None else RecordPlace(records))
 
     def save(self, home: StateDirectory) -> None:
         """Write it into the state directory, in place of what was there. Raises `ConfigProblem`."""

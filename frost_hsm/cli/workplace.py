@@ -15,7 +15,7 @@ from frost_hsm.errors import ConfigProblem, WrongToken
 
 if TYPE_CHECKING:  # loaded by those commands alone that need them
     from frost_hsm.backends import Backend, Token
-    from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity
+    from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity, RecordPlace
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.cli.config import Config
     from frost_hsm.cli.talk.pin import PinEntry
@@ -121,7 +121,20 @@ class Workplace:
 
         identity = self._identity()
         with self.token() as token:
-            yield Holder(identity, token)
+            yield Holder(replace(identity, records=self.record_place(token)), token)
+
+    def record_place(self, token: Token) -> RecordPlace:
+        """Return where records lie as it is noted down; with the first login it is settled, for always."""
+        from frost_hsm.ceremony.people.identity import settle_records
+
+        noted = self.config.records
+        if noted is not None:
+            return noted
+        settled = settle_records(token)
+        with self.home.lock():
+            self.config = replace(self.config, records=settled)
+            self.config.save(self.home)
+        return settled
 
     def _identity(self) -> Identity:
         from frost_hsm.ceremony.people import identity

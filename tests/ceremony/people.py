@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.people import identity
-from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity
+from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity, RecordPlace
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.forms import pem
 from frost_hsm.forms.oaep import OaepHash
@@ -56,7 +56,7 @@ def golden_alice(identity_file: bytes) -> Holder:
     for number, kind, key_id in ((1001, KeyKind.SIGN, b"s" * 16), (1002, KeyKind.AGREE, b"a" * 16)):
         token.put(ec.derive_private_key(number, ec.SECP256R1()), kind, key_id, "golden")
     public = PublicIdentity.from_pem(identity_file)
-    return Holder(Identity(public, b"s" * 16, b"a" * 16, token.info), token)
+    return Holder(Identity(public, b"s" * 16, b"a" * 16, token.info, RecordPlace.DIRECTORY), token)
 
 
 def memory_token(person: Holder) -> MemoryToken:

@@ -29,7 +29,7 @@ from cryptography.x509.oid import NameOID
 
 from frost_hsm.backends import KeyKind, Token
 from frost_hsm.ceremony.people import identity, names
-from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity, RecordPlace
 from frost_hsm.errors import (
     BadMessageSignature,
     InputProblem,
@@ -317,7 +317,7 @@ def test_create_labels_and_stores() -> None:
         made.sign_key_id: ("frost-hsm dora sign", made.public.sign_certificate),
         made.agree_key_id: ("frost-hsm dora agree", made.public.agree_certificate),
     }
-    assert identity.find(token) == [made]
+    assert identity.find(token, made.records) == [made]
 
 
 class Crash(Exception):
@@ -348,13 +348,13 @@ def test_create_completes_what_a_crash_left(step: int, monkeypatch: pytest.Monke
     made = identity.create(token, "erin")
     assert len(token.keys()) == len(token.certificates()) == 2
     assert identity.create(token, "erin") == made
-    assert identity.find(token) == [made]
+    assert identity.find(token, made.records) == [made]
 
 
 def test_two_identities_live_on_one_token() -> None:
     token = MemoryToken()
     made = [identity.create(token, name) for name in ("ann", "ben")]
-    assert identity.find(token) == made
+    assert identity.find(token, RecordPlace.DIRECTORY) == made
 
 
 def test_find_ignores_foreign_certificates() -> None:
@@ -362,7 +362,7 @@ def test_find_ignores_foreign_certificates() -> None:
     token.store_certificate(b"foreign", "foreign", b"\x30\x00")
     token.store_certificate(b"bob", "half of bob", bob().public.sign_certificate)
     made = identity.create(token, "ann")
-    assert identity.find(token) == [made]
+    assert identity.find(token, made.records) == [made]
 
 
 def test_create_refuses_keys_of_another_kind_under_its_labels() -> None:
@@ -431,7 +431,7 @@ def test_adopt_certifies_existing_keys() -> None:
     adopted = identity.adopt(token, "ann", b"s" * 16, b"a" * 16)
     assert (adopted.sign_key_id, adopted.agree_key_id) == (b"s" * 16, b"a" * 16)
     assert identity.adopt(token, "ann", b"s" * 16, b"a" * 16) == adopted
-    assert identity.find(token) == [adopted]
+    assert identity.find(token, RecordPlace.DIRECTORY) == [adopted]
 
 
 def test_adopt_gives_the_same_keys_another_name() -> None:
@@ -439,7 +439,7 @@ def test_adopt_gives_the_same_keys_another_name() -> None:
     first = identity.create(token, "ann")
     second = identity.adopt(token, "ben", first.sign_key_id, first.agree_key_id)
     assert (second.name, second.public.sign_key) == ("ben", first.public.sign_key)
-    assert identity.find(token) == [first, second]
+    assert identity.find(token, RecordPlace.DIRECTORY) == [first, second]
 
 
 def test_adopt_refuses_keys_that_were_outside_unless_allowed() -> None:
@@ -484,12 +484,12 @@ def test_an_identity_on_a_real_token(
     with open_token(fixture) as token:
         made = identity.create(token, "ann")
         again = identity.create(token, "ann")
-        assert identity.find(token) == [made]
+        assert identity.find(token, made.records) == [made]
         assert replace(again, token=made.token) == made
         signature = Holder(made, token).sign(b"data")
         made.public.sign_key.verify(signature, b"data")
     with open_token(fixture) as token:
-        (found,) = identity.find(token)
+        (found,) = identity.find(token, made.records)
         assert found.public == made.public
         assert {key.id for key in token.keys()} == {made.sign_key_id, made.agree_key_id}
 

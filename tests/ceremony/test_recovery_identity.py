@@ -46,7 +46,9 @@ def first(second: Holder) -> Holder:
 
 def certified(by: Holder, wanted: Certificate) -> bytes:
     key_id = by.identity.sign_key_id
-    return wanted.issue(lambda tbs: public_key.sign(by.token, key_id, by.public.sign_key, tbs))
+    return wanted.issue(
+        lambda tbs: public_key.sign(lambda digest: by.token.sign(key_id, digest), by.public.sign_key, tbs)
+    )
 
 
 def test_it_names_the_keys_of_the_second(first: Holder, second: Holder) -> None:

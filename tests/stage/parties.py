@@ -118,7 +118,8 @@ class Party:
     @contextlib.contextmanager
     def holder(self) -> Iterator[Holder]:
         with self.open_token() as token:
-            found = [each for each in identity.find(token) if each.public == self.public]
+            place = identity.settle_records(token)
+            found = [each for each in identity.find(token, place) if each.public == self.public]
             yield Holder(found[0], self.wrap(token))
 
     def records(self) -> dict[str, bytes]:
@@ -210,7 +211,7 @@ def gather(
         home = StateDirectory.create(folder / "home")
         with party.open_token() as token:
             made = identity.create(token, name, agree_kinds.get(name, KeyKind.AGREE))
-            Config(name, token.info.uri, settings).save(home)
+            Config(name, token.info.uri, settings, made.records).save(home)
         home.put("identity.pem", made.public.to_pem())
         parties.append(party)
     for party in parties:

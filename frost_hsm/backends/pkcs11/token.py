@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from typing import Any, Self
 
 import pkcs11
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
+from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, TokenFlag
 from pkcs11.mechanisms import KDF
 
 from frost_hsm.backends import Capability, KeyKind, StoredCertificate, TokenInfo, TokenKey
@@ -35,6 +35,17 @@ _MECHANISMS = {
     Mechanism.RSA_PKCS_OAEP: Capability.DECRYPT,
     Mechanism.EC_KEY_PAIR_GEN: Capability.GENERATE,
 }
+_NEVER_DATA = {
+    "CKR_ATTRIBUTE_TYPE_INVALID",
+    "CKR_ATTRIBUTE_VALUE_INVALID",
+    "CKR_FUNCTION_NOT_SUPPORTED",
+    "CKR_SESSION_READ_ONLY",
+    "CKR_TEMPLATE_INCOMPLETE",
+    "CKR_TEMPLATE_INCONSISTENT",
+    "CKR_TOKEN_WRITE_PROTECTED",
+}
+"""What a token answers to a data object that it will never take."""
+
 _NOT_DECRYPTED = {
     "CKR_DATA_INVALID",
     "CKR_DATA_LEN_RANGE",
@@ -313,12 +324,17 @@ class Pkcs11Token:
         return TokenKey(key_id, read(private, Attribute.LABEL) or "", kind, encoded, attributes.audit(private))
 
     def _takes_data(self, raw: pkcs11.Session) -> bool:
+        """Whether the token holds data objects; what an answer says of this moment alone is raised."""
+        if self._session.token.flags & TokenFlag.WRITE_PROTECTED:
+            return False
         template = attributes.record_template("probe")
         probe = {Attribute.TOKEN: False, Attribute.PRIVATE: self._logged_in, Attribute.VALUE: b"probe"}
         try:
             raw.create_object({**template, **probe}).destroy()
-        except pkcs11.PKCS11Error:
-            return False
+        except pkcs11.PKCS11Error as error:
+            if name_of(error) in _NEVER_DATA:
+                return False
+            raise
         return True
 
 

@@ -14,10 +14,11 @@ import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from itertools import permutations
 from typing import Final, Protocol, Self
 
-from frost_hsm.backends import KeyKind, StoredCertificate, Token, TokenInfo, TokenKey
+from frost_hsm.backends import Capability, KeyKind, StoredCertificate, Token, TokenInfo, TokenKey
 from frost_hsm.ceremony.people.names import NAME, require_name
 from frost_hsm.errors import (
     InputProblem,
@@ -178,18 +179,26 @@ class PublicIdentity:
         return cls(sign, agree, tuple(recovery))
 
 
+class RecordPlace(StrEnum):
+    """Where an identity's sealed records lie: settled once, by `settle_records`, and noted down with the identity."""
+
+    TOKEN = "token"  # noqa: S105 - as private data objects
+    DIRECTORY = "directory"  # in the state directory, beside a token that holds none
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """One's own identity and where its keys are. Everything in it is public.
+    """One's own identity and where its keys and records are. Everything in it is public.
 
     sign_key_id, agree_key_id: the CKA_ID of each key pair. token: as it was when the identity was made or
-    found.
+    found. records: as it was settled when the identity was made.
     """
 
     public: PublicIdentity
     sign_key_id: bytes
     agree_key_id: bytes
     token: TokenInfo
+    records: RecordPlace
 
     @property
     def name(self) -> str:
@@ -278,14 +287,25 @@ def adopt(
     return _certify(token, name, sign, agree, recovery, entropy)
 
 
-def find(token: Token) -> list[Identity]:
-    """List the identities whose certificates the token holds, by name. Needs no login."""
+def settle_records(token: Token) -> RecordPlace:
+    """Decide where the records of an identity lie: in the token, if it holds any. Needs a login.
+
+    Whatever a token says now decides for always. So one that does not answer, or is full, raises `TokenProblem`.
+    """
+    return RecordPlace.TOKEN if Capability.DATA in token.capabilities else RecordPlace.DIRECTORY
+
+
+def find(token: Token, records: RecordPlace = RecordPlace.TOKEN) -> list[Identity]:
+    """List the identities whose certificates the token holds, by name. Needs no login.
+
+    records: as `Identity.records` said when the identity was made; the token does not tell.
+    """
     found = []
     certificates = token.certificates()
     for sign, agree in permutations(certificates, 2):
         with suppress(InputProblem):
             public = PublicIdentity(sign.der, agree.der)
-            found.append(Identity(_with_second(public, certificates), sign.id, agree.id, token.info))
+            found.append(Identity(_with_second(public, certificates), sign.id, agree.id, token.info, records))
     return sorted(found, key=lambda identity: (identity.name, identity.agree_key_id))
 
 
@@ -339,7 +359,7 @@ def _certify(
         if public.recovery is not None:
             raise KeyExists(f"the identity of {name} in the token names another second token")
         public = _name_second(token, public, sign, recovery, entropy)
-    return Identity(public, sign.id, agree.id, token.info)
+    return Identity(public, sign.id, agree.id, token.info, settle_records(token))
 
 
 def _name_second(

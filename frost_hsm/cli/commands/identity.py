@@ -63,6 +63,7 @@ def create(
         else:
             wants_rsa = rsa or Capability.AGREE not in token.capabilities
             made = identities.create(token, name, KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE, recovery=second)
+        place.record_place(token)
         where = token_name(token.info)
     public = made.public
     if present is not None and not made.public.is_same_token(place.me):

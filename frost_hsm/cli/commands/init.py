@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 import click
 
 from frost_hsm import backends
 from frost_hsm.backends import Backend, TokenInfo
+from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import FILE, Config
@@ -45,7 +47,7 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
     info = _select(backend, uri)
     home = StateDirectory.create(place.resolved_home)
     with home.lock():
-        Config(me, info.uri, settings).save(home)
+        Config(me, info.uri, settings, _settled(place, info)).save(home)
     lines = [f"You are {me}; your token is {token_name(info)}", f"Wrote {home.path / FILE}"]
     if info.is_software:
         lines.append("This is a software token: a file, without the protection of hardware")
@@ -58,10 +60,17 @@ def _require_same(
 ) -> None:
     """Raise `OutputExists` unless this is what an earlier run wrote down."""
     with suppress(FrostHsmError):  # what cannot be read is not the same
-        if place.config == Config(me, _select(backend, uri).uri, settings):
+        if replace(place.config, records=None) == Config(me, _select(backend, uri).uri, settings):
             return
     path = place.resolved_home / FILE
     raise OutputExists(f"{path} exists", hint="use it as it is, or replace it with --force")
+
+
+def _settled(place: Workplace, info: TokenInfo) -> RecordPlace | None:
+    """Return where the records of this token were settled to lie, if they were."""
+    with suppress(FrostHsmError):  # no earlier configuration, or a broken one
+        return place.config.records if place.config.token == info.uri else None
+    return None
 
 
 def _create(place: Workplace, backend: Backend, uri: str) -> None:
