@@ -84,6 +84,13 @@ class SecretConsumed(UsageProblem):
     default_hint = "each secret package and each pair of nonces serves once; make a new one"
 
 
+class SecretForked(SecretConsumed):
+    """A single-use secret in a process forked off the one that made it, where it may serve as well."""
+
+    code = "secret-forked"
+    default_hint = "make it after the fork, in the process that uses it, or start that one by spawn"
+
+
 class PinOnCommandLine(UsageProblem):
     """A PIN was given as an argument, where every user of the machine can read it."""
 

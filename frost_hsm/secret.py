@@ -7,11 +7,14 @@ it is no longer needed. Code that has to hand a copy to a library says so where 
 
 from __future__ import annotations
 
+import functools
 import hmac
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn, Self
+
+from frost_hsm.errors import SecretForked
 
 Entropy = Callable[[memoryview], None]
 """Fills the buffer it is given with fresh, uniform, secret bytes."""
@@ -107,20 +110,65 @@ class Secret:
     __reduce_ex__ = _refuse
 
 
-def system_entropy(buffer: memoryview) -> None:
-    """Fill ``buffer`` from the operating system's generator.
+class OneProcess:
+    """The process that something was made in: a copy of a single-use secret in a forked child must not serve too.
 
-    Where the system has ``/dev/urandom`` the bytes go straight into the buffer; elsewhere Python hands them
-    over in a ``bytes`` object that cannot be wiped.
+    The process id shows every fork until the system gives the number out again, the count those that Python knows of
+    for good.
     """
-    try:
-        source = os.open("/dev/urandom", os.O_RDONLY | os.O_CLOEXEC)
-    except OSError:
+
+    __slots__ = ("_made_in",)
+
+    def __init__(self) -> None:
+        self._made_in = os.getpid(), _forks
+
+    def require(self, name: str) -> None:
+        """Raise `SecretForked`, which says ``name``, in any other process."""
+        if self._made_in != (os.getpid(), _forks):
+            raise SecretForked(f"{name} was made before this process was forked off")
+
+
+_forks = 0
+
+
+def _count_fork() -> None:
+    global _forks
+    _forks += 1
+
+
+if hasattr(os, "register_at_fork"):  # where there is fork
+    os.register_at_fork(after_in_child=_count_fork)
+
+
+def system_entropy(buffer: memoryview) -> None:
+    """Fill ``buffer`` from the operating system's generator, by the system call: no file is believed to be a device.
+
+    Where the C library has ``getentropy`` the bytes go straight into the buffer; elsewhere Python hands them over in a
+    ``bytes`` object that cannot be wiped. Raises `OSError` if the system gives none.
+    """
+    fill = _getentropy()
+    if fill is None:
         buffer[:] = os.urandom(len(buffer))
         return
+    for start in range(0, len(buffer), _MOST_AT_ONCE):
+        fill(buffer[start : start + _MOST_AT_ONCE])
+
+
+_MOST_AT_ONCE = 256  # bytes that getentropy gives (POSIX.1-2024)
+
+
+@functools.cache
+def _getentropy() -> Entropy | None:
+    import ctypes  # takes as long to import as all the rest
+
     try:
-        filled = 0
-        while filled < len(buffer):
-            filled += os.readv(source, [buffer[filled:]])
-    finally:
-        os.close(source)
+        getentropy = ctypes.CDLL(None).getentropy
+    except (OSError, TypeError, AttributeError):  # no C library to be found so, or one without it
+        return None
+    getentropy.argtypes = (ctypes.c_void_p, ctypes.c_size_t)
+
+    def fill(buffer: memoryview) -> None:
+        if getentropy(ctypes.byref(ctypes.c_char.from_buffer(buffer)), len(buffer)) != 0:
+            raise OSError("the operating system gives no random bytes")
+
+    return fill

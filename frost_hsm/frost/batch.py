@@ -1,8 +1,8 @@
 """Verifying many signatures at once, in a fraction of the time (ZcashFoundation: ``batch``).
 
-All equations z·G - c·Y - R = 0 are added up with random weights of 128 bits: if one does not hold, the sum is zero
-with a chance of 2⁻¹²⁸ at most. Signatures by one key share its multiplication, so that only one of half length
-remains for each.
+All equations z·G - c·Y - R = 0 are added up with random weights, 2¹²⁸ of them: if one does not hold, the sum is zero
+with a chance of 2⁻¹²⁸ at most. The weights come from fresh entropy and from all signatures, together. Signatures by
+one key share its multiplication, so that only one of half length remains for each.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from frost_hsm.errors import DeserializationError, InvalidSignature
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
-from frost_hsm.groups import decode_all, pieces
+from frost_hsm.groups import decode_all
+from frost_hsm.groups.weights import Weights
 from frost_hsm.secret import Entropy, system_entropy
 
-_WEIGHT_LENGTH = 16  # bytes
 _WORTH_IT = 20  # below about this many signatures decoding each R costs more than is saved
 
 
@@ -64,9 +64,7 @@ def _all_verify(suite: Ciphersuite, items: Sequence[Item], entropy: Entropy) -> 
         commitments = decode_all(group, b"".join(item.signature.commitment for item in items))
     except DeserializationError:
         return False
-    drawn = bytearray(_WEIGHT_LENGTH * len(items))
-    entropy(memoryview(drawn))
-    weights = [int.from_bytes(weight, "big") for weight in pieces(bytes(drawn), _WEIGHT_LENGTH)]
+    weights = Weights(b"signatures", map(_encode, items), entropy).draw(len(items))
     response = sum(weight * item.signature.response for weight, item in zip(weights, items, strict=True))
     factors = dict.fromkeys((item.verifying_key for item in items), 0)
     for weight, item in zip(weights, items, strict=True):
@@ -76,6 +74,12 @@ def _all_verify(suite: Ciphersuite, items: Sequence[Item], entropy: Entropy) -> 
         (*weights, *(factor for _, factor in others)), (*commitments, *(key.element for key, _ in others))
     )
     return group.equal(group.combine_base(response, -factor, key.element), total)
+
+
+def _encode(item: Item) -> bytes:
+    return b"".join(
+        (item.verifying_key.encoded, item.signature.serialize(), len(item.message).to_bytes(8, "big"), item.message)
+    )
 
 
 def _verifies(item: Item) -> bool:

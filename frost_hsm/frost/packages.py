@@ -6,11 +6,10 @@ Those of key generation are in `round1` and `round2`; the values they are made o
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from frost_hsm.errors import DeserializationError, IncorrectPackage, InvalidSecretShare, SecretConsumed
+from frost_hsm.errors import DeserializationError, IncorrectPackage, InvalidSecretShare
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import U16, Bytes, Codec, Commitment, Fixed, MapOf, Nested, OptionalTail, Point
@@ -179,7 +178,8 @@ class SigningCommitments(PublicPackage):
 class SigningNonces(SecretPackage):
     """A pair of signing nonces with their commitments. Secret; serves once.
 
-    Used again for another message or other signers, it gives the signing share away.
+    Used again for another message or other signers, it gives the signing share away; so it serves in the process that
+    made it, and in none forked off it.
     """
 
     __slots__ = ("_nonces", "ciphersuite", "commitments")
@@ -196,27 +196,25 @@ class SigningNonces(SecretPackage):
     ) -> None:
         self.ciphersuite = ciphersuite
         self.commitments = commitments
-        self._nonces = SingleUse("the pair of signing nonces", (hiding, binding))
+        self._nonces = SingleUse("the pair of signing nonces", (hiding, binding), _wipe_both)
 
     @property
     def hiding(self) -> Nonce:
-        """The hiding nonce. Raises `SecretConsumed`."""
+        """The hiding nonce. Raises `SecretConsumed`, `SecretForked`."""
         return self._nonces.look()[0]
 
     @property
     def binding(self) -> Nonce:
-        """The binding nonce. Raises `SecretConsumed`."""
+        """The binding nonce. Raises `SecretConsumed`, `SecretForked`."""
         return self._nonces.look()[1]
 
     def take(self) -> tuple[Nonce, Nonce]:
-        """Take the nonces out, hiding first, for good. Raises `SecretConsumed`: one caller gets them."""
+        """Take the nonces out for good, hiding first: one caller gets them. Raises `SecretConsumed`, `SecretForked`."""
         return self._nonces.take()
 
     def wipe(self) -> None:
         """Overwrite the nonces, unless they were taken."""
-        with suppress(SecretConsumed):
-            for nonce in self._nonces.take():
-                nonce.wipe()
+        self._nonces.wipe()
 
     @classmethod
     def _gather(cls, suite: Ciphersuite, read: Callable[[str, Codec], Any]) -> Self:
@@ -254,6 +252,11 @@ class SignatureShare(PublicPackage):
     header: ClassVar[Header] = Header.JSON
     title: ClassVar[str] = "signature share"
     fields: ClassVar[dict[str, Codec]] = {"share": Fixed(SignatureResponse)}
+
+
+def _wipe_both(nonces: tuple[Nonce, Nonce]) -> None:
+    for nonce in nonces:
+        nonce.wipe()
 
 
 def commit_nonces(suite: Ciphersuite, hiding: Nonce, binding: Nonce) -> SigningCommitments:

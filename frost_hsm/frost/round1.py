@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from frost_hsm.errors import DeserializationError, InvalidNonPrimeOrderElement, SecretConsumed
+from frost_hsm.errors import DeserializationError, InvalidNonPrimeOrderElement
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed, ListOf
 from frost_hsm.frost.encoding import Header, PublicPackage
@@ -96,7 +96,8 @@ def _naming(sender: Identifier) -> Iterator[None]:
 
 
 class SecretPackage(_SecretPackage):
-    """What a participant keeps for `dkg.part2`. Secret: the polynomial. Serves once. Has no header."""
+    """What a participant keeps for `dkg.part2`. Secret: the polynomial. Serves once, and not in a forked child. Has
+    no header."""
 
     __slots__ = ("_coefficients", "ciphersuite", "commitment", "identifier", "max_signers", "min_signers")
 
@@ -124,21 +125,23 @@ class SecretPackage(_SecretPackage):
         self.commitment = commitment
         self.min_signers = min_signers
         self.max_signers = max_signers
-        self._coefficients = SingleUse("the round 1 secret package", tuple(coefficients))
+        self._coefficients = SingleUse("the round 1 secret package", tuple(coefficients), _wipe)
 
     @property
     def coefficients(self) -> tuple[Coefficient, ...]:
-        """The secret polynomial, constant term first. Raises `SecretConsumed`."""
+        """The secret polynomial, constant term first. Raises `SecretConsumed`, `SecretForked`."""
         return self._coefficients.look()
 
     def consumed(self) -> AbstractContextManager[tuple[Coefficient, ...]]:
-        """Lend the polynomial to one block, which consumes it unless it raises. Raises `SecretConsumed`."""
-        return self._coefficients.consumed(_wipe)
+        """Lend the polynomial to one block, which consumes it unless it raises.
+
+        Raises `SecretConsumed`, `SecretForked`.
+        """
+        return self._coefficients.consumed()
 
     def wipe(self) -> None:
         """Overwrite the polynomial, unless it was consumed."""
-        with suppress(SecretConsumed):
-            _wipe(self._coefficients.take())
+        self._coefficients.wipe()
 
 
 def _wipe(coefficients: tuple[Coefficient, ...]) -> None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from frost_hsm.errors import SecretConsumed
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed
 from frost_hsm.frost.encoding import Header
@@ -32,7 +31,8 @@ class Package(_SecretPackage):
 
 
 class SecretPackage(_SecretPackage):
-    """What a participant keeps for `dkg.part3`. Secret: its part of its own secret. Serves once. No header.
+    """What a participant keeps for `dkg.part3`. Secret: its part of its own secret. Serves once, and not in a forked
+    child. No header.
 
     round1_digest: 32 bytes that bind part3 to the round 1 packages that part2 checked. ZcashFoundation's
     encodings have no room for it: keep it beside them and hand it to `deserialize`. Without it part3 checks
@@ -75,7 +75,7 @@ class SecretPackage(_SecretPackage):
         self.min_signers = min_signers
         self.max_signers = max_signers
         self.round1_digest = round1_digest
-        self._share = SingleUse("the round 2 secret package", secret_share)
+        self._share = SingleUse("the round 2 secret package", secret_share, SigningShare.wipe)
 
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: Secret, round1_digest: bytes | None = None) -> Self:
@@ -86,14 +86,13 @@ class SecretPackage(_SecretPackage):
 
     @property
     def secret_share(self) -> SigningShare:
-        """The participant's own part of its own secret. Raises `SecretConsumed`."""
+        """The participant's own part of its own secret. Raises `SecretConsumed`, `SecretForked`."""
         return self._share.look()
 
     def consumed(self) -> AbstractContextManager[SigningShare]:
-        """Lend the share to one block, which consumes it unless it raises. Raises `SecretConsumed`."""
-        return self._share.consumed(SigningShare.wipe)
+        """Lend the share to one block, which consumes it unless it raises. Raises `SecretConsumed`, `SecretForked`."""
+        return self._share.consumed()
 
     def wipe(self) -> None:
         """Overwrite the share, unless it was consumed."""
-        with suppress(SecretConsumed):
-            self._share.take().wipe()
+        self._share.wipe()

@@ -8,7 +8,7 @@ time.
 A group makes its own elements and scalars and understands no others.
 
 - scalars: ``bignum_scalars`` ``integer_scalars``
-- sums of many products: ``buckets`` ``windows`` ``powers``
+- sums of many products: ``buckets`` ``windows`` ``powers``; checking many things at once: ``weights``
 - on libcrypto: ``libcrypto`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass`` ``koblitz`` ``edwards``
   ``ristretto``
 - which one computes: ``self_test`` ``foundations``
@@ -143,8 +143,7 @@ class Group(ScalarField, Protocol):
     def prove_membership(self, elements: Iterable[Element], encodings: Iterable[bytes]) -> None:
         """Check that points that were decoded are in the group, all or none.
 
-        encodings: what they were decoded from, which is not looked at where they are many. Raises
-        `InvalidNonPrimeOrderElement`.
+        encodings: what they were decoded from. Raises `InvalidNonPrimeOrderElement`.
         """
 
     def encode(self, element: Element) -> bytes:

@@ -12,7 +12,6 @@ pass all sums of the protocol that cancel it. So membership is proven, one of th
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from itertools import accumulate
@@ -29,6 +28,7 @@ from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement
 from frost_hsm.groups import Element
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.pycryptodome import PycryptodomeGroup
+from frost_hsm.groups.weights import Weights
 
 _SOUNDNESS = 64
 """Bits: a batch with an element outside the subgroup passes with probability 2⁻⁶⁴ at most."""
@@ -137,22 +137,24 @@ class EdwardsGroup(PycryptodomeGroup):
         points = [element.handle for element in elements]
         bits = self._subsets_at_once(len(points))
         if bits:
-            sums = [total for _ in range(-(-_SOUNDNESS // bits)) for total in self._subset_sums(points, bits)]
+            weights, rounds = Weights(b"membership", encodings), -(-_SOUNDNESS // bits)
+            choices = (weights.draw_bytes(len(points)) for _ in range(rounds))
+            sums = [total for chosen in choices for total in self._subset_sums(points, bits, chosen)]
             found = self._are_members(sums, [int(total.y) for total in sums])
         else:
             found = self._are_members(points, list(map(self._ordinate, encodings)))
         if not found:
             raise self._not_a_member()
 
-    def _subset_sums(self, points: Sequence[EccPoint], bits: int) -> list[EccPoint]:
-        """Add up ``bits`` random subsets.
+    def _subset_sums(self, points: Sequence[EccPoint], bits: int, choices: bytes) -> list[EccPoint]:
+        """Add up ``bits`` subsets, chosen by one random byte a point.
 
         Each point goes into one of 2ᵇ buckets, whose number in binary says which of the b subsets it is in; a subset
         is then the upper half of the buckets, and folding that onto the lower half leaves those of the others.
         """
         buckets = [self._identity.copy() for _ in range(1 << bits)]
         mask = len(buckets) - 1
-        for point, choice in zip(points, os.urandom(len(points)), strict=True):
+        for point, choice in zip(points, choices, strict=True):
             buckets[choice & mask] += point
         sums = []
         while len(buckets) > 1:

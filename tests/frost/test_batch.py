@@ -16,6 +16,7 @@ from frost_hsm.frost import batch
 from frost_hsm.frost.batch import Item
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
 from frost_hsm.frost.packages import SigningKey
+from frost_hsm.groups.weights import Weights
 
 
 def item(key: SigningKey, message: bytes) -> Item:
@@ -113,4 +114,58 @@ def test_weights_come_from_the_entropy_given() -> None:
         buffer[:] = bytes(k % 251 for k in range(len(buffer)))
 
     batch.verify(items(P256, 20), entropy)
-    assert drawn == [320]
+    assert drawn == [32]
+
+
+def test_who_knows_the_entropy_cannot_make_two_errors_cancel_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The weights depend on the signatures too: whatever is changed to fit them changes them."""
+    found: list[list[int]] = []
+
+    class Watched(Weights):
+        def draw(self, count: int) -> list[int]:
+            found.append(super().draw(count))
+            return found[-1]
+
+    monkeypatch.setattr(batch, "Weights", Watched)
+
+    def nothing(buffer: memoryview) -> None:
+        buffer[:] = bytes(len(buffer))
+
+    honest, order = items(P256, 20), P256.group.order
+    batch.verify(honest, nothing)
+    first, second, *_ = found[0]
+    errors = (second, -first)  # first·second - second·first = 0
+    forged = [
+        replace(one, signature=replace(one.signature, response=(one.signature.response + error) % order))
+        for one, error in zip(honest, errors, strict=False)
+    ]
+    assert batch.find_invalid([*forged, *honest[2:]], nothing) == [0, 1]
+    batch.verify(honest, nothing)
+    assert found[2] == found[0]  # but for what was weighed, nothing was different
+    assert found[1] != found[0]
+
+
+def test_no_weight_is_zero() -> None:
+    assert min(Weights(b"a test", ()).draw(1000)) > 0
+
+    class Zeros(Weights):
+        def draw_bytes(self, length: int) -> bytes:
+            return bytes(length)
+
+    assert Zeros(b"a test", ()).draw(3) == [1, 1, 1]
+
+
+def test_weights_depend_on_the_entropy_the_purpose_and_all_that_is_weighed() -> None:
+    def fixed(buffer: memoryview) -> None:
+        buffer[:] = bytes(len(buffer))
+
+    drawn = [
+        Weights(b"a test", (b"one", b"two")).draw_bytes(16),
+        Weights(b"a test", (b"one", b"two")).draw_bytes(16),
+        Weights(b"a test", (b"one", b"two"), fixed).draw_bytes(16),
+        Weights(b"another", (b"one", b"two"), fixed).draw_bytes(16),
+        Weights(b"a test", (b"one", b"twp"), fixed).draw_bytes(16),
+    ]
+    assert len(set(drawn)) == 5
+    again = Weights(b"a test", (b"one", b"two"), fixed)
+    assert again.draw_bytes(16) == drawn[2] != again.draw_bytes(16)
