@@ -53,12 +53,26 @@ find_python() {
     return 1
 }
 
-# What is missing, one word each, as Debian calls it.
+# What is missing, one word each, as Debian calls it; with need_stock_tools=1 also what tests judge signatures by.
 missing_packages() {
     if ! find_softhsm_module >/dev/null || ! have softhsm2-util; then echo softhsm2; fi
     have pkcs11-tool || echo opensc
     have openssl || echo openssl
     if [ -z "${FROST_HSM_VENV:-}" ] && ! find_python >/dev/null; then echo python3-venv; fi
+    if [ -n "${need_stock_tools:-}" ]; then missing_stock_tools; fi
+}
+
+# Where packages have other names, tests of what is not there are skipped.
+missing_stock_tools() {
+    have git || echo git
+    have ssh-keygen || echo openssh-client
+    if have apt-get; then
+        have gpg || echo gpg
+        have gpgv || echo gpgv
+        have sq || echo sq
+        have minisign || echo minisign
+        have signify-openbsd || echo signify-openbsd
+    fi
 }
 
 install_packages() {

@@ -11,6 +11,7 @@ if [ -w /dev/shm ] && [ "${free:-0}" -gt 1048576 ]; then
     export TMPDIR
 fi
 make_work_directory
+need_stock_tools=1
 install_packages
 prepare_environment test
 SOFTHSM2_MODULE=$(find_softhsm_module)

@@ -1,4 +1,163 @@
 """What a signature is for: a target turns a thing into bytes to sign, and the signature into a file that tools take.
 
-In the order in which one may read it: ``group_private_key``
+An item of a signing request names a target, a name for people, and the *thing*, bytes that every signer's own program
+reads, shows and derives the message from. So what people see and what is signed cannot differ. A target is a plug-in:
+an entry point of the group ``frost_hsm.targets``, loaded only when it is named. Nothing here knows tokens, ceremonies
+or a terminal.
+
+In the order in which one may read it: ``words`` ``group_private_key`` ``raw``; of OpenSSH ``ssh_wire`` ``ssh`` ``git``
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import BinaryIO, Final, Protocol
+
+from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, NotPossible
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.values import Signature, VerifyingKey
+
+ENTRY_POINT_GROUP: Final = "frost_hsm.targets"
+LARGEST: Final = 8 << 20
+"""Bytes of a thing, and of a file of which all has to be signed."""
+
+CARRIED: Final = 1 << 20
+"""Bytes of a file that travels in the request; of a larger one its digest does, where the target's format signs one."""
+
+
+class Thing(Protocol):
+    """What is to be signed, read from bytes in their one form. Holds nothing secret."""
+
+    ending: str
+    """Of the name of the file that `finish` makes, with its dot."""
+
+    needs_own_copy: bool = False
+    """Whether it names a file by digest only, so that every signer has to have it: see `check_own_copy`."""
+
+    def to_sign(self, key: VerifyingKey) -> bytes:
+        """Return the message that the group signs. Raises `NotPossible` if the thing is made for another key."""
+
+    def lines(self) -> list[str]:
+        """Say in words everything that is signed, in printable characters; whatever is hidden was refused before."""
+
+    def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
+        """Make the file that the tool takes, of a signature on `to_sign` that was verified: see `finish` below."""
+
+    def check_own_copy(self, directory: Path, name: str) -> str:
+        """Compare with what the signer has: the file of this name in a directory. Returns a sentence of what was seen.
+
+        Raises `InputProblem` if it is not the same, or not there.
+        """
+
+    def use(self, file: str) -> str:
+        """Return a command by which somebody else takes the file that was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """What one may say of a thing when it is made. is_file: the value is the path of a file."""
+
+    name: str
+    says: str
+    default: str | None = None  # None: it has to be given
+    is_file: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a thing is made of: by the person who asks for the signature, for nobody else reads it.
+
+    file: what is to be signed, open for reading. texts, files: by the names of options. now: seconds since 1970.
+    """
+
+    key: VerifyingKey
+    file: BinaryIO
+    now: int
+    texts: Mapping[str, str]
+    files: Mapping[str, bytes]
+
+    def all(self, most: int = LARGEST) -> bytes:
+        """Read all of the file; raises `NotPossible` if it is larger than ``most`` bytes."""
+        data = self.file.read(most + 1)
+        if len(data) > most:
+            raise NotPossible(f"this is larger than {most} bytes")
+        return data
+
+
+class Target(Protocol):
+    """A kind of thing that tools take a signature on."""
+
+    name: str
+    suites: frozenset[str]  # of the keys whose signatures they take
+    options: tuple[Option, ...]
+
+    def make(self, given: Given) -> bytes:
+        """Make a thing; raises `NotPossible` for what it cannot be made of."""
+
+    def read(self, data: bytes) -> Thing:
+        """Read a thing. Raises `MalformedMessage` unless it is one, in its one form, with nothing in it unsaid."""
+
+    def take_apart(self, finished: bytes, file: BinaryIO) -> tuple[Thing, bytes]:
+        """Return thing and signature of a file that `Thing.finish` made, and of the file that was signed.
+
+        Raises `MalformedMessage` if that is not what it is.
+        """
+
+
+def installed() -> frozenset[str]:
+    """Name the targets that are there, unloaded."""
+    return frozenset(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+
+
+def load(name: str) -> Target:
+    """Load one target, by name. Raises `NotPossible` if it is not there or its library is missing."""
+    found = [entry for entry in entry_points(group=ENTRY_POINT_GROUP) if entry.name == name]
+    if not found:
+        raise NotPossible(f'no target "{name}" is installed', hint=f"installed: {', '.join(sorted(installed()))}")
+    try:
+        target: Target = found[0].load()()
+    except ImportError as error:
+        raise NotPossible(
+            f'target "{name}" needs a library that is not installed: {error.name}',
+            hint=f"pip install 'frost-hsm[{name}]'",
+        ) from error
+    return target
+
+
+def require_suite(target: Target, suite: Ciphersuite) -> None:
+    """Raise `NotPossible` unless tools take signatures by keys of a suite."""
+    if suite.name not in target.suites:
+        raise NotPossible(
+            f"no tool takes a signature of {suite.name} as {target.name}",
+            hint=f"it takes a key of {' or '.join(sorted(target.suites))}",
+        )
+
+
+def require_signature(key: VerifyingKey, message: bytes, signature: bytes) -> None:
+    """Raise `InvalidSignature` unless these bytes are the key's signature on a message."""
+    try:
+        read = Signature.deserialize(key.ciphersuite, signature)
+    except DeserializationError as error:
+        raise InvalidSignature(f"this is no signature: {error}") from None
+    key.verify(message, read)
+
+
+def finish(thing: Thing, key: VerifyingKey, signature: bytes) -> bytes:
+    """Make the file that the tool takes; raises `InvalidSignature` before there is one."""
+    require_signature(key, thing.to_sign(key), signature)
+    return thing.finish(key, signature)
+
+
+def verify(target: Target, key: VerifyingKey, finished: bytes, file: BinaryIO) -> Thing:
+    """Check a file that `finish` made, against the file that was signed; returns what was signed.
+
+    Raises `MalformedMessage` unless it is in the very form that `finish` gives it, and `InvalidSignature`.
+    """
+    thing, signature = target.take_apart(finished, file)
+    require_signature(key, thing.to_sign(key), signature)
+    if thing.finish(key, signature) != finished:
+        raise MalformedMessage(f"this is not in the one form of {target.name}")
+    return thing

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 
+import pytest
 from stage.group_run import Run, Signing
 
 from frost_hsm.frost import ciphersuites, signing
 from frost_hsm.frost.packages import KeyPackage
 from frost_hsm.frost.values import VerifyingKey
+
+PATH = f"{os.environ['PATH']}:/usr/sbin"
 
 
 class MemoryGroup:
@@ -40,7 +45,9 @@ def run(
     *command: str | Path, cwd: Path, stdin: bytes = b"", environment: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[bytes]:
     """Run a tool without a network, home or terminal of its own."""
-    variables = {"PATH": "/usr/local/bin:/usr/bin:/bin:/usr/sbin", "HOME": str(cwd), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
+    if shutil.which(str(command[0]), path=PATH) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    variables = {"PATH": PATH, "HOME": str(cwd), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
     return subprocess.run(
         [str(word) for word in command],
         cwd=cwd,

@@ -1,0 +1,44 @@
+"""How what is signed is said in words: nothing steers the terminal, and different things look different."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+_PREVIEW: Final = 200  # bytes
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def quoted(text: str) -> str:
+    r"""Put a text in quotes; what is not printable, and ``"`` and ``\``, in escapes."""
+    return f'"{"".join(map(_escaped, text))}"'
+
+
+def _escaped(letter: str) -> str:
+    if letter in '"\\':
+        return f"\\{letter}"
+    return letter if letter.isprintable() else f"\\u{{{ord(letter):x}}}"
+
+
+def indented(text: str) -> list[str]:
+    """Show a text of many lines, each behind a bar that nothing in it can get before."""
+    return [f"  | {''.join(map(_escaped, line))}" for line in text.split("\n")]
+
+
+def moment(seconds: int) -> str:
+    """Say when: UTC, to the second. Beyond the year 9999 the number alone is said."""
+    try:
+        return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%d %H:%M:%S UTC")
+    except OverflowError:
+        return f"{seconds} seconds after 1970"
+
+
+def contents_lines(contents: bytes) -> list[str]:
+    """Say which contents these are, and how they begin."""
+    begin = contents[:_PREVIEW].decode(errors="replace").split("\n")[0]
+    return [
+        f"  size     {len(contents)} bytes",
+        f"  sha256   {hashlib.sha256(contents).hexdigest()}",
+        f"  begins   {quoted(begin)}",
+    ]

@@ -1,0 +1,59 @@
+"""A thing made, read and signed as those who ask, who sign and who put together do it, by a group in memory."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from stage.memory_group import MemoryGroup, group
+
+from frost_hsm import targets
+from frost_hsm.targets import Given, Thing
+
+NOW = 1_790_000_000  # in September 2026
+
+
+def make(
+    target: str,
+    data: bytes = b"",
+    *,
+    by: MemoryGroup | None = None,
+    files: Mapping[str, bytes] | None = None,
+    now: int = NOW,
+    **texts: str,
+) -> bytes:
+    """What a request carries. An option's name has ``_`` for ``-`` here."""
+    found = targets.load(target)
+    by = by or group()
+    targets.require_suite(found, by.key.ciphersuite)
+    given = {name.replace("_", "-"): value for name, value in texts.items()}
+    known = {option.name for option in found.options}
+    assert {*given, *(files or {})} <= known
+    defaults = {each.name: each.default for each in found.options if each.default is not None and not each.is_file}
+    return found.make(Given(by.key, io.BytesIO(data), now, {**defaults, **given}, files or {}))
+
+
+@dataclass
+class Signed:
+    """What came of it."""
+
+    thing: Thing
+    words: str
+    message: bytes
+    signature: bytes
+    finished: bytes
+
+
+def sign(target: str, thing: bytes, *, by: MemoryGroup | None = None) -> Signed:
+    by = by or group()
+    read = targets.load(target).read(thing)
+    lines = read.lines()
+    assert all(line.isprintable() for line in lines)
+    message = read.to_sign(by.key)
+    signature = by.sign(message)
+    return Signed(read, "\n".join(lines), message, signature, targets.finish(read, by.key, signature))
+
+
+def verify(target: str, finished: bytes, data: bytes = b"", *, by: MemoryGroup | None = None) -> Thing:
+    return targets.verify(targets.load(target), (by or group()).key, finished, io.BytesIO(data))
