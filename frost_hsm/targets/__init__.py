@@ -5,7 +5,8 @@ reads, shows and derives the message from. So what people see and what is signed
 an entry point of the group ``frost_hsm.targets``, loaded only when it is named. Nothing here knows tokens, ceremonies
 or a terminal.
 
-In the order in which one may read it: ``words`` ``group_private_key`` ``raw``; of OpenSSH ``ssh_wire`` ``ssh`` ``git``
+In the order in which one may read it: ``words`` ``own_copy`` ``group_private_key`` ``raw``, and for OpenSSH
+``ssh_wire`` ``ssh`` ``git``
 """
 
 from __future__ import annotations
