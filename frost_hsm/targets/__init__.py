@@ -6,7 +6,7 @@ an entry point of the group ``frost_hsm.targets``, loaded only when it is named.
 or a terminal.
 
 In the order in which one may read it: ``words`` ``own_copy`` ``group_private_key`` ``raw``, and for OpenSSH
-``ssh_wire`` ``ssh`` ``git``
+``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``
 """
 
 from __future__ import annotations
@@ -50,8 +50,9 @@ class Thing(Protocol):
     def check_own_copy(self, directory: Path, name: str) -> str:
         """Compare with what the signer has: the file of this name in a directory. Returns a sentence of what was seen.
 
-        Raises `InputProblem` if it is not the same, or not there.
+        Raises `InputProblem` if it is not the same, or not there, and `NotPossible` where there is no file.
         """
+        raise NotPossible("there is no file to compare with: all that is signed is shown")
 
     def use(self, file: str) -> str:
         """Return a command by which somebody else takes the file that was made."""
