@@ -215,6 +215,15 @@ class IncorrectPackage(InputProblem):
     code = "incorrect-package"
 
 
+class UnchangedShare(InputProblem):
+    """A refresh that leaves somebody's share as it was. Nothing shows by whom, and so nobody is named."""
+
+    code = "refresh-unchanged-share"
+    default_hint = (
+        "nothing was changed, the old shares go on; start another refresh, and if it was dealt, by somebody else"
+    )
+
+
 class UnknownIdentifier(InputProblem):
     """An identifier that has no place here (ZcashFoundation: ``UnknownIdentifier``)."""
 

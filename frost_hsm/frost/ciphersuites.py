@@ -103,6 +103,10 @@ class Ciphersuite:
         """Hash to an identifier."""
         return self._hashing.to_scalar(self.group, b"id", data)
 
+    def hash_refresh(self, data: bytes) -> int:
+        """Hash to the challenge of a proof that somebody knows a refreshing polynomial. Ours."""
+        return self._hashing.to_scalar(self.group, b"frost-hsm refresh", data)
+
     def hash_randomizer(self, data: Secret) -> SecretScalar:
         """Hash to a randomizer (ZcashFoundation: ``frost-rerandomized``)."""
         return self._hashing.to_secret_scalar(self.group, b"randomizer", data)

@@ -66,7 +66,7 @@ def add_commitments(group: Group, commitments: Iterable[Sequence[Element]]) -> l
 def evaluate_commitment(group: Group, commitment: Sequence[Element], x: int) -> Element:
     """Evaluate at one number: x⁰·φ₀ + x¹·φ₁ + …."""
     if x >= _SMALL:
-        return group.sum_products(_powers(x, len(commitment), group.order), commitment)
+        return group.sum_products(powers(x, len(commitment), group.order), commitment)
     value = group.copy(commitment[-1])
     for element in reversed(commitment[:-1]):
         _multiply_small(group, value, x)
@@ -101,7 +101,7 @@ def _evaluate_from_one(group: Group, commitment: Sequence[Element], count: int) 
     ]
     values, *others = blocks
     for x, value in enumerate(values if others else (), start=1):
-        factors = _powers(pow(x, length, group.order), len(blocks), group.order)[1:]
+        factors = powers(pow(x, length, group.order), len(blocks), group.order)[1:]
         group.accumulate(value, group.sum_products(factors, [block[x - 1] for block in others]))
     return values
 
@@ -157,7 +157,8 @@ def _multiply_small(group: Group, target: Element, factor: int) -> None:
             group.accumulate(target, original)
 
 
-def _powers(x: int, count: int, order: int) -> list[int]:
+def powers(x: int, count: int, order: int) -> list[int]:
+    """Return x⁰, x¹, …: so many of them."""
     powers = [1]
     for _ in range(count - 1):
         powers.append(powers[-1] * x % order)

@@ -1,10 +1,15 @@
-"""Schnorr proofs that the sender of a commitment knows its constant term's logarithm (ZcashFoundation: ``keys::dkg``).
+"""Schnorr proofs that the sender of a commitment knows what it committed to.
 
-Without them a participant could choose its commitment after seeing the others', and the group key with it.
+Of its constant term (ZcashFoundation: ``keys::dkg``): without them a participant could choose its commitment after
+seeing the others', and the group key with it. Of every entry, for a refresh: there it could undo what the others do.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from frost_hsm.errors import MalformedScalar
+from frost_hsm.frost import polynomial
 from frost_hsm.frost.values import Identifier, Signature, VerifiableSecretSharingCommitment
 from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.secret import Entropy
@@ -16,7 +21,7 @@ def prove(
     commitment: VerifiableSecretSharingCommitment,
     entropy: Entropy,
 ) -> Signature:
-    """Prove knowledge of ``secret``."""
+    """Prove knowledge of ``secret``, the logarithm of the constant term."""
     return Signature.make(
         identifier.ciphersuite, secret, lambda encoded: _challenge(identifier, commitment, encoded), entropy
     )
@@ -32,6 +37,61 @@ def verify(
     return proof.fits(constant_term, _challenge(identifier, commitment, proof.commitment))
 
 
+def prove_all(
+    identifier: Identifier,
+    secrets: Sequence[SecretScalar],
+    commitment: VerifiableSecretSharingCommitment,
+    context: bytes,
+    entropy: Entropy,
+) -> bytes:
+    """Prove knowledge of the logarithm of every entry of a commitment: R = r·G and z = r + c·a₁ + c²·a₂ + ….
+
+    secrets: those logarithms a₁, a₂, …. context: what the proof is made for; it serves nowhere else. Returns R ‖ z.
+
+    Of m entries: whoever can answer m + 1 challenges to one R knows r and every a, which solve a Vandermonde system. So
+    whoever does not know them all passes with a chance of m/order for each R hashed (Gennaro, Leigh, Sundaram and
+    Yerazunis, "Batching Schnorr identification scheme", ASIACRYPT 2004; as a hashed proof: Attema, Fehr and Klooß,
+    eprint 2021/1377). And z says nothing of the secrets: R and z can be made from any c without them.
+    """
+    group = identifier.ciphersuite.group
+    nonce = group.random_scalar(entropy)
+    try:
+        encoded = group.encode(group.multiply_base(nonce))
+        challenge = _challenge_of_all(identifier, commitment, context, encoded)
+        (response,) = group.evaluate((nonce, *secrets), (challenge,))
+    finally:
+        nonce.wipe()
+    with group.encode_scalar(response).reveal() as view:
+        return encoded + bytes(view)  # public from here on
+
+
+def verify_all(
+    identifier: Identifier, commitment: VerifiableSecretSharingCommitment, context: bytes, proof: bytes
+) -> bool:
+    """Say whether a proof is that its sender knows the logarithm of every entry: z·G - c·φ₁ - c²·φ₂ - … = R."""
+    suite, group = identifier.ciphersuite, identifier.ciphersuite.group
+    encoded, response = proof[: group.element_length], proof[group.element_length :]
+    try:
+        z = suite.decode_scalar(response)
+    except MalformedScalar:
+        return False
+    c = _challenge_of_all(identifier, commitment, context, encoded)
+    factors = [-factor for factor in polynomial.powers(c, len(commitment) + 1, group.order)[1:]]
+    first, *others = commitment.elements
+    point = group.combine_base(z, factors[0], first)
+    if others:
+        group.accumulate(point, group.sum_products(factors[1:], others))
+    return not group.is_identity(point) and group.encode(point) == encoded
+
+
 def _challenge(identifier: Identifier, commitment: VerifiableSecretSharingCommitment, encoded: bytes) -> int:
     """Hash identifier, first entry of the commitment and R (ZcashFoundation: ``challenge`` of ``keys::dkg``)."""
     return identifier.ciphersuite.hdkg(identifier.serialize() + commitment.constant_term + encoded)
+
+
+def _challenge_of_all(
+    identifier: Identifier, commitment: VerifiableSecretSharingCommitment, context: bytes, encoded: bytes
+) -> int:
+    """Hash who proves, what for, R and all of the commitment; what varies in length is told apart by its length."""
+    prefix = identifier.serialize() + len(context).to_bytes(4, "big") + context
+    return identifier.ciphersuite.hash_refresh(prefix + encoded + commitment.encoded)

@@ -7,9 +7,11 @@ stay; participants who take no part are left out of the group. Old shares must b
 with shares of one refresh: of min_signers old ones the key can still be made.
 
 On the wire commitments go without their first entry, which would be the identity; whoever reads them puts it back,
-and so nobody can move the key. That is also why no proof of knowledge is needed. ZcashFoundation's packages carry one,
-of the constant term zero; it is made and checked as what it is, R = z·G, but rests on no secret. What binds
-a participant to a polynomial it knows is that each of the others gets a value of it that fits the commitment.
+and so nobody can move the key. ZcashFoundation's packages carry a proof of knowledge of the constant term zero; it is
+made and checked as what it is, R = z·G, but rests on no secret. So min_signers - 1 participants who speak last can
+commit to minus the sum of what the others did, learn from round 2 what shares fit, and leave every share as it was. Use
+beside it, for everybody: `prove_coefficients` and `verify_coefficients` in round 1, and `check_every_share_changed` at
+the end; the last one after a dealer's refresh as well.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from frost_hsm.errors import (
     InvalidMinSigners,
     InvalidProofOfKnowledge,
     InvalidSecretShare,
+    UnchangedShare,
     UnknownIdentifier,
 )
 from frost_hsm.frost import dkg, polynomial, proof_of_knowledge, round1, round2
@@ -153,11 +156,7 @@ def refresh_dkg_part2(
     """
     with secret_package.consumed() as coefficients:
         packages = check_round1(secret_package, round1_packages, secret_package.min_signers - 1)
-        entries = len(secret_package.commitment)
-        if not len(coefficients) == entries + 1 == secret_package.min_signers:
-            raise IncorrectPackage("the round 1 secret package is not one of a refresh")
-        if not secret_package.ciphersuite.group.is_zero(coefficients[0].scalar):
-            raise IncorrectPackage("the round 1 secret package is not one of a refresh")
+        _check_refreshing(secret_package, coefficients)
         _check_proofs(packages)
         return dkg.share_out(secret_package, coefficients, packages)
 
@@ -189,6 +188,49 @@ def verify_round1(sender: Identifier, package: round1.Package, min_signers: int)
     """Check one package on its own, as `refresh_dkg_part2` does. Raises what `dkg.verify_round1` raises."""
     check_entries({sender: package}, min_signers - 1)
     _check_proofs({sender: package})
+
+
+def prove_coefficients(
+    secret_package: round1.SecretPackage, context: bytes, entropy: Entropy = system_entropy
+) -> bytes:
+    """Prove knowledge of every coefficient that `refresh_dkg_part1` drew. Ours; goes beside the round 1 package.
+
+    context: names this refresh, so that the proof serves in no other, say the ceremony's id. Returns
+    ``element_length`` + ``scalar_length`` bytes, public. ``secret_package`` stays as it is. Raises `SecretConsumed`,
+    and `IncorrectPackage` if it is not one of a refresh.
+    """
+    coefficients = _check_refreshing(secret_package, secret_package.coefficients)
+    scalars = [coefficient.scalar for coefficient in coefficients[1:]]
+    return proof_of_knowledge.prove_all(secret_package.identifier, scalars, secret_package.commitment, context, entropy)
+
+
+def verify_coefficients(
+    sender: Identifier, commitment: VerifiableSecretSharingCommitment, proof: bytes, context: bytes
+) -> None:
+    """Check what `prove_coefficients` made, for the commitment of the round 1 package that it came beside.
+
+    Raises `InvalidProofOfKnowledge` with the sender as culprit, and `IncorrectPackage`.
+    """
+    sender.ciphersuite.check_owns(commitment)
+    if not len(commitment) or not proof_of_knowledge.verify_all(sender, commitment, context, proof):
+        raise InvalidProofOfKnowledge(
+            f"the proof of {sender} is not that of this refresh and commitment", culprits=(sender,)
+        )
+
+
+def check_every_share_changed(before: PublicKeyPackage, after: PublicKeyPackage) -> None:
+    """Check that a refresh, dealt or not, gave everybody who stays another share of the same key. Ours.
+
+    Raises `UnchangedShare`, without culprits: what is zero at somebody's number may be the polynomial of a dealer, none
+    of the participants, or the sum of many. Raises `IncorrectPackage` if one package is no refresh of the other.
+    """
+    after.ciphersuite.check_owns(before)
+    old, new = before.verifying_shares, after.verifying_shares
+    if after.verifying_key != before.verifying_key or not new.keys() <= old.keys():
+        raise IncorrectPackage("the refreshed public key package is of another key or has somebody new in it")
+    same = [identifier for identifier, share in new.items() if share == old[identifier]]
+    if same:
+        raise UnchangedShare(f"the refresh leaves the share of {names(same)} as it was")
 
 
 def verify_share(
@@ -274,6 +316,17 @@ def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:
     ]
     if wrong:
         raise InvalidProofOfKnowledge(f"the proof of {names(wrong)} is not that of a refresh", culprits=wrong)
+
+
+def _check_refreshing(
+    secret_package: round1.SecretPackage, coefficients: tuple[Coefficient, ...]
+) -> tuple[Coefficient, ...]:
+    """Check that the polynomial is one of this threshold whose constant term is zero, and return it."""
+    entries, group = len(secret_package.commitment), secret_package.ciphersuite.group
+    fits = len(coefficients) == entries + 1 == secret_package.min_signers
+    if not fits or not group.is_zero(coefficients[0].scalar):
+        raise IncorrectPackage("the round 1 secret package is not one of a refresh")
+    return coefficients
 
 
 def _zero_polynomial(suite: Ciphersuite, min_signers: int, entropy: Entropy) -> list[SecretScalar]:

@@ -1,4 +1,4 @@
-"""What keeps key generation, refreshes and repairs: the attacks K1 to K34."""
+"""What keeps key generation, refreshes and repairs: the attacks K1 to K37."""
 
 from __future__ import annotations
 
@@ -324,6 +324,29 @@ OF_KEYS = (
             "frost/repair.py",
             "if not suite.group.equal(suite.group.multiply_base(scalar), expected.element):",
             "if False:",
+        ),
+    ),
+    defence(
+        "k35_a_refresh_that_undoes_itself",
+        "everybody proves to know every coefficient",
+        (
+            "frost/proof_of_knowledge.py",
+            "return not group.is_identity(point) and group.encode(point) == encoded",
+            "return True",
+        ),
+    ),
+    defence(
+        "k36_a_proof_from_another_refresh",
+        "the proof is bound to the ceremony",
+        ("frost/proof_of_knowledge.py", 'len(context).to_bytes(4, "big") + context', 'b""'),
+    ),
+    defence(
+        "k37_a_dealer_who_leaves_a_share_as_it_was",
+        "every share has to change",
+        (
+            "frost/refresh.py",
+            "    if same:\n        raise UnchangedShare",
+            "    if False:\n        raise UnchangedShare",
         ),
     ),
 )

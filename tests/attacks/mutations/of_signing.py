@@ -1,4 +1,4 @@
-"""What keeps files, records, commands and signatures: the attacks P1 to P10 and S1 to S17."""
+"""What keeps files, records, commands and signatures: the attacks P1 to P10 and S1 to S19."""
 
 from __future__ import annotations
 
@@ -254,5 +254,15 @@ OF_SIGNING = (
             "session.commit(place.holder)",
             "session.commit(place.holder, entropy=lambda view: None)",
         ),
+    ),
+    defence(
+        "s18_nonces_in_forked_children",
+        "a single-use secret knows its process",
+        ("secret.py", "if self._made_in != (os.getpid(), _forks):", "if False:"),
+    ),
+    defence(
+        "s19_errors_made_to_fit_the_weights_of_a_batch",
+        "weights depend on what is weighed",
+        ("groups/weights.py", "            self._hash.update(part)\n", "            pass\n"),
     ),
 )
