@@ -5,8 +5,8 @@ reads, shows and derives the message from. So what people see and what is signed
 an entry point of the group ``frost_hsm.targets``, loaded only when it is named. Nothing here knows tokens, ceremonies
 or a terminal.
 
-In the order in which one may read it: ``words`` ``own_copy`` ``group_private_key`` ``raw``, and for OpenSSH
-``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``
+In the order in which one may read it: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``raw``; for OpenSSH
+``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for OpenPGP ``openpgp_packets`` ``openpgp`` ``openpgp_key``
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Target(Protocol):
     def take_apart(self, finished: bytes, file: BinaryIO) -> tuple[Thing, bytes]:
         """Return thing and signature of a file that `Thing.finish` made, and of the file that was signed.
 
-        Raises `MalformedMessage` if that is not what it is.
+        Raises `MalformedMessage` or `NotPossible` if that is not what it is.
         """
 
 
@@ -158,8 +158,12 @@ def verify(target: Target, key: VerifyingKey, finished: bytes, file: BinaryIO) -
 
     Raises `MalformedMessage` unless it is in the very form that `finish` gives it, and `InvalidSignature`.
     """
-    thing, signature = target.take_apart(finished, file)
-    require_signature(key, thing.to_sign(key), signature)
+    try:
+        thing, signature = target.take_apart(finished, file)
+        message = thing.to_sign(key)
+    except NotPossible as error:
+        raise MalformedMessage(f"this is none of {target.name} by this key: {error}") from error
+    require_signature(key, message, signature)
     if thing.finish(key, signature) != finished:
         raise MalformedMessage(f"this is not in the one form of {target.name}")
     return thing

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Self
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, ssh_wire, words
+from frost_hsm.targets import Given, Option, Thing, asked, ssh_wire, words
 from frost_hsm.targets.ssh_wire import Reader, string
 
 MAX_SIZE: Final = 1 << 15
@@ -260,20 +260,20 @@ class SshCert:
         critical = {name: texts[name] for name in ("force-command", "source-address") if texts[name]}
         if texts["verify-required"] == "yes":
             critical["verify-required"] = ""
-        days, serial = _number(texts["days"]), texts["serial"]
-        principals = tuple(_list(texts["principals"]))
+        days, serial = asked.number(texts["days"]), texts["serial"]
+        principals = tuple(asked.names(texts["principals"]))
         return SshCertificate(
             key_type,
             secrets.token_bytes(_NONCE),
             subject,
-            _number(serial) if serial else secrets.randbits(63),
-            _one_of(texts["kind"], _KINDS),
+            asked.number(serial) if serial else secrets.randbits(63),
+            asked.one_of(texts["kind"], _KINDS),
             texts["key-id"] or "".join(principals[:1]),
             principals,
             given.now,
             given.now + days * _DAY if days else FOR_EVER,
             critical,
-            tuple(sorted(set(_list(texts["extensions"])))) if texts["kind"] == "user" else (),
+            tuple(sorted(set(asked.names(texts["extensions"])))) if texts["kind"] == "user" else (),
             ssh_wire.public_key(given.key),
         ).encode()
 
@@ -308,19 +308,3 @@ def _subject(line: bytes) -> tuple[str, tuple[bytes, ...]]:
     except (ValueError, KeyError, IndexError, UnsupportedAlgorithm, MalformedMessage):
         raise NotPossible("this is not a public key of OpenSSH that can be certified", hint="a file .pub") from None
     return key_type, subject
-
-
-def _list(text: str) -> list[str]:
-    return [each.strip() for each in text.split(",") if each.strip()]
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text) < 1 << 63):
-        raise NotPossible(f"{words.quoted(text)} is not a number")
-    return int(text)
-
-
-def _one_of(text: str, known: Mapping[str, object]) -> str:
-    if text not in known:
-        raise NotPossible(f"{words.quoted(text)} is none of {', '.join(known)}")
-    return text
