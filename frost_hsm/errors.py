@@ -6,6 +6,7 @@
 | `InvalidSignature` | 10   | a signature does not verify                                        |
 | `InputProblem`     | 65+  | a file or package is missing, malformed, altered or foreign        |
 | `TokenProblem`     | 69+  | no token, another token, a PIN, a key, a broken seal               |
+| `BoardProblem`     | 69+  | a board that is away, or cannot be used                            |
 | `NotYet`           | 75   | something from others is missing; the same command works later     |
 | `ProtocolViolation`| 76   | somebody broke the protocol and it can be proven: `culprits`       |
 | `Refused`          | 76   | doing it again would be dangerous                                  |
@@ -509,6 +510,25 @@ class SealBroken(TokenProblem):
     code = "seal-broken"
     exit = 65
     default_hint = "altered, meant for another token, or the token failed; restore it from a backup"
+
+
+# ── Boards ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class BoardProblem(FrostHsmError):
+    """A board that cannot be used as it is: not installed, not permitted, full, or none."""
+
+    code = "board"
+    exit = 69
+    default_hint = "frost-hsm board check URI says what works"
+
+
+class BoardUnreachable(BoardProblem):
+    """A board that is away; the same command works once it is back."""
+
+    code = "board-unreachable"
+    exit = 75
+    default_hint = "see that it is there and run the same command again; nothing is lost"
 
 
 # ── Configuration ────────────────────────────────────────────────────────────────────────────────────────────

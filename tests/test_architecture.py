@@ -26,10 +26,11 @@ MAY_IMPORT = {
     "forms": GROUND,
     "frost": GROUND | {"groups"},
     "backends": GROUND | {"file_lock", "forms"},
+    "boards": {"errors", "file_lock"},
     "ceremony": GROUND | {"file_lock", "forms", "frost", "backends"},
     "targets": GROUND | {"forms", "frost"},
-    "cli": GROUND | {"file_lock", "forms", "frost", "ceremony", "backends", "targets"},
-    "testing": GROUND | {"forms", "backends"},
+    "cli": GROUND | {"file_lock", "forms", "frost", "ceremony", "backends", "targets", "boards"},
+    "testing": GROUND | {"forms", "backends", "boards"},
 }
 """Each part of the house and the parts below it that it may import."""
 

@@ -1,4 +1,4 @@
-"""What every backend must pass: tests to subclass, which need pytest (``frost-hsm[testing]``).
+"""What every backend, and every board, must pass: tests to subclass, which need pytest (``frost-hsm[testing]``).
 
 ```python
 class TestMyBackend(BackendConformance):
@@ -13,20 +13,22 @@ and likewise ``pin``, ``wrong_pin`` and ``missing_uri``. Each test says which se
 it holds the backend to. What a token's capabilities exclude is skipped.
 
 ``opening`` ``keys`` ``records`` hold the tests, ``judge`` what they judge by, ``actors`` ``fixtures`` who takes part.
+`BoardConformance`, in ``boards``, does the same for `frost_hsm.boards`, with two fixtures.
 """
 
 from __future__ import annotations
 
 import pytest
 
-pytest.register_assert_rewrite("frost_hsm.testing.opening", "frost_hsm.testing.keys", "frost_hsm.testing.records")
+pytest.register_assert_rewrite(*(f"frost_hsm.testing.{name}" for name in ("opening", "keys", "records", "boards")))
 
 from frost_hsm.testing.actors import PinSourceSpy, SilentInteraction  # noqa: E402
+from frost_hsm.testing.boards import BoardConformance  # noqa: E402
 from frost_hsm.testing.keys import KeyTests  # noqa: E402
 from frost_hsm.testing.opening import OpeningTests  # noqa: E402
 from frost_hsm.testing.records import RecordTests  # noqa: E402
 
-__all__ = ["BackendConformance", "PinSourceSpy", "SilentInteraction"]
+__all__ = ["BackendConformance", "BoardConformance", "PinSourceSpy", "SilentInteraction"]
 
 
 class BackendConformance(OpeningTests, KeyTests, RecordTests):

@@ -1,0 +1,144 @@
+"""Where messages lie while people are apart: what a board must do, and how one is found.
+
+A *board* is a plug-in: an entry point of the group ``frost_hsm.boards``, loaded only when it is named, by the scheme of
+a board URI (``dir:…``, ``git:…``, ``nats://…``), and never guessed. It carries bytes and knows nothing of what they
+say: messages are signed, and encrypted where they must be, before they are posted.
+
+So a board is trusted with nothing but delivery. It may lose, repeat, reorder, withhold and invent; whoever reads it
+verifies signatures. What a `Board` owes is that nothing harms its reader: `MAX_SIZE` and `MAX_MESSAGES` hold for
+whatever lies there, and what is damaged or is no message is passed over, and listed. `frost_hsm.testing` has the
+kit that every board passes.
+
+Ours: ``directory`` ``git`` ``nats``; the first two stand on ``shelf``, all on ``seen``. ``reading`` is what a reader
+uses: it holds every sender to a limit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from typing import Final, Protocol, Self, runtime_checkable
+
+from frost_hsm.errors import BoardProblem, FrostHsmError, NotPossible, UsageProblem
+
+ENTRY_POINT_GROUP = "frost_hsm.boards"
+
+MAX_SIZE: Final = 16 << 20
+"""Bytes of one message, at most: as large as a file that is sent may be."""
+
+MAX_MESSAGES: Final = 100_000
+"""Things that lie on one board, at most, foreign ones included; with more of them it is not read."""
+
+
+@runtime_checkable
+class Board(Protocol):
+    """One board, open. Used as a context manager; closed at the end of the block.
+
+    Every method may raise `BoardUnreachable`, after which the same call may work again, and `BoardProblem` for what
+    somebody has to mend. After `close`, every method raises `NotPossible`. One process uses it from one thread;
+    many processes, on many machines, use one board at once, and `post` may be killed at any instant.
+    """
+
+    @property
+    def max_size(self) -> int:
+        """Bytes of the largest message that this board takes: `MAX_SIZE`, or less where a server says so."""
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """What was found there and is no message, one line each: its name there, and why. No name is trusted."""
+
+    def post(self, data: bytes) -> None:
+        """Put a message there; when this returns, it has arrived.
+
+        data: 1 to `max_size` bytes, of any values; else `NotPossible`. A message is known by its SHA-256, so to post
+        the same again is fine, and puts it there again if the board has lost it.
+        """
+
+    def messages(self, since: str = "") -> Iterator[tuple[str, bytes]]:
+        """Give every message that is there and was not given before ``since``, each with the cursor after it.
+
+        since: "" is the beginning. A cursor is the board's own text of at most 256 characters. One that the board does
+        not know, because it was made anew or is another one, is the beginning too: to read a message again is
+        harmless, to miss one is not. Within one reading no message comes twice. The order means nothing.
+        """
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until there may be something that `messages` has not given yet, or until seconds have passed.
+
+        Returns whether it is worth looking: it may be true for nothing, it is not false for something that arrived.
+        """
+
+    def close(self) -> None:
+        """Let go. Closing twice is fine."""
+
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+
+Factory = Callable[[str, Path], Board]
+"""What an entry point of `ENTRY_POINT_GROUP` is: called with the board's URI and a directory of its own to keep what it
+wants in, which may be emptied at any time and need not exist yet."""
+
+
+def name_of(data: bytes) -> str:
+    """Return what a message is known by on every board: its SHA-256 in hex."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def require_postable(data: bytes, max_size: int = MAX_SIZE) -> None:
+    """Refuse what is no message for a board. Raises `NotPossible`."""
+    if not 1 <= len(data) <= max_size:
+        raise NotPossible(f"a message of {len(data)} bytes: this board takes 1 to {max_size}")
+
+
+def installed() -> dict[str, EntryPoint]:
+    """List the boards that are installed, by scheme, without loading any.
+
+    Raises `BoardProblem` if two distributions bring the same scheme: which one to trust is not guessed.
+    """
+    found: dict[str, EntryPoint] = {}
+    for entry in entry_points(group=ENTRY_POINT_GROUP):
+        other = found.get(entry.name)
+        if other is not None and other.value != entry.value:
+            raise BoardProblem(
+                f'two distributions bring boards "{entry.name}:": {other.value} and {entry.value}',
+                hint="uninstall one of them",
+            )
+        found[entry.name] = entry
+    return found
+
+
+def connect(uri: str, cache: Path) -> Board:
+    """Open the board that a URI names. cache: a private directory in which each board gets a place of its own.
+
+    Raises `UsageProblem` for what is no board URI, `BoardProblem` for a board that is not installed or cannot be
+    used, `BoardUnreachable` for one that is away.
+    """
+    name = scheme(uri)
+    entry = installed().get(name)
+    if entry is None:
+        known = ", ".join(f"{each}:" for each in sorted(installed()))
+        raise BoardProblem(f'no board "{name}:" is installed', hint=f"installed: {known}")
+    try:
+        factory: Factory = entry.load()
+    except Exception as error:  # a plug-in may fail in any way, and must break nothing else
+        raise BoardProblem(f'board "{name}:" ({entry.value}): import failed: {error}') from error
+    try:
+        return factory(uri, cache / f"{name}-{name_of(uri.encode())[:16]}")
+    except FrostHsmError:
+        raise
+    except Exception as error:
+        raise BoardProblem(f'board "{name}:" ({entry.value}) does not start: {error}') from error
+
+
+def scheme(uri: str) -> str:
+    """Return the scheme that a board URI begins with. Raises `UsageProblem`."""
+    name, colon, _ = uri.partition(":")
+    if not colon or not name.isidentifier() or not uri.isprintable():
+        raise UsageProblem(
+            f'"{uri}" is not a board URI',
+            hint="it looks like dir:PATH, git:REPOSITORY#BRANCH or nats://HOST/STREAM",
+        )
+    return name

@@ -1,0 +1,72 @@
+"""Reading a board as one person does: what is new, each message once, every sender held to a limit.
+
+A board knows no senders, so whoever verifies signatures says who a message is from. What a stranger posts costs one
+look; what somebody known posts beyond measure is passed over, and so harms only themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from frost_hsm.boards import Board, name_of
+from frost_hsm.boards.seen import PassedOver
+
+MAX_MESSAGES_OF_ONE: Final = 10_000
+MAX_BYTES_OF_ONE: Final = 256 << 20
+
+
+@dataclass(slots=True)
+class _Used:
+    messages: int = 0
+    size: int = 0
+
+
+class Reading:
+    """A board, read from its beginning to wherever it is now."""
+
+    def __init__(
+        self,
+        board: Board,
+        sender_of: Callable[[bytes], str | None],
+        *,
+        max_messages: int = MAX_MESSAGES_OF_ONE,
+        max_bytes: int = MAX_BYTES_OF_ONE,
+    ) -> None:
+        """Begin. sender_of: who signed a message, or None for a stranger or damage; must not raise.
+
+        max_messages, max_bytes: of one sender, for as long as this object lives.
+        """
+        self._board = board
+        self._sender_of = sender_of
+        self._most, self._most_bytes = max_messages, max_bytes
+        self._cursor = ""
+        self._looked_at: set[str] = set()
+        self._used: dict[str, _Used] = {}
+        self._over = PassedOver()
+
+    def new(self) -> Iterator[tuple[str, bytes]]:
+        """Give each message of somebody known that was not given before, with its sender."""
+        for cursor, data in self._board.messages(self._cursor):
+            self._cursor = cursor
+            name = name_of(data)
+            if name in self._looked_at:
+                continue
+            self._looked_at.add(name)
+            sender = self._sender_of(data)
+            if sender is None:
+                self._over.note(name, "from nobody known here")
+                continue
+            used = self._used.setdefault(sender, _Used())
+            if used.messages >= self._most or used.size + len(data) > self._most_bytes:
+                self._over.note(name, f"more from {sender} than one person may post")
+                continue
+            used.messages += 1
+            used.size += len(data)
+            yield sender, data
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """What the board and this reading passed over, one line each."""
+        return [*self._board.passed_over, *self._over.lines()]
