@@ -53,7 +53,7 @@ find_python() {
     return 1
 }
 
-# What is missing, one word each, as Debian calls it; with need_stock_tools=1 also what tests judge signatures by.
+# What is missing, one word each, as Debian calls it; with need_stock_tools=1 also what tests judge signatures by, and boards.
 missing_packages() {
     if ! find_softhsm_module >/dev/null || ! have softhsm2-util; then echo softhsm2; fi
     have pkcs11-tool || echo opensc
@@ -67,6 +67,7 @@ missing_stock_tools() {
     have git || echo git
     have ssh-keygen || echo openssh-client
     if have apt-get; then
+        have nats-server || [ -x /usr/sbin/nats-server ] || echo nats-server # where only root looks
         have gpg || echo gpg
         have gpgv || echo gpgv
         have sq || echo sq

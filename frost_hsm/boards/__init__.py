@@ -123,6 +123,8 @@ def connect(uri: str, cache: Path) -> Board:
         raise BoardProblem(f'no board "{name}:" is installed', hint=f"installed: {known}")
     try:
         factory: Factory = entry.load()
+    except FrostHsmError:  # what it lacks
+        raise
     except Exception as error:  # a plug-in may fail in any way, and must break nothing else
         raise BoardProblem(f'board "{name}:" ({entry.value}): import failed: {error}') from error
     try:

@@ -81,6 +81,7 @@ class NatsBoard:
         self._subject = self._place.options.get("subject", f"{self._place.stream}.messages")
         self._where: dict[str, int] = {}  # SHA-256 → number in the stream
         self._looked = 0
+        self._largest = MAX_SIZE
         self._passed_over = PassedOver()
         self._news = threading.Event()
         self._complaint = ""  # of the server, to be told when nothing works
@@ -92,10 +93,11 @@ class NatsBoard:
             self._client = self._await(self._connect(), 2 * _ANSWER)
         except BaseException as error:
             self._stop()
-            if isinstance(error, nats.errors.Error | OSError | TimeoutError):
+            if isinstance(error, (*_AWAY, nats.errors.Error)):
                 raise self._unreachable(error) from error
             raise
         self._stream = self._client.jetstream(domain=self._place.options.get("domain"), timeout=_ANSWER)
+        self._largest = min(MAX_SIZE, int(self._client.max_payload) - _HEADERS)
 
     async def _connect(self) -> Client:
         options = self._place.options
@@ -112,8 +114,15 @@ class NatsBoard:
             user_credentials=options.get("creds"),
             nkeys_seed=options.get("nkey"),
         )
+        if not self._is_private(client):
+            await client.close()
+            raise BoardProblem(f"{self._title} does not answer with TLS", hint="nothing was sent; name another server")
         await client.subscribe(self._subject, cb=self._on_message)
         return client
+
+    def _is_private(self, client: Client) -> bool:
+        """Whether TLS is spoken where the URI wants it: nats-py leaves that to what the server says of itself."""
+        return self._tls() is None or client._server_info.get("tls_required") is True
 
     def _tls(self) -> ssl.SSLContext | None:
         options = self._place.options
@@ -131,6 +140,9 @@ class NatsBoard:
         self._complaint = str(error)
 
     async def _on_reconnect(self) -> None:
+        if not self._is_private(self._client):
+            self._complaint = "it does not speak TLS any more"
+            await self._client.close()
         self._news.set()
 
     async def _on_message(self, message: object) -> None:
@@ -140,8 +152,9 @@ class NatsBoard:
 
     @property
     def max_size(self) -> int:
-        """Bytes of the largest message: what the server lets a client send, less what it needs for itself."""
-        return max(1, min(MAX_SIZE, int(self._client.max_payload) - _HEADERS))
+        """Bytes of the largest message: what server and stream take, less what goes with it."""
+        self._state()
+        return max(1, self._largest)
 
     @property
     def passed_over(self) -> Sequence[str]:
@@ -169,6 +182,7 @@ class NatsBoard:
         made, first, last = found
         if self._looked > last:
             self._looked = 0
+        self._largest = MAX_SIZE
         start = max(_number(since, made, last) + 1, first)
         if last - start >= MAX_MESSAGES:
             raise BoardProblem(
@@ -233,7 +247,7 @@ class NatsBoard:
         config = StreamConfig(
             name=self._place.stream,
             subjects=[self._subject],
-            max_msg_size=MAX_SIZE,
+            max_msg_size=MAX_SIZE + _HEADERS,
             num_replicas=int(self._place.options.get("replicas", "1")),
             duplicate_window=_WINDOW,
         )
@@ -247,6 +261,8 @@ class NatsBoard:
                 info = await self._stream.stream_info(self._place.stream)
             except nats.js.errors.NotFoundError:
                 return None
+            if info.config.max_msg_size is not None and info.config.max_msg_size > 0:
+                self._largest = min(self._largest, info.config.max_msg_size - _HEADERS)
             return str(info.created).replace(":", "").replace(" ", "T"), info.state.first_seq, info.state.last_seq
 
         return self._insist(state)
@@ -307,6 +323,13 @@ class NatsBoard:
         return f"stream {self._place.stream} at {', '.join(self._place.servers)}"
 
     def _stop(self) -> None:
+        async def end() -> None:
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            for each in others:
+                each.cancel()
+            await asyncio.gather(*others, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
