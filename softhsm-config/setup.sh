@@ -53,7 +53,7 @@ find_python() {
     return 1
 }
 
-# What is missing, one word each, as Debian calls it; with need_stock_tools=1 also what tests judge signatures by, and boards.
+# What is missing, one word each, as Debian calls it; with need_stock_tools=1 also what tests judge by, and run boards on.
 missing_packages() {
     if ! find_softhsm_module >/dev/null || ! have softhsm2-util; then echo softhsm2; fi
     have pkcs11-tool || echo opensc

@@ -13,6 +13,9 @@ from typing import Final
 from frost_hsm.boards import Board, name_of
 from frost_hsm.boards.seen import PassedOver
 
+PROBE: Final = b"frost-hsm board probe: pass over "
+"""What the probes begin with that ``board check`` posts: they are from nobody, and not worth a word."""
+
 MAX_MESSAGES_OF_ONE: Final = 10_000
 MAX_BYTES_OF_ONE: Final = 256 << 20
 
@@ -54,6 +57,8 @@ class Reading:
             if name in self._looked_at:
                 continue
             self._looked_at.add(name)
+            if data.startswith(PROBE):
+                continue
             sender = self._sender_of(data)
             if sender is None:
                 self._over.note(name, "from nobody known here")

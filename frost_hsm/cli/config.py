@@ -15,6 +15,7 @@ from frost_hsm.errors import ConfigProblem
 SCHEMA = "frost-hsm/config/1"
 FILE = "config.toml"
 MAX_SIZE = 65536
+EVERY_KEY = "*"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,12 @@ class Config:
     """A table of strings for each backend; for ``pkcs11``, the only place a library path is ever read from."""
     records: RecordPlace | None = None
     """Where sealed records lie; None until the token was first logged in to, and from then on never changed."""
+    boards: Mapping[str, str] = field(default_factory=dict)
+    """The URI of the board of a key, by its name; ``*`` stands for every other key."""
+
+    def board_of(self, key: str) -> str | None:
+        """Return the URI of the board that a key's messages go to."""
+        return self.boards.get(key, self.boards.get(EVERY_KEY))
 
     def encode(self) -> bytes:
         """Write it as TOML."""
@@ -38,9 +45,12 @@ class Config:
         ]
         if self.records is not None:
             lines.append(f"records = {_quoted(self.records)}")
-        for name, settings in self.backends.items():
-            lines += ["", f"[backends.{name}]"]
-            lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in settings.items()]
+        tables = {f"backends.{name}": settings for name, settings in self.backends.items()}
+        if self.boards:
+            tables["boards"] = self.boards
+        for name, table in tables.items():
+            lines += ["", f"[{name}]"]
+            lines += [f"{_quoted(key)} = {_quoted(value)}" for key, value in table.items()]
         return ("\n".join(lines) + "\n").encode()
 
     @classmethod
@@ -58,16 +68,23 @@ class Config:
             raise ConfigProblem(f"{path} is not TOML: {error}") from error
         if document.pop("schema", None) != SCHEMA:
             raise ConfigProblem(f'{path} does not begin with schema = "{SCHEMA}"')
-        backends = document.pop("backends", {})
-        tables = [document, *(backends.values() if isinstance(backends, dict) else [None])]
+        backends, boards = document.pop("backends", {}), document.pop("boards", {})
+        tables = [document, boards, *(backends.values() if isinstance(backends, dict) else [None])]
         records = document.pop("records", None)
         if set(document) != {"me", "token"} or not all(map(_is_strings, tables)):
-            raise ConfigProblem(f"{path} does not hold me, token, records and tables [backends.NAME] of strings alone")
+            raise ConfigProblem(
+                f"{path} does not hold me, token, records and tables of strings alone",
+                hint="the tables are [backends.NAME] and [boards]",
+            )
         if records not in (None, *RecordPlace):
             raise ConfigProblem(f'{path}: records is neither "{RecordPlace.TOKEN}" nor "{RecordPlace.DIRECTORY}"')
+        for name in boards:
+            if name != EVERY_KEY and not NAME.fullmatch(name):
+                raise ConfigProblem(f'{path}: [boards] names "{name}", which is neither a key nor "{EVERY_KEY}"')
         if not NAME.fullmatch(document["me"]):
             raise ConfigProblem(f"{path}: me is not a name")
-        return cls(document["me"], document["token"], backends, None if records is None else RecordPlace(records))
+        settled = None if records is None else RecordPlace(records)
+        return cls(document["me"], document["token"], backends, settled, boards)
 
     def save(self, home: StateDirectory) -> None:
         """Write it into the state directory, in place of what was there. Raises `ConfigProblem`."""

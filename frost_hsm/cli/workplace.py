@@ -15,6 +15,7 @@ from frost_hsm.errors import ConfigProblem, WrongToken
 
 if TYPE_CHECKING:  # loaded by those commands alone that need them
     from frost_hsm.backends import Backend, Token
+    from frost_hsm.boards import Board
     from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity, RecordPlace
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.cli.config import Config
@@ -74,6 +75,18 @@ class Workplace:
 
         names = [name.removesuffix(".pem") for name in self.home.names("peers")]
         return {name: PublicIdentity.from_pem(self.home.read(f"peers/{name}.pem") or b"") for name in names}
+
+    # ── Boards ──
+
+    def board(self, uri: str) -> Board:
+        """Open a board. What it keeps for itself lies in the cache of this user and may be emptied at any time."""
+        from frost_hsm import boards
+
+        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        try:
+            return boards.connect(uri, Path(base).expanduser() / "frost-hsm" / "boards")
+        except RuntimeError:
+            raise ConfigProblem("there is no home directory for a cache", hint="set XDG_CACHE_HOME") from None
 
     # ── The token ──
 

@@ -73,7 +73,9 @@ def commands_table() -> str:
             return [row for verb, each in command.commands.items() for row in leaves(f"{name} {verb}", each)]
         return [f"| `{name}` | {command.get_short_help_str(limit=200)} |"]
 
-    rows = [row for name in COMMANDS for row in leaves(name, getattr(import_module(f"frost_hsm.cli.{name}"), name))]
+    rows = [
+        row for name in COMMANDS for row in leaves(name, getattr(import_module(f"frost_hsm.cli.commands.{name}"), name))
+    ]
     return "\n".join(["| command | |", "|---|---|", *rows, ""])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
 
@@ -47,7 +48,7 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
     info = _select(backend, uri)
     home = StateDirectory.create(place.resolved_home)
     with home.lock():
-        Config(me, info.uri, settings, _settled(place, info)).save(home)
+        Config(me, info.uri, settings, _settled(place, info), _boards(place)).save(home)
     lines = [f"You are {me}; your token is {token_name(info)}", f"Wrote {home.path / FILE}"]
     if info.is_software:
         lines.append("This is a software token: a file, without the protection of hardware")
@@ -60,7 +61,7 @@ def _require_same(
 ) -> None:
     """Raise `OutputExists` unless this is what an earlier run wrote down."""
     with suppress(FrostHsmError):  # what cannot be read is not the same
-        if replace(place.config, records=None) == Config(me, _select(backend, uri).uri, settings):
+        if replace(place.config, records=None, boards={}) == Config(me, _select(backend, uri).uri, settings):
             return
     path = place.resolved_home / FILE
     raise OutputExists(f"{path} exists", hint="use it as it is, or replace it with --force")
@@ -71,6 +72,13 @@ def _settled(place: Workplace, info: TokenInfo) -> RecordPlace | None:
     with suppress(FrostHsmError):  # no earlier configuration, or a broken one
         return place.config.records if place.config.token == info.uri else None
     return None
+
+
+def _boards(place: Workplace) -> Mapping[str, str]:
+    """Return the boards that an earlier configuration names: who they are for has not changed."""
+    with suppress(FrostHsmError):
+        return place.config.boards
+    return {}
 
 
 def _create(place: Workplace, backend: Backend, uri: str) -> None:
