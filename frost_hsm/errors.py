@@ -383,6 +383,17 @@ class Aborted(FrostHsmError):
     exit = 130
 
 
+# ── The machine ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+class NoConstantTime(FrostHsmError):
+    """No C library computes with secrets on a curve, in time that does not depend on them. Nothing else may."""
+
+    code = "no-constant-time"
+    exit = 69
+    default_hint = "install pycryptodome from a wheel with its C code, or a Python with OpenSSL; see frost-hsm doctor"
+
+
 # ── Tokens ───────────────────────────────────────────────────────────────────────────────────────────────────
 
 

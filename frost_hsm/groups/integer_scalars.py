@@ -13,9 +13,17 @@ from typing import Literal
 import Crypto
 from Crypto.Math.Numbers import Integer
 
-from frost_hsm.errors import MalformedScalar
+from frost_hsm.errors import MalformedScalar, NoConstantTime
 from frost_hsm.groups import SecretScalar, draw_scalar
 from frost_hsm.secret import Entropy, Secret, system_entropy
+
+_IN_C = "Crypto.Math._IntegerNat"  # where the integers of pycryptodome's C code are defined
+
+
+def require_c_code() -> None:
+    """Raise `NoConstantTime` where pycryptodome has fallen back to Python's integers, which it does silently."""
+    if Integer.__module__ != _IN_C:
+        raise NoConstantTime(f"pycryptodome {Crypto.__version__} runs without its C code, in variable time")
 
 
 class _Scalar(SecretScalar):
@@ -28,11 +36,12 @@ class _Scalar(SecretScalar):
 
 
 class IntegerScalars:
-    """The `ScalarField` of integers modulo a prime ``order``, on pycryptodome."""
+    """The `ScalarField` of integers modulo a prime ``order``, on pycryptodome. Raises `NoConstantTime`."""
 
     backend = f"pycryptodome {Crypto.__version__}"
 
     def __init__(self, name: str, order: int, scalar_length: int, byteorder: Literal["big", "little"]) -> None:
+        require_c_code()
         self.name = name
         self.order = order
         self.scalar_length = scalar_length

@@ -17,7 +17,7 @@ from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # docum
 from frost_hsm.errors import InvalidIdentityElement
 from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets, windows
 from frost_hsm.groups.bignum_scalars import BignumScalars
-from frost_hsm.groups.integer_scalars import IntegerScalars
+from frost_hsm.groups.integer_scalars import IntegerScalars, require_c_code
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.secret import Secret
 
@@ -45,7 +45,7 @@ class PycryptodomeGroup:
     """A `Group` on pycryptodome, but for ``decode``, ``encode`` and ``y_coordinate``.
 
     curve: pycryptodome's name of it. generator: its affine coordinates. library: a libcrypto to compute with secret
-    scalars, and what else it is faster at; without one, pycryptodome does everything.
+    scalars, and what else it is faster at; without one, pycryptodome does everything. Raises `NoConstantTime`.
     """
 
     name: str
@@ -59,6 +59,7 @@ class PycryptodomeGroup:
     many: int = 128  # and `buckets` beats both
 
     def __init__(self, curve: str, generator: tuple[int, int], library: Libcrypto | None = None) -> None:
+        require_c_code()  # which multiplies by a secret whoever computes scalars
         scalars = self._make_scalars(library)
         self.random_scalar = scalars.random_scalar
         self.decode_scalar = scalars.decode_scalar

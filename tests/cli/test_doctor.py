@@ -15,8 +15,11 @@ from stage import softhsm
 from stage.parties import Party
 
 from frost_hsm import backends
+from frost_hsm.cli.commands import doctor
 from frost_hsm.cli.config import Config
-from frost_hsm.errors import PinIncorrect
+from frost_hsm.errors import NoConstantTime, PinIncorrect
+from frost_hsm.frost.ciphersuites import ED25519, P256, Ciphersuite
+from frost_hsm.groups import Group
 
 
 def findings(party: Party, *arguments: str) -> dict[bool, list[str]]:
@@ -54,6 +57,20 @@ def test_a_good_set_up(people: list[Party]) -> None:
         "software: it can be copied; never put an older copy of it back, for used nonces come back with it, "
         "and nonces that serve twice reveal your share"
     ]
+
+
+def test_a_curve_that_nothing_computes_in_constant_time(people: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> Group:
+        raise NoConstantTime("pycryptodome runs without its C code")
+
+    without = Ciphersuite("ed25519", "FROST-ED25519-SHA512-v1", ED25519._hashing, refuse)
+    monkeypatch.setattr(doctor, "ALL", (without, P256))
+    found = findings(people[0])
+    assert any(
+        line.startswith("FROST-ED25519-SHA512-v1 cannot be used: pycryptodome runs without its C code; install")
+        for line in found[False]
+    )
+    assert any("FROST-P256-SHA256-v1 computes on libcrypto" in line for line in found[True])
 
 
 def test_nothing_is_set_up(people: list[Party]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import subprocess
 import sys
 
 import pytest
 from stage import p256
 
-from frost_hsm.errors import MalformedElement
+from frost_hsm import groups
+from frost_hsm.errors import MalformedElement, NoConstantTime
 from frost_hsm.groups import Group, foundations, libcrypto, openssl, self_test
 from frost_hsm.groups.koblitz import Secp256k1Libcrypto
 from frost_hsm.groups.libcrypto import Libcrypto
@@ -163,6 +165,49 @@ def test_importing_the_protocol_loads_no_library() -> None:
         "assert 'ctypes' in sys.modules and 'Crypto' not in sys.modules, P256.group.backend"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def run_without_c_code(program: str) -> None:
+    """Run a program where pycryptodome falls back to Python's integers, as it does where its C code does not load."""
+    environment = {**os.environ, "PYCRYPTODOME_INTEGER": "native"}
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment)
+
+
+def test_no_curve_is_computed_in_variable_time() -> None:
+    run_without_c_code("""
+from frost_hsm.errors import NoConstantTime
+from frost_hsm.frost.ciphersuites import ALL, P256
+assert P256.group.backend.startswith("libcrypto")
+for suite in ALL[1:]:
+    try:
+        suite.group
+    except NoConstantTime as error:
+        assert "C code" in str(error) and error.hint
+    else:
+        raise SystemExit(f"{suite} computes on {suite.group.backend}")
+""")
+
+
+@pytest.mark.parametrize("name", ["P256Pycryptodome", "Secp256k1"])
+def test_without_any_c_library_the_program_stops(name: str) -> None:
+    run_without_c_code(f"""
+from frost_hsm.errors import NoConstantTime
+from frost_hsm.groups import foundations, libcrypto, weierstrass
+libcrypto.find = lambda: iter(())
+for make in (foundations.p256, foundations.secp256k1, weierstrass.{name}):
+    try:
+        make()
+    except NoConstantTime:
+        continue
+    raise SystemExit(f"{{make}} computes")
+""")
+
+
+def test_without_any_library_the_program_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "frost_hsm.groups.weierstrass", None)  # how an import fails
+    monkeypatch.delattr(groups, "weierstrass", raising=False)
+    with pytest.raises(NoConstantTime, match="can be loaded"):
+        choose(monkeypatch)
 
 
 def test_many_values_are_freed(library: Libcrypto) -> None:

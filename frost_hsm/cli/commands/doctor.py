@@ -14,7 +14,7 @@ from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import FrostHsmError
+from frost_hsm.errors import FrostHsmError, NoConstantTime
 from frost_hsm.frost.ciphersuites import ALL
 
 Finding = tuple[bool, str]
@@ -69,7 +69,10 @@ def _program(place: Workplace) -> Iterator[Finding]:
 
 def _groups(place: Workplace) -> Iterator[Finding]:
     for suite in ALL:
-        yield True, f"{suite.id} computes on {suite.group.backend}"
+        try:
+            yield True, f"{suite.id} computes on {suite.group.backend}"
+        except NoConstantTime as error:
+            yield False, f"{suite.id} cannot be used: {error}; {error.hint}"
 
 
 def _state(place: Workplace) -> Iterator[Finding]:
