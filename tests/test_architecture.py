@@ -35,7 +35,7 @@ MAY_IMPORT = {
 """Each part of the house and the parts below it that it may import."""
 
 WINGS = {
-    "ceremony": ("people", "store", "messages", "sealing", "history", "sharing", "signing"),
+    "ceremony": ("people", "index", "store", "messages", "sealing", "history", "sharing", "signing"),
     "cli": ("config", "memory", "talk", "workplace", "completing", "options", "files", "program", "commands"),
 }
 """The rooms of a part that has some, each of which imports only those before it."""

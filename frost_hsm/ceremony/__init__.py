@@ -3,6 +3,7 @@
 In wings, each standing on those before it:
 
 - ``people``: who takes part
+- ``index``: what is in a state directory, and what only lies there
 - ``store``: the state directory, where all is kept
 - ``messages``: what is said
 - ``sealing``: what is secret

@@ -19,26 +19,41 @@
     given-up/ID/…                      ceremonies and keys that were given up, under their id
     sealed/NAME                        sealed records of a token that can hold none
 
-    partial                            what is being written
-    importing/…                        what is being verified before it is taken in
+    served/SHARING/NN                  which nonces were let out to serve, 256 files a sharing
 
-Every file is public or sealed. A file appears whole or not at all: written as ``partial``, synced, renamed into
-its place, and the directory synced. Only what belongs together is decided by a single file appearing, so a crash leaves
-the state before or after it, never between. Directories are 0700, files 0600; looser ones are refused.
+    directory-id                       32 random bytes, made once: what a token knows this directory by
+    head, index.N                      what is in it: see `index`
+    partial                            what is being written
+    importing/…                        what is being verified before it is taken in: a state directory of its own
+
+Every file is public or sealed, and everything but ``lock`` and ``config.toml``, which people edit, is in the `index`,
+with its SHA-256. So a file that somebody adds is not there; one that was deleted, emptied, cut short, altered,
+exchanged or replaced by an older one is still there and is refused when it is read. A directory that is put back as
+a whole shows nothing here: the token does (`sealing.marks`).
+
+A file appears whole or not at all: written as ``partial``, synced, put in the index, renamed into its place, and all of
+that synced. Only what belongs together is decided by a single file appearing, so a crash leaves the state before or
+after it, never between. A write costs the same in a large directory as in a small one. Directories are 0700, files
+0600; looser ones are refused.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
+import secrets
 import shutil
 import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Final
 
 from frost_hsm import file_lock
+from frost_hsm.ceremony import index
+from frost_hsm.ceremony.index import Change, Index
 from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.errors import NotKnown, StepConflict, StorageProblem
 
@@ -53,7 +68,14 @@ GIVEN_UP = "given-up"
 REQUEST = "request.pem"
 SIGNATURE = "signature"
 
-_PARTIAL = "partial"  # the one file that is being written, by the holder of the lock
+CONFIGURATION = "config.toml"
+
+ID_LENGTH: Final = 32
+
+_ID = "directory-id"
+_OF_A_NEW_ONE = {CONFIGURATION, "lock", _ID, index.PARTIAL, f"{index.LOG}0"}
+"""What a directory may hold that has no head: it is empty, or was made a moment ago by somebody who was killed."""
+_PAUSE = 0.002  # seconds: what another process has in flight takes a few milliseconds
 
 
 def ceremony_folder(name: str) -> str:
@@ -90,17 +112,26 @@ class StateDirectory:
         self._mutex = threading.RLock()
         self._depth = 0
         self._lock_file = -1
+        self._index = Index(path)
 
     @classmethod
     def create(cls, path: Path) -> StateDirectory:
-        """Make the folder, private to its owner; an existing one is used if it is private."""
+        """Make the folder, private to its owner, with an id; an existing one is used if it is private."""
         with _storage(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return cls.open(path)
+        home = cls.open(path)
+        if not home.exists(_ID):
+            with home.lock():
+                if not home.exists(_ID):
+                    home.put(_ID, secrets.token_bytes(ID_LENGTH))
+        return home
 
     @classmethod
     def open(cls, path: Path) -> StateDirectory:
-        """Use an existing folder. Raises `NotKnown` if it is not there, `StorageProblem` if others can enter it."""
+        """Use an existing folder.
+
+        Raises `NotKnown` if it is not there, `StorageProblem` if others can enter it or an older version made it.
+        """
         try:
             status = path.stat()
         except FileNotFoundError:
@@ -111,14 +142,38 @@ class StateDirectory:
             raise StorageProblem(f"{path} is not a directory")
         if status.st_uid != os.geteuid() or status.st_mode & 0o077:
             raise StorageProblem(f"{path} is open to other users", hint=f"chown it to yourself and: chmod 700 {path}")
+        with _storage(path):
+            names = {each.name for each in path.iterdir()}
+        if index.HEAD not in names and not names <= _OF_A_NEW_ONE:
+            raise StorageProblem(
+                f"the state directory {path} was made by an older version, or its file {index.HEAD} is gone",
+                hint="use that version, or put the file back; or begin afresh elsewhere: frost-hsm init --home DIR",
+            )
         return cls(path)
+
+    @property
+    def id(self) -> bytes:
+        """What a token knows this directory by: 32 random bytes, public. Raises `NotKnown` before `create`."""
+        found = self.read(_ID)
+        if found is None:
+            raise NotKnown(f"there is no state directory {self.path}", hint="make one: frost-hsm init")
+        return found
+
+    # ── One at a time ──
 
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keep every other thread and process out; may be nested. Whoever changes anything holds it."""
-        with self._mutex:
+        with self._locked(LOCK_PATIENCE):
+            yield
+
+    @contextmanager
+    def _locked(self, patience: float) -> Iterator[None]:
+        if not self._mutex.acquire(timeout=patience if patience < LOCK_PATIENCE else -1):
+            raise self._busy()
+        try:
             if self._depth == 0:
-                self._acquire()
+                self._acquire(patience)
             self._depth += 1
             try:
                 yield
@@ -126,62 +181,77 @@ class StateDirectory:
                 self._depth -= 1
                 if self._depth == 0:
                     os.close(self._lock_file)
+        finally:
+            self._mutex.release()
 
-    def _acquire(self) -> None:
+    def _acquire(self, patience: float) -> None:
         with _storage(self._lock_path):
             try:
-                self._lock_file = file_lock.acquire(self._lock_path, time.monotonic() + LOCK_PATIENCE)
+                self._lock_file = file_lock.acquire(self._lock_path, time.monotonic() + patience)
             except BlockingIOError:
-                raise StorageProblem(
-                    f"another process is at work in {self.path}", hint="let it finish, then run this again"
-                ) from None
+                raise self._busy() from None
             try:
-                (self.path / _PARTIAL).unlink(missing_ok=True)  # left by a process that was killed
+                (self.path / index.PARTIAL).unlink(missing_ok=True)  # left by a process that was killed
+                self._settle()
             except BaseException:
                 os.close(self._lock_file)
                 raise
 
-    @contextmanager
-    def _changing(self, path: Path) -> Iterator[None]:
-        """Hold the lock while a file is changed, and make sure that it is still the lock."""
-        with self.lock(), _storage(path):
-            if not file_lock.is_held(self._lock_file, self._lock_path):
-                raise StorageProblem(
-                    f"{self._lock_path} was removed while this process was at work",
-                    hint="another one may be at work since; see that none is, then run this again",
-                )
-            yield
+    def _busy(self) -> StorageProblem:
+        return _Busy(f"another process is at work in {self.path}", hint="let it finish, then run this again")
+
+    # ── What is there ──
 
     def read(self, name: str) -> bytes | None:
-        """Return the contents of a file, or None if there is none."""
+        """Return the contents of a file, or None if there is none.
+
+        Raises `StorageProblem` for one that is not as it was written.
+        """
         path = self.path / name
         with _storage(path):
-            try:
-                with path.open("rb") as file:
-                    if os.fstat(file.fileno()).st_mode & 0o077:
-                        raise StorageProblem(f"{path} is open to other users", hint=f"chmod 600 {path}")
-                    return file.read()
-            except (FileNotFoundError, NotADirectoryError):
-                return None
+            if name == CONFIGURATION:
+                return _contents(path)
+            while True:
+                expected = self._consult(name)
+                if not isinstance(expected, str):
+                    return None
+                head, found = self._index.head, _contents(path)
+                if found is not None and _digest(found) == expected:
+                    return found
+                if self._consult(name) == expected and self._index.head == head:  # not written at this instant
+                    raise _refusal(path, is_gone=found is None)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file or folder."""
-        return (self.path / name).exists()
+        with _storage(self.path / name):
+            return self._consult(name) is not None
 
     def names(self, folder: str) -> list[str]:
         """List what a folder holds, sorted; nothing if it is not there."""
-        path = self.path / folder
-        with _storage(path):
-            try:
-                return sorted(entry.name for entry in path.iterdir())
-            except (FileNotFoundError, NotADirectoryError):
-                return []
+        with _storage(self.path / folder):
+            self._consult(folder)
+            return self._index.names(folder)
 
     def files(self, folder: str) -> list[str]:
         """List every file in a folder and below, by its name here, sorted."""
-        path = self.path / folder
-        with _storage(path):
-            return sorted(str(each.relative_to(self.path)) for each in path.rglob("*") if each.is_file())
+        with _storage(self.path / folder):
+            self._consult(folder)
+            return self._index.files(folder)
+
+    def _consult(self, name: str) -> str | index.Tree | None:
+        """Ask the index, with nothing in flight: what is, ends at once, or we end it for somebody who was killed."""
+        deadline = time.monotonic() + LOCK_PATIENCE
+        while self._index.load():
+            try:
+                with self._locked(0):
+                    self._settle()
+            except _Busy:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_PAUSE)
+        return self._index.contents(name)
+
+    # ── Changes ──
 
     def put(self, name: str, data: bytes) -> None:
         """Write a file once and for all. The same contents again are fine; others raise `StepConflict`."""
@@ -194,45 +264,124 @@ class StateDirectory:
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""
-        path, partial = self.path / name, self.path / _PARTIAL
-        with self._changing(path):
-            self._make_folder(path.parent)
-            try:
-                descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-                with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor with the right mode
-                    file.write(data)
-                    file.flush()
-                    os.fsync(file.fileno())
-                partial.replace(path)
-            except BaseException:
-                partial.unlink(missing_ok=True)
-                raise
-            _sync_folder(path.parent)
-
-    def remove(self, name: str) -> None:
-        """Remove a file; what is not there is fine."""
         path = self.path / name
         with self._changing(path):
-            if path.exists():
-                path.unlink()
-                _sync_folder(path.parent)
+            if name == CONFIGURATION:
+                index.replace(self.path, path, data)
+                return
+            self._make_folder(path.parent)
+            partial = index.write_partial(self.path, data)
+            with self._in_flight(Change(name, _digest(data))):
+                partial.replace(path)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a folder with all that is in it; what is not there is fine."""
+        with self._changing(self.path / name):
+            if self._consult(name) is not None:
+                with self._in_flight(Change(name, None)):
+                    pass
 
     def move(self, folder: str, place: str) -> None:
         """Put a folder in another place, in one step; what was there, given up earlier, goes."""
-        source, target = self.path / folder, self.path / place
-        with self._changing(source):
-            self._make_folder(target.parent)
-            if target.exists():
-                shutil.rmtree(target)
-            source.rename(target)
-            _sync_folder(source.parent)
-            _sync_folder(target.parent)
+        with self._changing(self.path / folder):
+            self._move(folder, place, self._consult(folder))
+
+    def take(self, inner: StateDirectory, folder: str) -> None:
+        """Take a folder over, to the same place, from a state directory that lies in this one; as `move` does."""
+        source = inner.path.relative_to(self.path) / folder
+        with self._changing(self.path / source):
+            self._move(str(source), folder, inner._consult(folder))
+
+    def _move(self, source: str, place: str, contents: str | index.Tree | None) -> None:
+        if contents is None or not (self.path / source).exists():
+            raise _refusal(self.path / source, is_gone=True)
+        with self._in_flight(Change(place, contents, source)):
+            pass
+
+    @contextmanager
+    def _changing(self, path: Path) -> Iterator[None]:
+        """Hold the lock while a file is changed, and make sure that it is still the lock."""
+        with self.lock(), _storage(path):
+            if not file_lock.is_held(self._lock_file, self._lock_path):
+                raise StorageProblem(
+                    f"{self._lock_path} was removed while this process was at work",
+                    hint="another one may be at work since; see that none is, then run this again",
+                )
+            self._settle()
+            yield
+
+    @contextmanager
+    def _in_flight(self, change: Change) -> Iterator[None]:
+        """Write a change ahead, let the caller begin with it, and end it; if something fails, it may be as if never."""
+        try:
+            self._index.begin(change)
+            yield
+            self._settle()
+        except BaseException:
+            with suppress(OSError, StorageProblem):
+                (self.path / index.PARTIAL).unlink(missing_ok=True)
+                self._settle()
+            raise
+
+    def _settle(self) -> None:
+        """End what is in flight, or strike it out: a file that never came to its place, a line cut short."""
+        if not self._index.load():
+            return
+        (self.path / index.PARTIAL).unlink(missing_ok=True)  # of a head, which is written again
+        change = self._index.in_flight()
+        if change is not None and self._make(change):
+            self._index.commit(change)
+        else:
+            self._index.withdraw()
+
+    def _make(self, change: Change) -> bool:
+        """Make a change if that has not been done, and sync it; returns whether it is made now."""
+        path, source = self.path / change.path, self.path / change.source
+        if change.source:
+            if source.exists():
+                self._make_folder(path.parent)
+                _remove(path)
+                source.rename(path)
+        elif change.contents is None:
+            _remove(path)
+        elif change.contents != _digest(_contents(path) or b""):
+            return False
+        for folder in (path.parent, source.parent):  # in this order, or neither place may have it after a power cut
+            if folder.exists():
+                index.sync_folder(folder)
+        return True
 
     def _make_folder(self, folder: Path) -> None:
         for path in reversed([folder, *folder.parents]):
             if path.is_relative_to(self.path) and not path.exists():
                 path.mkdir(mode=0o700)
-                _sync_folder(path.parent)
+                index.sync_folder(path.parent)
+
+
+class _Busy(StorageProblem):
+    """Somebody else holds the lock."""
+
+
+def _refusal(path: Path, *, is_gone: bool) -> StorageProblem:
+    return StorageProblem(f"{path} is gone" if is_gone else f"{path} was changed from outside", hint=index.HINT)
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _contents(path: Path) -> bytes | None:
+    try:
+        return index.read_private(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -241,11 +390,3 @@ def _storage(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise StorageProblem(f"cannot use {path}: {error.strerror or error}") from error
-
-
-def _sync_folder(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -44,7 +44,8 @@ def test_everything_is_private(home: StateDirectory) -> None:
     finally:
         os.umask(previous)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in home.path.rglob("*")}
-    assert modes == {"lock": 0o600, "a": 0o700, "b": 0o700, "file": 0o600}
+    files = {"lock", "directory-id", "head", "index.0", "file"}
+    assert modes == {**dict.fromkeys(files, 0o600), "a": 0o700, "b": 0o700}
 
 
 def test_what_others_can_enter_or_read_is_refused(home: StateDirectory, tmp_path: Path) -> None:
@@ -63,6 +64,7 @@ def test_what_others_can_enter_or_read_is_refused(home: StateDirectory, tmp_path
 
 
 def test_a_lock_that_is_a_link_is_not_followed(home: StateDirectory, tmp_path: Path) -> None:
+    (home.path / "lock").unlink()
     (home.path / "lock").symlink_to(tmp_path / "elsewhere")
     with pytest.raises(StorageProblem), home.lock():
         pass
@@ -189,7 +191,7 @@ def test_a_full_disk_changes_nothing(home: StateDirectory) -> None:
 
     assert in_child(fill) == 0
     assert home.read("file") == b"old contents"
-    assert sorted(path.name for path in home.path.iterdir()) == ["file", "lock"]
+    assert sorted(path.name for path in home.path.iterdir()) == ["directory-id", "file", "head", "index.0", "lock"]
 
 
 def test_a_lock_that_was_removed_is_no_lock(home: StateDirectory) -> None:

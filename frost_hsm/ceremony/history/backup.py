@@ -10,7 +10,6 @@ has the file, that token and its PIN has the share; whoever lacks one of the thr
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -141,7 +140,7 @@ def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
         keys, passed_over = [], {}
         for key in _follow(staging, backup):
             if key.state is KeyState.PENDING and key.epoch and me != key.me:  # only the first token can go on with it
-                shutil.rmtree(staging.path / epoch_folder(key.name, key.epoch))
+                staging.remove(epoch_folder(key.name, key.epoch))
                 key = GroupKey.load(staging, key.name, me)
             why = _why_not(home, key, me)
             if why is None:

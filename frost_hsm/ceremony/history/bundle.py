@@ -97,7 +97,7 @@ def take_in(home: StateDirectory, staging: StateDirectory, name: str, missing: l
     """Put what `compare` found missing; a key that is not here at all comes in one step."""
     folder = ceremony_folder(name)
     if not home.exists(folder):
-        home.move(f"{_STAGING}/{folder}", folder)
+        home.take(staging, folder)
         return
     for path in missing:
         home.put(path, staging.read(path) or b"")
