@@ -254,13 +254,17 @@ class StateDirectory:
     # ── Changes ──
 
     def put(self, name: str, data: bytes) -> None:
-        """Write a file once and for all. The same contents again are fine; others raise `StepConflict`."""
-        with self.lock():
-            present = self.read(name)
-            if present is None:
-                self.replace(name, data)
-            elif present != data:
+        """Write a file once and for all. The same contents again are fine; others raise `StepConflict`.
+
+        So what was written once, and was changed from outside since, is mended by writing it again.
+        """
+        with self.lock(), _storage(self.path / name):
+            if self._consult(name) not in (None, _digest(data)):
                 raise StepConflict(f"{self.path / name} is there already, with other contents")
+            with suppress(StorageProblem):
+                if self.read(name) == data:
+                    return
+            self.replace(name, data)
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""

@@ -13,7 +13,8 @@ from stage.parties import Party
 def alice(tmp_path: Path) -> Party:
     """Alice, who does not know Bob yet, and has his file."""
     alice = parties.gather(tmp_path)[0]
-    (alice.directory / "home/peers/bob.pem").rename(alice.directory / "bob.identity.pem")
+    (alice.directory / "bob.identity.pem").write_bytes(alice.home.read("peers/bob.pem") or b"")
+    alice.home.remove("peers/bob.pem")
     return alice
 
 

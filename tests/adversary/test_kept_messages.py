@@ -16,14 +16,11 @@ def trio(tmp_path: Path) -> list[Party]:
     return parties.gather(tmp_path)
 
 
-def kept(party: Party, name: str, step: str, sender: str) -> Path:
-    return party.directory / f"home/ceremonies/{name}/{step}/{sender}.pem"
-
-
 def test_a_message_of_another_ceremony(trio: list[Party]) -> None:
     alice = trio[0]
     for name in (KEY, "other"):
         parties.round2(trio, parties.round1(trio, parties.propose(trio, name=name)), name)
-    kept(alice, KEY, "round1", "bob").write_bytes(kept(alice, "other", "round1", "bob").read_bytes())
+    other = alice.home.read("ceremonies/other/round1/bob.pem")
+    alice.home.replace(f"ceremonies/{KEY}/round1/bob.pem", other or b"")
     with pytest.raises(StorageProblem, match=r"round1/bob\.pem is not what its name says"):
         alice.ceremony().finish(alice.holder, inbox())

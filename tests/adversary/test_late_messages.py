@@ -27,7 +27,7 @@ def test_a_finished_ceremony_does_not_take_another_round2(trio: list[Party]) -> 
     first["carol"] = mallory.round1()
     second = parties.round2([alice, bob], first)
     finished = alice.ceremony().finish(alice.holder, inbox(first.values(), second.values(), mallory.round2(first)))
-    (alice.directory / f"home/ceremonies/{KEY}/round2/carol.pem").unlink()
+    alice.home.remove(f"ceremonies/{KEY}/round2/carol.pem")
     with pytest.raises(StepConflict):
         alice.ceremony().finish(alice.holder, inbox(mallory.round2(first)))
     assert alice.ceremony().transcript.evidence() is None

@@ -25,10 +25,10 @@ def test_a_pin_that_is_no_text_is_not_tried(alice: Party) -> None:
 
 
 def test_an_answer_that_is_no_text_is_no(alice: Party) -> None:
-    bob = alice.directory / "home/peers/bob.pem"
-    bob.rename(alice.directory / "bob.identity.pem")
+    (alice.directory / "bob.identity.pem").write_bytes(alice.home.read("peers/bob.pem") or b"")
+    alice.home.remove("peers/bob.pem")
     with Session(["peer", "add", "bob.identity.pem", "--home", "home"], cwd=alice.directory) as session:
         session.expect("Does it match?")
         session.type(b"\xff\n")
         assert session.end() == 130
-    assert not bob.exists()
+    assert not alice.home.exists("peers/bob.pem")

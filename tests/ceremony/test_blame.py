@@ -325,7 +325,7 @@ def test_a_crash_between_mark_and_message_sends_the_same_envelopes(tmp_path: Pat
     alice = table.alice
     [(name, polynomial)] = alice.records().items()
     sent = table.round2(alice, *table.first.values())
-    (alice.directory / "home/ceremonies/treasury/round2/alice.pem").unlink()
+    alice.home.remove("ceremonies/treasury/round2/alice.pem")
     with alice.open_token() as token:
         token.write_record(name, polynomial)
     again = table.round2(alice, *table.first.values())

@@ -136,11 +136,11 @@ def test_a_damaged_record_is_replaced(trio: list[Party]) -> None:
     lost, name = lose_share(bob), key.record_name(Kind.SIGNING_SHARE)
     with bob.open_token() as token:
         token.write_record(name, b"damaged")
-    (bob.directory / "home/ceremonies/treasury/round1").rename(bob.directory / "round1")
+    bob.home.move("ceremonies/treasury/round1", "given-up/round1")
     with pytest.raises(NotYet):
         recover(bob)
     assert bob.records()[name] == b"damaged"
-    (bob.directory / "round1").rename(bob.directory / "home/ceremonies/treasury/round1")
+    bob.home.move("given-up/round1", "ceremonies/treasury/round1")
     assert not recover(bob).was_there
     assert share(bob) == lost
 
@@ -148,10 +148,10 @@ def test_a_damaged_record_is_replaced(trio: list[Party]) -> None:
 def test_messages_come_from_files_where_the_state_directory_lacks_them(trio: list[Party]) -> None:
     bob = trio[1]
     lost = lose_share(bob)
-    rounds = [bob.directory / "home/ceremonies/treasury" / step for step in ("round1", "round2")]
-    files = [path.read_bytes() for folder in rounds for path in sorted(folder.iterdir())]
+    rounds = [f"ceremonies/treasury/{step}" for step in ("round1", "round2")]
+    files = [bob.home.read(path) or b"" for folder in rounds for path in bob.home.files(folder)]
     for folder in rounds:
-        shutil.rmtree(folder)
+        bob.home.remove(folder)
     before = (bob.files(), bob.records())
     with pytest.raises(NotYet, match="round-1 message of alice, bob, carol is missing"):
         recover(bob)
@@ -169,12 +169,12 @@ def test_other_messages_than_were_confirmed_make_no_share(tmp_path: Path, trio: 
     bob = trio[1]
     lose_share(bob)
     home = bob.directory / "home/ceremonies/treasury"
-    shutil.rmtree(home / "round2")
+    bob.home.remove("ceremonies/treasury/round2")
     with bob.holder() as holder:
         said = signed.read((home / "round1/bob.pem").read_bytes(), bob.key().roster)
         package = P256.group.encode(P256.group.multiply_base(P256.group.random_scalar(system_entropy)))
         other = signed.write(replace(said.message, package=package), holder)
-    (home / "round1/bob.pem").write_bytes(other)
+    bob.home.replace("ceremonies/treasury/round1/bob.pem", other)
     second = [path.read_bytes() for path in (trio[0].directory / "home/ceremonies/treasury/round2").iterdir()]
     with pytest.raises(ForeignMessage, match="not those that all have confirmed"):
         recover(bob, second)
@@ -185,7 +185,7 @@ def test_a_lost_state_directory(trio: list[Party]) -> None:
     alice, bob, carol = trio
     upkeep.refresh(trio)
     lost = lose_share(bob)
-    shutil.rmtree(bob.directory / "home/ceremonies")
+    bob.home.remove("ceremonies")
     known = {party.name: party.public for party in (alice, carol)}
     bundle.read(bob.home, bundle.write(alice.home, alice.key()), bob.public, known)
     with pytest.raises(NotYet):
@@ -202,10 +202,10 @@ def test_the_state_directory_of_an_older_epoch_brings_back_no_share(tmp_path: Pa
     trio = alice, bob, carol = parties.gather(tmp_path / "people", agree_kinds={"bob": kind})
     parties.generate(trio)
     kept = bob.directory / "kept"
-    shutil.copytree(bob.directory / "home/ceremonies", kept)
+    shutil.copytree(bob.directory / "home", kept)
     upkeep.refresh(trio)
-    shutil.rmtree(bob.directory / "home/ceremonies")
-    shutil.copytree(kept, bob.directory / "home/ceremonies")
+    shutil.rmtree(bob.directory / "home")
+    shutil.copytree(kept, bob.directory / "home")
     before = (bob.files(), bob.records())
     with pytest.raises(StateRolledBack) as caught:
         recover(bob)
@@ -219,11 +219,11 @@ def test_the_state_directory_of_an_older_epoch_brings_back_no_share(tmp_path: Pa
 
 def test_a_key_that_was_given_up_is_not_recovered(trio: list[Party]) -> None:
     bob = trio[1]
-    kept = bob.directory / "kept"
-    shutil.copytree(bob.directory / "home/ceremonies", kept)
+    files = {name: bob.home.read(name) or b"" for name in bob.home.files("ceremonies")}
     with bob.holder() as holder:
         bob.key().delete(holder, bob.home)
-    shutil.copytree(kept, bob.directory / "home/ceremonies", dirs_exist_ok=True)
+    for name, data in files.items():
+        bob.home.put(name, data)
     with pytest.raises(CeremonyStopped):
         recover(bob)
     assert not any(name.startswith("signing-share") for name in bob.records())

@@ -174,11 +174,11 @@ def test_the_end_is_the_end_of_this_takeover(tmp_path: Path) -> None:
 def test_it_does_not_go_back_to_an_older_epoch(tmp_path: Path) -> None:
     (alice, bob, _), second = group(tmp_path)
     hand_over(alice, second)
-    shutil.copytree(second.directory / "home/ceremonies", tmp_path / "kept")
+    shutil.copytree(second.directory / "home", tmp_path / "kept")
     upkeep.take_over(second, [alice, bob])
     upkeep.refresh([alice, bob, second])
-    shutil.rmtree(second.directory / "home/ceremonies")
-    shutil.copytree(tmp_path / "kept", second.directory / "home/ceremonies")
+    shutil.rmtree(second.directory / "home")
+    shutil.copytree(tmp_path / "kept", second.directory / "home")
     before = second.records()
     with pytest.raises(StateRolledBack):
         recovery.recover(second.home, KEY, second.public, second.holder)
@@ -201,12 +201,12 @@ def test_cut_short_it_takes_up_the_same_request(tmp_path: Path, kind: KeyKind) -
     hand_over(alice, second)
     first = recovery.recover(second.home, KEY, second.public, second.holder).takeover
     assert first is not None
-    (second.home.path / first.folder / "active").unlink()
+    second.home.remove(f"{first.folder}/active")
     again = recovery.recover(second.home, KEY, second.public, second.holder)
     assert again.takeover is not None and again.takeover.id == first.id
     kept = recovery.recover(second.home, KEY, second.public, second.holder)
     assert kept.was_there and kept.takeover is not None and kept.takeover.id == first.id
-    shutil.rmtree(second.home.path / first.folder)  # the share is sealed, and nobody was told
+    second.home.remove(first.folder)  # the share is sealed, and nobody was told
     assert recovery.recover(second.home, KEY, second.public, second.holder).takeover is not None
     upkeep.take_over(second, [alice, bob])
     assert len(parties.sign([bob, second], b"message")) == 65

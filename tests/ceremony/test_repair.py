@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -125,7 +124,7 @@ def test_one_repair_after_another_and_a_bundle_with_all_of_it(trio: list[Party])
 def test_a_bundle_brings_a_lost_state_directory_back(trio: list[Party]) -> None:
     alice, bob, _ = trio
     upkeep.refresh(trio)
-    shutil.rmtree(alice.directory / "home/ceremonies")
+    alice.home.remove("ceremonies")
     upkeep.hand_over(bob, alice, trio)
     assert alice.key().epoch == 1
     assert len(parties.sign([alice, bob], b"message")) == 65
@@ -354,10 +353,9 @@ def test_no_part_of_a_bundle_can_be_left_out_or_changed(trio: list[Party]) -> No
     assert not (eve.directory / "home/ceremonies").exists()
     assert bundle.read(eve.home, data, eve.public, known).roster == alice.key().roster
     assert bundle.read(eve.home, data, eve.public, known) == eve.key()
-    active = eve.directory / "home/ceremonies/treasury/active"
-    active.unlink()
+    eve.home.remove("ceremonies/treasury/active")
     assert bundle.read(eve.home, data, eve.public, known) == eve.key()
-    active.write_text("something else")
+    eve.home.replace("ceremonies/treasury/active", b"something else")
     with pytest.raises(NotPossible, match="something else has the name"):
         bundle.read(eve.home, data, eve.public, known)
 

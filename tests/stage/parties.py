@@ -128,9 +128,10 @@ class Party:
             return {name: token.read_record(name) for name in token.record_names()}
 
     def files(self) -> dict[str, bytes]:
-        """Every file in the state directory."""
+        """Every file in the state directory, but for the index of them."""
         home = self.directory / "home"
-        return {str(path.relative_to(home)): path.read_bytes() for path in sorted(home.rglob("*")) if path.is_file()}
+        files = [path for path in sorted(home.rglob("*")) if path.is_file() and not path.match("index.*")]
+        return {str(path.relative_to(home)): path.read_bytes() for path in files if path.name != "head"}
 
     def key(self, name: str = KEY) -> GroupKey:
         return GroupKey.load(self.home, name, self.public)
