@@ -39,7 +39,7 @@ class Stage:
         self.command = ("recover", KEY)
         if lost == "a state directory":
             for name in ("ceremonies", "peers"):
-                shutil.rmtree(self.alice.directory / "home" / name)
+                self.alice.home.remove(name)
             self.command = ("backup", "restore", "alice.backup.pem")
         shutil.copytree(self.directory, self._kept)
 
