@@ -6,7 +6,8 @@ an entry point of the group ``frost_hsm.targets``, loaded only when it is named.
 or a terminal.
 
 In the order in which one may read it: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``raw``; for OpenSSH
-``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for OpenPGP ``openpgp_packets`` ``openpgp`` ``openpgp_key``
+``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for OpenPGP ``openpgp_packets`` ``openpgp`` ``openpgp_key``;
+``minisign``
 """
 
 from __future__ import annotations

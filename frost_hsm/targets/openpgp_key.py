@@ -17,11 +17,6 @@ _REASONS: Final = {"unspecified": 0, "superseded": 1, "compromised": 2, "retired
 _REVOCATION: Final = "PUBLIC KEY BLOCK"  # as gpg --gen-revoke has it
 
 
-def _require_line(text: str, what: str) -> None:
-    if not text.isprintable() or len(text) > 255:
-        raise NotPossible(f"{what} is not one printable line of up to 255 characters")
-
-
 @dataclass(frozen=True, slots=True)
 class OpenPgpKey(Structure, Thing):
     """A user id for the group's key, and until when the key is valid.
@@ -46,7 +41,7 @@ class OpenPgpKey(Structure, Thing):
             raise NotPossible("a certificate of OpenPGP that is never valid")
         if not self.user_id:
             raise NotPossible("a user id is missing", hint="Team <team@example.org>")
-        _require_line(self.user_id, "a user id")
+        words.require_line(self.user_id, "a user id")
 
     @property
     def _extra(self) -> bytes:
@@ -135,7 +130,7 @@ class OpenPgpRevoked(Structure, Thing):
             raise NotPossible("OpenPGP knows the time from 1970 to 2106, and a group's key is from 2000")
         if self.reason not in _REASONS.values():
             raise NotPossible("a revocation for an unknown reason", hint=", ".join(_REASONS))
-        _require_line(self.comment, "the comment of a revocation")
+        words.require_line(self.comment, "the comment of a revocation")
 
     @property
     def _extra(self) -> bytes:

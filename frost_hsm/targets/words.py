@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from frost_hsm.errors import NotPossible
+
 _PREVIEW: Final = 200  # bytes
+_UNSEEN: Final = re.compile(
+    "[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
+"""What steers a terminal, hides or turns round; by number, for what one signer refuses all have to refuse."""
+
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -19,6 +27,12 @@ def _escaped(letter: str) -> str:
     if letter in '"\\':
         return f"\\{letter}"
     return letter if letter.isprintable() else f"\\u{{{ord(letter):x}}}"
+
+
+def require_line(text: str, what: str, most: int = 255) -> None:
+    """Raise `NotPossible` unless a text is one line, without anything unseen, of up to ``most`` characters."""
+    if _UNSEEN.search(text) or len(text) > most:
+        raise NotPossible(f"{what} is not one printable line of up to {most} characters")
 
 
 def indented(text: str) -> list[str]:
