@@ -76,15 +76,19 @@ class KeyAttributes:
     local: bool | None
 
     @property
-    def stays_inside(self) -> bool:
-        """Whether every claim holds that a key made in, and never out of, the token fulfils."""
+    def is_confined(self) -> bool:
+        """Whether every claim holds of a key that cannot leave the token, and never could since it is there."""
         return (
             self.sensitive is True
             and self.extractable is False
             and self.always_sensitive is True
             and self.never_extractable is True
-            and self.local is True
         )
+
+    @property
+    def stays_inside(self) -> bool:
+        """Whether every claim holds that a key made in, and never out of, the token fulfils."""
+        return self.is_confined and self.local is True
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,8 @@ class StoredCertificate:
 PinSource = Callable[[TokenInfo], str]
 """Called at most once an `open`, only if a login is needed, with the token's state read just before.
 
-A PIN has to be a ``str`` for python-pkcs11, so it cannot be wiped. The backend keeps no reference to it.
+A PIN is a ``str``, so it cannot be wiped. The backend keeps no reference to it, and at most a copy in memory that is
+wiped at the end, for keys that want it at each use.
 """
 
 
@@ -152,16 +157,17 @@ class Token(Protocol):
         """Make a key pair inside: sensitive, not extractable, one purpose; returns its SubjectPublicKeyInfo.
 
         key_id: CKA_ID, 16 bytes. Raises `KeyExists` if taken, `MechanismUnsupported` if the token cannot,
-        `KeyPolicy` if the new key does not `KeyAttributes.stays_inside`: it is destroyed again then.
+        `KeyPolicy` if the new key is not `KeyAttributes.is_confined`: it is destroyed again then.
         """
 
     def keys(self) -> list[TokenKey]:
-        """List the private keys of the three kinds. Needs a login."""
+        """List the private keys of the three kinds, once for each use that a key has. Needs a login."""
 
     def sign(self, key_id: bytes, digest: bytes) -> bytes:
         """Sign a 32-byte digest by ECDSA with a `KeyKind.SIGN` key; returns r ‖ s, 64 bytes.
 
-        Raises `KeyNotFound` if there is no such key of this kind, as do `agree` and `decrypt`.
+        key_id: 1 to 255 bytes, as in all that follows. Raises `KeyNotFound` if there is no such key, or the token
+        does not use it so, as do `agree` and `decrypt`. A key that wants the PIN for each use is given it again.
         """
 
     def agree(self, key_id: bytes, peer_point: bytes) -> Secret:

@@ -13,9 +13,15 @@ _P = 2**256 - 2**224 + 2**192 + 2**96 - 1
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
 
+def check_new_key_id(key_id: bytes) -> None:
+    """Refuse the id of a key to be made that is not 16 bytes."""
+    _check_length("the id of a new key", key_id, KEY_ID_LENGTH)
+
+
 def check_key_id(key_id: bytes) -> None:
-    """Refuse a key id that is not 16 bytes."""
-    _check_length("a key id", key_id, KEY_ID_LENGTH)
+    """Refuse a key id that is not 1 to 255 bytes: keys that are there already have ids of other makers."""
+    if not 1 <= len(key_id) <= MAX_NAME_LENGTH:
+        raise NotPossible(f"a key id has 1 to {MAX_NAME_LENGTH} bytes, not {len(key_id)}")
 
 
 def check_digest(digest: bytes) -> None:

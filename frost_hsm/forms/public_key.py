@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature as _InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from frost_hsm.errors import BadMessageSignature, MalformedMessage, TokenLost
+from frost_hsm.errors import BadMessageSignature, MalformedMessage, TokenProblem
 from frost_hsm.forms import der, oids
 
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -81,7 +81,7 @@ def sign(sign_digest: Callable[[bytes], bytes], key: PublicKey, data: bytes) -> 
     """Have a token sign ``data`` and return the DER signature with a low s.
 
     sign_digest: the token's ECDSA, from a 32-byte digest to r ‖ s, with the private key of ``key``. Raises
-    `TokenLost` if what the token returns does not verify: a faulty token is found out here and not by the others.
+    `TokenProblem` if what the token returns does not verify: a faulty token is found out here and not by the others.
     """
     raw = sign_digest(hashlib.sha256(data).digest())
     r, s = int.from_bytes(raw[:32], "big"), int.from_bytes(raw[32:], "big") % P256_ORDER
@@ -89,7 +89,7 @@ def sign(sign_digest: Callable[[bytes], bytes], key: PublicKey, data: bytes) -> 
     try:
         key.verify(signature, data)
     except BadMessageSignature:
-        raise TokenLost("the token returned a signature that does not verify") from None
+        raise TokenProblem("the token returned a signature that does not verify") from None
     return signature
 
 

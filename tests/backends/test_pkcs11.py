@@ -33,6 +33,13 @@ def pkcs11_tool(softhsm_module: str, fixture: TokenFixture, *arguments: str) -> 
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
+def claims(key: pkcs11.Object, use: Attribute) -> bool:
+    try:
+        return bool(key[use])
+    except (pkcs11.PKCS11Error, NotImplementedError):
+        return False
+
+
 def objects(listing: str, kind: str) -> list[str]:
     parts = re.split(r"^(?=\S)", listing, flags=re.MULTILINE)
     return [part for part in parts if part.startswith(kind)]
@@ -74,7 +81,7 @@ def test_keys_are_bound_to_one_mechanism(token: Token, raw: pkcs11.Session) -> N
         assert key[Attribute.ALLOWED_MECHANISMS] == [mechanism]
         assert key[Attribute.MODIFIABLE] is False
         assert key[Attribute.COPYABLE] is False
-        assert [use for use in pkcs11.attributes.ALL_CAPABILITIES if attributes.read(key, use)] == [
+        assert [use for use in pkcs11.attributes.ALL_CAPABILITIES if claims(key, use)] == [
             Attribute.SIGN if kind is KeyKind.SIGN else Attribute.DERIVE
         ]
         with pytest.raises(pkcs11.AttributeSensitive):
@@ -95,7 +102,7 @@ def test_a_secret_that_lost_its_leading_zeros_is_filled_up(token: Token, monkeyp
 
     key_id = os.urandom(16)
     point = token.generate(KeyKind.AGREE, key_id, "key")[-65:]
-    monkeypatch.setattr(native.NativeFunctions, "read_value", short)
+    monkeypatch.setattr(native.Functions, "read_value", short)
     with token.agree(key_id, point) as agreed, agreed.reveal() as view:
         assert bytes(view) == bytes(2) + bytes(range(1, 31))
 

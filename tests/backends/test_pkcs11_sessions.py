@@ -16,7 +16,10 @@ from stage import softhsm
 from frost_hsm import errors
 from frost_hsm.backends import Backend, PinState, Token
 from frost_hsm.backends.pkcs11 import answers, backend, module, native, session
+from frost_hsm.secret import Secret
 from frost_hsm.testing import PinSourceSpy
+
+GENERAL_ERROR, OPERATION_ACTIVE, USER_PIN_NOT_INITIALIZED = 0x05, 0x90, 0x102
 
 # ── Sessions and logins ──────────────────────────────────────────────────────────────────────────────────────
 
@@ -68,9 +71,9 @@ def test_a_login_by_another_library_is_used_and_left(
 @pytest.mark.parametrize(
     "failure",
     [
-        pkcs11.GeneralError(),
-        pkcs11.OperationActive(),
-        pkcs11.PKCS11Error("Unmapped error code 0x80000001"),
+        answers.Answer(GENERAL_ERROR),
+        answers.Answer(OPERATION_ACTIVE),
+        answers.Answer(0x80000001),
         OverflowError("x"),
         ValueError("x"),
         NotImplementedError("x"),
@@ -89,9 +92,10 @@ def test_an_unexpected_failure_gives_the_session_up(
     token = pkcs11_backend.open(fixture.uri, fixture.pin_source)
     with monkeypatch.context() as patched:
         patched.setattr(session.SharedSession, "find", fail)
-        with pytest.raises(errors.TokenLost) as caught:
+        with pytest.raises(errors.TokenProblem, match="still there") as caught:
             token.keys()
     assert fixture.label in str(caught.value)
+    assert not isinstance(caught.value, errors.TokenLost)
     assert not softhsm.has_open_session(softhsm_module, fixture.serial)
     with pytest.raises(errors.TokenLost):
         token.keys()
@@ -174,13 +178,13 @@ def test_a_pin_pad_is_left_to_ask(
 ) -> None:
     pretend(has_own_pin_entry=True)
     given = []
-    truly = native.NativeFunctions.login
+    truly = native.Functions.login
 
-    def login(self: native.NativeFunctions, session: int, pin: str | None) -> None:
+    def login(self: native.Functions, session: int, pin: Secret | None) -> None:
         given.append(pin)
-        truly(self, session, fixture.pin)
+        truly(self, session, Secret(fixture.pin.encode()))
 
-    monkeypatch.setattr(native.NativeFunctions, "login", login)
+    monkeypatch.setattr(native.Functions, "login", login)
     asked = PinSourceSpy("never asked")
     with pkcs11_backend.open(fixture.uri, asked) as token:
         assert token.keys() == []
@@ -194,7 +198,7 @@ def test_a_record_that_vanishes_while_it_is_written_is_the_tokens_fault(
     """SoftHSM2 whose directory goes away lists nothing; that is no name that was taken before."""
     token = pkcs11_backend.open(fixture.uri, fixture.pin_source)
     with monkeypatch.context() as patched:
-        patched.setattr(session.SharedSession, "find", lambda *_: [])
+        patched.setattr(native.Functions, "read", lambda *_: {})
         with pytest.raises(errors.TokenLost, match="as soon as it was written"):
             token.write_record("name", b"value")
     with pkcs11_backend.open(fixture.uri, fixture.pin_source) as again, pytest.raises(errors.KeyExists):
@@ -219,22 +223,22 @@ def test_an_exchanged_token_is_not_taken_for_the_one_that_was_opened(
 
 # ── A token that another process is just logging in to, which SoftHSM2 then misreads ─────────────────────────
 
-GENERAL_ERROR, USER_PIN_NOT_INITIALIZED = 0x05, 0x102
-
 
 @pytest.fixture
-def misread(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[str | None]]:
+def misread(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[str]]:
     """Have the first logins answered with a return value; returns a list, to which each PIN that was tried is added."""
-    truly, tried = native.NativeFunctions.login, list[str | None]()
+    truly, tried = native.Functions.login, list[str]()
 
-    def misread(times: int, answer: int) -> list[str | None]:
-        def login(self: native.NativeFunctions, session: int, pin: str | None) -> None:
-            tried.append(pin)
+    def misread(times: int, answer: int) -> list[str]:
+        def login(self: native.Functions, session: int, pin: Secret | None) -> None:
+            assert pin is not None
+            with pin.reveal() as view:
+                tried.append(bytes(view).decode())
             if len(tried) <= times:
                 raise answers.Answer(answer)
             truly(self, session, pin)
 
-        monkeypatch.setattr(native.NativeFunctions, "login", login)
+        monkeypatch.setattr(native.Functions, "login", login)
         return tried
 
     return misread
@@ -242,7 +246,7 @@ def misread(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, int], list[str | 
 
 @pytest.mark.parametrize("answer", [GENERAL_ERROR, USER_PIN_NOT_INITIALIZED])
 def test_a_login_to_a_misread_token_is_made_again(
-    pkcs11_backend: Backend, fixture: TokenFixture, misread: Callable[[int, int], list[str | None]], answer: int
+    pkcs11_backend: Backend, fixture: TokenFixture, misread: Callable[[int, int], list[str]], answer: int
 ) -> None:
     tried, asked = misread(2, answer), PinSourceSpy(fixture.pin)
     with pkcs11_backend.open(fixture.uri, asked) as token:
@@ -251,13 +255,13 @@ def test_a_login_to_a_misread_token_is_made_again(
 
 
 @pytest.mark.parametrize(
-    ("answer", "error"), [(GENERAL_ERROR, errors.TokenLost), (USER_PIN_NOT_INITIALIZED, errors.PinUnusable)]
+    ("answer", "error"), [(GENERAL_ERROR, errors.TokenProblem), (USER_PIN_NOT_INITIALIZED, errors.PinUnusable)]
 )
 def test_a_token_that_stays_misread(
     softhsm_module: str,
     pkcs11_backend: Backend,
     fixture: TokenFixture,
-    misread: Callable[[int, int], list[str | None]],
+    misread: Callable[[int, int], list[str]],
     answer: int,
     error: type[Exception],
 ) -> None:
@@ -271,13 +275,13 @@ def test_a_token_that_stays_misread(
 def test_another_module_is_taken_at_its_word(
     pkcs11_backend: Backend,
     fixture: TokenFixture,
-    misread: Callable[[int, int], list[str | None]],
+    misread: Callable[[int, int], list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its tries may be counted, and a person may have to come to the reader for each."""
     monkeypatch.setattr(module.Module, "start_again", lambda self: False)
     tried = misread(1, GENERAL_ERROR)
-    with pytest.raises(errors.TokenLost):
+    with pytest.raises(errors.TokenProblem):
         pkcs11_backend.open(fixture.uri, fixture.pin_source)
     assert len(tried) == 1
 
@@ -285,7 +289,7 @@ def test_another_module_is_taken_at_its_word(
 def test_a_module_that_does_not_start_again(
     pkcs11_backend: Backend,
     fixture: TokenFixture,
-    misread: Callable[[int, int], list[str | None]],
+    misread: Callable[[int, int], list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(self: module.Module) -> bool:

@@ -73,7 +73,7 @@ def _pairs(token: Any, raw: Any) -> list[Pair]:
             mechanism=Mechanism.ECDH1_DERIVE,
             mechanism_param=(KDF.NULL, None, point),
             capabilities=0,
-            template=attributes.AGREED_SECRET,
+            template={Attribute.SENSITIVE: False, Attribute.EXTRACTABLE: True},
         )
         value: bytes = derived[Attribute.VALUE]
         derived.destroy()

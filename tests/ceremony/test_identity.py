@@ -3,13 +3,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from asn1crypto import x509 as asn1_x509
 from asn1crypto.algos import EncryptionAlgorithm
-from ceremony.memory_token import IMPORTED, MemoryToken
+from ceremony.memory_token import CONFINED, IMPORTED, MemoryToken
 from ceremony.people import (
     alice,
     bob,
@@ -39,12 +40,13 @@ from frost_hsm.errors import (
     MalformedMessage,
     MechanismUnsupported,
     NotPossible,
-    TokenLost,
+    TokenProblem,
 )
 from frost_hsm.forms import certificate, der, public_key
 from frost_hsm.forms.certificate import Certificate
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import P256_ORDER, PublicKey
+from frost_hsm.secret import Secret
 
 
 def with_rsa() -> Holder:
@@ -395,7 +397,7 @@ def test_a_token_that_signs_wrongly_is_found_out(monkeypatch: pytest.MonkeyPatch
     for wrong in (bytes(64), b"\xff" * 64, b"\x01" * 64, b"", b"\x01" * 65):
         token = MemoryToken()
         monkeypatch.setattr(token, "sign", lambda key_id, digest, wrong=wrong: wrong)
-        with pytest.raises(TokenLost):
+        with pytest.raises(TokenProblem):
             identity.create(token, "ann")
 
 
@@ -455,9 +457,37 @@ def test_adopt_refuses_keys_that_were_outside_unless_allowed() -> None:
 def test_adopt_wants_keys_that_are_there_and_of_the_right_kind() -> None:
     token = MemoryToken()
     token.generate(KeyKind.SIGN, b"s" * 16, "mine")
-    for sign, agree in ((b"x" * 16, b"s" * 16), (b"s" * 16, b"s" * 16), (b"s" * 16, b"x" * 16)):
+    for sign, agree in ((b"x" * 16, b"s" * 16), (b"s" * 16, b"x" * 16)):
         with pytest.raises(KeyNotFound):
             identity.adopt(token, "ann", sign, agree)
+    with pytest.raises(NotPossible):
+        identity.adopt(token, "ann", b"s" * 16, b"s" * 16)
+
+
+def test_adopt_tries_what_a_key_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token may not say that a key agrees, and be right in what it does; or say so, and be wrong."""
+    token = MemoryToken()
+    for key_id in (b"s", b"a"):
+        token.generate(KeyKind.SIGN, key_id, "mine")
+    assert identity.adopt(token, "ann", b"s", b"a").agree_key_id == b"a"
+    monkeypatch.setattr(token, "agree", lambda key_id, point: Secret(bytes(32)))
+    with pytest.raises(KeyNotFound, match="not what its public key says"):
+        identity.adopt(token, "ann", b"s", b"a")
+
+
+def test_keys_that_the_token_does_not_claim_to_have_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """NSS says so of all keys. What it made here just now is taken if its owner says so; what may leave it never is."""
+    for attributes, is_taken in ((replace(CONFINED, local=False), True), (replace(CONFINED, extractable=True), False)):
+        token = MemoryToken()
+        monkeypatch.setattr(token, "put", partial(token.put, attributes=attributes))
+        with pytest.raises(KeyPolicy, match="made outside it") as caught:
+            identity.create(token, "ann")
+        assert "--allow-imported" in str(caught.value.hint)
+        if is_taken:
+            assert identity.create(token, "ann", allow_imported=True).name == "ann"
+        else:
+            with pytest.raises(KeyPolicy):
+                identity.create(token, "ann", allow_imported=True)
 
 
 def test_adopt_leaves_a_foreign_certificate_where_only_one_fits(monkeypatch: pytest.MonkeyPatch) -> None:

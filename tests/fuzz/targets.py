@@ -21,7 +21,7 @@ from typing import Any, cast
 from ceremony.people import golden_alice
 from pkcs11 import Attribute
 
-from frost_hsm.backends import KeyKind, PinState, StoredCertificate, TokenInfo
+from frost_hsm.backends import PinState, StoredCertificate, TokenInfo
 from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.software.file import TokenFile
 from frost_hsm.backends.software.token import SoftwareToken
@@ -228,9 +228,9 @@ def adopt(data: bytes) -> None:
         with contextlib.suppress(PinUnusable):  # it is a certificate
             SoftwareToken(TokenFile(Path("nowhere")), _NOWHERE, None).store_certificate(bytes(16), "label", held)
     else:
-        kind = KeyKind.AGREE if part == "point" else KeyKind.DECRYPT
-        held_key = {Attribute.EC_POINT: held, Attribute.MODULUS: held, Attribute.PUBLIC_EXPONENT: b"\1\0\1"}
-        encoded = attributes.public_key_info(kind, cast(Any, held_key))
+        point = {Attribute.EC_PARAMS: attributes.P256_PARAMETERS, Attribute.EC_POINT: held}
+        modulus = {Attribute.MODULUS: held, Attribute.PUBLIC_EXPONENT: attributes.RSA_EXPONENT}
+        encoded = attributes.public_key_info(point if part == "point" else modulus)
         if encoded is None:
             raise MalformedMessage("no key")
         PublicKey(encoded)

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pkcs11.exceptions import PKCS11Error
 
 from frost_hsm import errors
+from frost_hsm.backends.pkcs11.return_values import NAMES
 from frost_hsm.errors import FrostHsmError, TokenProblem
 
 BINDING_ERRORS = (
@@ -27,6 +28,7 @@ BINDING_ERRORS = (
 )
 """What a call of python-pkcs11 is known to raise."""
 
+_FAILED = "the token or its module failed"
 _GONE = "the token does not answer, or is not the one it was"
 
 _MEANINGS: dict[str, tuple[type[TokenProblem], str]] = {
@@ -56,11 +58,16 @@ _MEANINGS: dict[str, tuple[type[TokenProblem], str]] = {
     "CKR_ATTRIBUTE_READ_ONLY": (errors.KeyPolicy, "the token does not let the attribute change"),
     "CKR_ACTION_PROHIBITED": (errors.KeyPolicy, "the token does not allow it"),
     "CKR_DEVICE_MEMORY": (TokenProblem, "the token is full"),
+    "CKR_TOKEN_RESOURCE_EXCEEDED": (TokenProblem, "the token has no room left for this"),
+    "CKR_HOST_MEMORY": (TokenProblem, "the module finds no memory on this machine"),
+    "CKR_CRYPTOKI_NOT_INITIALIZED": (TokenProblem, "another part of this process ended the module"),
+    "CKR_USER_ANOTHER_ALREADY_LOGGED_IN": (TokenProblem, "another user of the token is logged in in this process"),
+    "CKR_USER_TYPE_INVALID": (TokenProblem, "the token knows no such user"),
     "CKR_SESSION_COUNT": (TokenProblem, "the token has no session left; close other programs that use it"),
     "CKR_SESSION_READ_ONLY": (TokenProblem, "the token cannot be written to"),
     "CKR_TOKEN_WRITE_PROTECTED": (TokenProblem, "the token is write-protected"),
     "CKR_USER_NOT_LOGGED_IN": (errors.TokenLost, "another part of this process logged out"),
-    "CKR_DEVICE_ERROR": (errors.TokenLost, _GONE),
+    "CKR_DEVICE_ERROR": (errors.TokenLost, _FAILED),
     "CKR_DEVICE_REMOVED": (errors.TokenLost, "the token was removed"),
     "CKR_TOKEN_NOT_PRESENT": (errors.TokenLost, "the token was removed"),
     "CKR_SLOT_ID_INVALID": (errors.TokenLost, "the token was removed"),
@@ -68,36 +75,15 @@ _MEANINGS: dict[str, tuple[type[TokenProblem], str]] = {
     "CKR_SESSION_HANDLE_INVALID": (errors.TokenLost, _GONE),
     "CKR_OBJECT_HANDLE_INVALID": (errors.TokenLost, "the object is gone"),
     "CKR_KEY_HANDLE_INVALID": (errors.TokenLost, "the key is gone"),
-    "CKR_GENERAL_ERROR": (errors.TokenLost, _GONE),
-    "CKR_FUNCTION_FAILED": (errors.TokenLost, _GONE),
-}
-
-_NUMBERS = {
-    0x05: "CKR_GENERAL_ERROR",
-    0x06: "CKR_FUNCTION_FAILED",
-    0x1B: "CKR_ACTION_PROHIBITED",
-    0x30: "CKR_DEVICE_ERROR",
-    0x32: "CKR_DEVICE_REMOVED",
-    0x50: "CKR_FUNCTION_CANCELED",
-    0x68: "CKR_KEY_FUNCTION_NOT_PERMITTED",
-    0x82: "CKR_OBJECT_HANDLE_INVALID",
-    0xA0: "CKR_PIN_INCORRECT",
-    0xA1: "CKR_PIN_INVALID",
-    0xA2: "CKR_PIN_LEN_RANGE",
-    0xA3: "CKR_PIN_EXPIRED",
-    0xA4: "CKR_PIN_LOCKED",
-    0xB3: "CKR_SESSION_HANDLE_INVALID",
-    0xE0: "CKR_TOKEN_NOT_PRESENT",
-    0xE1: "CKR_TOKEN_NOT_RECOGNIZED",
-    0x100: "CKR_USER_ALREADY_LOGGED_IN",
-    0x102: "CKR_USER_PIN_NOT_INITIALIZED",
-    0x104: "CKR_USER_ANOTHER_ALREADY_LOGGED_IN",
-    0x140: "CKR_CURVE_NOT_SUPPORTED",
-    0x150: "CKR_BUFFER_TOO_SMALL",
-    0x200: "CKR_FUNCTION_REJECTED",
+    "CKR_GENERAL_ERROR": (errors.TokenLost, _FAILED),
+    "CKR_FUNCTION_FAILED": (errors.TokenLost, _FAILED),
 }
 
 _SPELT = {"TokenNotRecognised": "CKR_TOKEN_NOT_RECOGNIZED", "FunctionCancelled": "CKR_FUNCTION_CANCELED"}
+_WORDED = {
+    "Initialisation error (already initialized)": "CKR_CRYPTOKI_ALREADY_INITIALIZED",
+    "Initialisation error (not initialized)": "CKR_CRYPTOKI_NOT_INITIALIZED",
+}
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NUMBER = re.compile(r"Unmapped error code (0x[0-9a-f]+)", re.IGNORECASE)
 
@@ -109,27 +95,47 @@ class Answer(Exception):
         super().__init__(value)
         self.value = value
 
+    @property
+    def name(self) -> str:
+        """The standard's name, or the number."""
+        return _name(self.value)
+
+
+class Stale(Answer):
+    """The answer about an object that was destroyed since it was found, or with its token."""
+
+    VALUES = (0x60, 0x82)  # CKR_KEY_HANDLE_INVALID, CKR_OBJECT_HANDLE_INVALID
+
+
+def _name(value: int) -> str:
+    return NAMES.get(value, f"return value 0x{value:x}")
+
 
 def name_of(error: Exception) -> str:
     """Name an error as the standard does, ``CKR_…``, or by its number or the binding's own words."""
     if isinstance(error, Answer):
-        return _NUMBERS.get(error.value, f"return value 0x{error.value:x}")
+        return error.name
     if type(error) is PKCS11Error:
         match = _NUMBER.search(str(error))
         if match is not None:
-            value = int(match[1], 16)
-            return _NUMBERS.get(value, f"return value 0x{value:x}")
-        return str(error) or "an unnamed error"
+            return _name(int(match[1], 16))
+        return _WORDED.get(str(error)) or str(error) or "an unnamed error"
     if isinstance(error, PKCS11Error):
         name = type(error).__name__
         return _SPELT.get(name) or "CKR_" + _WORDS.sub("_", name).upper()
     return f"python-pkcs11 failed with {type(error).__name__}"
 
 
+def says_nothing(error: Exception) -> bool:
+    """Whether an error is one that modules answer for anything, a token that is gone among others."""
+    name = name_of(error)
+    return name not in _MEANINGS or _MEANINGS[name][1] is _FAILED
+
+
 def explain(error: Exception, doing: str) -> TokenProblem:
     """Turn an error into the sentence "``doing``: what it means (its name)"."""
     name = name_of(error)
-    kind, meaning = _MEANINGS.get(name, (errors.TokenLost, "the token or its module failed"))
+    kind, meaning = _MEANINGS.get(name, (errors.TokenLost, _FAILED))
     return kind(f"{doing}: {meaning} ({name})")
 
 

@@ -24,14 +24,16 @@ from frost_hsm.errors import (
     ModuleUnavailable,
     PinFinalTry,
     PinLocked,
+    PinProblem,
     PinUnusable,
     TokenAmbiguous,
-    TokenLost,
     TokenNotFound,
     TokenProblem,
 )
 
-_SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft")  # manufacturer and model begin so
+_SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft", "ibm sw tpm", "sw tpm", "gnome keyring")
+"""How manufacturer, model, or the one and then the other, of software tokens begin."""
+
 _MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
 
 
@@ -63,7 +65,6 @@ class _Source:
             module_name=self.uri.module_name,
             module_path=self.uri.module_path,
         )
-        makers = (token.manufacturer_id.lower(), token.model.lower())
         return TokenInfo(
             uri=str(uri),
             label=token.label,
@@ -74,7 +75,7 @@ class _Source:
             initialised=bool(flags & TokenFlag.TOKEN_INITIALIZED),
             pin_state=state,
             has_own_pin_entry=bool(flags & TokenFlag.PROTECTED_AUTHENTICATION_PATH),
-            is_software=any(maker.startswith(_SOFTWARE) for maker in makers),
+            is_software=_is_software(token.manufacturer_id, token.model),
         )
 
 
@@ -104,8 +105,7 @@ class Pkcs11Backend:
     def open(self, uri: str, pin_source: PinSource | None, *, allow_final_try: bool = False) -> Pkcs11Token:
         """Open the one initialised token that ``uri`` selects; object, type and id select no token."""
         selector = Pkcs11Uri.parse(uri)
-        source, session = self._acquire(selector)
-        info = source.info(session.token)
+        info, session = self._acquire(selector)
         if pin_source is None:
             return Pkcs11Token(session, info, logged_in=False)
         ask = cache(lambda: self._pin(info, pin_source, allow_final_try))
@@ -117,16 +117,17 @@ class Pkcs11Backend:
             except BaseException as error:
                 session.release(logged_in=False)
                 # SoftHSM2 misreads a token that another process logs in to; the PIN was given, and not counted as wrong
-                may_be_misread = ask.cache_info().currsize and isinstance(error, TokenLost | PinUnusable)
-                if not pauses or not may_be_misread or not self._start_again([source]):
+                may_be_misread = ask.cache_info().currsize and _may_be_misread(error)
+                if not pauses or not may_be_misread or not self._start_again(self._sources(selector)):
                     raise
             time.sleep(pauses.pop(0))
-            source, session = self._acquire(selector)
+            info, session = self._acquire(selector)
 
-    def _acquire(self, selector: Pkcs11Uri) -> tuple[_Source, SharedSession]:
+    def _acquire(self, selector: Pkcs11Uri) -> tuple[TokenInfo, SharedSession]:
+        """Select the token, and open it or share the session with it; what it says of itself is of now."""
         with locked():  # or another thread could start SoftHSM2 again between the two
             source, module, token = self._select(selector)
-            return source, SharedSession.acquire(module, token)
+            return source.info(token), SharedSession.acquire(module, token)
 
     def create(self, uri: str, pin_source: PinSource) -> NoReturn:
         """Raise `MechanismUnsupported`: PKCS#11 tokens are initialised with the vendor's tool."""
@@ -226,6 +227,15 @@ class Pkcs11Backend:
         if not ready:
             lines.append((False, f"pkcs11: {source.name} has no initialised token; {_MAKE_ONE}"))
         return lines
+
+
+def _may_be_misread(error: BaseException) -> bool:
+    return isinstance(error, PinUnusable) or (isinstance(error, TokenProblem) and not isinstance(error, PinProblem))
+
+
+def _is_software(manufacturer: str, model: str) -> bool:
+    known = [" ".join(text.lower().split()) for text in (manufacturer, model, f"{manufacturer} {model}")]
+    return any(text.startswith(_SOFTWARE) for text in known)
 
 
 def _matches(uri: Pkcs11Uri, module: Module, token: pkcs11.Token) -> bool:

@@ -16,7 +16,9 @@ from pathlib import Path
 import pkcs11
 
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
-from frost_hsm.backends.pkcs11.native import NativeFunctions
+from frost_hsm.backends.pkcs11.attributes import attribute_mapper
+from frost_hsm.backends.pkcs11.initialising import initialised
+from frost_hsm.backends.pkcs11.native import Functions
 from frost_hsm.errors import ModuleUnavailable, TokenLost
 
 PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)
@@ -35,12 +37,17 @@ _modules: dict[str, Module] = {}
 
 
 class Module:
-    """A loaded, initialised module. Made by `load` only. Its methods are called in a `locked` block."""
+    """A loaded, initialised module. Made by `load` only. Its methods are called in a `locked` block.
+
+    is_shared: another part of the process initialised it, and will end it.
+    """
 
     def __init__(self, path: str) -> None:
         self.path = path
-        self.library = pkcs11.lib(path)
-        self.native = NativeFunctions(self.library)
+        self.library, self.is_shared = initialised(path)
+        self.functions = Functions(self.library, attribute_mapper())
+        if self.functions.manufacturer() != self.library.manufacturer_id:
+            raise ModuleUnavailable(f"{path}: what python-pkcs11 and the module say of its maker differs")
         self.open_sessions = 0  # kept by who opens and closes them
         self.pid = os.getpid()
 
@@ -64,7 +71,7 @@ class Module:
         It reads them once, when it starts: tokens made since are missing. And if another process logged in just
         then, which writes to the token's file, it may have found the file empty, and stays with that.
         """
-        if self.open_sessions or "softhsm" not in self.library.manufacturer_id.lower():
+        if self.open_sessions or self.is_shared or "softhsm" not in self.library.manufacturer_id.lower():
             return False
         self.library.reinitialize()
         return True

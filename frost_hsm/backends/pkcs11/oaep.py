@@ -4,70 +4,90 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
-import pkcs11
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.serialization import load_der_public_key
-from pkcs11 import MGF, KeyType, Mechanism
+from pkcs11 import MGF, Attribute, Mechanism
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS
-from frost_hsm.backends.pkcs11.attributes import NO_DEFAULT_USE, key_pair_templates, kind_of, public_key_info
+from frost_hsm.backends.pkcs11 import attributes
+from frost_hsm.backends.pkcs11.answers import Answer
+from frost_hsm.backends.pkcs11.session import PrivateKey, SharedSession
+from frost_hsm.errors import TokenProblem
 from frost_hsm.forms.oaep import OaepHash
+from frost_hsm.secret import Secret
 
-_PARAMETERS = {
-    OaepHash.SHA256: (Mechanism.SHA256, MGF.SHA256, None),
-    OaepHash.SHA1: (Mechanism.SHA_1, MGF.SHA1, None),
+_HASHED = {
+    OaepHash.SHA256: (Mechanism.SHA256, MGF.SHA256),
+    OaepHash.SHA1: (Mechanism.SHA_1, MGF.SHA1),
 }
 _PROBE_BITS = 2048
+_PROBE = b"probe"
 
 
-def decrypt(key: Any, ciphertext: bytes, oaep_hash: OaepHash) -> bytes:
-    """Decrypt in the token. Raises whatever python-pkcs11 raises."""
-    result: bytes = key.decrypt(ciphertext, mechanism=Mechanism.RSA_PKCS_OAEP, mechanism_param=_PARAMETERS[oaep_hash])
-    return result
+def public_numbers(session: SharedSession, key: PrivateKey) -> rsa.RSAPublicKey:
+    """Return the public key of a private RSA key. Raises `TokenProblem` if the token does not tell it."""
+    encoded = attributes.public_key_info(session.read(key.handle, (Attribute.MODULUS, Attribute.PUBLIC_EXPONENT)))
+    public = None if encoded is None else load_der_public_key(encoded)
+    if not isinstance(public, rsa.RSAPublicKey):
+        raise TokenProblem(f"{session.name} does not tell the public key of its RSA key")
+    return public
 
 
-def known_hashes(raw: pkcs11.Session, private_keys: list[Any]) -> frozenset[OaepHash]:
+def can_open(public: rsa.RSAPublicKey, ciphertext: bytes) -> bool:
+    """Whether a ciphertext is as long as the modulus, and below it: what is not, modules answer in their own ways."""
+    length = (public.key_size + 7) // 8
+    return len(ciphertext) == length and int.from_bytes(ciphertext, "big") < public.public_numbers().n
+
+
+def decrypt(
+    session: SharedSession, key: PrivateKey, public: rsa.RSAPublicKey, ciphertext: bytes, oaep_hash: OaepHash
+) -> Secret:
+    """Decrypt in the token, into memory that is wiped. Raises `Answer`."""
+    with Secret.zeros((public.key_size + 7) // 8) as room:
+        with room.reveal() as view:
+            length = session.module.functions.decrypt(
+                session.handle, key.handle, ciphertext, _HASHED[oaep_hash], view, session.pin_again(key)
+            )
+        return room.part(0, length)
+
+
+def opens(session: SharedSession, key: PrivateKey, public: rsa.RSAPublicKey, oaep_hash: OaepHash) -> bool:
+    """Whether the token opens a ciphertext that is made on the spot."""
+    algorithm = hashes.SHA256() if oaep_hash is OaepHash.SHA256 else hashes.SHA1()  # noqa: S303 - OAEP
+    ciphertext = public.encrypt(_PROBE, padding.OAEP(padding.MGF1(algorithm), algorithm, None))
+    with suppress(Answer), decrypt(session, key, public, ciphertext, oaep_hash) as opened, opened.reveal() as view:
+        return bytes(view) == _PROBE
+    return False
+
+
+def known_hashes(session: SharedSession, held: PrivateKey | None) -> frozenset[OaepHash]:
     """Try each hash with a key that the token holds, or with one made for it; none if there is neither."""
-    with _probe_key(raw, private_keys) as key:
-        return frozenset() if key is None else frozenset(each for each in OaepHash if _opens(key, each))
+    with _probe_key(session, held) as key:
+        if key is None:
+            return frozenset()
+        public = public_numbers(session, key)
+        return frozenset(each for each in OaepHash if opens(session, key, public, each))
 
 
 @contextmanager
-def _probe_key(raw: pkcs11.Session, private_keys: list[Any]) -> Iterator[Any]:
-    held = next((key for key in private_keys if kind_of(key) is KeyKind.DECRYPT), None)
+def _probe_key(session: SharedSession, held: PrivateKey | None) -> Iterator[PrivateKey | None]:
     if held is not None:
         yield held
         return
-    public_template, private_template = key_pair_templates(KeyKind.DECRYPT)[-1]
+    public, private = attributes.key_pair_templates(KeyKind.DECRYPT, rsa_bits=_PROBE_BITS)[-2]
+    for_now = {Attribute.TOKEN: False}
+    functions = session.module.functions
     try:
-        public, private = raw.generate_keypair(
-            KeyType.RSA,
-            _PROBE_BITS,
-            capabilities=NO_DEFAULT_USE,
-            public_template=public_template,
-            private_template=private_template,
+        made = functions.generate_key_pair(
+            session.handle, attributes.generating(KeyKind.DECRYPT), {**public, **for_now}, {**private, **for_now}
         )
-    except pkcs11.PKCS11Error:  # not for a session only, or not at all
+    except Answer:  # not for a session only, or not at all
         yield None
         return
     try:
-        yield private
+        yield PrivateKey(made[1], {})
     finally:
-        public.destroy()
-        private.destroy()
-
-
-def _opens(key: Any, oaep_hash: OaepHash) -> bool:
-    encoded = public_key_info(KeyKind.DECRYPT, key)
-    public = load_der_public_key(encoded) if encoded is not None else None
-    if not isinstance(public, rsa.RSAPublicKey):
-        return False
-    algorithm = hashes.SHA256() if oaep_hash is OaepHash.SHA256 else hashes.SHA1()  # noqa: S303 - OAEP
-    ciphertext = public.encrypt(b"probe", padding.OAEP(padding.MGF1(algorithm), algorithm, None))
-    with suppress(*BINDING_ERRORS):
-        return decrypt(key, ciphertext, oaep_hash) == b"probe"
-    return False
+        for handle in made:
+            functions.destroy(session.handle, handle)

@@ -10,23 +10,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from dataclasses import dataclass
 
 import pkcs11
 from pkcs11 import Attribute, TokenFlag
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, explain, explained, name_of
-from frost_hsm.backends.pkcs11.attributes import attribute_mapper, private_key_template
+from frost_hsm.backends.pkcs11 import attributes
+from frost_hsm.backends.pkcs11.answers import Answer, Stale, explain, explained, name_of, says_nothing
+from frost_hsm.backends.pkcs11.attributes import Template, Told
 from frost_hsm.backends.pkcs11.module import PAUSES, Module, locked
-from frost_hsm.errors import KeyNotFound, TokenLost
+from frost_hsm.backends.pkcs11.native import PinAgain
+from frost_hsm.errors import KeyNotFound, TokenLost, TokenProblem
+from frost_hsm.secret import Secret
 
 _SEARCHES = 5
 _Key = tuple[str, int, bytes, str]
+_AGAIN = "run the same command again; if it fails again, frost-hsm doctor says what works"
 _sessions: dict[_Key, SharedSession] = {}
 
-STALE = (pkcs11.ObjectHandleInvalid, pkcs11.KeyHandleInvalid)
-"""What a module answers about an object that was destroyed since it was found, or with its token."""
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """A private key that was found, and what the token told of it then."""
+
+    handle: int
+    told: Told
 
 
 class SharedSession:
@@ -38,14 +47,14 @@ class SharedSession:
         self._logins = 0
         self._owns_login = False
         self._lost: str | None = None
-        self._keys: dict[tuple[bytes, KeyKind], Any] = {}
+        self._pin: Secret | None = None  # while logged in, for keys that want it at each use
+        self._keys: dict[tuple[bytes, KeyKind], PrivateKey] = {}
         self.module = module
         self.token = token
         self.name = f'token "{token.label}"'
         writable = not token.flags & TokenFlag.WRITE_PROTECTED
-        self._raw = token.open(rw=writable, attribute_mapper=attribute_mapper())
+        self.handle = module.functions.open_session(token.slot.slot_id, writable=writable)
         module.open_sessions += 1
-        self._handle: int = self._raw.handle  # type: ignore[attr-defined]  # not among the binding's stubs
 
     @classmethod
     def acquire(cls, module: Module, token: pkcs11.Token) -> SharedSession:
@@ -67,8 +76,9 @@ class SharedSession:
                 return
             if self._logins == 0 and self._owns_login:
                 self._owns_login = False
+                self._forget_pin()
                 with suppress(Answer):
-                    self.module.native.logout(self._handle)
+                    self.module.functions.logout(self.handle)
             if self._users == 0:
                 self._close()
 
@@ -89,57 +99,92 @@ class SharedSession:
 
     def _log_in_first(self, pin: str | None) -> None:
         self.check_serial()
+        secret = None if pin is None else Secret(pin.encode())
         try:
-            self.module.native.login(self._handle, pin)
+            self.module.functions.login(self.handle, secret)
             self._owns_login = True
         except Answer as answer:
-            if name_of(answer) != "CKR_USER_ALREADY_LOGGED_IN":  # by another library in this process: fine
-                raise explain(answer, f"login to {self.name}") from None
+            if answer.name != "CKR_USER_ALREADY_LOGGED_IN":  # by another library in this process: fine
+                if secret is not None:
+                    secret.wipe()
+                raise explain(answer, f"login to {self.name}") from answer
+        self._pin = secret
 
     @contextmanager
-    def use(self, doing: str) -> Iterator[pkcs11.Session]:
-        """Lend the session, to one thread at a time; after an error that nobody expects it is given up."""
+    def use(self, doing: str) -> Iterator[int]:
+        """Lend the session, to one thread at a time; after an error that nobody expects it is given up.
+
+        Only a token that is gone, or another, is lost; of one that is still there it is said that it failed.
+        """
         with locked():
             if self._lost is not None:
                 raise TokenLost(self._lost)
             try:
                 with explained(f"{self.name}, {doing}"):
                     try:
-                        yield self._raw
-                    except STALE as error:
+                        yield self.handle
+                    except Stale as error:
                         raise self.not_found("lost an object to another process") from error
             except TokenLost as error:
                 self._give_up(str(error))
+                cause = error.__cause__
+                if isinstance(cause, Exception) and says_nothing(cause) and self._what_is_else() is None:
+                    raise TokenProblem(f"{error}, and is still there", hint=_AGAIN) from cause
                 raise
 
-    def private_key(self, key_id: bytes, kind: KeyKind) -> Any:
-        """Find a private key by its CKA_ID and use; remembered until `forget_keys`. Raises `KeyNotFound`."""
+    def private_key(self, key_id: bytes, kind: KeyKind) -> PrivateKey:
+        """Find a private key by its CKA_ID and type; remembered until `forget_keys`. Raises `KeyNotFound`.
+
+        Of several keys that share the id, the one that claims the use is taken.
+        """
         remembered = self._keys.get((key_id, kind))
         if remembered is not None:
             return remembered
-        found = self.find(private_key_template(key_id, kind))
-        if not found:
+        candidates = []
+        for handle in self.find(attributes.private_key_template(key_id, kind)):
+            told = self.read(handle, attributes.PRIVATE_KEY)
+            if told.get(Attribute.ID) == key_id:  # the handle is still that of what was found
+                candidates.append(PrivateKey(handle, told))
+        candidates.sort(key=lambda key: attributes.is_for(key.told, kind), reverse=True)
+        if not candidates:
             raise self.not_found(f"no {kind} key {key_id.hex()}")
-        self._keys[key_id, kind] = found[0]
-        return found[0]
+        self._keys[key_id, kind] = candidates[0]
+        return candidates[0]
 
     def forget_keys(self) -> None:
         """Search for private keys afresh."""
         self._keys.clear()
 
-    def read_value(self, item: Any, target: memoryview) -> int:
+    def pin_again(self, key: PrivateKey) -> PinAgain | None:
+        """Return what gives the PIN for one use of a key, if it wants that."""
+        return (lambda: self._pin) if key.told.get(Attribute.ALWAYS_AUTHENTICATE) else None
+
+    def read(self, handle: int, wanted: tuple[Attribute, ...]) -> Told:
+        """Read attributes of an object; those that the token does not tell are left out."""
+        return self.module.functions.read(self.handle, handle, wanted)
+
+    def read_value(self, handle: int, target: memoryview) -> int:
         """Read CKA_VALUE into memory that the caller wipes; returns its length."""
-        return self.module.native.read_value(self._handle, item.handle, target)
+        return self.module.functions.read_value(self.handle, handle, target)
 
-    def find(self, template: dict[Attribute, Any]) -> list[Any]:
-        """Find objects. The search is over when this returns: the module allows no other call within one.
-
-        An object that another process destroys meanwhile fails the search, so it is made again.
-        """
+    def find(self, template: Template) -> list[int]:
+        """Find objects. An object that another process destroys meanwhile fails the search, so it is made again."""
         for _ in range(_SEARCHES - 1):
-            with suppress(*STALE):
-                return list(self._raw.get_objects(template))
-        return list(self._raw.get_objects(template))
+            with suppress(Stale):
+                return self.module.functions.find(self.handle, template)
+        return self.module.functions.find(self.handle, template)
+
+    def destroy(self, handle: int) -> bool:
+        """Destroy an object; False if it is gone already, because another process was quicker."""
+        try:
+            self.module.functions.destroy(self.handle, handle)
+        except Stale:
+            return False
+        except Answer as answer:
+            if answer.name not in ("CKR_FUNCTION_FAILED", "CKR_GENERAL_ERROR"):  # SoftHSM2 says so when a file is gone
+                raise
+            return False
+        return True
 
     def not_found(self, what: str) -> KeyNotFound:
         """Make the error for something missing; a token that was exchanged or emptied raises `TokenLost`."""
@@ -171,7 +216,13 @@ class SharedSession:
 
     def _close(self) -> None:
         self._keys.clear()
+        self._forget_pin()
         del _sessions[self._key]
         self.module.open_sessions -= 1
-        with suppress(*BINDING_ERRORS):
-            self._raw.close()
+        with suppress(Answer):
+            self.module.functions.close_session(self.handle)
+
+    def _forget_pin(self) -> None:
+        if self._pin is not None:
+            self._pin.wipe()
+            self._pin = None

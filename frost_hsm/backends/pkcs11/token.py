@@ -4,22 +4,28 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
-from typing import Any, Self
+from contextlib import contextmanager
+from typing import Self, TypeVar
 
-import pkcs11
-from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass, TokenFlag
-from pkcs11.mechanisms import KDF
+from pkcs11 import Attribute, Mechanism, ObjectClass, TokenFlag
 
 from frost_hsm.backends import Capability, KeyKind, StoredCertificate, TokenInfo, TokenKey
-from frost_hsm.backends.arguments import check_digest, check_key_id, check_name, check_point, check_record
+from frost_hsm.backends.arguments import (
+    check_digest,
+    check_key_id,
+    check_name,
+    check_new_key_id,
+    check_point,
+    check_record,
+)
 from frost_hsm.backends.pkcs11 import attributes, oaep
-from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, name_of
-from frost_hsm.backends.pkcs11.attributes import read
-from frost_hsm.backends.pkcs11.session import STALE, SharedSession
+from frost_hsm.backends.pkcs11.answers import Answer, Stale
+from frost_hsm.backends.pkcs11.session import PrivateKey, SharedSession
 from frost_hsm.errors import (
     KeyExists,
+    KeyNotFound,
     KeyPolicy,
+    MechanismUnsupported,
     NotPossible,
     PinUnusable,
     SealBroken,
@@ -29,12 +35,15 @@ from frost_hsm.errors import (
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
+_Done = TypeVar("_Done")
+
 _MECHANISMS = {
     Mechanism.ECDSA: Capability.SIGN,
     Mechanism.ECDH1_DERIVE: Capability.AGREE,
     Mechanism.RSA_PKCS_OAEP: Capability.DECRYPT,
     Mechanism.EC_KEY_PAIR_GEN: Capability.GENERATE,
 }
+
 _NEVER_DATA = {
     "CKR_ATTRIBUTE_TYPE_INVALID",
     "CKR_ATTRIBUTE_VALUE_INVALID",
@@ -46,14 +55,36 @@ _NEVER_DATA = {
 }
 """What a token answers to a data object that it will never take."""
 
-_NOT_DECRYPTED = {
-    "CKR_DATA_INVALID",
-    "CKR_DATA_LEN_RANGE",
-    "CKR_ENCRYPTED_DATA_INVALID",
-    "CKR_ENCRYPTED_DATA_LEN_RANGE",
+_TEMPLATE_REFUSED = {
+    "CKR_ARGUMENTS_BAD",
+    "CKR_ATTRIBUTE_READ_ONLY",
+    "CKR_ATTRIBUTE_TYPE_INVALID",
+    "CKR_ATTRIBUTE_VALUE_INVALID",
     "CKR_FUNCTION_FAILED",
     "CKR_GENERAL_ERROR",
+    "CKR_TEMPLATE_INCONSISTENT",
 }
+"""What tokens answer to an attribute of a new key that they do not want."""
+
+_MAKES_NO_KEYS = {
+    "CKR_ACTION_PROHIBITED",
+    "CKR_CURVE_NOT_SUPPORTED",
+    "CKR_DOMAIN_PARAMS_INVALID",
+    "CKR_FUNCTION_NOT_SUPPORTED",
+    "CKR_KEY_SIZE_RANGE",
+    "CKR_MECHANISM_INVALID",
+    "CKR_MECHANISM_PARAM_INVALID",
+    "CKR_TEMPLATE_INCOMPLETE",
+    "CKR_TOKEN_NOT_RECOGNIZED",  # OpenSC, of a card that cannot
+    "CKR_USER_NOT_LOGGED_IN",  # ykcs11, which wants the security officer for it
+    "CKR_USER_TYPE_INVALID",
+}
+"""What else tokens answer that make no such keys, at least not for us."""
+
+_ADOPT = "make one with the token's own tool and adopt it: frost-hsm doctor lists what can be adopted"
+
+_NOT_FOR_THIS = {"CKR_KEY_FUNCTION_NOT_PERMITTED", "CKR_KEY_TYPE_INCONSISTENT"}
+"""What a token answers about a key that has other uses."""
 
 
 class Pkcs11Token:
@@ -77,10 +108,10 @@ class Pkcs11Token:
     def capabilities(self) -> frozenset[Capability]:
         """What the token lists among its mechanisms, and whether it takes a data object."""
         if self._capabilities is None:
-            with self._use("looking for mechanisms") as raw:
+            with self._use("looking for mechanisms"):
                 known = self._session.token.slot.get_mechanisms()
                 found = {capability for mechanism, capability in _MECHANISMS.items() if mechanism in known}
-                if self._takes_data(raw):
+                if self._takes_data():
                     found.add(Capability.DATA)
                 self._capabilities = frozenset(found)
         return self._capabilities
@@ -89,18 +120,19 @@ class Pkcs11Token:
 
     def generate(self, kind: KeyKind, key_id: bytes, label: str) -> bytes:
         """Make a key pair inside; returns its SubjectPublicKeyInfo."""
-        check_key_id(key_id)
+        check_new_key_id(key_id)
         check_name("a key label", label)
-        with self._login(f"making a {kind} key") as raw:
-            if self._session.find({Attribute.CLASS: ObjectClass.PRIVATE_KEY, Attribute.ID: key_id}):
+        with self._login(f"making a {kind} key"):
+            if self._find(ObjectClass.PRIVATE_KEY, key_id):
                 raise KeyExists(f"{self._session.name} has a key {key_id.hex()} already")
-            public, private = attributes.generate_key_pair(raw, kind, key_id, label)
-            claims = attributes.audit(private)
-            encoded = attributes.public_key_info(kind, public)
-            if claims.stays_inside and encoded is not None:
+            public, private = self._generate(kind, key_id, label)
+            told = self._session.read(private, (*attributes.CLAIMS, Attribute.KEY_TYPE))
+            claims = attributes.audit(told)
+            encoded = attributes.public_key_info(self._session.read(public, attributes.public_attributes(told)))
+            if claims.is_confined and encoded is not None:
                 return encoded
-            public.destroy()
-            private.destroy()
+            self._session.destroy(public)
+            self._session.destroy(private)
             if encoded is None:
                 raise TokenProblem(f"{self._session.name} does not give the public key of the key it made")
             raise KeyPolicy(
@@ -108,19 +140,42 @@ class Pkcs11Token:
                 hint="use another token",
             )
 
+    def _generate(self, kind: KeyKind, key_id: bytes, label: str) -> tuple[int, int]:
+        """Make a key pair by the first template that the token takes."""
+        named = {Attribute.TOKEN: True, Attribute.ID: key_id, Attribute.LABEL: label}
+        for public, private in attributes.key_pair_templates(kind):
+            try:
+                return self._session.module.functions.generate_key_pair(
+                    self._session.handle, attributes.generating(kind), {**public, **named}, {**private, **named}
+                )
+            except Answer as answer:
+                if answer.name not in _TEMPLATE_REFUSED | _MAKES_NO_KEYS:
+                    raise
+                refusal = answer
+                if answer.name not in _TEMPLATE_REFUSED:
+                    break
+        self._session.check_serial()
+        raise MechanismUnsupported(f"{self._session.name} makes no {kind} key for us ({refusal.name})", hint=_ADOPT)
+
     def keys(self) -> list[TokenKey]:
-        """List the private keys of the three kinds; others on the token are passed over."""
+        """List the private keys of the three kinds, once for each use; others on the token are passed over."""
         with self._login("listing keys"):
-            found = [self._describe_key(private) for private in self._find(ObjectClass.PRIVATE_KEY)]
-            self._session.check_serial()
-            return [key for key in found if key is not None]
+            found = self._find(ObjectClass.PRIVATE_KEY)
+            if not found:
+                self._session.check_serial()
+            return [key for handle in found for key in self._describe_key(handle)]
 
     def sign(self, key_id: bytes, digest: bytes) -> bytes:
         """Sign a digest; returns r ‖ s."""
+        check_key_id(key_id)
         check_digest(digest)
-        with self._login("signing"):
-            signature: bytes = self._with_key(
-                key_id, KeyKind.SIGN, lambda key: key.sign(digest, mechanism=Mechanism.ECDSA)
+        with self._login("signing") as session:
+            signature = self._with_key(
+                key_id,
+                KeyKind.SIGN,
+                lambda key: self._session.module.functions.sign(
+                    session, key.handle, digest, self._session.pin_again(key)
+                ),
             )
         if len(signature) != 64:
             raise TokenProblem(f"{self._session.name} made a signature of {len(signature)} bytes, not 64")
@@ -128,21 +183,10 @@ class Pkcs11Token:
 
     def agree(self, key_id: bytes, peer_point: bytes) -> Secret:
         """Multiply with a peer's point; returns the x coordinate, read straight into memory that is wiped."""
+        check_key_id(key_id)
         check_point(peer_point)
-        parameters = (KDF.NULL, None, peer_point)
         with self._login("agreeing on a secret"):
-            agreed = self._with_key(
-                key_id,
-                KeyKind.AGREE,
-                lambda key: key.derive_key(
-                    KeyType.GENERIC_SECRET,
-                    256,
-                    mechanism=Mechanism.ECDH1_DERIVE,
-                    mechanism_param=parameters,
-                    capabilities=attributes.NO_DEFAULT_USE,
-                    template=attributes.AGREED_SECRET,
-                ),
-            )
+            agreed = self._with_key(key_id, KeyKind.AGREE, lambda key: self._derive(key, peer_point))
             secret = Secret.zeros(32)
             try:
                 with secret.reveal() as view:
@@ -151,31 +195,52 @@ class Pkcs11Token:
                         view[32 - length :] = bytes(view[:length])
                         view[: 32 - length] = bytes(32 - length)
             finally:
-                agreed.destroy()
+                self._session.destroy(agreed)
             if length == 0:
                 raise TokenProblem(f"{self._session.name} gave an empty secret")
             return secret
 
+    def _derive(self, key: PrivateKey, point: bytes) -> int:
+        try:
+            return self._session.module.functions.derive(
+                self._session.handle, key.handle, point, attributes.AGREED_SECRET
+            )
+        except Answer as answer:
+            if answer.name == "CKR_USER_NOT_LOGGED_IN" and self._session.pin_again(key) is not None:
+                raise KeyPolicy(
+                    f"this key of {self._session.name} wants the PIN for each use, and cannot be given it to agree",
+                    hint="make a key to agree whose PIN is asked once a session, as slot 9d of a YubiKey has it",
+                ) from answer
+            raise
+
     def decrypt(self, key_id: bytes, ciphertext: bytes, oaep_hash: OaepHash) -> Secret:
-        """Decrypt RSA-OAEP."""
+        """Decrypt RSA-OAEP. What does not open is told from a token that fails by a ciphertext made on the spot."""
+        check_key_id(key_id)
         with self._login("decrypting"):
-            try:
-                # the binding gives bytes, and takes the ciphertext as bytes only: one copy is not wiped
-                return Secret(
-                    self._with_key(key_id, KeyKind.DECRYPT, lambda key: oaep.decrypt(key, ciphertext, oaep_hash))
-                )
-            except BINDING_ERRORS as error:
-                if isinstance(error, pkcs11.PKCS11Error) and name_of(error) not in _NOT_DECRYPTED:
-                    raise
-                self._session.check_serial()
-                raise SealBroken(f"decryption by {self._session.name} failed") from None
+            return self._with_key(key_id, KeyKind.DECRYPT, lambda key: self._decrypt(key, ciphertext, oaep_hash))
+
+    def _decrypt(self, key: PrivateKey, ciphertext: bytes, oaep_hash: OaepHash) -> Secret:
+        broken = SealBroken(f"decryption by {self._session.name} failed")
+        public = oaep.public_numbers(self._session, key)
+        if not oaep.can_open(public, ciphertext):
+            raise broken
+        try:
+            return oaep.decrypt(self._session, key, public, ciphertext, oaep_hash)
+        except Stale:
+            raise
+        except Answer as answer:
+            if answer.name in _NOT_FOR_THIS or not oaep.opens(self._session, key, public, oaep_hash):
+                raise
+            raise broken from None
 
     def oaep_hashes(self) -> frozenset[OaepHash]:
         """The hashes that a decryption with a key of the token, or one made for the test, succeeds with."""
         if Capability.DECRYPT not in self.capabilities or self._oaep_hashes:
             return self._oaep_hashes
-        with self._login("trying RSA-OAEP") as raw:
-            self._oaep_hashes = oaep.known_hashes(raw, self._find(ObjectClass.PRIVATE_KEY))
+        with self._login("trying RSA-OAEP"):
+            held = (self._read_key(handle) for handle in self._find(ObjectClass.PRIVATE_KEY))
+            rsa = (key for key in held if attributes.is_for(key.told, KeyKind.DECRYPT))
+            self._oaep_hashes = oaep.known_hashes(self._session, next(rsa, None))
         return self._oaep_hashes
 
     def delete_key(self, key_id: bytes) -> None:
@@ -183,9 +248,9 @@ class Pkcs11Token:
         check_key_id(key_id)
         with self._login("deleting a key"):
             for object_class in (ObjectClass.PRIVATE_KEY, ObjectClass.PUBLIC_KEY, ObjectClass.CERTIFICATE):
-                for item in self._find(object_class, key_id):
-                    with suppress(*STALE):  # another process was quicker
-                        item.destroy()
+                for handle in self._find(object_class, key_id):
+                    if self._session.read(handle, (Attribute.ID,)).get(Attribute.ID) == key_id:
+                        self._session.destroy(handle)
             self._session.forget_keys()
 
     # ── Certificates ─────────────────────────────────────────────────────────────────────────────────────
@@ -195,26 +260,27 @@ class Pkcs11Token:
         check_key_id(key_id)
         check_name("a certificate label", label)
         template = attributes.certificate_template(key_id, label, der)
-        with self._login("storing a certificate") as raw:
-            stored = [read(item, Attribute.VALUE) for item in self._find(ObjectClass.CERTIFICATE, key_id)]
+        with self._login("storing a certificate") as session:
+            held = self._find(ObjectClass.CERTIFICATE, key_id)
+            stored = [self._session.read(handle, (Attribute.VALUE,)).get(Attribute.VALUE) for handle in held]
             if not stored:
-                raw.create_object(template)
+                self._session.module.functions.create(session, template)
             elif stored != [der]:
                 raise KeyExists(f"{self._session.name} has another certificate for key {key_id.hex()}")
 
     def certificates(self) -> list[StoredCertificate]:
         """List the certificates."""
         with self._use("listing certificates"):
-            found = [
-                StoredCertificate(
-                    read(item, Attribute.ID) or b"",
-                    read(item, Attribute.LABEL) or "",
-                    read(item, Attribute.VALUE),
-                )
-                for item in self._find(ObjectClass.CERTIFICATE)
+            found = self._find(ObjectClass.CERTIFICATE)
+            if not found:
+                self._session.check_serial()
+            wanted = (Attribute.ID, Attribute.LABEL, Attribute.VALUE)
+            told = [self._session.read(handle, wanted) for handle in found]
+            return [
+                StoredCertificate(each.get(Attribute.ID, b""), each.get(Attribute.LABEL, ""), each[Attribute.VALUE])
+                for each in told
+                if each.get(Attribute.VALUE)
             ]
-            self._session.check_serial()
-            return [certificate for certificate in found if certificate.der]
 
     # ── Records ──────────────────────────────────────────────────────────────────────────────────────────
 
@@ -222,30 +288,27 @@ class Pkcs11Token:
         """List the names of our records."""
         ours = {Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: attributes.APPLICATION}
         with self._login("listing records"):
-            names = [read(item, Attribute.LABEL) for item in self._session.find(ours)]
-            self._session.check_serial()
+            found = self._session.find(ours)
+            if not found:
+                self._session.check_serial()
+            names = [self._session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found]
             return [name for name in names if name]
 
     def write_record(self, name: str, value: bytes) -> None:
-        """Create a record.
+        """Create a record, and read back what came of it.
 
-        PKCS#11 keeps no names apart. Two processes that create the same one at the same instant are both
-        refused, or, where the token shows objects of others late (SoftHSM2), both accepted; then `read_record`
-        refuses to choose.
+        PKCS#11 keeps no names apart. Of two processes that create the same one at the same instant, both may be
+        accepted; then `read_record` refuses to choose.
         """
         check_record(name, value)
         wanted = attributes.record_template(name)
-        with self._login(f'writing record "{name}"') as raw:
-            if not self._session.find(wanted):
-                private = {Attribute.TOKEN: True, Attribute.PRIVATE: True, Attribute.VALUE: value}
-                created = raw.create_object({**wanted, **private})
-                found = self._session.find(wanted)
-                if len(found) == 1:
-                    return
-                if not found:
-                    raise TokenLost(f'{self._session.name} lost record "{name}" as soon as it was written')
-                _destroy_first(created)
-            raise KeyExists(f'{self._session.name} has a record "{name}" already')
+        with self._login(f'writing record "{name}"') as session:
+            if self._session.find(wanted):
+                raise KeyExists(f'{self._session.name} has a record "{name}" already')
+            kept = {Attribute.TOKEN: True, Attribute.PRIVATE: True, Attribute.VALUE: value}
+            created = self._session.module.functions.create(session, {**wanted, **kept})
+            if self._read_record(created, name) != value:
+                raise TokenLost(f'{self._session.name} lost record "{name}" as soon as it was written')
 
     def read_record(self, name: str) -> bytes:
         """Read a record."""
@@ -256,17 +319,17 @@ class Pkcs11Token:
                 raise self._session.not_found(f'no record "{name}"')
             if len(found) > 1:
                 raise TokenProblem(f'{self._session.name} has {len(found)} records "{name}"')
-            value: bytes = found[0][Attribute.VALUE]
+            value = self._read_record(found[0], name)
+            if value is None:
+                raise self._session.not_found(f'no record "{name}"')
             return value
 
     def delete_record(self, name: str) -> None:
-        """Destroy a record, and search again."""
+        """Destroy a record, and look whether it is gone."""
         check_name("a record name", name)
         wanted = attributes.record_template(name)
         with self._login(f'deleting record "{name}"'):
-            destroyed = [_destroy_first(item) for item in self._session.find(wanted)]
-            if self._session.find(wanted):
-                raise TokenProblem(f'{self._session.name} still has record "{name}", though it was destroyed')
+            destroyed = [self._destroy_record(handle, name) for handle in self._session.find(wanted)]
             if not any(destroyed):
                 raise self._session.not_found(f'no record "{name}"')
 
@@ -286,62 +349,104 @@ class Pkcs11Token:
         self.close()
 
     @contextmanager
-    def _use(self, doing: str) -> Iterator[pkcs11.Session]:
-        with self._session.use(doing) as raw:
+    def _use(self, doing: str) -> Iterator[int]:
+        with self._session.use(doing) as session:
             if self._closed:
                 raise NotPossible(f"{self._session.name} is closed", hint="open it again")
-            yield raw
+            yield session
 
     @contextmanager
-    def _login(self, doing: str) -> Iterator[pkcs11.Session]:
-        with self._use(doing) as raw:
+    def _login(self, doing: str) -> Iterator[int]:
+        with self._use(doing) as session:
             if not self._logged_in:
                 raise PinUnusable(f"{self._session.name} was opened without a PIN, which {doing} needs")
-            yield raw
+            yield session
 
-    def _find(self, object_class: ObjectClass, key_id: bytes | None = None) -> list[Any]:
-        wanted: dict[Attribute, Any] = {Attribute.CLASS: object_class}
+    def _find(self, object_class: ObjectClass, key_id: bytes | None = None) -> list[int]:
+        wanted: attributes.Template = {Attribute.CLASS: object_class}
         if key_id is not None:
             wanted[Attribute.ID] = key_id
         return self._session.find(wanted)
 
-    def _with_key(self, key_id: bytes, kind: KeyKind, operation: Callable[[Any], Any]) -> Any:
-        """Do something with a private key; its handle is searched again if another process replaced it."""
+    def _with_key(self, key_id: bytes, kind: KeyKind, operation: Callable[[PrivateKey], _Done]) -> _Done:
+        """Do something with a private key; its handle is searched again if another process replaced it.
+
+        Whether the key is for this is left to the token: what it says of a key's uses is not always so.
+        """
         try:
-            return operation(self._session.private_key(key_id, kind))
-        except STALE:
-            self._session.forget_keys()
-            return operation(self._session.private_key(key_id, kind))
+            try:
+                return operation(self._session.private_key(key_id, kind))
+            except Stale:
+                self._session.forget_keys()
+                return operation(self._session.private_key(key_id, kind))
+        except Answer as answer:
+            if answer.name not in _NOT_FOR_THIS:
+                raise
+            raise KeyNotFound(
+                f"{self._session.name}: key {key_id.hex()} is not one for {kind} ({answer.name})"
+            ) from answer
 
-    def _describe_key(self, private: Any) -> TokenKey | None:
-        kind, key_id = attributes.kind_of(private), read(private, Attribute.ID)
-        if kind is None or not key_id:
-            return None
-        holders = [*self._find(ObjectClass.PUBLIC_KEY, key_id), private]
-        encoded = next(filter(None, (attributes.public_key_info(kind, holder) for holder in holders)), None)
+    def _read_key(self, handle: int) -> PrivateKey:
+        return PrivateKey(handle, self._session.read(handle, attributes.PRIVATE_KEY))
+
+    def _describe_key(self, handle: int) -> Iterator[TokenKey]:
+        told = self._session.read(handle, (*attributes.PRIVATE_KEY, *attributes.CLAIMS))
+        key_id = told.get(Attribute.ID)
+        kinds = attributes.kinds_of(told)
+        encoded = self._public_key(handle, told, key_id) if key_id and kinds else None
+        if key_id and encoded is not None:
+            for kind in kinds:
+                label = told.get(Attribute.LABEL) or ""
+                yield TokenKey(key_id, label, kind, encoded, attributes.audit(told))
+
+    def _public_key(self, private: int, told: attributes.Told, key_id: bytes) -> bytes | None:
+        """Put a public key together: of what the private key tells, its public one, or a certificate."""
+        wanted = attributes.public_attributes(told)
+        known = self._session.read(private, wanted)
+        encoded = attributes.public_key_info(known)
         if encoded is None:
-            return None
-        return TokenKey(key_id, read(private, Attribute.LABEL) or "", kind, encoded, attributes.audit(private))
+            for handle in self._find(ObjectClass.PUBLIC_KEY, key_id):
+                encoded = encoded or attributes.public_key_info({**known, **self._session.read(handle, wanted)})
+        return encoded
 
-    def _takes_data(self, raw: pkcs11.Session) -> bool:
+    def _takes_data(self) -> bool:
         """Whether the token holds data objects; what an answer says of this moment alone is raised."""
         if self._session.token.flags & TokenFlag.WRITE_PROTECTED:
             return False
-        template = attributes.record_template("probe")
         probe = {Attribute.TOKEN: False, Attribute.PRIVATE: self._logged_in, Attribute.VALUE: b"probe"}
         try:
-            raw.create_object({**template, **probe}).destroy()
-        except pkcs11.PKCS11Error as error:
-            if name_of(error) in _NEVER_DATA:
+            handle = self._session.module.functions.create(
+                self._session.handle, {**attributes.record_template("probe"), **probe}
+            )
+        except Answer as answer:
+            if answer.name in _NEVER_DATA:
                 return False
             raise
+        self._session.destroy(handle)
         return True
 
+    def _read_record(self, handle: int, name: str) -> bytes | None:
+        """Read a record that was found; None if it is gone again."""
+        told = self._session.read(handle, (Attribute.LABEL, Attribute.APPLICATION, Attribute.VALUE))
+        value: bytes | None = told.get(Attribute.VALUE) if self._is_told_of(told, name) else None
+        return value
 
-def _destroy_first(item: Any) -> bool:
-    """Destroy an object; False if it is gone already, because another process was quicker."""
-    try:
-        item.destroy()
-    except (*STALE, pkcs11.FunctionFailed, pkcs11.GeneralError):
-        return False
-    return True
+    def _destroy_record(self, handle: int, name: str) -> bool:
+        """Destroy a record that was found; False if another process was quicker."""
+        shown = (Attribute.LABEL, Attribute.APPLICATION)
+        destroyed = self._is_told_of(self._session.read(handle, shown), name) and self._session.destroy(handle)
+        left = self._session.read(handle, shown)
+        if left.get(Attribute.LABEL) == name and left.get(Attribute.APPLICATION) == attributes.APPLICATION:
+            raise TokenProblem(f'{self._session.name} still has record "{name}", though it was destroyed')
+        return destroyed
+
+    def _is_told_of(self, told: attributes.Told, name: str) -> bool:
+        """Whether an object is this record still; False if it is gone.
+
+        Raises `TokenProblem` if the handle is another object's now: tpm2-pkcs11 gives handles a second time.
+        """
+        if not told:
+            return False
+        if (told.get(Attribute.LABEL), told.get(Attribute.APPLICATION)) != (name, attributes.APPLICATION):
+            raise TokenProblem(f'{self._session.name} shows another object in the place of record "{name}"')
+        return True

@@ -14,7 +14,14 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.x509 import InvalidVersion, load_der_x509_certificate
 
 from frost_hsm.backends import Capability, KeyAttributes, KeyKind, StoredCertificate, TokenInfo, TokenKey
-from frost_hsm.backends.arguments import check_digest, check_key_id, check_name, check_point, check_record
+from frost_hsm.backends.arguments import (
+    check_digest,
+    check_key_id,
+    check_name,
+    check_new_key_id,
+    check_point,
+    check_record,
+)
 from frost_hsm.backends.software.file import Contents, SealedKey, TokenFile
 from frost_hsm.backends.software.sealing import Unsealable, seal, unseal
 from frost_hsm.errors import KeyExists, KeyNotFound, NotPossible, PinUnusable, SealBroken
@@ -52,7 +59,7 @@ class SoftwareToken:
 
     def generate(self, kind: KeyKind, key_id: bytes, label: str) -> bytes:
         """Make a key pair; returns its SubjectPublicKeyInfo."""
-        check_key_id(key_id)
+        check_new_key_id(key_id)
         check_name("a key label", label)
         with self._logged_in() as key:
             self._refuse_taken_id(self._file.read(), key_id)

@@ -1,1 +1,1 @@
-"""Who takes part: ``names`` ``identity`` ``roster`` ``numbering``."""
+"""Who takes part: ``names`` ``identity`` ``trial`` ``roster`` ``numbering``."""

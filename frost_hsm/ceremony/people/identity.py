@@ -19,6 +19,7 @@ from itertools import permutations
 from typing import Final, Protocol, Self
 
 from frost_hsm.backends import Capability, KeyKind, StoredCertificate, Token, TokenInfo, TokenKey
+from frost_hsm.ceremony.people import trial
 from frost_hsm.ceremony.people.names import NAME, require_name
 from frost_hsm.errors import (
     InputProblem,
@@ -40,6 +41,8 @@ MAX_PEM_SIZE: Final = 32768
 
 _BEGIN = f"-----BEGIN {PEM_LABEL}-----".encode()
 _KEY_ID_LENGTH = 16  # of a CKA_ID
+_OUTSIDE = 'the token says that key "{}" ({}) was made outside it, or may leave it'
+_ALLOW = "if you know how it came there, and that nobody kept a copy: --allow-imported"
 
 
 def fingerprint(digest: bytes) -> str:
@@ -237,6 +240,7 @@ def create(
     name: str,
     agree_kind: KeyKind = KeyKind.AGREE,
     *,
+    allow_imported: bool = False,
     recovery: PublicIdentity | None = None,
     entropy: Entropy = system_entropy,
 ) -> Identity:
@@ -246,16 +250,17 @@ def create(
     what was begun, which it knows by the keys' labels, ``frost-hsm NAME sign`` and ``frost-hsm NAME agree``.
     It never destroys a key.
 
-    agree_kind: `KeyKind.AGREE`, or `KeyKind.DECRYPT` for a token without ECDH. recovery: the identity of one's second
-    token; it has the same name, and none of its own. entropy: key ids and serial numbers. Raises `KeyExists` if other
-    keys have these labels, `KeyPolicy` if a key is not confined to the token, `MechanismUnsupported` if the token
-    cannot make such keys, `NotPossible`.
+    agree_kind: `KeyKind.AGREE`, or `KeyKind.DECRYPT` for a token without ECDH. allow_imported: accept a token that
+    claims all but that it made the keys, as NSS does. recovery: the identity of one's second token; it has the same
+    name, and none of its own. entropy: key ids and serial numbers. Raises `KeyExists` if other keys have these labels,
+    `KeyPolicy` if a key is not confined to the token, `MechanismUnsupported` if the token cannot make such keys,
+    `NotPossible`.
     """
     require_name(name)
     if agree_kind is KeyKind.SIGN:
         raise NotPossible("the second key of an identity opens envelopes; a signing key cannot")
-    sign = _own_key(token, KeyKind.SIGN, _label(name, "sign"), entropy)
-    agree = _own_key(token, agree_kind, _label(name, "agree"), entropy)
+    sign = _own_key(token, KeyKind.SIGN, _label(name, "sign"), allow_imported, entropy)
+    agree = _own_key(token, agree_kind, _label(name, "agree"), allow_imported, entropy)
     return _certify(token, name, sign, agree, recovery, entropy)
 
 
@@ -274,16 +279,24 @@ def adopt(
     Where the token keeps one certificate a key and has another already, that one stays, and the identity's
     own are only in what is returned.
 
+    Whether a key can do its work is tried: what a token says of a key's uses is not always so.
+
     allow_imported: accept keys that were, or may have been, outside the token. recovery: as for `create`. Raises
-    `KeyNotFound` and `KeyPolicy`.
+    `KeyNotFound` if there is no such key, or it cannot do its work, `KeyPolicy`, and `NotPossible` for one key twice.
     """
     require_name(name)
     keys = token.keys()
-    sign = _existing_key(keys, sign_key_id, {KeyKind.SIGN})
-    agree = _existing_key(keys, agree_key_id, {KeyKind.AGREE, KeyKind.DECRYPT})
+    sign = _existing_key(keys, sign_key_id, (KeyKind.SIGN,))
+    agree = _existing_key(keys, agree_key_id, (KeyKind.AGREE, KeyKind.DECRYPT))
+    if sign.public_key == agree.public_key:
+        raise NotPossible("one key cannot both sign and open envelopes", hint="name two keys")
     if not allow_imported:
-        _require_confined(sign)
-        _require_confined(agree)
+        for key in (sign, agree):
+            if not key.attributes.stays_inside:
+                raise KeyPolicy(_OUTSIDE.format(key.label, key.id.hex()), hint=_ALLOW)
+    trial.sign(token, sign)
+    if agree.kind is KeyKind.AGREE:
+        trial.agree(token, agree)
     return _certify(token, name, sign, agree, recovery, entropy)
 
 
@@ -321,28 +334,35 @@ def _label(name: str, purpose: str) -> str:
     return f"frost-hsm {name} {purpose}"
 
 
-def _own_key(token: Token, kind: KeyKind, label: str, entropy: Entropy) -> TokenKey:
+def _own_key(token: Token, kind: KeyKind, label: str, allow_imported: bool, entropy: Entropy) -> TokenKey:
     """Return the key of this label, made now unless an earlier run made it."""
     keys = [key for key in token.keys() if key.label == label]
     if not keys:
         token.generate(kind, _random(entropy), label)
         keys = [key for key in token.keys() if key.label == label]
-    if len(keys) != 1 or keys[0].kind is not kind:
+    key = next((each for each in keys if each.kind is kind), None)
+    if key is None or any(each.id != key.id for each in keys):
         raise KeyExists(f'the token holds other keys labelled "{label}"', hint="choose another name, or adopt the keys")
-    _require_confined(keys[0])
-    return keys[0]
+    if not key.attributes.is_confined or not (key.attributes.stays_inside or allow_imported):
+        raise KeyPolicy(_OUTSIDE.format(label, key.id.hex()), hint=_ALLOW)
+    return key
 
 
-def _existing_key(keys: list[TokenKey], key_id: bytes, kinds: set[KeyKind]) -> TokenKey:
-    for key in keys:
-        if key.id == key_id and key.kind in kinds:
-            return key
-    raise KeyNotFound(f"the token holds no key for {' or '.join(sorted(kinds))} with id {key_id.hex()}")
-
-
-def _require_confined(key: TokenKey) -> None:
-    if not key.attributes.stays_inside:
-        raise KeyPolicy(f'key "{key.label}" ({key.id.hex()}) was made outside the token, or may leave it')
+def _existing_key(keys: list[TokenKey], key_id: bytes, kinds: tuple[KeyKind, ...]) -> TokenKey:
+    """Return the key of this id, for one of these uses; claimed, or else possible for a key of its type."""
+    named = [key for key in keys if key.id == key_id]
+    for kind in kinds:
+        for key in named:
+            if key.kind is kind:
+                return key
+    for key in named:
+        possible = KeyKind.DECRYPT if key.kind is KeyKind.DECRYPT else kinds[0]
+        if possible in kinds:
+            return replace(key, kind=possible)
+    raise KeyNotFound(
+        f"the token holds no key for {' or '.join(kinds)} with id {key_id.hex()}",
+        hint="frost-hsm doctor lists the keys that can be adopted",
+    )
 
 
 def _certify(

@@ -26,7 +26,7 @@ def identity() -> None:
 @click.option("--rsa", is_flag=True, help="Open envelopes with RSA: for a token without ECDH.")
 @click.option("--adopt-sign", metavar="ID", help="Use this key of the token to sign; its CKA_ID in hex.")
 @click.option("--adopt-agree", metavar="ID", help="Use this key of the token to open envelopes.")
-@click.option("--allow-imported", is_flag=True, help="Adopt keys that may have been outside the token.")
+@click.option("--allow-imported", is_flag=True, help="Take keys that the token does not claim to have made.")
 @click.option("--recovery", metavar="FILE", help="The identity of your second token, made there under your name.")
 def create(
     place: Workplace,
@@ -62,7 +62,8 @@ def create(
             made = identities.adopt(token, name, *ids, allow_imported=allow_imported, recovery=second)
         else:
             wants_rsa = rsa or Capability.AGREE not in token.capabilities
-            made = identities.create(token, name, KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE, recovery=second)
+            kind = KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE
+            made = identities.create(token, name, kind, allow_imported=allow_imported, recovery=second)
         place.record_place(token)
         where = token_name(token.info)
     public = made.public

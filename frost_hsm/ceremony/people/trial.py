@@ -1,0 +1,32 @@
+"""Trying what a key of a token does, where what the token says of it is not enough."""
+
+from __future__ import annotations
+
+import os
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from frost_hsm.backends import Token, TokenKey
+from frost_hsm.errors import KeyNotFound
+from frost_hsm.forms import public_key
+from frost_hsm.forms.public_key import PublicKey
+from frost_hsm.secret import Secret
+
+
+def sign(token: Token, key: TokenKey) -> None:
+    """Have a key sign something of the moment. Raises `TokenProblem` unless the signature verifies."""
+    data = b"frost-hsm tries this key: " + os.urandom(32)
+    public_key.sign(lambda digest: token.sign(key.id, digest), PublicKey(key.public_key), data)
+
+
+def agree(token: Token, key: TokenKey) -> None:
+    """Have a key agree with a new one. Raises `KeyNotFound` unless both sides come to the same."""
+    ours = ec.generate_private_key(ec.SECP256R1())
+    theirs = serialization.load_der_public_key(key.public_key)
+    if not isinstance(theirs, ec.EllipticCurvePublicKey):
+        raise KeyNotFound(f'key "{key.label}" ({key.id.hex()}) is not one to agree with')
+    point = ours.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    with token.agree(key.id, point) as agreed, Secret(ours.exchange(ec.ECDH(), theirs)) as expected:
+        if not agreed.equals(expected):
+            raise KeyNotFound(f'what key "{key.label}" ({key.id.hex()}) agrees on is not what its public key says')
