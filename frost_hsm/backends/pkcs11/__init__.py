@@ -1,9 +1,10 @@
 """Any PKCS#11 module, through python-pkcs11: SoftHSM2, smart cards, YubiKeys, TPMs, network HSMs.
 
 ``pkcs11:…`` (RFC 7512) selects a token. Modules are C libraries with habits of their own. What this package
-does about them is told where it does it: ``module`` (loading; one call at a time), ``session`` (one login),
-``attributes`` (nothing left to defaults), ``answers`` (every error a sentence), ``native`` (what the binding lacks),
-``oaep`` (which hashes a token knows). On them stand ``token`` and ``backend``.
+does about them is told where it does it: ``return_values`` ``answers`` (every error a sentence), ``attributes``
+(nothing left to defaults), ``native`` (the module's functions, as they are), ``initialising`` ``module`` (loading; one
+call at a time), ``session`` (one login), ``generating`` ``records`` ``oaep`` (which hashes a token knows). On them
+stand ``token`` and ``backend``.
 """
 
 from __future__ import annotations

@@ -72,11 +72,6 @@ def attribute_mapper() -> AttributeMapper:
     return mapper
 
 
-def generating(kind: KeyKind) -> Mechanism:
-    """Return what makes key pairs of a kind."""
-    return Mechanism.RSA_PKCS_KEY_PAIR_GEN if kind is KeyKind.DECRYPT else Mechanism.EC_KEY_PAIR_GEN
-
-
 def key_pair_templates(kind: KeyKind, *, rsa_bits: int = RSA_BITS) -> list[tuple[Template, Template]]:
     """List templates for a new key pair, public and private, the best first: tokens refuse some extras."""
     public: Template = {Attribute.PRIVATE: False}

@@ -81,7 +81,7 @@ def _probe_key(session: SharedSession, held: PrivateKey | None) -> Iterator[Priv
     functions = session.module.functions
     try:
         made = functions.generate_key_pair(
-            session.handle, attributes.generating(KeyKind.DECRYPT), {**public, **for_now}, {**private, **for_now}
+            session.handle, Mechanism.RSA_PKCS_KEY_PAIR_GEN, {**public, **for_now}, {**private, **for_now}
         )
     except Answer:  # not for a session only, or not at all
         yield None

@@ -174,6 +174,10 @@ class SharedSession:
                 return self.module.functions.find(self.handle, template)
         return self.module.functions.find(self.handle, template)
 
+    def create(self, template: Template) -> int:
+        """Create an object."""
+        return self.module.functions.create(self.handle, template)
+
     def destroy(self, handle: int) -> bool:
         """Destroy an object; False if it is gone already, because another process was quicker."""
         try:

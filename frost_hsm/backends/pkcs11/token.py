@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Self, TypeVar
 
-from pkcs11 import Attribute, Mechanism, ObjectClass, TokenFlag
+from pkcs11 import Attribute, Mechanism, ObjectClass
 
 from frost_hsm.backends import Capability, KeyKind, StoredCertificate, TokenInfo, TokenKey
 from frost_hsm.backends.arguments import (
@@ -18,18 +18,16 @@ from frost_hsm.backends.arguments import (
     check_point,
     check_record,
 )
-from frost_hsm.backends.pkcs11 import attributes, oaep
+from frost_hsm.backends.pkcs11 import attributes, generating, oaep, records
 from frost_hsm.backends.pkcs11.answers import Answer, Stale
 from frost_hsm.backends.pkcs11.session import PrivateKey, SharedSession
 from frost_hsm.errors import (
     KeyExists,
     KeyNotFound,
     KeyPolicy,
-    MechanismUnsupported,
     NotPossible,
     PinUnusable,
     SealBroken,
-    TokenLost,
     TokenProblem,
 )
 from frost_hsm.forms.oaep import OaepHash
@@ -43,45 +41,6 @@ _MECHANISMS = {
     Mechanism.RSA_PKCS_OAEP: Capability.DECRYPT,
     Mechanism.EC_KEY_PAIR_GEN: Capability.GENERATE,
 }
-
-_NEVER_DATA = {
-    "CKR_ATTRIBUTE_TYPE_INVALID",
-    "CKR_ATTRIBUTE_VALUE_INVALID",
-    "CKR_FUNCTION_NOT_SUPPORTED",
-    "CKR_SESSION_READ_ONLY",
-    "CKR_TEMPLATE_INCOMPLETE",
-    "CKR_TEMPLATE_INCONSISTENT",
-    "CKR_TOKEN_WRITE_PROTECTED",
-}
-"""What a token answers to a data object that it will never take."""
-
-_TEMPLATE_REFUSED = {
-    "CKR_ARGUMENTS_BAD",
-    "CKR_ATTRIBUTE_READ_ONLY",
-    "CKR_ATTRIBUTE_TYPE_INVALID",
-    "CKR_ATTRIBUTE_VALUE_INVALID",
-    "CKR_FUNCTION_FAILED",
-    "CKR_GENERAL_ERROR",
-    "CKR_TEMPLATE_INCONSISTENT",
-}
-"""What tokens answer to an attribute of a new key that they do not want."""
-
-_MAKES_NO_KEYS = {
-    "CKR_ACTION_PROHIBITED",
-    "CKR_CURVE_NOT_SUPPORTED",
-    "CKR_DOMAIN_PARAMS_INVALID",
-    "CKR_FUNCTION_NOT_SUPPORTED",
-    "CKR_KEY_SIZE_RANGE",
-    "CKR_MECHANISM_INVALID",
-    "CKR_MECHANISM_PARAM_INVALID",
-    "CKR_TEMPLATE_INCOMPLETE",
-    "CKR_TOKEN_NOT_RECOGNIZED",  # OpenSC, of a card that cannot
-    "CKR_USER_NOT_LOGGED_IN",  # ykcs11, which wants the security officer for it
-    "CKR_USER_TYPE_INVALID",
-}
-"""What else tokens answer that make no such keys, at least not for us."""
-
-_ADOPT = "make one with the token's own tool and adopt it: frost-hsm doctor lists what can be adopted"
 
 _NOT_FOR_THIS = {"CKR_KEY_FUNCTION_NOT_PERMITTED", "CKR_KEY_TYPE_INCONSISTENT"}
 """What a token answers about a key that has other uses."""
@@ -111,7 +70,7 @@ class Pkcs11Token:
             with self._use("looking for mechanisms"):
                 known = self._session.token.slot.get_mechanisms()
                 found = {capability for mechanism, capability in _MECHANISMS.items() if mechanism in known}
-                if self._takes_data():
+                if records.are_taken(self._session, private=self._logged_in):
                     found.add(Capability.DATA)
                 self._capabilities = frozenset(found)
         return self._capabilities
@@ -125,7 +84,7 @@ class Pkcs11Token:
         with self._login(f"making a {kind} key"):
             if self._find(ObjectClass.PRIVATE_KEY, key_id):
                 raise KeyExists(f"{self._session.name} has a key {key_id.hex()} already")
-            public, private = self._generate(kind, key_id, label)
+            public, private = generating.make(self._session, kind, key_id, label)
             told = self._session.read(private, (*attributes.CLAIMS, Attribute.KEY_TYPE))
             claims = attributes.audit(told)
             encoded = attributes.public_key_info(self._session.read(public, attributes.public_attributes(told)))
@@ -139,23 +98,6 @@ class Pkcs11Token:
                 f"the key that {self._session.name} made does not stay inside, and is destroyed: {claims}",
                 hint="use another token",
             )
-
-    def _generate(self, kind: KeyKind, key_id: bytes, label: str) -> tuple[int, int]:
-        """Make a key pair by the first template that the token takes."""
-        named = {Attribute.TOKEN: True, Attribute.ID: key_id, Attribute.LABEL: label}
-        for public, private in attributes.key_pair_templates(kind):
-            try:
-                return self._session.module.functions.generate_key_pair(
-                    self._session.handle, attributes.generating(kind), {**public, **named}, {**private, **named}
-                )
-            except Answer as answer:
-                if answer.name not in _TEMPLATE_REFUSED | _MAKES_NO_KEYS:
-                    raise
-                refusal = answer
-                if answer.name not in _TEMPLATE_REFUSED:
-                    break
-        self._session.check_serial()
-        raise MechanismUnsupported(f"{self._session.name} makes no {kind} key for us ({refusal.name})", hint=_ADOPT)
 
     def keys(self) -> list[TokenKey]:
         """List the private keys of the three kinds, once for each use; others on the token are passed over."""
@@ -286,52 +228,26 @@ class Pkcs11Token:
 
     def record_names(self) -> list[str]:
         """List the names of our records."""
-        ours = {Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: attributes.APPLICATION}
         with self._login("listing records"):
-            found = self._session.find(ours)
-            if not found:
-                self._session.check_serial()
-            names = [self._session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found]
-            return [name for name in names if name]
+            return records.names(self._session)
 
     def write_record(self, name: str, value: bytes) -> None:
-        """Create a record, and read back what came of it.
-
-        PKCS#11 keeps no names apart. Of two processes that create the same one at the same instant, both may be
-        accepted; then `read_record` refuses to choose.
-        """
+        """Create a record."""
         check_record(name, value)
-        wanted = attributes.record_template(name)
-        with self._login(f'writing record "{name}"') as session:
-            if self._session.find(wanted):
-                raise KeyExists(f'{self._session.name} has a record "{name}" already')
-            kept = {Attribute.TOKEN: True, Attribute.PRIVATE: True, Attribute.VALUE: value}
-            created = self._session.module.functions.create(session, {**wanted, **kept})
-            if self._read_record(created, name) != value:
-                raise TokenLost(f'{self._session.name} lost record "{name}" as soon as it was written')
+        with self._login(f'writing record "{name}"'):
+            records.write(self._session, name, value)
 
     def read_record(self, name: str) -> bytes:
         """Read a record."""
         check_name("a record name", name)
         with self._login(f'reading record "{name}"'):
-            found = self._session.find(attributes.record_template(name))
-            if not found:
-                raise self._session.not_found(f'no record "{name}"')
-            if len(found) > 1:
-                raise TokenProblem(f'{self._session.name} has {len(found)} records "{name}"')
-            value = self._read_record(found[0], name)
-            if value is None:
-                raise self._session.not_found(f'no record "{name}"')
-            return value
+            return records.read(self._session, name)
 
     def delete_record(self, name: str) -> None:
         """Destroy a record, and look whether it is gone."""
         check_name("a record name", name)
-        wanted = attributes.record_template(name)
         with self._login(f'deleting record "{name}"'):
-            destroyed = [self._destroy_record(handle, name) for handle in self._session.find(wanted)]
-            if not any(destroyed):
-                raise self._session.not_found(f'no record "{name}"')
+            records.delete(self._session, name)
 
     # ── Being open ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -408,45 +324,3 @@ class Pkcs11Token:
             for handle in self._find(ObjectClass.PUBLIC_KEY, key_id):
                 encoded = encoded or attributes.public_key_info({**known, **self._session.read(handle, wanted)})
         return encoded
-
-    def _takes_data(self) -> bool:
-        """Whether the token holds data objects; what an answer says of this moment alone is raised."""
-        if self._session.token.flags & TokenFlag.WRITE_PROTECTED:
-            return False
-        probe = {Attribute.TOKEN: False, Attribute.PRIVATE: self._logged_in, Attribute.VALUE: b"probe"}
-        try:
-            handle = self._session.module.functions.create(
-                self._session.handle, {**attributes.record_template("probe"), **probe}
-            )
-        except Answer as answer:
-            if answer.name in _NEVER_DATA:
-                return False
-            raise
-        self._session.destroy(handle)
-        return True
-
-    def _read_record(self, handle: int, name: str) -> bytes | None:
-        """Read a record that was found; None if it is gone again."""
-        told = self._session.read(handle, (Attribute.LABEL, Attribute.APPLICATION, Attribute.VALUE))
-        value: bytes | None = told.get(Attribute.VALUE) if self._is_told_of(told, name) else None
-        return value
-
-    def _destroy_record(self, handle: int, name: str) -> bool:
-        """Destroy a record that was found; False if another process was quicker."""
-        shown = (Attribute.LABEL, Attribute.APPLICATION)
-        destroyed = self._is_told_of(self._session.read(handle, shown), name) and self._session.destroy(handle)
-        left = self._session.read(handle, shown)
-        if left.get(Attribute.LABEL) == name and left.get(Attribute.APPLICATION) == attributes.APPLICATION:
-            raise TokenProblem(f'{self._session.name} still has record "{name}", though it was destroyed')
-        return destroyed
-
-    def _is_told_of(self, told: attributes.Told, name: str) -> bool:
-        """Whether an object is this record still; False if it is gone.
-
-        Raises `TokenProblem` if the handle is another object's now: tpm2-pkcs11 gives handles a second time.
-        """
-        if not told:
-            return False
-        if (told.get(Attribute.LABEL), told.get(Attribute.APPLICATION)) != (name, attributes.APPLICATION):
-            raise TokenProblem(f'{self._session.name} shows another object in the place of record "{name}"')
-        return True

@@ -1,0 +1,109 @@
+"""Records: private data objects of a token, kept apart by their label."""
+
+from __future__ import annotations
+
+from pkcs11 import Attribute, ObjectClass, TokenFlag
+
+from frost_hsm.backends.pkcs11.answers import Answer
+from frost_hsm.backends.pkcs11.attributes import APPLICATION, Told, record_template
+from frost_hsm.backends.pkcs11.session import SharedSession
+from frost_hsm.errors import KeyExists, TokenLost, TokenProblem
+
+_NEVER_DATA = {
+    "CKR_ATTRIBUTE_TYPE_INVALID",
+    "CKR_ATTRIBUTE_VALUE_INVALID",
+    "CKR_FUNCTION_NOT_SUPPORTED",
+    "CKR_SESSION_READ_ONLY",
+    "CKR_TEMPLATE_INCOMPLETE",
+    "CKR_TEMPLATE_INCONSISTENT",
+    "CKR_TOKEN_WRITE_PROTECTED",
+}
+"""What a token answers to a data object that it will never take."""
+
+_NAMED = (Attribute.LABEL, Attribute.APPLICATION)
+
+
+def are_taken(session: SharedSession, *, private: bool) -> bool:
+    """Whether the token holds data objects. What an answer says of this moment alone is raised."""
+    if session.token.flags & TokenFlag.WRITE_PROTECTED:
+        return False
+    probe = {Attribute.TOKEN: False, Attribute.PRIVATE: private, Attribute.VALUE: b"probe"}
+    try:
+        handle = session.create({**record_template("probe"), **probe})
+    except Answer as answer:
+        if answer.name in _NEVER_DATA:
+            return False
+        raise
+    session.destroy(handle)
+    return True
+
+
+def names(session: SharedSession) -> list[str]:
+    """List the names of our records."""
+    found = session.find({Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: APPLICATION})
+    if not found:
+        session.check_serial()
+    labels = (session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found)
+    return [label for label in labels if label]
+
+
+def write(session: SharedSession, name: str, value: bytes) -> None:
+    """Create a record, and read back what came of it.
+
+    PKCS#11 keeps no names apart. Of two processes that create the same one at the same instant, both may be accepted;
+    then `read` refuses to choose.
+    """
+    wanted = record_template(name)
+    if session.find(wanted):
+        raise KeyExists(f'{session.name} has a record "{name}" already')
+    kept = {Attribute.TOKEN: True, Attribute.PRIVATE: True, Attribute.VALUE: value}
+    if _value(session, session.create({**wanted, **kept}), name) != value:
+        raise TokenLost(f'{session.name} lost record "{name}" as soon as it was written')
+
+
+def read(session: SharedSession, name: str) -> bytes:
+    """Read a record."""
+    found = session.find(record_template(name))
+    if len(found) > 1:
+        raise TokenProblem(f'{session.name} has {len(found)} records "{name}"')
+    value = _value(session, found[0], name) if found else None
+    if value is None:
+        raise session.not_found(f'no record "{name}"')
+    return value
+
+
+def delete(session: SharedSession, name: str) -> None:
+    """Destroy a record, and look whether it is gone."""
+    destroyed = [_destroy(session, handle, name) for handle in session.find(record_template(name))]
+    if not any(destroyed):
+        raise session.not_found(f'no record "{name}"')
+
+
+def _value(session: SharedSession, handle: int, name: str) -> bytes | None:
+    """Read a record that was found or made; None if it is gone again."""
+    told = session.read(handle, (*_NAMED, Attribute.VALUE))
+    value: bytes | None = told.get(Attribute.VALUE) if _is_there(session, told, name) else None
+    return value
+
+
+def _destroy(session: SharedSession, handle: int, name: str) -> bool:
+    """Destroy a record that was found; False if another process was quicker."""
+    destroyed = _is_there(session, session.read(handle, _NAMED), name) and session.destroy(handle)
+    left = session.read(handle, _NAMED)
+    if _is_named(left, name):
+        raise TokenProblem(f'{session.name} still has record "{name}", though it was destroyed')
+    return destroyed
+
+
+def _is_there(session: SharedSession, told: Told, name: str) -> bool:
+    """Whether a handle still is that of a record; False if the record is gone.
+
+    Raises `TokenProblem` if it is another object's now: tpm2-pkcs11 gives handles a second time.
+    """
+    if told and not _is_named(told, name):
+        raise TokenProblem(f'{session.name} shows another object in the place of record "{name}"')
+    return bool(told)
+
+
+def _is_named(told: Told, name: str) -> bool:
+    return (told.get(Attribute.LABEL), told.get(Attribute.APPLICATION)) == (name, APPLICATION)
