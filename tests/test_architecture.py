@@ -143,7 +143,12 @@ def test_only_the_contract_of_backends_is_used(path: Path) -> None:
 
 @pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) in ("frost", "groups")], ids=identify)
 def test_the_protocol_is_pure(path: Path) -> None:
-    """No file, clock, environment or terminal below the ceremony; groups find libcrypto and time it."""
+    """No file, clock, environment or terminal below the ceremony; groups find their libraries and time them.
+
+    What builds one of these with cargo is no part of the program.
+    """
+    if path.parts[-2:] == ("native", "build.py"):
+        return
     found = {name.split(".")[0] for name in imports(path)}
     assert {"pathlib", "datetime", "subprocess", "socket", "click", "tempfile", "logging"}.isdisjoint(found)
     if part_of(path) == "frost":

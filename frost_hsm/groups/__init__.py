@@ -11,13 +11,14 @@ A group makes its own elements and scalars and understands no others.
 - sums of many products: ``buckets`` ``windows`` ``powers``; checking many things at once: ``weights``
 - on libcrypto: ``libcrypto`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass`` ``koblitz`` ``edwards``
   ``ristretto``
+- on a library of our own, where it is installed: ``native``
 - which one computes: ``self_test`` ``foundations``
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, Protocol
 
 from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
@@ -189,7 +190,7 @@ def draw_scalar(field: ScalarField, entropy: Entropy) -> SecretScalar:
     field. Bits that no scalar has are cleared, so that at least every second draw is in range.
     """
     unused = 8 * field.scalar_length - field.order.bit_length()
-    for _ in range(_DRAWS):
+    for _ in draws(field):
         with Secret.zeros(field.scalar_length) as data:
             with data.reveal() as view:
                 entropy(view)
@@ -203,6 +204,12 @@ def draw_scalar(field: ScalarField, entropy: Entropy) -> SecretScalar:
                 continue
             if not field.is_zero(scalar):
                 return scalar
+    raise AssertionError("draws() ends only by raising")
+
+
+def draws(field: ScalarField) -> Iterator[int]:
+    """Count draws of a scalar, until it is certain that the entropy source is none: then raise `UsageProblem`."""
+    yield from range(_DRAWS)
     raise UsageProblem(f"no scalar of {field.name} in {_DRAWS} draws: the entropy source is not random")
 
 

@@ -17,27 +17,67 @@ from frost_hsm.groups import Group
 
 if TYPE_CHECKING:
     from frost_hsm.groups.libcrypto import Libcrypto
+    from frost_hsm.groups.native.library import Library
 
 _SLOW = 150e-6
 """Seconds of a base multiplication that a libcrypto without assembly for P-256 takes at least."""
 
 
 @functools.cache
+def _native() -> Library | None:
+    """Load the native library, if it is there and not switched off."""
+    with suppress(ImportError):  # a Python without ctypes
+        from frost_hsm.groups.native import library
+
+        return library.find()
+    return None
+
+
+def _on_native(curve: str) -> Group | None:
+    """Make a curve on the native library, if it is there and right. curve: its class in ``native.curves``."""
+    library = _native()
+    if library:
+        from frost_hsm.groups import self_test
+        from frost_hsm.groups.native import curves
+
+        group: Group = getattr(curves, curve)(library)
+        if self_test.computes(group):
+            return group
+    return None
+
+
+@functools.cache
 def p256() -> Group:
-    """Choose who computes P-256: a libcrypto that is there, right and fast, else pycryptodome."""
+    """Choose who computes P-256: a libcrypto that is there, right and fast, else pycryptodome.
+
+    The native library helps libcrypto to read points, if it is there.
+    """
     from frost_hsm.groups import libcrypto, openssl, self_test
 
     for library in libcrypto.find():
         try:
             group = openssl.P256Libcrypto(library)
             if self_test.computes(group) and self_test.base_multiplication_seconds(group) < _SLOW:
-                return group
+                return _helped(group, library)
         except MemoryError:  # how libcrypto says that it has no P-256, too
             continue
     with _no_other_is_left():
         from frost_hsm.groups import weierstrass
 
         return weierstrass.P256Pycryptodome()
+
+
+def _helped(group: Group, libcrypto: Libcrypto) -> Group:
+    """Have the native library take the square roots, if it is there and right."""
+    library = _native()
+    if library:
+        from frost_hsm.groups import self_test
+        from frost_hsm.groups.native import p256
+
+        helped = p256.P256(libcrypto, library)
+        if self_test.computes(helped):
+            return helped
+    return group
 
 
 @functools.cache
@@ -54,7 +94,10 @@ def _libcrypto() -> Libcrypto | None:
 
 @functools.cache
 def secp256k1() -> Group:
-    """Choose who computes secp256k1: libcrypto and pycryptodome together, else pycryptodome alone."""
+    """Choose who computes secp256k1: the native library, libcrypto and pycryptodome together, or the latter alone."""
+    native = _on_native("Secp256k1")
+    if native:
+        return native
     with _no_other_is_left():
         from frost_hsm.groups import koblitz, self_test, weierstrass
 
@@ -69,7 +112,10 @@ def secp256k1() -> Group:
 
 @functools.cache
 def ed25519() -> Group:
-    """Make the subgroup of prime order of edwards25519."""
+    """Choose who computes the subgroup of prime order of edwards25519: the native library, else pycryptodome."""
+    native = _on_native("Ed25519")
+    if native:
+        return native
     with _no_other_is_left():
         from frost_hsm.groups import edwards
 
@@ -78,7 +124,10 @@ def ed25519() -> Group:
 
 @functools.cache
 def ristretto255() -> Group:
-    """Make ristretto255."""
+    """Choose who computes ristretto255: the native library, else pycryptodome."""
+    native = _on_native("Ristretto255")
+    if native:
+        return native
     with _no_other_is_left():
         from frost_hsm.groups import ristretto
 
@@ -87,7 +136,10 @@ def ristretto255() -> Group:
 
 @functools.cache
 def ed448() -> Group:
-    """Make the subgroup of prime order of edwards448."""
+    """Choose who computes the subgroup of prime order of edwards448: the native library, else pycryptodome."""
+    native = _on_native("Ed448")
+    if native:
+        return native
     with _no_other_is_left():
         from frost_hsm.groups import edwards
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 
-from frost_hsm.groups import Group, SecretScalar
+from frost_hsm.errors import FrostHsmError, MalformedElement
+from frost_hsm.groups import Element, Group, SecretScalar
 from frost_hsm.groups.bignum_scalars import BignumScalars
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.powers import power
@@ -19,19 +21,49 @@ _DOUBLED = {
         "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798",
         "02c6047f9441ed7d6d3045406e95c07cd85c778e4b8cef3ca7abac09b95c709ee5",
     ),
+    "Ed25519": (
+        "5866666666666666666666666666666666666666666666666666666666666666",
+        "c9a3f86aae465f0e56513864510f3997561fa2c9e85ea21dc2292309f3cd6022",
+    ),
+    "ristretto255": (
+        "e2f2ae0a6abc4e71a884a961c500515f58e30b6aa582dd8db6a65945e08d2d76",
+        "6a493210f7499cd17fecb510ae0cea23a110e8d5b901f8acadd3095c73a3b919",
+    ),
+    "Ed448": (
+        "14fa30f25b790898adc8d74e2c13bdfdc4397ce61cffd33ad7c2a0051e9c78874098a36c7373ea4b62c7c9563720768824bcb66e71463f69"
+        "00",
+        "ed8693eacdfbeada6ba0cdd1beb2bcbb98302a3a8365650db8c4d88a726de3b7d74d8835a0d76e03b0c2865020d659b38d04d74a63e905ae"
+        "80",
+    ),
 }
-"""G, as SEC 2 gives it, and 2·G."""
+"""G, as SEC 2, RFC 8032 and RFC 9496 give it, and 2·G."""
 
 
 def computes(group: Group) -> bool:
-    """Recompute 2·G three ways, on the curves that libcrypto computes."""
+    """Recompute 2·G four ways, from secret scalars and from public ones, and refuse what is no element."""
     g, double_g = map(bytes.fromhex, _DOUBLED[group.name])
-    generator = group.decode(g)
+    try:
+        ways = [group.encode(way) for way in _double(group, group.decode(g))]
+    except (FrostHsmError, RuntimeError):
+        return False
+    try:
+        group.decode(b"\xff" * group.element_length)
+    except MalformedElement:
+        return all(way == double_g for way in ways)
+    return False
+
+
+def _double(group: Group, generator: Element) -> Iterator[Element]:
+    def load(value: int) -> SecretScalar:
+        return group.decode_scalar(Secret((value % group.order).to_bytes(group.scalar_length, group.byteorder)))
+
     doubled = group.copy(generator)
     group.double(doubled)
-    two = group.decode_scalar(Secret((2).to_bytes(32, "big")))
-    ways = (doubled, group.multiply_base(two), group.combine_base(1, 1, generator))
-    return all(group.encode(way) == double_g for way in ways)
+    yield doubled
+    [eleven] = group.evaluate([load(-1), load(3)], [4])
+    yield group.multiply_base(group.multiply_add(eleven, load(3), -3))
+    yield group.combine_base(1, 1, generator)
+    yield group.sum_products([-1, 3], [generator, generator])
 
 
 def computes_modulo_primes(library: Libcrypto) -> bool:

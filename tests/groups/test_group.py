@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from stage import p256, plain_curves
+from stage import native, p256, plain_curves
 from stage.p256 import number, scalar
 from stage.suites import SUITES, vectors
 
@@ -30,15 +30,14 @@ from frost_hsm.secret import Secret
 
 GROUPS: dict[str, Group] = {
     **p256.GROUPS,
-    **{
-        group.name: group
-        for group in (foundations.secp256k1(), foundations.ed25519(), foundations.ristretto255(), foundations.ed448())
-    },
+    **{make.name: make(next(libcrypto.find())) for make in (edwards.Ed25519, ristretto.Ristretto255, edwards.Ed448)},
+    "secp256k1": koblitz.Secp256k1Libcrypto(next(libcrypto.find())),
     "secp256k1-without-points-mul": koblitz.Secp256k1Libcrypto(next(libcrypto.find()), points_mul=False),
     **{
         f"{make.name}-without-libcrypto": make()
         for make in (weierstrass.Secp256k1, edwards.Ed25519, ristretto.Ristretto255, edwards.Ed448)
     },
+    **native.GROUPS,
 }
 SCALARS = (1, 2, 3, 2**64 - 1, 2**128, -5, -2, -1)  # modulo the order
 

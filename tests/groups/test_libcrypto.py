@@ -31,11 +31,13 @@ def test_the_interpreters_own_libcrypto_comes_first(library: Libcrypto) -> None:
 
 
 def choose(monkeypatch: pytest.MonkeyPatch, *found: Libcrypto) -> Group:
+    monkeypatch.setattr(foundations, "_native", lambda: None)
     monkeypatch.setattr(libcrypto, "find", lambda: iter(found))
     return foundations.p256.__wrapped__()
 
 
 def choose_secp256k1(monkeypatch: pytest.MonkeyPatch, *found: Libcrypto) -> Group:
+    monkeypatch.setattr(foundations, "_native", lambda: None)
     monkeypatch.setattr(foundations, "_libcrypto", foundations._libcrypto.__wrapped__)
     monkeypatch.setattr(libcrypto, "find", lambda: iter(found))
     return foundations.secp256k1.__wrapped__()

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import pytest
-from stage import plain_curves
+from stage import native, plain_curves
 from stage.p256 import scalar
 from stage.plain_curves import ED25519, multiply
 from stage.suites import SUITES, vectors
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
-from frost_hsm.groups import Element, foundations
+from frost_hsm.groups import Element, Group, libcrypto
 from frost_hsm.groups.edwards import Ed25519
+from frost_hsm.groups.ristretto import Ristretto255
 
-GROUP = foundations.ristretto255()
+GROUPS: dict[str, Group] = {
+    "pycryptodome": Ristretto255(next(libcrypto.find())),
+    **{name: group for name, group in native.GROUPS.items() if group.name == "ristretto255"},
+}
 
 MULTIPLES = """
 0000000000000000000000000000000000000000000000000000000000000000
@@ -66,39 +70,44 @@ ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f
 """.split()
 
 
-def test_multiples_of_the_generator() -> None:
-    total, generator = GROUP.identity(), GROUP.multiply_base(scalar(GROUP, 1))
+@pytest.fixture(params=GROUPS)
+def group(request: pytest.FixtureRequest) -> Group:
+    return GROUPS[request.param]
+
+
+def test_multiples_of_the_generator(group: Group) -> None:
+    total, generator = group.identity(), group.multiply_base(scalar(group, 1))
     for k, expected in enumerate(MULTIPLES):
-        assert GROUP.is_identity(total) == (k == 0)
+        assert group.is_identity(total) == (k == 0)
         if k:
-            assert GROUP.encode(total).hex() == expected
-            assert GROUP.equal(GROUP.decode(bytes.fromhex(expected)), total)
-        GROUP.accumulate(total, generator)
+            assert group.encode(total).hex() == expected
+            assert group.equal(group.decode(bytes.fromhex(expected)), total)
+        group.accumulate(total, generator)
 
 
 @pytest.mark.parametrize("data", NOT_ELEMENTS)
-def test_bad_encodings(data: str) -> None:
+def test_bad_encodings(group: Group, data: str) -> None:
     with pytest.raises(MalformedElement):
-        GROUP.decode(bytes.fromhex(data))
-    y = GROUP.y_coordinate(GROUP.multiply_base(scalar(GROUP, 1)))
+        group.decode(bytes.fromhex(data))
+    y = group.y_coordinate(group.multiply_base(scalar(group, 1)))
     with pytest.raises(MalformedElement):
-        GROUP.decode(bytes.fromhex(data), y)
+        group.decode(bytes.fromhex(data), y)
 
 
-def test_the_identity_is_refused() -> None:
+def test_the_identity_is_refused(group: Group) -> None:
     with pytest.raises(InvalidIdentityElement):
-        GROUP.decode(bytes(32))
+        group.decode(bytes(32))
     with pytest.raises(InvalidIdentityElement):
-        GROUP.encode(GROUP.identity())
+        group.encode(group.identity())
 
 
-def test_the_invalid_element_of_zcashfoundation() -> None:
+def test_the_invalid_element_of_zcashfoundation(group: Group) -> None:
     with pytest.raises(MalformedElement):
-        GROUP.decode(bytes.fromhex(vectors(SUITES["ristretto255"], "elements.json")["elements"]["invalid_element"]))
+        group.decode(bytes.fromhex(vectors(SUITES["ristretto255"], "elements.json")["elements"]["invalid_element"]))
 
 
 def test_all_points_that_stand_for_an_element_are_the_same() -> None:
-    curve, points = Ed25519(), ED25519
+    group, curve, points = GROUPS["pycryptodome"], Ed25519(), ED25519
     order4 = multiply(points, 2, points.small_order_point())
     for k in (1, 2, 77777, 2**250 + 9):
         point = multiply(points, k)
@@ -107,10 +116,10 @@ def test_all_points_that_stand_for_an_element_are_the_same() -> None:
         for j in range(4):
             shifted = points.add(point, multiply(points, j, order4))  # type: ignore[arg-type]
             same.append(Element(curve._decode_any(points.encode(shifted))))
-        assert len({GROUP.encode(element) for element in same}) == 1
-        assert GROUP.encode(same[0]) == plain_curves.encode_ristretto(point)
-        assert len({GROUP.y_coordinate(element) for element in same}) == 1
-        assert all(GROUP.equal(same[0], element) for element in same)
-        GROUP.accumulate(same[1], GROUP.combine_base(-k, 0, same[0]))
-        assert GROUP.is_identity(same[1])
-        assert not GROUP.equal(same[0], same[1])
+        assert len({group.encode(element) for element in same}) == 1
+        assert group.encode(same[0]) == plain_curves.encode_ristretto(point)
+        assert len({group.y_coordinate(element) for element in same}) == 1
+        assert all(group.equal(same[0], element) for element in same)
+        group.accumulate(same[1], group.combine_base(-k, 0, same[0]))
+        assert group.is_identity(same[1])
+        assert not group.equal(same[0], same[1])

@@ -9,11 +9,14 @@ from Crypto.PublicKey.ECC import EccPoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frost_hsm.groups import Element, Group, buckets, foundations, windows
+from frost_hsm.groups import Element, Group, buckets, libcrypto, windows
+from frost_hsm.groups.edwards import Ed448, Ed25519
+from frost_hsm.groups.ristretto import Ristretto255
 from frost_hsm.groups.weierstrass import Secp256k1
 
+LIBRARY = next(libcrypto.find())
 GROUPS: dict[str, Group] = {
-    group.name: group for group in (Secp256k1(), foundations.ed25519(), foundations.ristretto255(), foundations.ed448())
+    group.name: group for group in (Secp256k1(), Ed25519(LIBRARY), Ristretto255(LIBRARY), Ed448(LIBRARY))
 }
 
 

@@ -5,16 +5,22 @@ from __future__ import annotations
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from stage import p256, plain_curves
+from stage import native, p256, plain_curves
 from stage.p256 import scalar
 from stage.plain_curves import Weierstrass, square_root
 from stage.suites import SUITES, vectors
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
-from frost_hsm.groups import Group, foundations
+from frost_hsm.groups import Group, libcrypto
+from frost_hsm.groups.koblitz import Secp256k1Libcrypto
 from frost_hsm.groups.weierstrass import Secp256k1
 
-GROUPS: dict[str, Group] = {**p256.GROUPS, "secp256k1": foundations.secp256k1(), "alone": Secp256k1()}
+GROUPS: dict[str, Group] = {
+    **p256.GROUPS,
+    "secp256k1": Secp256k1Libcrypto(next(libcrypto.find())),
+    "alone": Secp256k1(),
+    **{name: group for name, group in native.GROUPS.items() if group.name in ("P-256", "secp256k1")},
+}
 JUDGES = {"P-256": ec.SECP256R1(), "secp256k1": ec.SECP256K1()}
 
 

@@ -1,0 +1,64 @@
+"""Building the library with cargo, and the platform wheel around it: a build hook of hatchling.
+
+It does nothing unless FROST_HSM_BUILD_NATIVE=1, so that whoever has no cargo gets the pure wheel. With it,
+``pip wheel .`` makes one that serves every Python on platforms of this kind. The same sources and the same compiler
+make the same bytes, wherever they lie: Cargo.lock fixes what is built, and no path of this machine stays in it.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from packaging.tags import platform_tags
+
+SWITCH = "FROST_HSM_BUILD_NATIVE"
+
+_SOURCES = Path(__file__).parent
+_NAMES = {"darwin": "libfrost_hsm_native.dylib", "win32": "frost_hsm_native.dll"}  # as in `library`, not installed yet
+_FILE = _NAMES.get(sys.platform, "libfrost_hsm_native.so")
+
+
+class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # of a configuration that it does not look at
+    """Puts the library into a wheel, and says for which platforms that wheel is."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Build the library, where that is asked for."""
+        if os.environ.get(SWITCH) != "1":
+            return
+        library = build(Path(self.directory) / "native")
+        build_data["force_include"][str(library)] = f"frost_hsm/groups/native/{_FILE}"
+        build_data["pure_python"] = False
+        build_data["tag"] = f"py3-none-{_platform_tag(library)}"
+
+
+def build(target: Path) -> Path:
+    """Build the library in a directory, and return where it is. Raises `CalledProcessError`."""
+    cargo_home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
+    places = {_SOURCES: "/frost-hsm", cargo_home: "/cargo", target: "/target"}
+    flags = [f"--remap-path-prefix={path.resolve()}={name}" for path, name in places.items()]
+    environment = os.environ | {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags), "CARGO_TARGET_DIR": str(target)}
+    command = ["cargo", "build", "--release", "--locked", "--manifest-path", str(_SOURCES / "Cargo.toml")]
+    subprocess.run(command, env=environment, check=True)  # noqa: S603  # nothing of it comes from elsewhere
+    return target / "release" / _FILE
+
+
+def _platform_tag(library: Path) -> str:
+    """Name the platforms that load the library: on Linux, all with the glibc that it asks for, or a newer one."""
+    tags = list(platform_tags())
+    needed = [(int(a), int(b)) for a, b in re.findall(rb"GLIBC_(\d+)\.(\d+)", library.read_bytes())]
+    if needed:
+        major, minor = max(needed)
+        tags = [tag for tag in tags if tag == f"manylinux_{major}_{minor}_{platform.machine()}"]
+    return tags[0]
+
+
+if __name__ == "__main__":  # for who works on this: build it in this place
+    made = build(_SOURCES / "build")
+    (_SOURCES / _FILE).write_bytes(made.read_bytes())

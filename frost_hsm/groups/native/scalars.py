@@ -1,0 +1,156 @@
+"""Secret scalars on the native library: in buffers of ours that are wiped, from first to last.
+
+No secret becomes a Python ``int`` or an immutable ``bytes`` here. The library computes with them in constant time,
+keeps nothing, and wipes the stack it used.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Iterable, Sequence
+from ctypes import c_char, c_uint32, memset
+from typing import Any, Literal
+
+from frost_hsm.errors import MalformedScalar
+from frost_hsm.groups import SecretScalar, draws
+from frost_hsm.groups.native.library import MALFORMED, Library
+from frost_hsm.secret import Entropy, Secret, system_entropy
+
+_ALGORITHMS = {"sha256": (0, 32), "sha512": (1, 64), "shake_256": (2, None)}  # number, digest's length
+
+
+class _Scalar(SecretScalar):
+    """The scalar's encoding, in a buffer."""
+
+    __slots__ = ()
+
+    def wipe(self) -> None:
+        memset(self.handle, 0, len(self.handle))
+
+    def __del__(self) -> None:
+        try:
+            self.wipe()
+        except (AttributeError, TypeError):  # the interpreter is going down
+            pass
+
+
+class NativeScalars:
+    """The `ScalarField` of a curve of the native library, by the curve's number there."""
+
+    name: str
+    byteorder: Literal["big", "little"]
+    order: int
+
+    def __init__(self, library: Library, curve: int) -> None:
+        self.backend = f"the native library ({library.path})"
+        self._library = library
+        self._curve = curve
+        sizes = (c_uint32 * 4)()
+        self._check(library.sizes(curve, sizes, ctypes.sizeof(sizes)))
+        self._point_size, self.scalar_length, self.element_length, self.y_length = sizes
+        self._buffer = c_char * self.scalar_length
+
+    def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
+        """Draw a uniform scalar that is not zero."""
+        for _ in draws(self):
+            drawn = bytearray(self.scalar_length)
+            scalar = _Scalar(self._buffer.from_buffer(drawn))
+            entropy(memoryview(drawn))
+            if self._check(self._library.fit_scalar(self._curve, scalar.handle, self.scalar_length)):
+                return scalar
+        raise AssertionError("draws() ends only by raising")
+
+    def decode_scalar(self, data: Secret) -> SecretScalar:
+        """Read ``scalar_length`` bytes, below the order."""
+        length = self.scalar_length
+        if len(data) != length:
+            raise MalformedScalar(f"a {self.name} scalar has {length} bytes, not {len(data)}")
+        scalar = _Scalar(self._buffer())
+        with data.reveal() as view:
+            status = self._library.read_scalar(self._curve, scalar.handle, length, _array(view), length)
+        if status == MALFORMED:
+            raise MalformedScalar(f"the scalar is not below the order of {self.name}")
+        self._check(status)
+        return scalar
+
+    def encode_scalar(self, scalar: SecretScalar) -> Secret:
+        """Write ``scalar_length`` bytes."""
+        return Secret(memoryview(scalar.handle))
+
+    def reduce(self, wide: Secret) -> SecretScalar:
+        """Read bytes of any number modulo the order."""
+        scalar = _Scalar(self._buffer())
+        with wide.reveal() as view:
+            self._check(self._library.reduce(self._curve, scalar.handle, self.scalar_length, _array(view), len(view)))
+        return scalar
+
+    def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
+        """Hash from one buffer into the other."""
+        number, length = _ALGORITHMS.get(algorithm, (None, None))
+        if number is None or length not in (None, len(target)):
+            raise ValueError(f"no digest {algorithm} of {len(target)} bytes")
+        self._check(self._library.digest(number, _array(target), len(target), _array(source), len(source)))
+
+    def is_zero(self, scalar: SecretScalar) -> bool:
+        """Say whether a scalar is zero."""
+        return bool(self._check(self._library.is_zero(self._curve, scalar.handle, self.scalar_length)))
+
+    def add_scalars(self, scalars: Iterable[SecretScalar]) -> SecretScalar:
+        """Add scalars up."""
+        total = _Scalar(self._buffer())
+        with _Gathered(scalars) as terms:
+            self._check(self._library.add_scalars(self._curve, total.handle, self.scalar_length, terms, len(terms)))
+        return total
+
+    def multiply_add(self, a: SecretScalar, b: SecretScalar, c: int | SecretScalar) -> SecretScalar:
+        """Compute a + b·c."""
+        length = self.scalar_length
+        factor = self._public((c,)) if isinstance(c, int) else c.handle
+        result = _Scalar(self._buffer())
+        self._check(
+            self._library.multiply_add(
+                self._curve, result.handle, length, a.handle, length, b.handle, length, factor, length
+            )
+        )
+        return result
+
+    def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
+        """Evaluate a polynomial by Horner's rule."""
+        length, count = self.scalar_length, len(points)
+        values = (c_char * (length * count))()
+        with _Gathered(coefficients) as terms:
+            self._check(
+                self._library.evaluate(
+                    self._curve, values, length * count, terms, len(terms), self._public(points), length * count
+                )
+            )
+        return [_Scalar(self._buffer.from_buffer(values, length * k)) for k in range(count)]
+
+    def _public(self, values: Iterable[int]) -> bytes:
+        """Write public scalars one after the other."""
+        order, length, byteorder = self.order, self.scalar_length, self.byteorder
+        return b"".join([(value % order).to_bytes(length, byteorder) for value in values])
+
+    def _check(self, status: int) -> int:
+        """Return an answer of the library. Raises `RuntimeError` for what is no fault of the data."""
+        if status < 0:
+            raise RuntimeError(f"the native library failed with status {status}")
+        return status
+
+
+class _Gathered:
+    """Secret scalars one after the other, in a buffer that is wiped at the end of the block."""
+
+    def __init__(self, scalars: Iterable[SecretScalar]) -> None:
+        self._buffer = bytearray().join([scalar.handle for scalar in scalars])
+
+    def __enter__(self) -> Any:
+        return _array(memoryview(self._buffer))
+
+    def __exit__(self, *exc: object) -> None:
+        self._buffer[:] = bytes(len(self._buffer))
+
+
+def _array(view: memoryview) -> ctypes.Array[c_char]:
+    """Lend a buffer to the library; the view cannot be released before the array is gone."""
+    return (c_char * len(view)).from_buffer(view)
