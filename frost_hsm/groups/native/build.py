@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -32,16 +33,17 @@ class NativeBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # of a con
         """Build the library, where that is asked for."""
         if os.environ.get(SWITCH) != "1":
             return
-        library = build(Path(self.directory) / "native")
+        library = build()
         build_data["force_include"][str(library)] = f"frost_hsm/groups/native/{_FILE}"
         build_data["pure_python"] = False
         build_data["tag"] = f"py3-none-{_platform_tag(library)}"
 
 
-def build(target: Path) -> Path:
-    """Build the library in a directory, and return where it is. Raises `CalledProcessError`."""
+def build() -> Path:
+    """Build the library, and return where it is. Raises `CalledProcessError`."""
+    target = _SOURCES / "build"
     cargo_home = Path(os.environ.get("CARGO_HOME", Path.home() / ".cargo"))
-    places = {_SOURCES: "/frost-hsm", cargo_home: "/cargo", target: "/target"}
+    places = {_SOURCES: "/frost-hsm", cargo_home: "/cargo"}
     flags = [f"--remap-path-prefix={path.resolve()}={name}" for path, name in places.items()]
     environment = os.environ | {"CARGO_ENCODED_RUSTFLAGS": "\x1f".join(flags), "CARGO_TARGET_DIR": str(target)}
     command = ["cargo", "build", "--release", "--locked", "--manifest-path", str(_SOURCES / "Cargo.toml")]
@@ -60,5 +62,4 @@ def _platform_tag(library: Path) -> str:
 
 
 if __name__ == "__main__":  # for who works on this: build it in this place
-    made = build(_SOURCES / "build")
-    (_SOURCES / _FILE).write_bytes(made.read_bytes())
+    shutil.copy(build(), _SOURCES / _FILE)

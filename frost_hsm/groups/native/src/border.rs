@@ -108,7 +108,10 @@ impl Out {
 
     /// Look at it as at what is read.
     pub fn read(&self) -> In {
-        In { data: self.data, length: self.length }
+        In {
+            data: self.data,
+            length: self.length,
+        }
     }
 
     /// Insist on a number of pieces of one size.

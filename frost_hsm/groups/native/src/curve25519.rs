@@ -173,7 +173,10 @@ impl Curve for Ed25519 {
         let (x, ordinate) = read_coordinates(y)?;
         let mut eighth = ordinate.encode();
         eighth[LENGTH - 1] |= u8::from(is_odd(x)) << 7;
-        let point = CompressedEdwardsY(eighth).decompress().ok_or(MALFORMED)?.mul_by_cofactor();
+        let point = CompressedEdwardsY(eighth)
+            .decompress()
+            .ok_or(MALFORMED)?
+            .mul_by_cofactor();
         if point.is_identity() || point.compress().as_bytes() != data {
             return Err(if is_identity_encoded(data) { IDENTITY } else { MALFORMED });
         }

@@ -16,7 +16,10 @@ fn is_odd(x: GF448) -> bool {
 }
 
 fn is_identity_encoded(data: &[u8]) -> bool {
-    data.len() == LENGTH && data[0] == 1 && data[1..LENGTH - 1].iter().all(|byte| *byte == 0) && data[LENGTH - 1] & 0x7f == 0
+    data.len() == LENGTH
+        && data[0] == 1
+        && data[1..LENGTH - 1].iter().all(|byte| *byte == 0)
+        && data[LENGTH - 1] & 0x7f == 0
 }
 
 impl Curve for Ed448 {

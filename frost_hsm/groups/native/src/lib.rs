@@ -408,7 +408,10 @@ fn combine_base<C: Curve>(out: Out, a: In, b: In, point: In) -> Answer {
     a.expect(1, C::SCALAR)?;
     b.expect(1, C::SCALAR)?;
     point.expect(1, size_of::<C::Point>())?;
-    out.put_value(0, C::combine_base(&scalar::<C>(a, 0)?, &scalar::<C>(b, 0)?, &point.value(0)));
+    out.put_value(
+        0,
+        C::combine_base(&scalar::<C>(a, 0)?, &scalar::<C>(b, 0)?, &point.value(0)),
+    );
     Ok(DONE)
 }
 
@@ -416,11 +419,15 @@ fn sum_products<C: Curve>(out: Out, scalars: In, points: In) -> Answer {
     out.expect(1, size_of::<C::Point>())?;
     let points = values::<C>(points)?;
     scalars.expect(points.len(), C::SCALAR)?;
-    let scalars = (0..points.len()).map(|k| scalar::<C>(scalars, k)).collect::<Result<Vec<_>, _>>()?;
+    let scalars = (0..points.len())
+        .map(|k| scalar::<C>(scalars, k))
+        .collect::<Result<Vec<_>, _>>()?;
     out.put_value(0, C::sum_products(&scalars, &points));
     Ok(DONE)
 }
 
 fn values<C: Curve>(points: In) -> Result<Vec<C::Point>, Status> {
-    Ok((0..points.count(size_of::<C::Point>())?).map(|k| points.value(k)).collect())
+    Ok((0..points.count(size_of::<C::Point>())?)
+        .map(|k| points.value(k))
+        .collect())
 }

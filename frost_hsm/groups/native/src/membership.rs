@@ -17,7 +17,10 @@ pub const RANDOM_BYTES: usize = SOUNDNESS / 4;
 /// for all others: then a subset's sum is in the subgroup with it or without it, not both.
 pub fn are_members<C: Curve>(points: &[C::Point], encodings: &[u8], random: &[u8]) -> bool {
     let Some(bits) = subsets_at_once(points.len(), C::PROOF) else {
-        return encodings.chunks_exact(C::ELEMENT).zip(points).all(|(data, point)| C::proves(data, point));
+        return encodings
+            .chunks_exact(C::ELEMENT)
+            .zip(points)
+            .all(|(data, point)| C::proves(data, point));
     };
     random
         .chunks_exact(points.len())

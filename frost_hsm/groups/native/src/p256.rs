@@ -7,7 +7,12 @@ pub const ELEMENT: usize = 33;
 pub const Y: usize = 32;
 
 /// b of y² = x³ - 3·x + b (SP 800-186, section 3.2.1.3).
-const B: GFp256 = GFp256::w64be(0x5AC635D8AA3A93E7, 0xB3EBBD55769886BC, 0x651D06B0CC53B0F6, 0x3BCE3C3E27D2604B);
+const B: GFp256 = GFp256::w64be(
+    0x5AC635D8AA3A93E7,
+    0xB3EBBD55769886BC,
+    0x651D06B0CC53B0F6,
+    0x3BCE3C3E27D2604B,
+);
 
 /// Compute the y of a compressed point, big-endian.
 pub fn ordinate(data: &[u8]) -> Result<[u8; Y], Status> {

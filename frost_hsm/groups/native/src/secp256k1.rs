@@ -83,8 +83,16 @@ impl Curve for Secp256k1 {
     }
 
     fn read_beside(data: &[u8], y: &[u8]) -> Result<Point, Status> {
-        if data.len() != Self::ELEMENT || y.len() != Self::Y || !matches!(data[0], 2 | 3) || y[LENGTH - 1] & 1 != data[0] & 1 {
-            return Err(if data.iter().all(|byte| *byte == 0) { IDENTITY } else { MALFORMED });
+        if data.len() != Self::ELEMENT
+            || y.len() != Self::Y
+            || !matches!(data[0], 2 | 3)
+            || y[LENGTH - 1] & 1 != data[0] & 1
+        {
+            return Err(if data.iter().all(|byte| *byte == 0) {
+                IDENTITY
+            } else {
+                MALFORMED
+            });
         }
         let mut both = [4u8; UNCOMPRESSED];
         both[1..Self::ELEMENT].copy_from_slice(&data[1..]);
