@@ -171,6 +171,11 @@ def by_id(id: str) -> Ciphersuite:
     return _find(id, ((suite.id, suite) for suite in ALL))
 
 
+def describe_native_library() -> tuple[bool, str]:
+    """Say for people whether the native library makes suites faster here; and whether that is as it should be."""
+    return foundations.describe_native()
+
+
 def _find(key: str, suites: Iterable[tuple[str, Ciphersuite]]) -> Ciphersuite:
     known = dict(suites)
     if key not in known:

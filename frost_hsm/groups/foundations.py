@@ -46,6 +46,20 @@ def _on_native(curve: str) -> Group | None:
     return None
 
 
+def describe_native() -> tuple[bool, str]:
+    """Say for people whether the native library computes here; and whether that is as it should be."""
+    try:
+        from frost_hsm.groups.native import library
+    except ImportError as error:
+        return True, f"no native library can be loaded: {error}"
+    found = library.describe()
+    if _native():
+        wrong = [curve for curve in ("Ed25519", "Ristretto255", "Secp256k1", "Ed448") if _on_native(curve) is None]
+        if wrong:
+            return False, f"{found[1]}, but computes {', '.join(wrong)} wrong, so others do"
+    return found
+
+
 @functools.cache
 def p256() -> Group:
     """Choose who computes P-256: a libcrypto that is there, right and fast, else pycryptodome.

@@ -170,8 +170,10 @@ def test_importing_the_protocol_loads_no_library() -> None:
 
 
 def run_without_c_code(program: str) -> None:
-    """Run a program where pycryptodome falls back to Python's integers, as it does where its C code does not load."""
-    environment = {**os.environ, "PYCRYPTODOME_INTEGER": "native"}
+    """Run a program where pycryptodome falls back to Python's integers, as it does where its C code does not load, and
+    where there is no native library.
+    """
+    environment = {**os.environ, "PYCRYPTODOME_INTEGER": "native", "FROST_HSM_NATIVE": "0"}
     subprocess.run([sys.executable, "-c", program], check=True, env=environment)
 
 

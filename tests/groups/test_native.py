@@ -348,11 +348,13 @@ def chosen(monkeypatch: pytest.MonkeyPatch) -> Callable[[], set[str]]:
 def test_it_is_chosen_where_it_is(lib: Library, chosen: Callable[[], set[str]]) -> None:
     assert chosen() == _CHOICES.keys()
     assert all(lib.path in choose().backend for choose in _CHOICES.values())
+    assert foundations.describe_native() == (True, f"the native library {lib.path} is there")
 
 
 def test_it_is_switched_off(chosen: Callable[[], set[str]], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(library.SWITCH, "0")
     assert chosen() == set()
+    assert foundations.describe_native() == (True, "the native library is switched off by FROST_HSM_NATIVE=0")
 
 
 @pytest.mark.parametrize("content", [None, b"", b"not a library", "another library"])
@@ -366,6 +368,8 @@ def test_what_is_not_this_library_is_not_chosen(
         path.write_bytes(content)
     monkeypatch.setattr(library, "FILE", str(path))
     assert chosen() == set()
+    fine, text = foundations.describe_native()
+    assert (fine, "no native library is installed" in text) == (content is None, content is None)
 
 
 def test_another_version_is_not_chosen(
@@ -373,6 +377,8 @@ def test_another_version_is_not_chosen(
 ) -> None:
     monkeypatch.setattr(library, "VERSION", library.VERSION + 1)
     assert chosen() == set()
+    fine, text = foundations.describe_native()
+    assert not fine and "another version" in text
 
 
 @pytest.mark.parametrize(
@@ -386,5 +392,7 @@ def test_what_computes_wrong_is_not_chosen(
     setattr(broken, function, lambda *arguments: wrong)  # says that it did something
     monkeypatch.setattr(library, "find", lambda: broken)
     used = chosen()
+    fine, text = foundations.describe_native()
+    assert fine == (used == _CHOICES.keys()) and ("wrong" in text) != fine, text
     assert used <= {"p256"} or function == "read"
     assert all(self_test.computes(choose()) for choose in _CHOICES.values())

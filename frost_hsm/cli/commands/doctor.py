@@ -15,7 +15,7 @@ from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import FrostHsmError, NoConstantTime
-from frost_hsm.frost.ciphersuites import ALL
+from frost_hsm.frost.ciphersuites import ALL, describe_native_library
 
 Finding = tuple[bool, str]
 
@@ -68,6 +68,7 @@ def _program(place: Workplace) -> Iterator[Finding]:
 
 
 def _groups(place: Workplace) -> Iterator[Finding]:
+    yield describe_native_library()
     for suite in ALL:
         try:
             yield True, f"{suite.id} computes on {suite.group.backend}"

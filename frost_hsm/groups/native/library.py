@@ -73,6 +73,21 @@ def is_wanted() -> bool:
     return os.environ.get(SWITCH) != "0"
 
 
+def describe() -> tuple[bool, str]:
+    """Say for people whether the library is there, and why not; and whether that is as it should be."""
+    if not is_wanted():
+        return True, f"the native library is switched off by {SWITCH}=0"
+    if not os.path.exists(FILE):  # noqa: PTH110
+        return (
+            True,
+            "no native library is installed: a wheel of frost-hsm for this platform brings one, which is faster",
+        )
+    try:
+        return True, f"the native library {Library().path} is there"
+    except (OSError, AttributeError) as error:
+        return False, f"the native library cannot be used: {error}"
+
+
 def find() -> Library | None:
     """Load the library if it is there, of this version, and wanted."""
     if not is_wanted():
