@@ -9,7 +9,7 @@ import pkcs11
 import pytest
 
 from frost_hsm import errors
-from frost_hsm.backends.pkcs11 import answers, module
+from frost_hsm.backends.pkcs11 import answers, p11kit
 
 
 def every_answer() -> list[Exception]:
@@ -59,5 +59,5 @@ def test_what_answers_mean(answer: Exception, error: type[errors.TokenProblem], 
 
 
 def test_find_proxy_finds_a_file_or_nothing() -> None:
-    found = module.find_proxy()
+    found = p11kit.find_proxy()
     assert found is None or Path(found).is_file()

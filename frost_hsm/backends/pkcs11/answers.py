@@ -81,8 +81,8 @@ _MEANINGS: dict[str, tuple[type[TokenProblem], str]] = {
 
 _SPELT = {"TokenNotRecognised": "CKR_TOKEN_NOT_RECOGNIZED", "FunctionCancelled": "CKR_FUNCTION_CANCELED"}
 _WORDED = {
-    "Initialisation error (already initialized)": "CKR_CRYPTOKI_ALREADY_INITIALIZED",
-    "Initialisation error (not initialized)": "CKR_CRYPTOKI_NOT_INITIALIZED",
+    "already initialized": "CKR_CRYPTOKI_ALREADY_INITIALIZED",
+    "not initialized": "CKR_CRYPTOKI_NOT_INITIALIZED",
 }
 _WORDS = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NUMBER = re.compile(r"Unmapped error code (0x[0-9a-f]+)", re.IGNORECASE)
@@ -119,7 +119,8 @@ def name_of(error: Exception) -> str:
         match = _NUMBER.search(str(error))
         if match is not None:
             return _name(int(match[1], 16))
-        return _WORDED.get(str(error)) or str(error) or "an unnamed error"
+        worded = (name for words, name in _WORDED.items() if words in str(error))
+        return next(worded, str(error) or "an unnamed error")
     if isinstance(error, PKCS11Error):
         name = type(error).__name__
         return _SPELT.get(name) or "CKR_" + _WORDS.sub("_", name).upper()

@@ -15,7 +15,8 @@ from pkcs11 import TokenFlag
 
 from frost_hsm.backends import Interaction, PinSource, PinState, TokenInfo
 from frost_hsm.backends.pkcs11.answers import explained
-from frost_hsm.backends.pkcs11.module import PAUSES, Module, find_proxy, load, locked
+from frost_hsm.backends.pkcs11.module import PAUSES, Module, load, locked
+from frost_hsm.backends.pkcs11.p11kit import NAME, find_proxy
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.backends.pkcs11.token import Pkcs11Token
 from frost_hsm.backends.uri import Pkcs11Uri
@@ -170,7 +171,7 @@ class Pkcs11Backend:
                 "no PKCS#11 module is configured, and p11-kit is not installed",
                 hint="name one in the configuration, or in the URI: ?module-path=/usr/lib/…/module.so",
             )
-        return [_Source("p11-kit", proxy, Pkcs11Uri())]
+        return [_Source(NAME, proxy, Pkcs11Uri())]
 
     def _present(self, uri: Pkcs11Uri) -> list[tuple[_Source, Module, pkcs11.Token]]:
         found = []

@@ -6,7 +6,6 @@ calls: two threads in SoftHSM2 at once crash it. So there is one lock for all, t
 
 from __future__ import annotations
 
-import glob
 import os
 import threading
 from collections.abc import Iterator
@@ -26,13 +25,6 @@ PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)
 
 _LOCK = threading.RLock()
 
-_PROXY_PLACES = (
-    "/usr/lib/*/p11-kit-proxy.so",
-    "/usr/lib64/p11-kit-proxy.so",
-    "/usr/lib/p11-kit-proxy.so",
-    "/usr/local/lib/p11-kit-proxy.so",
-    "/opt/homebrew/lib/p11-kit-proxy.dylib",
-)
 _modules: dict[str, Module] = {}
 
 
@@ -116,11 +108,6 @@ def load(path: str) -> Module:
             except (*BINDING_ERRORS, Answer, OSError) as error:
                 raise _unloadable(path, error) from error
         return _modules[real]
-
-
-def find_proxy() -> str | None:
-    """Find p11-kit's module, which brings every module that the system is configured for."""
-    return next((found for place in _PROXY_PLACES for found in sorted(glob.glob(place))), None)  # noqa: PTH207
 
 
 def _unloadable(path: str, error: Exception) -> ModuleUnavailable:

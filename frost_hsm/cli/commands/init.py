@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import replace
 
 import click
 
 from frost_hsm import backends
-from frost_hsm.backends import Backend, TokenInfo
+from frost_hsm.backends import Backend, PinState, TokenInfo
 from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.ceremony.store import StateDirectory
@@ -41,30 +40,55 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
     settings = {"pkcs11": modules} if modules else {}
     backend = backends.load(backend_name, settings.get(backend_name, {}), place.terminal)
     is_done = (place.resolved_home / FILE).exists() and not force
-    if is_done:
-        _require_same(place, backend, uri, me, settings)
     if create and uri is not None and not is_done:
         _create(place, backend, uri)
-    info = _select(backend, uri)
+    try:
+        info, settings = _settle(place, _select(backend, uri), settings)
+        config = Config(me, info.uri, settings, _settled(place, info))
+    except FrostHsmError as error:
+        if is_done:
+            raise _exists(place) from error
+        raise
+    if is_done:
+        _require_same(place, config)
     home = StateDirectory.create(place.resolved_home)
     with home.lock():
-        Config(me, info.uri, settings, _settled(place, info), _boards(place)).save(home)
+        config.save(home)
     lines = [f"You are {me}; your token is {token_name(info)}", f"Wrote {home.path / FILE}"]
+    if backend_name == "pkcs11" and settings.get("pkcs11", {}) != modules:
+        lines.append(f"From now on it is looked for in its own module alone: {', '.join(settings['pkcs11'].values())}")
     if info.is_software:
         lines.append("This is a software token: a file, without the protection of hardware")
     fields = {"me": me, "token": info.uri, "home": str(home.path), "software": info.is_software}
     return Result("init", lines, fields, "frost-hsm identity create")
 
 
-def _require_same(
-    place: Workplace, backend: Backend, uri: str | None, me: str, settings: dict[str, dict[str, str]]
-) -> None:
+def _require_same(place: Workplace, config: Config) -> None:
     """Raise `OutputExists` unless this is what an earlier run wrote down."""
     with suppress(FrostHsmError):  # what cannot be read is not the same
-        if replace(place.config, records=None, boards={}) == Config(me, _select(backend, uri).uri, settings):
+        if place.config == config:
             return
-    path = place.resolved_home / FILE
-    raise OutputExists(f"{path} exists", hint="use it as it is, or replace it with --force")
+    raise _exists(place)
+
+
+def _exists(place: Workplace) -> OutputExists:
+    return OutputExists(f"{place.resolved_home / FILE} exists", hint="use it as it is, or replace it with --force")
+
+
+def _settle(
+    place: Workplace, info: TokenInfo, settings: dict[str, dict[str, str]]
+) -> tuple[TokenInfo, dict[str, dict[str, str]]]:
+    """Look for a token that p11-kit brought in its own module from now on, if it is there, too."""
+    if settings or backends.scheme(info.uri) != "pkcs11" or "module-path" in info.uri:
+        return info, settings
+    from frost_hsm.backends.pkcs11 import own_module
+
+    own = own_module(info)
+    if own is None:
+        return info, settings
+    name, path = own
+    settings = {"pkcs11": {name: path}}
+    return _select(backends.load("pkcs11", settings["pkcs11"], place.terminal), info.uri), settings
 
 
 def _settled(place: Workplace, info: TokenInfo) -> RecordPlace | None:
@@ -93,11 +117,11 @@ def _create(place: Workplace, backend: Backend, uri: str) -> None:
 
 
 def _select(backend: Backend, uri: str | None) -> TokenInfo:
-    """Return the token that ``uri`` selects, or the only initialised one."""
+    """Return the token that ``uri`` selects, or the only initialised one that has a PIN."""
     if uri is not None:
         with backend.open(uri, None) as token:
             return token.info
-    usable = [info for info in backend.tokens() if info.initialised]
+    usable = [info for info in backend.tokens() if info.initialised and info.pin_state is not PinState.NOT_SET]
     if not usable:
         raise TokenNotFound("no initialised token is in reach", hint="frost-hsm doctor says how to make one")
     if len(usable) > 1:
