@@ -7,7 +7,8 @@ or a terminal.
 
 In the order in which one may read it: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``raw``; for OpenSSH
 ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for OpenPGP ``openpgp_packets`` ``openpgp`` ``openpgp_key``;
-``minisign``
+``minisign``; for X.509 ``x509_words`` ``x509_cert`` ``x509_profiles``
+``x509_crl`` ``x509_ocsp``
 """
 
 from __future__ import annotations
