@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from frost_hsm.errors import DeserializationError, InvalidSignature
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
-from frost_hsm.groups import decode_all
 from frost_hsm.groups.weights import Weights
 from frost_hsm.secret import Entropy, system_entropy
 
@@ -61,7 +60,7 @@ def _all_verify(suite: Ciphersuite, items: Sequence[Item], entropy: Entropy) -> 
     """Say whether Σ w·z·G = Σ w·R + Σ w·c·Y for random weights w."""
     group = suite.group
     try:
-        commitments = decode_all(group, b"".join(item.signature.commitment for item in items))
+        commitments = group.decode_all(b"".join(item.signature.commitment for item in items))
     except DeserializationError:
         return False
     weights = Weights(b"signatures", map(_encode, items), entropy).draw(len(items))

@@ -11,6 +11,7 @@ from frost_hsm.errors import IncorrectPackage, MalformedScalar, NotPossible
 from frost_hsm.frost.hashing import Hashing, LittleEndian, XmdSha256, XmdSha256Bip340
 from frost_hsm.frost.hooks import Hooks, Taproot
 from frost_hsm.groups import Group, SecretScalar, foundations
+from frost_hsm.groups.secret_hash import SecretHash
 from frost_hsm.secret import Secret
 
 
@@ -83,9 +84,10 @@ class Ciphersuite:
         """Hash to a signature challenge."""
         return self._hashing.to_challenge(self.group, data)
 
-    def h3(self, data: Secret) -> SecretScalar:
-        """Hash to a nonce."""
-        return self._hashing.to_secret_scalar(self.group, b"nonce", data)
+    @cached_property
+    def h3(self) -> SecretHash:
+        """How groups hash to a nonce."""
+        return self._hashing.secret(b"nonce")
 
     def h4(self, data: bytes) -> bytes:
         """Hash a message."""
@@ -109,7 +111,7 @@ class Ciphersuite:
 
     def hash_randomizer(self, data: Secret) -> SecretScalar:
         """Hash to a randomizer (ZcashFoundation: ``frost-rerandomized``)."""
-        return self._hashing.to_secret_scalar(self.group, b"randomizer", data)
+        return self.group.hash_secret(self._hashing.secret(b"randomizer"), data)
 
     def __repr__(self) -> str:
         return f"<Ciphersuite {self.id}>"

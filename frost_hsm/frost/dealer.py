@@ -68,7 +68,7 @@ def split(
 
     others = [group.random_scalar(entropy) for _ in range(min_signers - 1)]
     coefficients = [signing_key.scalar, *others]
-    commitment = VerifiableSecretSharingCommitment.from_elements(suite, polynomial.commit(group, coefficients))
+    commitment = VerifiableSecretSharingCommitment.commit(suite, coefficients)
     values = group.evaluate(coefficients, [identifier.value for identifier in identifiers])
     for coefficient in others:
         coefficient.wipe()

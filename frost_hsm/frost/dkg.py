@@ -61,7 +61,7 @@ def part1(
     group = ciphersuite.group
     coefficients = tuple(Coefficient(ciphersuite, group.random_scalar(entropy)) for _ in range(min_signers))
     scalars = [coefficient.scalar for coefficient in coefficients]
-    commitment = VerifiableSecretSharingCommitment.from_elements(ciphersuite, polynomial.commit(group, scalars))
+    commitment = VerifiableSecretSharingCommitment.commit(ciphersuite, scalars)
     proof = proof_of_knowledge.prove(identifier, scalars[0], commitment, entropy)
     secret = round1.SecretPackage(ciphersuite, identifier, coefficients, commitment, min_signers, max_signers)
     return secret, round1.Package(ciphersuite, commitment, proof)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import hashlib
 from typing import Protocol
 
-from frost_hsm.groups import Group, SecretScalar
-from frost_hsm.secret import Secret
+from frost_hsm.groups import Group
+from frost_hsm.groups.secret_hash import ExpandedHash, SecretHash, WideHash
 
 
 class Hashing(Protocol):
@@ -18,8 +18,8 @@ class Hashing(Protocol):
     def to_challenge(self, group: Group, data: bytes) -> int:
         """Hash public data to a signature challenge (H2): as others hash who know nothing of FROST, if there are."""
 
-    def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
-        """Hash secret data to a secret scalar (H3)."""
+    def secret(self, tag: bytes) -> SecretHash:
+        """Say how a group hashes secret data to a scalar (H3)."""
 
     def digest(self, tag: bytes, data: bytes) -> bytes:
         """Hash public data to bytes (H4, H5)."""
@@ -49,24 +49,9 @@ class XmdSha256:
         """Hash with the tag "chal"."""
         return self.to_scalar(group, b"chal", data)
 
-    def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
-        """Hash secret data to a secret scalar: the same function, in wiped memory all the way."""
-        suffix = self._suffix(tag)
-        with (
-            Secret.join(self._BLOCK, data, self._LENGTH + b"\0" + suffix) as message,
-            Secret.join(bytes(32), b"\1" + suffix) as next_block,
-            Secret.zeros(48) as wide,
-        ):
-            with message.reveal() as source, next_block.reveal() as block, wide.reveal() as uniform:
-                chained = block[:32]
-                group.digest("sha256", source, chained)  # b0
-                group.digest("sha256", block, uniform[:32])  # b1
-                for k in range(32):
-                    chained[k] ^= uniform[k]
-                block[32] = 2
-                group.digest("sha256", block, chained)  # b2
-                uniform[32:] = chained[:16]
-            return group.reduce(wide)
+    def secret(self, tag: bytes) -> SecretHash:
+        """Say how the same is done with secret data."""
+        return ExpandedHash(self._context + tag)
 
     def digest(self, tag: bytes, data: bytes) -> bytes:
         """Hash public data to 32 bytes."""
@@ -106,12 +91,9 @@ class LittleEndian:
         """Hash with the prefix of challenges."""
         return int.from_bytes(self._hash(self._challenge + data), "little") % group.order
 
-    def to_secret_scalar(self, group: Group, tag: bytes, data: Secret) -> SecretScalar:
-        """Hash secret data to a secret scalar."""
-        with Secret.join(self._context + tag, data) as message, Secret.zeros(self._length) as wide:
-            with message.reveal() as source, wide.reveal() as target:
-                group.digest(self._algorithm, source, target)
-            return group.reduce(wide)
+    def secret(self, tag: bytes) -> SecretHash:
+        """Say how the same is done with secret data."""
+        return WideHash(self._algorithm, self._length, self._context + tag)
 
     def digest(self, tag: bytes, data: bytes) -> bytes:
         """Hash public data to ``length`` bytes."""

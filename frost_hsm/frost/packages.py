@@ -5,8 +5,9 @@ Those of key generation are in `round1` and `round2`; the values they are made o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import Any, ClassVar, Self
 
 from frost_hsm.errors import DeserializationError, IncorrectPackage, InvalidSecretShare
@@ -28,6 +29,7 @@ from frost_hsm.frost.values import (
     VerifyingKey,
     VerifyingShare,
 )
+from frost_hsm.groups import pieces
 
 __all__ = [
     "Coefficient",
@@ -219,7 +221,7 @@ class SigningNonces(SecretPackage):
     @classmethod
     def _gather(cls, suite: Ciphersuite, read: Callable[[str, Codec], Any]) -> Self:
         nonces = super()._gather(suite, read)
-        if nonces.commitments != commit_nonces(suite, nonces.hiding, nonces.binding):
+        if [nonces.commitments] != commit_nonces(suite, (nonces.hiding, nonces.binding)):
             raise DeserializationError("commitments: not those of the nonces")
         return nonces
 
@@ -259,12 +261,11 @@ def _wipe_both(nonces: tuple[Nonce, Nonce]) -> None:
         nonce.wipe()
 
 
-def commit_nonces(suite: Ciphersuite, hiding: Nonce, binding: Nonce) -> SigningCommitments:
-    """Multiply a pair of nonces with the generator."""
-    return SigningCommitments(
-        suite,
-        *(NonceCommitment.from_element(suite, suite.group.multiply_base(n.scalar)) for n in (hiding, binding)),
-    )
+def commit_nonces(suite: Ciphersuite, nonces: Sequence[Nonce]) -> list[SigningCommitments]:
+    """Multiply pairs of nonces, hiding and binding in turn, with the generator."""
+    elements, encoded = suite.group.commit([nonce.scalar for nonce in nonces])
+    committed = map(NonceCommitment, repeat(suite), pieces(encoded, suite.group.element_length), elements)
+    return [SigningCommitments(suite, hiding, binding) for hiding, binding in zip(committed, committed, strict=True)]
 
 
 def encode_group_commitments(signing_commitments: Mapping[Identifier, SigningCommitments]) -> bytes:

@@ -1,4 +1,4 @@
-"""Polynomials, secret ones in the exponent: committing, evaluating commitments, interpolating.
+"""Polynomials, secret ones in the exponent: evaluating commitments, interpolating.
 
 Secrets are `SecretScalar`, in constant time; everything else is public, in variable time. Evaluating at small
 numbers takes small multiples instead of full multiplications, and evaluating at 1, 2, 3, … takes additions
@@ -15,11 +15,6 @@ from frost_hsm.groups import Element, Group, SecretScalar
 
 _SMALL = 1 << 16  # below it, multiplying by repeated doubling beats a multi-scalar multiplication
 _DENSE = 4  # finite differences walk through every number up to the largest, so that one must not be far
-
-
-def commit(group: Group, coefficients: Iterable[SecretScalar]) -> list[Element]:
-    """Multiply each coefficient with the generator."""
-    return [group.multiply_base(coefficient) for coefficient in coefficients]
 
 
 def lagrange(order: int, numbers: Sequence[int], at: int, x: int = 0) -> int:

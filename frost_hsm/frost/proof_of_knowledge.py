@@ -56,7 +56,7 @@ def prove_all(
     group = identifier.ciphersuite.group
     nonce = group.random_scalar(entropy)
     try:
-        encoded = group.encode(group.multiply_base(nonce))
+        _, encoded = group.commit((nonce,))
         challenge = _challenge_of_all(identifier, commitment, context, encoded)
         (response,) = group.evaluate((nonce, *secrets), (challenge,))
     finally:

@@ -336,7 +336,7 @@ def _zero_polynomial(suite: Ciphersuite, min_signers: int, entropy: Entropy) -> 
 
 def _commit(suite: Ciphersuite, coefficients: Sequence[SecretScalar]) -> VerifiableSecretSharingCommitment:
     """Commit to all coefficients but the first, which everybody knows to be zero."""
-    return VerifiableSecretSharingCommitment.from_elements(suite, polynomial.commit(suite.group, coefficients[1:]))
+    return VerifiableSecretSharingCommitment.commit(suite, coefficients[1:])
 
 
 def _whole(commitment: VerifiableSecretSharingCommitment) -> tuple[Element, ...]:

@@ -42,7 +42,7 @@ from frost_hsm.frost.values import (
     VerifyingShare,
 )
 from frost_hsm.groups import Element
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.secret import Entropy, system_entropy
 
 
 class CheaterDetection(StrEnum):
@@ -61,11 +61,8 @@ def commit(
     Each nonce is a hash of 32 fresh random bytes and the share, so that a weak generator alone does not give
     the share away. The nonces are secret and serve once.
     """
-    share = signing_share.signing_share if isinstance(signing_share, KeyPackage) else signing_share
-    suite = share.ciphersuite
-    hiding, binding = _nonce(share, entropy), _nonce(share, entropy)
-    commitments = commit_nonces(suite, hiding, binding)
-    return SigningNonces(suite, hiding, binding, commitments), commitments
+    (pair,) = preprocess(1, signing_share, entropy)
+    return pair
 
 
 def preprocess(
@@ -78,7 +75,14 @@ def preprocess(
     """
     if count < 1:
         raise UsageProblem(f"{count} pairs of nonces are none")
-    return [commit(signing_share, entropy) for _ in range(count)]
+    share = signing_share.signing_share if isinstance(signing_share, KeyPackage) else signing_share
+    suite = share.ciphersuite
+    drawn = suite.group.draw_nonces(suite.h3, share.scalar, 2 * count, entropy)
+    nonces = [Nonce(suite, scalar) for scalar in drawn]
+    return [
+        (SigningNonces(suite, hiding, binding, commitments), commitments)
+        for hiding, binding, commitments in zip(nonces[::2], nonces[1::2], commit_nonces(suite, nonces), strict=True)
+    ]
 
 
 def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: KeyPackage) -> SignatureShare:
@@ -102,11 +106,11 @@ def sign(signing_package: SigningPackage, nonces: SigningNonces, key_package: Ke
         session = _Session.open(signing_package, key_package.verifying_key)
         group = suite.group
         factor = session.challenge * session.lagrange(identifier)
-        masked = group.multiply_add(hiding.scalar, binding.scalar, session.binding_factors[identifier])
-        share = group.multiply_add(masked, key_package.signing_share.scalar, factor)
-        with group.encode_scalar(share).reveal() as encoded:
-            value = suite.decode_scalar(bytes(encoded))  # public from here on
-        return SignatureShare(suite, SignatureResponse(suite, session.sign * value % group.order))
+        response = group.reveal_sum(
+            (hiding.scalar, binding.scalar, key_package.signing_share.scalar),
+            (1, session.binding_factors[identifier], factor),
+        )
+        return SignatureShare(suite, SignatureResponse(suite, session.sign * response % group.order))
     finally:
         hiding.wipe()
         binding.wipe()
@@ -224,9 +228,8 @@ class _Session:
         prefix = suite.hooks.normal(verifying_key.encoded) + suite.h4(signing_package.message) + suite.h5(encoded_list)
         factors = {identifier: suite.h1(prefix + identifier.serialize()) for identifier in commitments}
 
-        commitment = group.sum_products(list(factors.values()), [c.binding.element for c in commitments.values()])
-        for signer in commitments.values():
-            group.accumulate(commitment, signer.hiding.element)
+        hiding, binding = zip(*((c.hiding.element, c.binding.element) for c in commitments.values()), strict=True)
+        commitment = group.add_products(hiding, list(factors.values()), binding)
         if group.is_identity(commitment):
             raise IdentityCommitment("the commitments of the signers add up to the identity")
         encoded = group.encode(commitment)
@@ -243,8 +246,9 @@ class _Session:
         """Say whether z·G = D + ρ·E + (c·λ)·Y."""
         group = identifier.ciphersuite.group
         commitments = self.signing_package.signing_commitments[identifier]
-        expected = group.sum_products((self.binding_factors[identifier],), (commitments.binding.element,))
-        group.accumulate(expected, commitments.hiding.element)
+        expected = group.add_products(
+            (commitments.hiding.element,), (self.binding_factors[identifier],), (commitments.binding.element,)
+        )
         factor = self.challenge * self.lagrange(identifier)
         return self.fits(share.share.value, factor, verifying_share.element, expected)
 
@@ -263,16 +267,3 @@ class _Session:
         """Say whether z·G = commitment + factor·element, for the response z before it may have been negated."""
         group = self.signing_package.ciphersuite.group
         return group.equal(group.combine_base(self.sign * response, -factor, element), commitment)
-
-
-def _nonce(share: SigningShare, entropy: Entropy) -> Nonce:
-    """Hash fresh randomness with the share (RFC 9591, section 4.1); a nonce of zero is drawn again."""
-    suite = share.ciphersuite
-    while True:
-        with Secret.zeros(32) as randomness, share.serialize() as encoded:
-            with randomness.reveal() as view:
-                entropy(view)
-            with Secret.join(randomness, encoded) as seed:
-                scalar = suite.h3(seed)
-        if not suite.group.is_zero(scalar):
-            return Nonce(suite, scalar)

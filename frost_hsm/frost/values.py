@@ -7,14 +7,14 @@ ones serialize to a `Secret`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
 from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.keeping import Redacted
-from frost_hsm.groups import Element, SecretScalar, decode_all, pieces
+from frost_hsm.groups import Element, SecretScalar, pieces
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
@@ -247,7 +247,13 @@ class VerifiableSecretSharingCommitment:
     def from_elements(cls, ciphersuite: Ciphersuite, elements: Iterable[Element]) -> Self:
         """Encode elements. Raises `InvalidIdentityElement`."""
         kept = tuple(elements)
-        return cls(ciphersuite, b"".join(map(ciphersuite.group.encode, kept)), kept)
+        return cls(ciphersuite, ciphersuite.group.encode_all(kept), kept)
+
+    @classmethod
+    def commit(cls, ciphersuite: Ciphersuite, coefficients: Sequence[SecretScalar]) -> Self:
+        """Multiply coefficients with the generator. Raises `InvalidIdentityElement` if one is zero."""
+        elements, encoded = ciphersuite.group.commit(coefficients)
+        return cls(ciphersuite, encoded, tuple(elements))
 
     @classmethod
     def deserialize_whole(
@@ -258,7 +264,7 @@ class VerifiableSecretSharingCommitment:
         prove: as in `Group.decode`. Raises `MalformedElement`, `InvalidIdentityElement`,
         `InvalidNonPrimeOrderElement`.
         """
-        return cls(ciphersuite, data, decode_all(ciphersuite.group, data, y, prove=prove))
+        return cls(ciphersuite, data, tuple(ciphersuite.group.decode_all(data, y, prove=prove)))
 
     @property
     def constant_term(self) -> bytes:
@@ -328,18 +334,16 @@ class Signature:
         """
         group, hooks = ciphersuite.group, ciphersuite.hooks
         nonce = group.random_scalar(entropy)
-        encoded = group.encode(group.multiply_base(nonce))
+        _, encoded = group.commit((nonce,))
         sign, encoded = hooks.sign(encoded), hooks.normal(encoded)
-        with group.encode_scalar(group.multiply_add(nonce, secret, sign * challenge(encoded))).reveal() as response:
-            value = ciphersuite.decode_scalar(bytes(response))  # public from here on
+        response = group.reveal_sum((nonce, secret), (1, sign * challenge(encoded)))
         nonce.wipe()
-        return cls(ciphersuite, encoded, sign * value % group.order)
+        return cls(ciphersuite, encoded, sign * response % group.order)
 
     def fits(self, element: Element, challenge: int) -> bool:
         """Say whether z·G - c·element is R, compared as bytes."""
-        group = self.ciphersuite.group
-        commitment = group.combine_base(self.response, -challenge, element)
-        return not group.is_identity(commitment) and group.encode(commitment) == self.commitment
+        (commitment,) = self.ciphersuite.group.encode_combinations((self.response,), (-challenge,), (element,))
+        return commitment == self.commitment
 
     def serialize(self) -> bytes:
         """Write R ‖ z."""

@@ -5,8 +5,10 @@ identifiers, challenges, Lagrange coefficients, commitments. A `SecretScalar` is
 or key: it lives in memory that is wiped, and only the operations that take one are meant to run in constant
 time.
 
-A group makes its own elements and scalars and understands no others.
+A group makes its own elements and scalars and understands no others. What a step of the protocol needs many of is asked
+for at once, so that a foundation in another language is entered once a step.
 
+- what the contract stands on: ``secret_hash``; how to meet it in part: ``one_by_one``
 - scalars: ``bignum_scalars`` ``integer_scalars``
 - sums of many products: ``buckets`` ``windows`` ``powers``; checking many things at once: ``weights``
 - on libcrypto: ``libcrypto`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass`` ``koblitz`` ``edwards``
@@ -21,11 +23,9 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal, NoReturn, Protocol
 
-from frost_hsm.errors import MalformedElement, MalformedScalar, UsageProblem
+from frost_hsm.errors import MalformedScalar, UsageProblem
+from frost_hsm.groups.secret_hash import SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
-
-_WORTH_A_THREAD = 100
-"""Below about this many points a second thread costs more than it saves."""
 
 _DRAWS = 100
 """An honest source fails once in 2³² draws for P-256, and never 100 times in a row."""
@@ -116,6 +116,20 @@ class ScalarField(Protocol):
     def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
         """Evaluate a polynomial, constant term first, at public points."""
 
+    def hash_secret(self, how: SecretHash, data: Secret) -> SecretScalar:
+        """Hash secret data to a scalar, in wiped memory all the way."""
+
+    def draw_nonces(
+        self, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
+    ) -> list[SecretScalar]:
+        """Hash 32 fresh bytes and the share, so many times (RFC 9591, section 4.1); what is zero is drawn again."""
+
+    def reveal_sum(self, scalars: Sequence[SecretScalar], factors: Sequence[int]) -> int:
+        """Compute Σ factors[k]·scalars[k], at least one, which is public from then on.
+
+        The caller sees to it that a scalar that serves nowhere else, a nonce, hides the others.
+        """
+
 
 class Group(ScalarField, Protocol):
     """The contract that every curve meets (RFC 9591, section 3.1, and what makes key generation fast).
@@ -184,6 +198,34 @@ class Group(ScalarField, Protocol):
     def sum_products(self, scalars: Sequence[int], elements: Sequence[Element]) -> Element:
         """Compute the sum of scalars[k]·elements[k]: a multi-scalar multiplication."""
 
+    # ── many at once ──
+
+    def commit(self, scalars: Sequence[SecretScalar]) -> tuple[list[Element], bytes]:
+        """Multiply each scalar with G, in constant time; returns the encodings too, one after the other.
+
+        Raises `InvalidIdentityElement` for a scalar that is zero.
+        """
+
+    def decode_all(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> list[Element]:
+        """Read elements that follow each other without gaps.
+
+        y: all `y_coordinate` values in the same order, or None. prove: as in `decode`. Raises `MalformedElement` if a
+        length does not fit, and what `decode` raises.
+        """
+
+    def encode_all(self, elements: Sequence[Element]) -> bytes:
+        """Write elements one after the other. Raises `InvalidIdentityElement`."""
+
+    def add_products(self, terms: Sequence[Element], scalars: Sequence[int], elements: Sequence[Element]) -> Element:
+        """Compute Σ terms[j] + Σ scalars[k]·elements[k], with at least one product: R of a signing session."""
+
+    def encode_combinations(
+        self, a: Sequence[int], b: Sequence[int], elements: Sequence[Element]
+    ) -> list[bytes | None]:
+        """Write every a[k]·G + b[k]·elements[k], None for the identity: what Schnorr signatures and proofs have to be
+        compared with.
+        """
+
 
 def draw_scalar(field: ScalarField, entropy: Entropy) -> SecretScalar:
     """Draw scalars from ``entropy`` until one is in range and not zero: `ScalarField.random_scalar` for every
@@ -225,37 +267,3 @@ def threads() -> int:
 def pieces(data: bytes, length: int) -> list[bytes]:
     """Cut data into parts of one length; the last is shorter if it does not divide."""
     return [data[k : k + length] for k in range(0, len(data), length)]
-
-
-def decode_all(group: Group, data: bytes, y: bytes | None = None, *, prove: bool = True) -> tuple[Element, ...]:
-    """Decode elements that follow each other without gaps, on two threads where there are many.
-
-    y: all `Group.y_coordinate` values in the same order, or None. prove: as in `Group.decode`. Raises
-    `MalformedElement` if a length does not fit, and what `Group.decode` raises.
-    """
-    length, y_length = group.element_length, group.y_length
-    count, rest = divmod(len(data), length)
-    if rest or (y is not None and len(y) != count * y_length):
-        raise MalformedElement(f"{len(data)} bytes are not a whole number of {group.name} points with their y")
-    encodings = pieces(data, length)
-    if y is not None:
-        return tuple(map(group.decode, encodings, pieces(y, y_length)))
-    elements = _decode_on_threads(group, encodings)
-    if prove:
-        group.prove_membership(elements, encodings)
-    return elements
-
-
-def _decode_on_threads(group: Group, encodings: Sequence[bytes]) -> tuple[Element, ...]:
-    def decode_range(part: Sequence[bytes]) -> list[Element]:
-        return [group.decode(encoded, prove=False) for encoded in part]
-
-    count = len(encodings)
-    if count < _WORTH_A_THREAD or threads() == 1:
-        return tuple(decode_range(encodings))
-    from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
-
-    step = -(-count // threads())
-    with ThreadPoolExecutor(threads()) as pool:
-        parts = pool.map(decode_range, (encodings[first : first + step] for first in range(0, count, step)))
-        return tuple(element for part in parts for element in part)

@@ -14,6 +14,7 @@ from typing import Literal
 from frost_hsm.errors import MalformedScalar
 from frost_hsm.groups import SecretScalar, draw_scalar
 from frost_hsm.groups.libcrypto import Libcrypto, Workspaces
+from frost_hsm.groups.one_by_one import ScalarsOneByOne
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 _DIGEST_LENGTHS = {"sha256": 32, "sha512": 64}  # of the others, as long as wanted
@@ -53,7 +54,7 @@ class SecretContext:
         self._free(self.handle)
 
 
-class BignumScalars:
+class BignumScalars(ScalarsOneByOne):
     """The `ScalarField` of integers modulo a prime ``order``, on one libcrypto."""
 
     def __init__(

@@ -15,6 +15,7 @@ from Crypto.Math.Numbers import Integer
 
 from frost_hsm.errors import MalformedScalar, NoConstantTime
 from frost_hsm.groups import SecretScalar, draw_scalar
+from frost_hsm.groups.one_by_one import ScalarsOneByOne
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 _IN_C = "Crypto.Math._IntegerNat"  # where the integers of pycryptodome's C code are defined
@@ -35,7 +36,7 @@ class _Scalar(SecretScalar):
         self.handle = Integer(0)
 
 
-class IntegerScalars:
+class IntegerScalars(ScalarsOneByOne):
     """The `ScalarField` of integers modulo a prime ``order``, on pycryptodome. Raises `NoConstantTime`."""
 
     backend = f"pycryptodome {Crypto.__version__}"

@@ -13,6 +13,7 @@ from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.groups.bignum_scalars import BignumScalars, SecretContext
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.one_by_one import ElementsOneByOne
 
 COMPRESSED, UNCOMPRESSED = 2, 4
 
@@ -30,7 +31,7 @@ class _Point(Element):
         self._free(self.handle)
 
 
-class LibcryptoCurve(BignumScalars):
+class LibcryptoCurve(BignumScalars, ElementsOneByOne):
     """A `Group` on one libcrypto: a short Weierstrass curve of 256 bits and prime order, by libcrypto's number.
 
     points_mul: whether to use EC_POINTs_mul, which is deprecated; without it, or where it is missing, sums of

@@ -19,6 +19,7 @@ from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets, window
 from frost_hsm.groups.bignum_scalars import BignumScalars
 from frost_hsm.groups.integer_scalars import IntegerScalars, require_c_code
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.one_by_one import ElementsOneByOne
 from frost_hsm.secret import Secret
 
 
@@ -41,7 +42,7 @@ class _InPlace(Integer):
         return super().to_bytes(block_size, byteorder)
 
 
-class PycryptodomeGroup:
+class PycryptodomeGroup(ElementsOneByOne):
     """A `Group` on pycryptodome, but for ``decode``, ``encode`` and ``y_coordinate``.
 
     curve: pycryptodome's name of it. generator: its affine coordinates. library: a libcrypto to compute with secret
@@ -70,6 +71,9 @@ class PycryptodomeGroup:
         self.add_scalars = scalars.add_scalars
         self.multiply_add = scalars.multiply_add
         self.evaluate = scalars.evaluate
+        self.hash_secret = scalars.hash_secret
+        self.draw_nonces = scalars.draw_nonces
+        self.reveal_sum = scalars.reveal_sum
         self.backend = f"pycryptodome {Crypto.__version__}" + (f" and {scalars.backend}" if library else "")
         self._curve = curve
         self._order = Integer(self.order, public=True)

@@ -302,12 +302,15 @@ def test_s08_a_message_that_pretends_to_be_commitments(group: list[Party]) -> No
 
 
 def test_s09_a_nonce_of_zero(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hash gives zero: the answer would show the share."""
+    """The hash gives zero, at one in 2²⁵⁶ draws: the answer would show the share."""
     share = SigningShare(P256, scalar(P256.group, 5))
-    results = [scalar(P256.group, value) for value in (0, 7, 0, 0, 9)]
-    monkeypatch.setattr(P256, "h3", lambda seed: results.pop(0), raising=False)
-    nonces, _ = signing.commit(share)
-    assert [number(P256.group, nonce.scalar) for nonce in (nonces.hiding, nonces.binding)] == [7, 9]
+    draws = [bytes([k]) * 32 for k in range(5)]
+    expected, _ = signing.commit(share, ScriptedEntropy(draws[1], draws[4]))
+    called_zero = [True, False, True, True, False]
+    monkeypatch.setattr(P256.group, "is_zero", lambda nonce: called_zero.pop(0))
+    nonces, _ = signing.commit(share, ScriptedEntropy(*draws))
+    for drawn, wanted in ((nonces.hiding, expected.hiding), (nonces.binding, expected.binding)):
+        assert number(P256.group, drawn.scalar) == number(P256.group, wanted.scalar)
 
 
 def test_s09_a_commitment_to_zero(group: list[Party]) -> None:

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 
-from frost_hsm.frost import polynomial, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite, by_name
 from frost_hsm.frost.packages import (
     Identifier,
@@ -41,7 +41,7 @@ def make_group(suite: Ciphersuite, max_signers: int, min_signers: int) -> tuple[
     coefficients = [group.random_scalar() for _ in range(min_signers)]
     ids = [Identifier(suite, number) for number in range(1, max_signers + 1)]
     shares = group.evaluate(coefficients, range(1, max_signers + 1))
-    key = VerifyingKey.from_element(suite, polynomial.commit(group, coefficients[:1])[0])
+    key = VerifyingKey.from_element(suite, group.multiply_base(coefficients[0]))
     verifying_shares = {
         own: VerifyingShare.from_element(suite, group.multiply_base(share))
         for own, share in zip(ids, shares, strict=True)

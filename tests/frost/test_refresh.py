@@ -27,7 +27,7 @@ from frost_hsm.errors import (
     SecretConsumed,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dealer, dkg, polynomial, refresh, round1, round2, signing
+from frost_hsm.frost import dealer, dkg, refresh, round1, round2, signing
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
 from frost_hsm.frost.packages import (
     Identifier,
@@ -172,7 +172,7 @@ def test_what_is_on_the_wire(suite: Ciphersuite) -> None:
     zero, *coefficients = secret.coefficients
     assert suite.group.is_zero(zero.scalar)
     assert len(coefficients) == len(package.commitment) == len(run.secrets2[own].commitment) == 2
-    elements = polynomial.commit(suite.group, [coefficient.scalar for coefficient in coefficients])
+    elements, _ = suite.group.commit([coefficient.scalar for coefficient in coefficients])
     assert VerifiableSecretSharingCommitment.from_elements(suite, elements) == package.commitment
     shares, _ = refresh.compute_refreshing_shares(group.public, group.ids)
     assert {len(share.commitment) for share in shares.values()} == {2}

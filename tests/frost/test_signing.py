@@ -162,17 +162,6 @@ def test_nonces_depend_on_the_share_too(
     assert first.hiding != second.hiding
 
 
-def test_a_nonce_of_zero_is_drawn_again(
-    group_of_five: tuple[list[KeyPackage], PublicKeyPackage], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    share = group_of_five[0][0].signing_share
-    suite = share.ciphersuite
-    results = [scalar(suite.group, k) for k in (0, 7, 0, 0, 9)]
-    monkeypatch.setattr(suite, "h3", lambda seed: results.pop(0), raising=False)
-    nonces, _ = signing.commit(share)
-    assert [number(suite.group, nonce.scalar) for nonce in (nonces.hiding, nonces.binding)] == [7, 9]
-
-
 def test_nonces_serve_once(three: Signing) -> None:
     signer = three.signers[0]
     nonces = three.nonces[signer.identifier]
@@ -292,7 +281,8 @@ def test_commitments_that_add_up_to_the_identity(suite: Ciphersuite) -> None:
     bent.h1 = lambda data: suite.group.order - 1  # type: ignore[method-assign]
     one, two = (Nonce(bent, scalar(suite.group, k)) for k in (5, 6))
     commitments = {
-        i: commit_nonces(bent, *pair) for i, pair in zip(identifiers(bent, 1, 2), ((one, one), (two, two)), strict=True)
+        i: commit_nonces(bent, pair)[0]
+        for i, pair in zip(identifiers(bent, 1, 2), ((one, one), (two, two)), strict=True)
     }
     package = SigningPackage(bent, commitments, MESSAGE)
     key = VerifyingKey.deserialize(bent, public.verifying_key.encoded)

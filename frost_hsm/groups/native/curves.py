@@ -10,12 +10,13 @@ from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement
 from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.groups.native.library import IDENTITY, MALFORMED, OUTSIDE, Library
 from frost_hsm.groups.native.scalars import NativeScalars
+from frost_hsm.groups.one_by_one import ElementsOneByOne
 from frost_hsm.groups.weights import Weights
 
 _RANDOM_BYTES = 16  # for each point of a proof of membership
 
 
-class NativeCurve(NativeScalars):
+class NativeCurve(NativeScalars, ElementsOneByOne):
     """A `Group` on the native library."""
 
     number: int

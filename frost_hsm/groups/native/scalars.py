@@ -14,6 +14,7 @@ from typing import Any, Literal
 from frost_hsm.errors import MalformedScalar
 from frost_hsm.groups import SecretScalar, draws
 from frost_hsm.groups.native.library import MALFORMED, Library
+from frost_hsm.groups.one_by_one import ScalarsOneByOne
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 _ALGORITHMS = {"sha256": (0, 32), "sha512": (1, 64), "shake_256": (2, None)}  # number, digest's length
@@ -34,7 +35,7 @@ class _Scalar(SecretScalar):
             pass
 
 
-class NativeScalars:
+class NativeScalars(ScalarsOneByOne):
     """The `ScalarField` of a curve of the native library, by the curve's number there."""
 
     name: str

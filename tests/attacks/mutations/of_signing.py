@@ -132,19 +132,19 @@ OF_SIGNING = (
         "nonces are destroyed before they serve",
         ("ceremony/signing/sealed_signer.py", "self._records.destroy(loose)", "pass"),
     ),
-    defence("s02_deterministic_nonces", "nonces are drawn", ("frost/signing.py", "entropy(view)", "pass")),
+    defence("s02_deterministic_nonces", "nonces are drawn", ("groups/one_by_one.py", "entropy(view)", "pass")),
     defence(
         "s02_a_generator_that_repeats_itself",
         "nonces depend on the share as well",
-        ("frost/signing.py", "with Secret.join(randomness, encoded) as seed:", "with Secret.join(randomness) as seed:"),
+        ("groups/one_by_one.py", "Secret.join(randomness, encoded) as seed:", "Secret.join(randomness) as seed:"),
     ),
     defence(
         "s03_nonces_that_depend_on_each_other",
         "each nonce is drawn on its own",
         (
             "frost/signing.py",
-            "hiding, binding = _nonce(share, entropy), _nonce(share, entropy)",
-            "hiding = binding = _nonce(share, entropy)",
+            "drawn = suite.group.draw_nonces(suite.h3, share.scalar, 2 * count, entropy)",
+            "drawn = 2 * suite.group.draw_nonces(suite.h3, share.scalar, count, entropy)",
         ),
     ),
     defence("s04_rollback", "nonces lie in the token", _IN_TOKEN),
@@ -199,8 +199,7 @@ OF_SIGNING = (
     defence(
         "s09_a_nonce_of_zero",
         "a nonce of zero is drawn again",
-        ("frost/signing.py", "if not suite.group.is_zero(scalar):", "if True:"),
-        shows="InvalidIdentityElement",
+        ("groups/one_by_one.py", "if not self.is_zero(nonce):", "if True:"),
     ),
     defence("s09_a_commitment_to_zero", "the identity is no element", IDENTITY),
     defence(
