@@ -6,14 +6,18 @@ import _ctypes
 import uuid
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pkcs11
 import pytest
 from conftest import NoInteraction, TokenFixture
+from pkcs11 import TokenFlag
 
 from frost_hsm import errors
 from frost_hsm.backends import Backend, Token
 from frost_hsm.backends.pkcs11 import Pkcs11Backend, backend
+from frost_hsm.backends.uri import Pkcs11Uri
 from frost_hsm.testing import PinSourceSpy
 
 NewToken = Callable[..., TokenFixture]
@@ -56,8 +60,56 @@ def test_every_attribute_selects(
         uri = f"pkcs11:serial={fixture.serial};{name}={quoted}"
         with pkcs11_backend.open(uri, None) as found_again:
             assert found_again.info.serial == token.info.serial
-        with pytest.raises(errors.TokenNotFound):
-            pkcs11_backend.open(f"{uri}X", None)
+        if name != "token":  # which may have been labelled anew
+            with pytest.raises(errors.TokenNotFound):
+                pkcs11_backend.open(f"{uri}X", None)
+
+
+def test_a_token_that_was_labelled_anew_is_known_by_its_serial(
+    pkcs11_backend: Backend, interaction: NoInteraction, fixture: TokenFixture
+) -> None:
+    with pkcs11_backend.open(f"pkcs11:token=formerly;serial={fixture.serial}", fixture.pin_source) as token:
+        assert token.info.label == fixture.label
+    (message,) = interaction.messages
+    assert message == f'note: the token with serial {fixture.serial} is "{fixture.label}" now, not "formerly"'
+
+
+def test_a_label_with_another_serial_is_another_token(pkcs11_backend: Backend, fixture: TokenFixture) -> None:
+    asked = PinSourceSpy("never asked")
+    with pytest.raises(errors.TokenNotFound) as caught:
+        pkcs11_backend.open(f"pkcs11:token={fixture.label};serial=0123456789abcdef", asked)
+    assert str(caught.value) == f'no token has the serial 0123456789abcdef; "{fixture.label}" has now {fixture.serial}'
+    assert "initialised again" in str(caught.value.hint)
+    assert asked.calls == []
+
+
+@pytest.mark.parametrize("serial", ["", "0000000000000000"])
+def test_a_serial_that_tells_nothing_is_not_gone_by(serial: str) -> None:
+    """opencryptoki gives none, NSS and TPMs give zeros: to all tokens."""
+    shown = SimpleNamespace(
+        label="frost", serial=serial.encode(), manufacturer_id="IBM", model="Soft", flags=TokenFlag.TOKEN_INITIALIZED
+    )
+    info = backend._Source("it", "/module.so", Pkcs11Uri(module_name="it")).info(cast(Any, shown))
+    assert info.uri.startswith("pkcs11:token=frost;")
+    parsed = Pkcs11Uri.parse(info.uri)
+    assert (parsed.manufacturer, parsed.model) == ("IBM", "Soft")
+
+
+@pytest.mark.parametrize(
+    ("manufacturer", "model", "is_software"),
+    [
+        ("SoftHSM project", "SoftHSM v2", True),
+        ("Mozilla Foundation", "NSS 3", True),
+        ("Kryoptic Project", "v1", True),
+        ("IBM", "Soft", True),
+        ("IBM Corp.", "IBM SoftTok", True),
+        ("IBM", "SW   TPM", True),
+        ("Infineon", "SLB9670", False),
+        ("Yubico (www.yubico.com)", "YubiKey YK5", False),
+    ],
+)
+def test_software_tokens_are_known_as_such(manufacturer: str, model: str, is_software: bool) -> None:
+    assert backend._is_software(manufacturer, model) is is_software
 
 
 def test_odd_labels_select(pkcs11_backend: Backend, new_token: NewToken) -> None:

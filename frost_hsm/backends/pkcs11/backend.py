@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -61,8 +61,8 @@ class _Source:
         uri = Pkcs11Uri(
             token=token.label,
             serial=serial or None,
-            manufacturer=None if serial else token.manufacturer_id,
-            model=None if serial else token.model,
+            manufacturer=None if _identifies(serial) else token.manufacturer_id,
+            model=None if _identifies(serial) else token.model,
             module_name=self.uri.module_name,
             module_path=self.uri.module_path,
         )
@@ -192,7 +192,8 @@ class Pkcs11Backend:
 
     def _select(self, uri: Pkcs11Uri) -> tuple[_Source, Module, pkcs11.Token]:
         for pause in PAUSES:
-            matching = [each for each in self._present(uri) if _matches(uri, each[1], each[2])]
+            present = self._present(uri)
+            matching = [each for each in present if _matches(uri, each[1], each[2])]
             ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]
             if ready or not self._start_again(self._sources(uri)):
                 break
@@ -204,6 +205,24 @@ class Pkcs11Backend:
             raise TokenAmbiguous(f"{len(ready)} tokens match\n{lines}")
         if matching:
             raise TokenNotFound("the only token that matches is not initialised", hint=_MAKE_ONE)
+        return self._select_by_serial(uri, present)
+
+    def _select_by_serial(
+        self, uri: Pkcs11Uri, present: Sequence[tuple[_Source, Module, pkcs11.Token]]
+    ) -> tuple[_Source, Module, pkcs11.Token]:
+        """Take the token that has the serial and another label: it was labelled anew. Raises `TokenNotFound`."""
+        if uri.serial is not None and uri.token is not None and _identifies(uri.serial):
+            relabelled = [each for each in present if each[2].label and _matches(replace(uri, token=None), *each[1:])]
+            if len(relabelled) == 1 and relabelled[0][2].flags & TokenFlag.TOKEN_INITIALIZED:
+                now = relabelled[0][2].label
+                self._interaction.message(f'note: the token with serial {uri.serial} is "{now}" now, not "{uri.token}"')
+                return relabelled[0]
+            same_label = [_serial(token) or "none" for _, _, token in present if token.label == uri.token]
+            if same_label:
+                raise TokenNotFound(
+                    f'no token has the serial {uri.serial}; "{uri.token}" has now {", ".join(same_label)}',
+                    hint="it is another token, or was initialised again, which emptied it; frost-hsm token list",
+                )
         raise TokenNotFound(f"no token matches {uri}")
 
     def _start_again(self, sources: Sequence[_Source]) -> bool:
@@ -253,6 +272,11 @@ def _matches(uri: Pkcs11Uri, module: Module, token: pkcs11.Token) -> bool:
         (uri.library_version, ".".join(map(str, library.library_version))),
     )
     return all(wanted is None or wanted == actual for wanted, actual in facts)
+
+
+def _identifies(serial: str) -> bool:
+    """Whether a serial tells a token from others: some modules give none, or zeros, to all."""
+    return bool(serial.strip("0 "))
 
 
 def _serial(token: pkcs11.Token) -> str:
