@@ -183,7 +183,10 @@ class Token(Protocol):
         """
 
     def oaep_hashes(self) -> frozenset[OaepHash]:
-        """The hashes that `decrypt` knows; empty without `Capability.DECRYPT`."""
+        """The hashes that `decrypt` knows; empty without `Capability.DECRYPT`.
+
+        Empty also as long as the token holds no `KeyKind.DECRYPT` key, if it makes none just to try.
+        """
 
     def store_certificate(self, key_id: bytes, label: str, der: bytes) -> None:
         """Put a public certificate beside the key of the same id. Needs a login. The same again is fine.

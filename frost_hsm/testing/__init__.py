@@ -9,8 +9,8 @@ class TestMyBackend(BackendConformance):
     def uri(self): ...           # of a new, empty token with a PIN, for each test
 ```
 
-and likewise ``pin``, ``wrong_pin`` and ``missing_uri``. Each test says which sentence of `frost_hsm.backends`
-it holds the backend to. What a token's capabilities exclude is skipped.
+and likewise ``pin``, ``wrong_pin``, ``missing_uri``, and ``settings`` if they are not empty. Each test says which
+sentence of `frost_hsm.backends` it holds the backend to. What a token's capabilities exclude is skipped.
 
 ``opening`` ``keys`` ``records`` hold the tests, ``judge`` what they judge by, ``actors`` ``fixtures`` who takes part.
 `BoardConformance`, in ``boards``, does the same for `frost_hsm.boards`, with two fixtures.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from multiprocessing import Queue
+from multiprocessing.synchronize import Barrier
 
-from frost_hsm.backends import TokenInfo
+from frost_hsm.backends import Backend, Interaction, TokenInfo
 from frost_hsm.errors import FrostHsmError
 
 THREADS = 8
@@ -47,6 +49,26 @@ class PinSourceSpy:
         if isinstance(self._pin, Exception):
             raise self._pin
         return self._pin
+
+
+def delete_in_turn(
+    backend: Callable[[Mapping[str, str], Interaction], Backend],
+    settings: Mapping[str, str],
+    uri: str,
+    pin: str,
+    names: list[str],
+    start: Barrier,
+    results: Queue[tuple[str, str]],
+) -> None:
+    """Be one of several processes that delete the same records, each at the same instant, and tell what came of it."""
+    with backend(settings, SilentInteraction()).open(uri, PinSourceSpy(pin)) as token:
+        for name in names:
+            start.wait(60)
+            try:
+                token.delete_record(name)
+                results.put((name, "deleted"))
+            except FrostHsmError as error:
+                results.put((name, type(error).__name__))
 
 
 def at_once(operation: Callable[[], None]) -> list[FrostHsmError | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import pytest
 
@@ -11,12 +11,17 @@ from frost_hsm.testing.actors import PinSourceSpy
 
 
 class BackendFixtures:
-    """Five fixtures to override, and the open token that they make."""
+    """Five fixtures to override, a sixth for a backend with settings, and the open token that they make."""
 
     @pytest.fixture
     def backend(self) -> Backend:
         """The backend under test."""
         raise NotImplementedError("override the fixture backend")
+
+    @pytest.fixture
+    def settings(self) -> Mapping[str, str]:
+        """What the backend under test was made with: another process makes its own, of the same class."""
+        return {}
 
     @pytest.fixture
     def uri(self) -> str:
@@ -30,7 +35,11 @@ class BackendFixtures:
 
     @pytest.fixture
     def wrong_pin(self) -> str:
-        """A PIN that is not its; it is tried once a test."""
+        """A PIN that is not its; it is tried once a test.
+
+        Three tests try it, each before the right one. A token that counts wrong PINs without taking the right one for
+        an excuse locks: a TPM wants ``tpm2_dictionarylockout --setup-parameters --max-tries=1000`` first.
+        """
         raise NotImplementedError("override the fixture wrong_pin")
 
     @pytest.fixture

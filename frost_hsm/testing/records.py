@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import multiprocessing
 import os
+from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -11,9 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from frost_hsm.backends import Backend, Capability, KeyKind, Token
 from frost_hsm.errors import KeyExists, KeyNotFound
-from frost_hsm.testing.actors import THREADS, PinSourceSpy, at_once
+from frost_hsm.testing.actors import THREADS, PinSourceSpy, at_once, delete_in_turn
 from frost_hsm.testing.fixtures import BackendFixtures, needs
 from frost_hsm.testing.judge import curve_key, point_of, verify
+
+PROCESSES = 3
 
 
 class RecordTests(BackendFixtures):
@@ -71,6 +76,26 @@ class RecordTests(BackendFixtures):
             outcomes = at_once(lambda: records.delete_record(name))  # noqa: B023
             assert outcomes.count(None) == 1
             assert all(outcome is None or isinstance(outcome, KeyNotFound) for outcome in outcomes)
+        assert records.record_names() == []
+
+    def test_one_of_many_processes_deletes_a_record(
+        self, backend: Backend, settings: Mapping[str, str], uri: str, pin: str, records: Token
+    ) -> None:
+        """Of processes that delete a record at once, exactly one succeeds: that is how nonces serve once."""
+        names = [f"record {number}" for number in range(12)]
+        for name in names:
+            records.write_record(name, b"value")
+        context = multiprocessing.get_context("spawn")
+        start, results = context.Barrier(PROCESSES), context.Queue()
+        arguments = (type(backend), dict(settings), uri, pin, names, start, results)
+        processes = [context.Process(target=delete_in_turn, args=arguments) for _ in range(PROCESSES)]
+        for process in processes:
+            process.start()
+        outcomes = [results.get(timeout=60) for _ in range(PROCESSES * len(names))]
+        for process in processes:
+            process.join(60)
+        expected = {(name, "deleted"): 1 for name in names} | {(name, "KeyNotFound"): PROCESSES - 1 for name in names}
+        assert Counter(outcomes) == expected
         assert records.record_names() == []
 
     def test_one_of_many_writes_a_record(self, records: Token) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -30,6 +30,10 @@ class TestPkcs11(_OurBackend):
         return load_backend("pkcs11")
 
     @pytest.fixture
+    def settings(self, backend_settings: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+        return backend_settings["pkcs11"]
+
+    @pytest.fixture
     def uri(self, new_token: Callable[..., TokenFixture]) -> str:
         return new_token("conformance", PIN).uri
 
@@ -42,6 +46,10 @@ class TestSoftware(_OurBackend):
     @pytest.fixture
     def backend(self, load_backend: Callable[[str], Backend]) -> Backend:
         return load_backend("software")
+
+    @pytest.fixture
+    def settings(self, backend_settings: Mapping[str, Mapping[str, str]]) -> Mapping[str, str]:
+        return backend_settings["software"]
 
     @pytest.fixture
     def uri(self, software_token: Callable[..., TokenFixture]) -> str:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from conftest import TokenFixture
 from cryptography.exceptions import InvalidSignature
+from stage.forgiving_backend import ForgivingBackend
 
 from frost_hsm.backends import Backend, KeyAttributes, PinSource
 from frost_hsm.errors import FrostHsmError, KeyExists
 from frost_hsm.secret import Secret
-from frost_hsm.testing import BackendConformance, PinSourceSpy
+from frost_hsm.testing import BackendConformance, PinSourceSpy, SilentInteraction
 
 FOUND_OUT = (AssertionError, InvalidSignature, FrostHsmError, pytest.fail.Exception)
 
@@ -109,6 +110,17 @@ BACKEND_SABOTAGE: dict[str, tuple[str, Callable[..., Any]]] = {
     "lets keys out": ("test_keys_are_made_inside_and_stay", tell_claims),
     "hides certificates": ("test_certificates_are_public", show_nothing),
 }
+
+
+def test_a_backend_that_lets_every_process_delete_is_found_out(
+    software_token: Callable[..., TokenFixture], backend_settings: Mapping[str, Mapping[str, str]]
+) -> None:
+    settings, fixture = backend_settings["software"], software_token("token")
+    forgiving = ForgivingBackend(settings, SilentInteraction())
+    with forgiving.open(fixture.uri, PinSourceSpy(fixture.pin)) as token, pytest.raises(AssertionError):
+        BackendConformance().test_one_of_many_processes_deletes_a_record(
+            forgiving, settings, fixture.uri, fixture.pin, token
+        )
 
 
 @pytest.mark.parametrize("sabotage", BACKEND_SABOTAGE)

@@ -215,15 +215,12 @@ def test_doctor_gives_a_command_that_makes_a_token(softhsm_module: str, tmp_path
 # ── Several processes, one token ─────────────────────────────────────────────────────────────────────────────
 
 
-def _race(module: str, uri: str, start: Any, results: Any, names: list[str], value: bytes | None) -> None:
+def _race(module: str, uri: str, start: Any, results: Any, names: list[str], value: bytes) -> None:
     with Pkcs11Backend({"softhsm": module}, NoInteraction()).open(uri, lambda _: "frost-1234") as token:
         for name in names:
             start.wait()
             try:
-                if value is None:
-                    token.delete_record(name)
-                else:
-                    token.write_record(name, value)
+                token.write_record(name, value)
                 results.put((name, "done"))
             except errors.FrostHsmError as error:
                 results.put((name, type(error).__name__))
@@ -231,7 +228,7 @@ def _race(module: str, uri: str, start: Any, results: Any, names: list[str], val
 
 @pytest.fixture
 def race(softhsm_module: str) -> Callable[..., dict[str, Counter[str]]]:
-    def race(uri: str, names: list[str], value: bytes | None) -> dict[str, Counter[str]]:
+    def race(uri: str, names: list[str], value: bytes) -> dict[str, Counter[str]]:
         context = multiprocessing.get_context("spawn")
         start, results = context.Barrier(3), context.Queue()
         arguments = (softhsm_module, uri, start, results, names, value)
@@ -247,21 +244,6 @@ def race(softhsm_module: str) -> Callable[..., dict[str, Counter[str]]]:
         return outcomes
 
     return race
-
-
-def test_of_processes_that_delete_a_record_one_succeeds(
-    new_token: Callable[..., TokenFixture],
-    open_token: Callable[[TokenFixture], Any],
-    race: Callable[..., dict[str, Counter[str]]],
-) -> None:
-    fixture = new_token("race")
-    names = [f"record {number}" for number in range(15)]
-    with open_token(fixture) as token:
-        for name in names:
-            token.write_record(name, b"value")
-        outcomes = race(fixture.uri, names, None)
-        assert token.record_names() == []
-    assert outcomes == {name: {"done": 1, "KeyNotFound": 2} for name in names}
 
 
 def test_a_record_that_two_processes_wrote_is_not_chosen_from(

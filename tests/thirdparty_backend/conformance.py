@@ -12,8 +12,12 @@ from frost_hsm.testing import BackendConformance, SilentInteraction
 
 class TestTinbox(BackendConformance):
     @pytest.fixture
-    def backend(self, tmp_path: Path) -> backends.Backend:
-        return backends.load("tinbox", {"directory": str(tmp_path)}, SilentInteraction())
+    def settings(self, tmp_path: Path) -> dict[str, str]:
+        return {"directory": str(tmp_path)}
+
+    @pytest.fixture
+    def backend(self, settings: dict[str, str]) -> backends.Backend:
+        return backends.load("tinbox", settings, SilentInteraction())
 
     @pytest.fixture
     def uri(self, backend: backends.Backend, pin: str) -> str:

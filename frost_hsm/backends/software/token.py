@@ -218,6 +218,7 @@ class SoftwareToken:
             yield self._file.read()
 
     def _private_key(self, key_id: bytes, kind: KeyKind) -> object:
+        check_key_id(key_id)
         with self._logged_in() as key:
             found = [entry for entry in self._file.read().keys if entry.id == key_id and entry.kind is kind]
             if not found:
