@@ -5,10 +5,13 @@ reads, shows and derives the message from. So what people see and what is signed
 an entry point of the group ``frost_hsm.targets``, loaded only when it is named. Nothing here knows tokens, ceremonies
 or a terminal.
 
-In the order in which one may read it: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``raw``; for OpenSSH
-``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for OpenPGP ``openpgp_packets`` ``openpgp`` ``openpgp_key``;
-``minisign``; for X.509 ``x509_words`` ``x509_cert`` ``x509_profiles``
-``x509_crl`` ``x509_ocsp``
+In the order in which one may read it:
+
+- for all of them: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``recognising``
+- any bytes: ``raw``; files for minisign and signify: ``minisign``
+- for OpenSSH: ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``
+- for OpenPGP: ``openpgp_packets`` ``openpgp`` ``openpgp_key``
+- for X.509: ``x509_words`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``
 """
 
 from __future__ import annotations

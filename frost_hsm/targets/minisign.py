@@ -21,6 +21,7 @@ from frost_hsm.forms.asn1 import OCTETS, TEXT, Form
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import LARGEST, Given, Option, Thing, require_signature, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile, FileDigest
+from frost_hsm.targets.recognising import warnings
 
 SUITES: Final = frozenset({"ed25519"})
 HALF: Final = ".half"
@@ -200,8 +201,8 @@ class SignifyFile(Thing):
         return self.contents
 
     def lines(self) -> list[str]:
-        """Say which file."""
-        return words.contents_lines(self.contents)
+        """Say which file, and what it is to another program."""
+        return [*words.contents_lines(self.contents), *warnings(self.contents)]
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write the file of signify."""

@@ -10,6 +10,7 @@ from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Option, Thing, words
 from frost_hsm.targets.own_copy import FileDigest
+from frost_hsm.targets.recognising import warnings
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,8 +25,8 @@ class Message(Thing):
         return self.message
 
     def lines(self) -> list[str]:
-        """Say its size, digest and beginning."""
-        return words.contents_lines(self.message)
+        """Say its size, digest and beginning, and what it is to another program."""
+        return [*words.contents_lines(self.message), *warnings(self.message)]
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Return R ‖ z."""

@@ -40,3 +40,9 @@ def issue(target: str, data: bytes, issuer: bytes, by: MemoryGroup | None = None
 
 def public_pem(by: MemoryGroup) -> bytes:
     return x509_words.public_key(by.key).public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+
+
+TOP = root()
+REQUEST = request()
+END = issue("x509-end", REQUEST, TOP)
+"""A root, a request and the certificate made of it."""

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 from hypothesis import given
 from hypothesis import strategies as st
-from stage.authority import NOW, issue, request, root
+from stage.authority import END, NOW, TOP, issue, request, root
 from stage.dealing import few
 from stage.memory_group import altered, group, run
 from stage.signing_things import make, sign, verify
@@ -24,8 +24,6 @@ from frost_hsm.forms import pem
 from frost_hsm.targets import x509_words
 from frost_hsm.targets.group_private_key import record
 
-TOP = root()
-END = issue("x509-end", request(), TOP)
 SERIAL = x509.load_pem_x509_certificate(END).serial_number
 REVOKED = f"# what is revoked\n{SERIAL:x} 2025-06-14 keyCompromise\n5a0b 2025-01-31\n".encode()
 TIME = datetime.datetime.fromtimestamp(NOW, datetime.UTC)
