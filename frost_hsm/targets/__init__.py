@@ -8,10 +8,11 @@ or a terminal.
 In the order in which one may read it:
 
 - for all of them: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``recognising``
-- any bytes: ``raw``; files for minisign and signify: ``minisign``
+- any bytes: ``raw``; files for minisign and signify: ``minisign``; web tokens: ``jws``
 - for OpenSSH: ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``
 - for OpenPGP: ``openpgp_packets`` ``openpgp`` ``openpgp_key``
 - for X.509: ``x509_words`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``
+- the key itself, for whoever verifies: ``jwk`` ``exporting``
 """
 
 from __future__ import annotations
