@@ -15,7 +15,7 @@ from typing import Any
 SWITCH = "FROST_HSM_NATIVE"
 """The environment variable that switches the library off: by 0."""
 
-VERSION = 1
+VERSION = 2
 """Of the interface: that of the sources beside this file."""
 
 _NAMES = {"darwin": "libfrost_hsm_native.dylib", "win32": "frost_hsm_native.dll"}  # as cargo calls it
@@ -34,8 +34,10 @@ _ARGUMENTS = {
     **dict.fromkeys(("sizes", "fit_scalar", "identity", "is_zero", "is_identity", "double", "negate"), (c_uint32, 1)),
     **dict.fromkeys(("read_scalar", "reduce", "add_scalars", "multiply_base"), (c_uint32, 2)),
     **dict.fromkeys(("read", "read_proven", "write", "write_y", "equal", "add"), (c_uint32, 2)),
-    **dict.fromkeys(("evaluate", "read_beside", "prove", "sum_products"), (c_uint32, 3)),
-    **dict.fromkeys(("multiply_add", "combine_base"), (c_uint32, 4)),
+    **dict.fromkeys(("evaluate", "reveal_sum", "commit", "read_beside", "prove"), (c_uint32, 3)),
+    **dict.fromkeys(("hash_sha512", "hash_shake256", "hash_expanded"), (c_uint32, 4)),
+    **dict.fromkeys(("multiply_add", "combine_base", "sum_products"), (c_uint32, 4)),
+    "write_combinations": (c_uint32, 5),
     "digest": (c_uint32, 2),  # the number of an algorithm
     "p256_ordinates": (None, 2),
 }

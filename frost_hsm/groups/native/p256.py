@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from ctypes import c_char
 
-from frost_hsm.errors import MalformedElement
 from frost_hsm.groups import Element
 from frost_hsm.groups.libcrypto import Libcrypto
-from frost_hsm.groups.native.library import MALFORMED, Library
+from frost_hsm.groups.native.library import Library
 from frost_hsm.groups.openssl import P256Libcrypto
 
 
@@ -18,16 +17,17 @@ class P256(P256Libcrypto):
         super().__init__(libcrypto)
         self.backend += f"; square roots by the native library ({library.path})"
         self._ordinates = library.p256_ordinates
-        self._ordinate = c_char * self.y_length
 
     def decode(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> Element:
         """Read 33 bytes (SEC 1, compressed); libcrypto checks that the point is on the curve, in any case."""
-        if y is None and len(data) == self.element_length and data[0] in (2, 3):
-            ordinate = self._ordinate()
-            status = self._ordinates(ordinate, self.y_length, data, len(data))
-            if status == MALFORMED:
-                raise MalformedElement(f"not a compressed point of {self.name}")
-            if status:
-                raise RuntimeError(f"the native library failed with status {status}")
-            y = ordinate.raw
-        return super().decode(data, y)
+        return super().decode(data, self._solve(data) if y is None and len(data) == self.element_length else y)
+
+    def decode_all(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> list[Element]:
+        """Read elements that follow each other."""
+        return super().decode_all(data, self._solve(data) if y is None else y)
+
+    def _solve(self, data: bytes) -> bytes | None:
+        """Compute the y of all points; None if one has none: libcrypto will say what is wrong."""
+        length = len(data) // self.element_length * self.y_length
+        y = (c_char * length)()
+        return y.raw if self._ordinates(y, length, data, len(data)) == 0 else None

@@ -14,8 +14,10 @@ from typing import Any, Literal
 from frost_hsm.errors import MalformedScalar
 from frost_hsm.groups import SecretScalar, draws
 from frost_hsm.groups.native.library import MALFORMED, Library
-from frost_hsm.groups.one_by_one import ScalarsOneByOne
+from frost_hsm.groups.secret_hash import ExpandedHash, SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
+
+_RANDOMNESS = 32  # bytes in a nonce (RFC 9591, section 4.1)
 
 _ALGORITHMS = {"sha256": (0, 32), "sha512": (1, 64), "shake_256": (2, None)}  # number, digest's length
 
@@ -35,7 +37,7 @@ class _Scalar(SecretScalar):
             pass
 
 
-class NativeScalars(ScalarsOneByOne):
+class NativeScalars:
     """The `ScalarField` of a curve of the native library, by the curve's number there."""
 
     name: str
@@ -50,6 +52,10 @@ class NativeScalars(ScalarsOneByOne):
         self._check(library.sizes(curve, sizes, ctypes.sizeof(sizes)))
         self._point_size, self.scalar_length, self.element_length, self.y_length = sizes
         self._buffer = c_char * self.scalar_length
+        self._hashes = {
+            ("sha512", 64): library.hash_sha512,
+            ("shake_256", 114): library.hash_shake256,
+        }
 
     def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
         """Draw a uniform scalar that is not zero."""
@@ -99,7 +105,7 @@ class NativeScalars(ScalarsOneByOne):
     def add_scalars(self, scalars: Iterable[SecretScalar]) -> SecretScalar:
         """Add scalars up."""
         total = _Scalar(self._buffer())
-        with _Gathered(scalars) as terms:
+        with Gathered(scalars) as terms:
             self._check(self._library.add_scalars(self._curve, total.handle, self.scalar_length, terms, len(terms)))
         return total
 
@@ -119,12 +125,55 @@ class NativeScalars(ScalarsOneByOne):
         """Evaluate a polynomial by Horner's rule."""
         length, count = self.scalar_length, len(points)
         values = (c_char * (length * count))()
-        with _Gathered(coefficients) as terms:
+        with Gathered(coefficients) as terms:
             self._check(
                 self._library.evaluate(
                     self._curve, values, length * count, terms, len(terms), self._public(points), length * count
                 )
             )
+        return self._take_apart(values, count)
+
+    def hash_secret(self, how: SecretHash, data: Secret) -> SecretScalar:
+        """Hash secret data to a scalar."""
+        with data.reveal() as view:
+            [scalar] = self._hash(how, 1, _array(view), len(view), b"")
+        return scalar
+
+    def draw_nonces(
+        self, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
+    ) -> list[SecretScalar]:
+        """Hash fresh randomness with the share, so many times."""
+        length = count * _RANDOMNESS
+        with Secret.zeros(length) as randomness, randomness.reveal() as view:
+            for start in range(0, length, _RANDOMNESS):
+                entropy(view[start : start + _RANDOMNESS])
+            nonces = self._hash(how, count, _array(view), length, share.handle)
+        kept = [nonce for nonce in nonces if not self.is_zero(nonce)]
+        return kept if len(kept) == count else kept + self.draw_nonces(how, share, count - len(kept), entropy)
+
+    def _hash(self, how: SecretHash, count: int, data: Any, length: int, rest: Any) -> list[SecretScalar]:
+        """Hash ``count`` pieces of data, each of them followed by the rest."""
+        if isinstance(how, ExpandedHash):
+            function, prefix = self._library.hash_expanded, how.suffix
+        else:
+            function, prefix = self._hashes[how.algorithm, how.length], how.prefix
+        size = self.scalar_length
+        values = (c_char * (size * count))()
+        self._check(function(self._curve, values, size * count, prefix, len(prefix), data, length, rest, len(rest)))
+        return self._take_apart(values, count)
+
+    def reveal_sum(self, scalars: Sequence[SecretScalar], factors: Sequence[int]) -> int:
+        """Compute Σ factors[k]·scalars[k]."""
+        total, public = self._buffer(), self._public(factors)
+        with Gathered(scalars) as terms:
+            self._check(
+                self._library.reveal_sum(self._curve, total, self.scalar_length, terms, len(terms), public, len(public))
+            )
+        return int.from_bytes(total, self.byteorder)
+
+    def _take_apart(self, values: ctypes.Array[c_char], count: int) -> list[SecretScalar]:
+        """Return scalars that a call wrote one after the other, each of which wipes its part."""
+        length = self.scalar_length
         return [_Scalar(self._buffer.from_buffer(values, length * k)) for k in range(count)]
 
     def _public(self, values: Iterable[int]) -> bytes:
@@ -139,7 +188,7 @@ class NativeScalars(ScalarsOneByOne):
         return status
 
 
-class _Gathered:
+class Gathered:
     """Secret scalars one after the other, in a buffer that is wiped at the end of the block."""
 
     def __init__(self, scalars: Iterable[SecretScalar]) -> None:

@@ -162,7 +162,7 @@ fn read_edwards(data: &[u8]) -> Result<EdwardsPoint, Status> {
 impl Curve for Ed25519 {
     dalek!(EdwardsPoint);
 
-    const PROOF: usize = 100;
+    const PROOF: usize = 130;
 
     fn read(data: &[u8]) -> Result<EdwardsPoint, Status> {
         read_edwards(data)

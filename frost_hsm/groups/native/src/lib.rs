@@ -2,7 +2,7 @@
 //!
 //! - Curves: `curve` says what each does; `curve25519`, `secp256k1` and `ed448` do it; `p256` takes square roots alone.
 //! - Of many points: `sums`, `membership`.
-//! - Of secrets: `wipe`.
+//! - Of secrets: `expanded` hashes; `wipe` wipes.
 //! - The border: `border` reads and writes the caller's buffers, and lets no panic across; the functions are below.
 //!
 //! Every function takes the number of a curve and buffers, each a pointer and a length in bytes, and returns a
@@ -13,6 +13,7 @@ mod border;
 mod curve;
 mod curve25519;
 mod ed448;
+mod expanded;
 mod membership;
 mod p256;
 mod secp256k1;
@@ -31,7 +32,10 @@ use std::mem::size_of;
 use wipe::wiped;
 
 /// Changes when a function, or what it means, does.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
+
+/// Bytes that the suite of Ed448 hashes to.
+const LONG: usize = 114;
 
 /// Terms of a secret polynomial that are on the stack at once.
 const TERMS: usize = 32;
@@ -86,8 +90,24 @@ exported! {
     frost_native_multiply_add = multiply_add(Out out out_length, In a a_length, In b b_length, In c c_length);
     /// Evaluate a secret polynomial, constant term first, at public points.
     frost_native_evaluate = evaluate(Out out out_length, In coefficients coefficients_length, In at at_length);
+    /// Compute the sum of products of secret scalars and public ones, which is public from then on.
+    frost_native_reveal_sum = reveal_sum(Out out out_length, In scalars scalars_length, In factors factors_length);
+    /// Hash secret data to scalars, SHA-512 of `prefix`, a piece of `data` and `rest` each.
+    frost_native_hash_sha512 = hash_sha512(
+        Out out out_length, In prefix prefix_length, In data data_length, In rest rest_length
+    );
+    /// Hash secret data to scalars, SHAKE256 of `prefix`, a piece of `data` and `rest` each: 114 bytes.
+    frost_native_hash_shake256 = hash_shake256(
+        Out out out_length, In prefix prefix_length, In data data_length, In rest rest_length
+    );
+    /// Hash secret data to scalars by expand_message_xmd, of a piece of `data` and `rest` each (RFC 9380, section 5.3.1).
+    frost_native_hash_expanded = hash_expanded(
+        Out out out_length, In suffix suffix_length, In data data_length, In rest rest_length
+    );
     /// Multiply the generator by each secret scalar.
     frost_native_multiply_base = multiply_base(Out out out_length, In scalars scalars_length);
+    /// Multiply the generator by each secret scalar, and write the elements, too: `IDENTITY`.
+    frost_native_commit = commit(Out out out_length, Out encodings encodings_length, In scalars scalars_length);
 
     /// Read elements, or points of the whole curve that are not the identity: `MALFORMED`, `IDENTITY`.
     frost_native_read = read(Out out out_length, In data data_length);
@@ -115,8 +135,14 @@ exported! {
     frost_native_negate = negate(Out target target_length);
     /// Compute a·G + b·P.
     frost_native_combine_base = combine_base(Out out out_length, In a a_length, In b b_length, In point point_length);
-    /// Compute the sum of products of public scalars and points.
-    frost_native_sum_products = sum_products(Out out out_length, In scalars scalars_length, In points points_length);
+    /// Write every a·G + b·P, and for each whether it is to be written (1) or the identity (0).
+    frost_native_write_combinations = write_combinations(
+        Out out out_length, Out written written_length, In a a_length, In b b_length, In points points_length
+    );
+    /// Add points and products of public scalars and points up.
+    frost_native_sum_products = sum_products(
+        Out out out_length, In terms terms_length, In scalars scalars_length, In points points_length
+    );
 }
 
 /// Tell the `VERSION`.
@@ -260,6 +286,66 @@ fn evaluate<C: Curve>(out: Out, coefficients: In, at: In) -> Answer {
         }
         Ok(DONE)
     })
+}
+
+fn reveal_sum<C: Curve>(out: Out, scalars: In, factors: In) -> Answer {
+    let count = scalars.count(C::SCALAR)?;
+    factors.expect(count, C::SCALAR)?;
+    out.expect(1, C::SCALAR)?;
+    wiped(|| {
+        let mut total = C::zero();
+        for k in 0..count {
+            total = C::multiply_add(&total, &scalar::<C>(scalars, k)?, &scalar::<C>(factors, k)?);
+        }
+        put_scalar::<C>(out, 0, &total);
+        Ok(DONE)
+    })
+}
+
+fn hash_sha512<C: Curve>(out: Out, prefix: In, data: In, rest: In) -> Answer {
+    hash_each::<C>(out, data, |piece| {
+        let hash = Sha512::new()
+            .chain_update(prefix.all())
+            .chain_update(piece)
+            .chain_update(rest.all());
+        C::reduce(&hash.finalize())
+    })
+}
+
+fn hash_shake256<C: Curve>(out: Out, prefix: In, data: In, rest: In) -> Answer {
+    hash_each::<C>(out, data, |piece| {
+        let hash = Shake256::default().chain(prefix.all()).chain(piece).chain(rest.all());
+        let mut wide = [0; LONG];
+        hash.finalize_xof().read(&mut wide);
+        C::reduce(&wide)
+    })
+}
+
+fn hash_expanded<C: Curve>(out: Out, suffix: In, data: In, rest: In) -> Answer {
+    hash_each::<C>(out, data, |piece| {
+        C::reduce(&expanded::expand(suffix.all(), piece, rest.all()))
+    })
+}
+
+/// Hash each piece of `data`, as many as `out` takes scalars.
+fn hash_each<C: Curve>(out: Out, data: In, hash: impl Fn(&[u8]) -> C::Scalar) -> Answer {
+    let count = out.read().count(C::SCALAR)?;
+    let length = data.count(count.max(1))?;
+    wiped(|| {
+        for k in 0..count {
+            let scalar = hash(&data.all()[k * length..(k + 1) * length]);
+            put_scalar::<C>(out, k, &scalar);
+        }
+        Ok(DONE)
+    })
+}
+
+fn commit<C: Curve>(out: Out, encodings: Out, scalars: In) -> Answer {
+    let count = scalars.count(C::SCALAR)?;
+    out.expect(count, size_of::<C::Point>())?;
+    encodings.expect(count, C::ELEMENT)?;
+    multiply_base::<C>(out, scalars)?;
+    write::<C>(encodings, out.read())
 }
 
 fn multiply_base<C: Curve>(out: Out, scalars: In) -> Answer {
@@ -415,14 +501,33 @@ fn combine_base<C: Curve>(out: Out, a: In, b: In, point: In) -> Answer {
     Ok(DONE)
 }
 
-fn sum_products<C: Curve>(out: Out, scalars: In, points: In) -> Answer {
+fn write_combinations<C: Curve>(out: Out, written: Out, a: In, b: In, points: In) -> Answer {
+    let count = points.count(size_of::<C::Point>())?;
+    out.expect(count, C::ELEMENT)?;
+    written.expect(count, 1)?;
+    a.expect(count, C::SCALAR)?;
+    b.expect(count, C::SCALAR)?;
+    for k in 0..count {
+        let point = C::combine_base(&scalar::<C>(a, k)?, &scalar::<C>(b, k)?, &points.value(k));
+        let is_identity = C::is_identity(&point);
+        if !is_identity {
+            out.put(k, C::ELEMENT, |piece| C::write(&point, piece));
+        }
+        written.put_value(k, u8::from(!is_identity));
+    }
+    Ok(DONE)
+}
+
+fn sum_products<C: Curve>(out: Out, terms: In, scalars: In, points: In) -> Answer {
     out.expect(1, size_of::<C::Point>())?;
+    let terms = values::<C>(terms)?;
     let points = values::<C>(points)?;
     scalars.expect(points.len(), C::SCALAR)?;
     let scalars = (0..points.len())
         .map(|k| scalar::<C>(scalars, k))
         .collect::<Result<Vec<_>, _>>()?;
-    out.put_value(0, C::sum_products(&scalars, &points));
+    let products = C::sum_products(&scalars, &points);
+    out.put_value(0, terms.iter().fold(products, |total, term| C::add(&total, term)));
     Ok(DONE)
 }
 
