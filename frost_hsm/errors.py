@@ -25,6 +25,9 @@ from typing import ClassVar
 class FrostHsmError(Exception):
     """What every error of this package is.
 
+    ``details`` are further lines, each about one of several things that the message sums up: no line of them can be
+    made by what is inside another.
+
     ``culprits`` names the participants proven to be at fault, and nobody else: `Identifier` values below
     ``ceremony/``, participant names from there up. It is empty wherever somebody on the way could have done it.
     """
@@ -33,10 +36,18 @@ class FrostHsmError(Exception):
     exit: ClassVar[int] = 1
     default_hint: ClassVar[str | None] = None
 
-    def __init__(self, message: str, *, hint: str | None = None, culprits: Iterable[object] = ()) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str | None = None,
+        culprits: Iterable[object] = (),
+        details: Iterable[str] = (),
+    ) -> None:
         super().__init__(message)
         self.hint = hint if hint is not None else self.default_hint
         self.culprits = tuple(culprits)
+        self.details = tuple(details)
 
 
 # ── The caller's own parameters ──────────────────────────────────────────────────────────────────────────────

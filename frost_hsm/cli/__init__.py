@@ -4,7 +4,7 @@ A command is loaded when it is named, so that ``verify`` and completion start fa
 nothing else. ``frost-hsm --help`` alone needs neither commands nor click: loading click takes longer than
 starting Python three times.
 
-- one run: ``program`` ``options`` ``workplace`` ``config`` ``memory`` ``completing``
+- one run: ``program`` ``ending`` ``memory`` ``options`` ``parsing`` ``completing`` ``workplace`` ``config``
 - what a person sees and says: ``talk``
 - what is read and written: ``files``
 - ``commands``, each in the module of its name
@@ -15,6 +15,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 PROGRAM = "frost-hsm"
@@ -68,43 +69,38 @@ Options:
 
 def main() -> NoReturn:
     """Run ``frost-hsm`` and exit with the status that `frost_hsm.errors` lists."""
+    from frost_hsm.cli.ending import Ended, end_in_order
     from frost_hsm.cli.memory import keep_private
 
+    _occupy_standard_descriptors()
     keep_private()
     if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks must not stop us: as stderr has it
         sys.stdout.reconfigure(errors="backslashreplace")
-    status = run(sys.argv[1:])
     try:
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except OSError:
-        unwritten = _discard_output()
-        status = status or unwritten
-    sys.exit(status)
+        end_in_order()
+        sys.exit(run(sys.argv[1:]))
+    except Ended as ended:  # before anything was begun
+        sys.exit(ended.status)
 
 
 def run(arguments: list[str]) -> int:
     """Run one command and return its exit status; an error is one sentence and a hint, never a traceback."""
-    try:
-        if arguments in (["--help"], ["-h"]):
+    if arguments in (["--help"], ["-h"]) and sys.stdout is not None:
+        with suppress(OSError, ValueError):  # then it is said below, as it is of every command
             print(help_text(), end="", flush=True)
             return 0
-        from frost_hsm.cli.program import run_command
+    from frost_hsm.cli.program import run_command
 
-        return run_command(arguments)
-    except BrokenPipeError:  # whoever read our output has gone
-        return _discard_output()
+    return run_command(arguments)
 
 
-def _discard_output() -> int:
-    """Let go of what stdout did not take, and return the exit status for that.
-
-    Python would try to write it again when it ends, and exit with a status of its own.
-    """
-    from frost_hsm.errors import StorageProblem
-
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    return StorageProblem.exit
+def _occupy_standard_descriptors() -> None:
+    """Keep a file from being opened as number 0, 1 or 2 where that is closed: it would get what is meant for people."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 def help_text() -> str:

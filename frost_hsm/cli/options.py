@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
-from frost_hsm.cli.talk.output import Result, show
+from frost_hsm.cli.parsing import Command, docstring
+from frost_hsm.cli.talk.output import COLOURED, Result, show
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import PinOnCommandLine
@@ -31,9 +32,10 @@ def command(
     def decorate(function: Callable[..., Result]) -> click.Command:
         @functools.wraps(function)
         def run(
-            home: Path | None,
+            home: str | None,
             as_json: bool,
-            verbose: bool,  # read from the arguments where it matters: in `frost_hsm.cli.program`
+            verbose: bool,  # this and color are read where they matter, in `frost_hsm.cli.program`
+            color: str,
             token_uri: str | None = None,
             pin_source: str = "prompt",
             allow_final_pin_try: bool = False,
@@ -41,14 +43,16 @@ def command(
             **parameters: Any,
         ) -> Callable[[], None]:
             terminal = Terminal(assume_yes=assume_yes)
-            place = Workplace(home, token_uri, pin_source, allow_final_pin_try, terminal)
+            place = Workplace(
+                Path(home) if home is not None else None, token_uri, pin_source, allow_final_pin_try, terminal
+            )
             return functools.partial(show, function(place, **parameters), as_json=as_json)
 
         decorated: Callable[..., object] = run
         for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks else ()), *_ALWAYS]):
             decorated = option(decorated)
         make = group.command if group is not None else click.command
-        made: click.Command = make(name)(decorated)
+        made: click.Command = make(name, cls=Command, help=docstring(function))(decorated)
         return made
 
     return decorate
@@ -90,10 +94,12 @@ _ALWAYS = (
         "--home",
         metavar="DIR",
         envvar="FROST_HSM_HOME",
-        type=click.Path(path_type=Path),
         help="The state directory; else $XDG_STATE_HOME/frost-hsm or ~/.local/state/frost-hsm.",
     ),
     click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout, for errors too."),
+    click.option(
+        "--color", type=click.Choice(COLOURED), default="auto", help="Whether words like error: are coloured."
+    ),
     click.option("-v", "--verbose", is_flag=True, help="Show a traceback if frost-hsm itself fails."),
     click.option(
         "--pin", hidden=True, expose_value=False, is_eager=True, is_flag=False, flag_value="", callback=_refuse_pin

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
 
 import click
 
 from frost_hsm import __version__
 from frost_hsm.cli import COMMANDS, PROGRAM, help_text
-from frost_hsm.cli.talk.output import show_error
-from frost_hsm.errors import Aborted, FrostHsmError, UsageProblem
+from frost_hsm.cli.ending import Ended
+from frost_hsm.cli.parsing import Group, Shown
+from frost_hsm.cli.talk.output import COLOUR, COLOURED, say, show_error, write_lines
+from frost_hsm.errors import Aborted, ConfigProblem, FrostHsmError, StorageProblem, UsageProblem
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(Group):
     """Loads a command when it is named."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -28,32 +31,60 @@ class _LazyGroup(click.Group):
         return help_text().rstrip("\n")
 
 
+def _give_version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value and not context.resilient_parsing:
+        raise Shown(f"{PROGRAM} {__version__}")
+
+
 @click.command(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(__version__, message=f"{PROGRAM} %(version)s")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_give_version, help="Show the version."
+)
 def frost_hsm() -> None:
     """Signing keys that belong to a group."""
 
 
 def run_command(arguments: list[str]) -> int:
     """Run the command that the arguments name and return its exit status."""
+    COLOUR.when = _colour(arguments)
+    status: int | None = None
     try:
-        show: object = frost_hsm.main(arguments, prog_name=PROGRAM, standalone_mode=False)
-        if callable(show):  # nothing is left to show after --help and --version
-            show()
+        try:
+            show: object = frost_hsm.main(arguments, prog_name=PROGRAM, standalone_mode=False)
+            if callable(show):
+                show()
+        except Shown as shown:
+            write_lines(str(shown).split("\n"))
         return 0
     except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.format_message(), err=True)
+        for line in error.format_message().split("\n"):
+            say(line)
         return UsageProblem.exit
-    except BrokenPipeError:
-        raise
     except (Exception, KeyboardInterrupt) as error:
         failure = _failure(error)
+        if isinstance(error, Ended):
+            status = error.status
         if failure.exit == FrostHsmError.exit and ("-v" in arguments or "--verbose" in arguments):
             import traceback
 
             traceback.print_exc()
-    show_error(failure, as_json="--json" in arguments)
-    return failure.exit
+    return _end_with(failure, status or failure.exit, as_json="--json" in arguments)
+
+
+def _end_with(failure: FrostHsmError, status: int, *, as_json: bool) -> int:
+    """Say what went wrong, which changes nothing about how it is counted."""
+    with suppress(StorageProblem):  # there is nobody whom it could be told
+        show_error(failure, as_json=as_json)
+    return status
+
+
+def _colour(arguments: list[str]) -> str:
+    """Find ``--color`` by itself: what cannot be taken apart is an error, which has a colour too."""
+    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+        when = after if word == "--color" else word.removeprefix("--color=")
+        if word.startswith("--color") and when in COLOURED:
+            return when
+    return "auto"
 
 
 def _failure(error: BaseException) -> FrostHsmError:
@@ -66,9 +97,30 @@ def _failure(error: BaseException) -> FrostHsmError:
         hint = f"see: {context.command_path} --help" if context is not None else None
         return UsageProblem(text[:1].lower() + text[1:].rstrip("."), hint=hint)
     if isinstance(error, click.Abort | KeyboardInterrupt):
-        return Aborted("interrupted", hint="run the same command again; a step that was begun goes on where it was")
+        said = f"ended by {error}" if isinstance(error, Ended) else "interrupted"
+        return Aborted(said, hint="run the same command again; a step that was begun goes on where it was")
+    lacking = _lacking()
+    if lacking is not None:
+        return ConfigProblem(
+            f"OpenSSL as it is configured here has no {lacking}",
+            hint="OPENSSL_CONF names its configuration: unset it, or have it activate the default provider",
+        )
     # Its own text may hold anything, so it is not shown.
     return FrostHsmError(
         f"internal error: {type(error).__name__}",
         hint="this is a bug in frost-hsm; please report it with what -v adds",
     )
+
+
+def _lacking() -> str | None:
+    """Name what OpenSSL, in the hands of Python or of cryptography, cannot do as it is configured; None if it can."""
+    import hashlib
+
+    try:
+        hashlib.sha256(b"", usedforsecurity=True)
+        from cryptography.hazmat.primitives import hashes
+
+        hashes.Hash(hashes.SHA256()).finalize()
+    except Exception:
+        return "SHA-256"
+    return None

@@ -46,11 +46,16 @@ class Workplace:
         """Where the state directory is or will be: state, not configuration, so it is not for syncing."""
         if self.home_path is not None:
             return self.home_path
-        base = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+        base = os.environ.get("XDG_STATE_HOME", "")
+        if Path(base).is_absolute():  # one that is not has to be ignored, as the XDG specification says
+            return Path(base) / "frost-hsm"
         try:
-            return Path(base).expanduser() / "frost-hsm"
+            home = Path("~").expanduser()
         except RuntimeError:
             raise ConfigProblem("there is no home directory to keep state in", hint="name one with --home") from None
+        if not home.is_absolute():
+            raise ConfigProblem(f'HOME is "{os.environ.get("HOME")}", which is no folder', hint="name one with --home")
+        return home / ".local/state/frost-hsm"
 
     @cached_property
     def config(self) -> Config:

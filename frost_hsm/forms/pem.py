@@ -1,4 +1,4 @@
-"""PEM (RFC 7468), strictly: what is read must be exactly what would be written."""
+"""PEM (RFC 7468), strictly: what is read must be exactly what would be written, whatever text may be around it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,9 @@ _BLOCK = (
     rb"(?:(?P<last>(?:[A-Za-z0-9+/]{4}){0,15}(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=))\n)?"
     rb"-----END %(label)b-----\n"
 )
+
+
+_BEGIN = re.compile(rb"^-----BEGIN ([ -~]+?)-----(?=\r?\n)", re.MULTILINE)
 
 
 def encode(label: str, der: bytes) -> bytes:
@@ -45,3 +48,25 @@ def decode(label: str, data: bytes, what: str, *, blocks: int = 1) -> list[bytes
     if len(ders) != blocks or position != len(text):
         raise MalformedMessage(f'{what} is not {blocks} PEM block{"s" * (blocks > 1)} "{label}", and nothing else')
     return ders
+
+
+def without_surroundings(text: bytes) -> bytes:
+    """Return the blocks of a text, with LF, and nothing of what is around them; without a whole block, all as it is.
+
+    RFC 7468, section 2, has parsers expect text there: a mail, what ``openssl x509 -text`` says. A block begins and
+    ends with a line; inside it nothing is looked at.
+    """
+    blocks = []
+    position = 0
+    while (begin := _BEGIN.search(text, position)) is not None:
+        end = text.find(b"\n-----END %b-----" % begin[1], begin.end() - 1)
+        if end < 0:
+            return text
+        position = end + len(b"\n-----END -----") + len(begin[1])
+        line_end = text.find(b"\n", position)
+        if text[position : line_end if line_end >= 0 else None].strip():
+            return text  # more is on that line
+        blocks.append(text[begin.start() : position].replace(b"\r\n", b"\n"))
+    if not blocks or b"-----BEGIN " in _BEGIN.sub(b"", text):
+        return text  # a block that begins in the middle of a line is not left out
+    return b"".join(block + b"\n" for block in blocks)

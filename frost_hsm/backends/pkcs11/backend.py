@@ -201,8 +201,8 @@ class Pkcs11Backend:
         if len(ready) == 1:
             return ready[0]
         if ready:
-            lines = "\n".join(f"  {source.info(token).uri}" for source, _, token in ready)
-            raise TokenAmbiguous(f"{len(ready)} tokens match\n{lines}")
+            uris = [source.info(token).uri for source, _, token in ready]
+            raise TokenAmbiguous(f"{len(ready)} tokens match", details=uris)
         if matching:
             raise TokenNotFound("the only token that matches is not initialised", hint=_MAKE_ONE)
         return self._select_by_serial(uri, present)

@@ -27,10 +27,13 @@ FIRST_LINE = b"-----BEGIN CMS-----"
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """One file from somebody. ``named`` if it was given one by one, not found in a directory."""
+    """One file from somebody. ``named`` if it was given one by one, not found in a directory.
+
+    data: what is in it, or what reads that once its turn comes: not all files have to be in memory together.
+    """
 
     label: str
-    data: bytes
+    data: bytes | Callable[[], bytes]
     named: bool = True
 
 
@@ -98,10 +101,11 @@ class Inbox:
         self, file: Incoming, roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
     ) -> Signed[Any] | None:
         """Read one file; None if it was found in a directory and does not belong."""
+        data = file.data if isinstance(file.data, bytes) else file.data()
         try:
-            if not file.named and not file.data.startswith(FIRST_LINE):
+            if not file.named and not data.startswith(FIRST_LINE):
                 raise ForeignMessage("it is not a message")
-            read = signed.read(file.data, roster)
+            read = signed.read(data, roster)
             if not belongs(read):
                 raise ForeignMessage(f"it does not belong to {home}")
             return read

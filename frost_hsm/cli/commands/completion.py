@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import click
-from click.shell_completion import BashComplete, FishComplete, ZshComplete
 
 from frost_hsm.cli import PROGRAM
+from frost_hsm.cli.completing import SHELLS
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
 
-_SHELLS = {"bash": BashComplete, "zsh": ZshComplete, "fish": FishComplete}
-
 
 @command(None, "completion")
-@click.argument("shell", type=click.Choice(list(_SHELLS)))
+@click.argument("shell", type=click.Choice(list(SHELLS)))
 def completion(place: Workplace, shell: str) -> Result:
     """Print the completion script of a shell.
 
@@ -23,9 +21,10 @@ def completion(place: Workplace, shell: str) -> Result:
     zsh:  source <(frost-hsm completion zsh)            in ~/.zshrc
     fish: frost-hsm completion fish | source            in config.fish
 
-    Names of keys, requests and peers are completed from the state directory; no token is opened.
+    Names of keys, requests and peers are completed from the state directory, files wherever files are meant; no
+    token is opened.
     """
     from frost_hsm.cli.program import frost_hsm
 
-    script = _SHELLS[shell](frost_hsm, {}, PROGRAM, "_FROST_HSM_COMPLETE").source()
+    script = SHELLS[shell](frost_hsm, {}, PROGRAM, "_FROST_HSM_COMPLETE").source()
     return Result("completion", raw=script.encode() + b"\n")

@@ -125,5 +125,5 @@ def _select(backend: Backend, uri: str | None) -> TokenInfo:
     if not usable:
         raise TokenNotFound("no initialised token is in reach", hint="frost-hsm doctor says how to make one")
     if len(usable) > 1:
-        raise TokenAmbiguous("\n  ".join([f"{len(usable)} tokens match", *(info.uri for info in usable)]))
+        raise TokenAmbiguous(f"{len(usable)} tokens match", details=[info.uri for info in usable])
     return usable[0]

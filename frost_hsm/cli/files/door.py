@@ -1,22 +1,30 @@
-"""Files that a command is given, and those that it writes: read once, written whole or not at all."""
+"""Files that a command is given, and those that it writes: read once, written whole or not at all.
+
+What is around a text does not matter: a byte order mark, white space, the mail that a PEM block came in (RFC 7468,
+section 2). What is inside is read strictly, by whoever knows what it is. An output file never takes the place of
+another, unless it was said to, and lies on the disk when it is said to be written.
+"""
 
 from __future__ import annotations
 
+import errno
 import fcntl
-import glob
 import os
+import stat
 import string
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import BinaryIO, TypeVar
 
 from frost_hsm import file_lock
-from frost_hsm.cli.talk.output import require_showable
+from frost_hsm.cli.files.looks import look
+from frost_hsm.cli.talk.output import require_open, require_showable
 from frost_hsm.errors import (
     DeserializationError,
     FileMissing,
+    FrostHsmError,
     InputProblem,
     InvalidContents,
     MalformedMessage,
@@ -24,6 +32,7 @@ from frost_hsm.errors import (
     StorageProblem,
     UsageProblem,
 )
+from frost_hsm.forms import pem
 from frost_hsm.secret import Secret
 
 STANDARD = "-"
@@ -31,6 +40,8 @@ STANDARD = "-"
 
 LARGEST = 16 << 20
 """Bytes; nothing larger is read into memory."""
+
+_BEGINNING = 1 << 16
 
 T = TypeVar("T")
 
@@ -40,7 +51,7 @@ def read(path: str, *, beginning: bytes = b"") -> bytes:
 
     beginning: of a file that begins otherwise, no more is read and returned than shows it.
     """
-    try:
+    with _reading(path):
         if path == STANDARD:
             data = _stdin()
         else:
@@ -48,12 +59,24 @@ def read(path: str, *, beginning: bytes = b"") -> bytes:
                 data = file.read(len(beginning))
                 if data == beginning:
                     data += file.read(LARGEST + 1)
+    if len(data) > LARGEST:
+        raise MalformedMessage(f"{path} is larger than {LARGEST >> 20} MiB", hint="no file that is larger is read")
+    return data
+
+
+def beginning(path: str) -> bytes:
+    """Read as much of a file as shows whether it may be a message, with the text that a mail puts before one."""
+    with _reading(path), Path(path).open("rb") as file:
+        return file.read(_BEGINNING)
+
+
+@contextmanager
+def _reading(path: str) -> Iterator[None]:
+    try:
+        yield
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else "not a path"
         raise FileMissing(f"cannot read {path}: {reason}") from error
-    if len(data) > LARGEST:
-        raise MalformedMessage(f"{path} is larger than {LARGEST >> 20} MiB", hint="to sign it, sign a digest of it")
-    return data
 
 
 def _stdin() -> bytes:
@@ -64,10 +87,17 @@ def _stdin() -> bytes:
 
 
 def parse(path: str, reader: Callable[[bytes], T]) -> T:
-    """Read a file and make something of it; what is wrong with it is said with its name."""
+    """Read a file and make something of it; what is wrong with it is said with its name, and what it looks like."""
     data = read(path)
-    with naming(path):
-        return reader(data)
+    with naming(path, data):
+        return reader(inside(data))
+
+
+def inside(data: bytes) -> bytes:
+    """Return a text without what is around it: of a PEM file its blocks, of JSON the value; other data as it is."""
+    text = data.removeprefix(b"\xef\xbb\xbf")
+    bare = text.strip()
+    return bare if bare.startswith(b"{") else pem.without_surroundings(text)
 
 
 def is_hex(data: bytes) -> bool:
@@ -84,20 +114,47 @@ def from_hex(data: bytes) -> Secret:
 
 
 @contextmanager
-def naming(path: str) -> Iterator[None]:
-    """Put the name of a file in front of what is wrong with its contents."""
+def naming(path: str, data: bytes | None = None) -> Iterator[None]:
+    """Put the name of a file in front of what is wrong with its contents, and say what ``data`` looks like instead."""
     try:
         yield
     except (InputProblem, InvalidContents) as error:
-        raise type(error)(f"{path}: {error}", hint=error.hint, culprits=error.culprits) from error
+        raise named(error, path, data) from error
+
+
+def named(error: FrostHsmError, path: str, data: bytes | None = None) -> FrostHsmError:
+    """Return an error with the name of the file that it is about."""
+    seen = look(data) if data is not None and isinstance(error, MalformedMessage) else None
+    said = f"{path}: {error}" + (f"; it looks like {seen.what}" if seen is not None else "")
+    hint = seen.advice if seen is not None else error.hint
+    return type(error)(said, hint=hint, culprits=error.culprits, details=error.details)
 
 
 def list_directory(directory: str) -> Iterable[Path]:
-    """List the files of a directory by name, hidden ones left out."""
+    """List the files of a directory by name, hidden ones left out; what is a pipe, or a loop of links, is no file."""
     try:
-        return sorted(path for path in Path(directory).iterdir() if path.is_file() and not path.name.startswith("."))
-    except OSError as error:
-        raise FileMissing(f"cannot read directory {directory}: {error.strerror}") from error
+        with os.scandir(directory) as entries:
+            names = [entry.name for entry in entries if not entry.name.startswith(".") and _is_file(entry)]
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise FileMissing(f"cannot read directory {directory}: {reason}") from error
+    return [Path(directory) / name for name in sorted(names)]
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+# ── Outputs ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+_ROOM = 1 << 16
+"""Bytes that are asked of a disk before anything is done: what is written mostly has fewer."""
+
+_NO_LINKS = (errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK)  # of a file system without links, as of a stick
+_PARTIAL = ".frost-hsm."
 
 
 def check_output(path: str, *, force: bool, again: bytes | None = None, is_text: bool = True) -> None:
@@ -106,63 +163,115 @@ def check_output(path: str, *, force: bool, again: bytes | None = None, is_text:
     again: what will be written, if the step was done before.
     """
     if path == STANDARD:
+        require_open()
         if not is_text:
             require_showable()
         return
     target = Path(path)
-    try:
-        if target.exists() or target.is_symlink():
+    with _writing(path):
+        if _is_taken(target):
             _require_replaceable(target, again, force=force)
-        if not os.access(target.parent, os.W_OK | os.X_OK):
-            raise StorageProblem(f"cannot write into {target.parent.absolute()}", hint="use another place with -o")
-    except (OSError, ValueError) as error:
-        raise _not_writable(path, error) from error
+        with _partial(target.parent, 0o600) as (file, _), _where_it_can():
+            os.posix_fallocate(file.fileno(), 0, _ROOM)
 
 
-def write(path: str, data: bytes, *, force: bool = False) -> bytes | None:
+def write(path: str, data: bytes, *, force: bool = False, is_private: bool = False) -> bytes | None:
     """Write a file; the same contents again are fine, others need ``force``.
 
-    Returns the data when the path is ``-``, to be shown on stdout.
+    is_private: nobody else may read it, because it is secret or links people. Returns the data when the path is
+    ``-``, to be shown on stdout.
     """
     if path == STANDARD:
         return data
     target = Path(path)
-    try:
-        if target.exists() or target.is_symlink():
-            _require_replaceable(target, data, force=force)
-            if target.read_bytes() == data:
-                return None
-        _clear_away(target)
-        while not _place(target, data):
+    with _writing(path):
+        _clear_away(target.parent)
+        while not _place(target, data, 0o600 if is_private else 0o666, force=force):
             pass
-    except (OSError, ValueError) as error:
-        raise _not_writable(path, error) from error
     return None
 
 
-def _place(target: Path, data: bytes) -> bool:
-    """Write a file whole, or not at all; False if another run cleared it away before it was locked."""
-    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
-    try:
-        with partial.open("xb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if not file_lock.is_held(file.fileno(), partial):
-                return False
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            partial.replace(target)
+def _place(target: Path, data: bytes, mode: int, *, force: bool) -> bool:
+    """Write a file whole, or not at all; False if another run came in between, and all has to be looked at again."""
+    if _is_taken(target):
+        _require_replaceable(target, data, force=force)
+        if _holds(target, data):
             return True
+    with _partial(target.parent, mode) as (file, partial):
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not file_lock.is_held(file.fileno(), partial):
+            return False
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+        if force and _is_taken(target):
+            partial.replace(target)
+        else:
+            try:
+                _link(partial, target, mode)
+            except FileExistsError:
+                return False
+    _sync(target.parent)
+    return True
+
+
+def _link(partial: Path, target: Path, mode: int) -> None:
+    """Give a file its name, which nothing has. Raises `FileExistsError`."""
+    try:
+        target.hardlink_to(partial)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode))  # now the name is ours
+        partial.replace(target)
+
+
+@contextmanager
+def _partial(folder: Path, mode: int) -> Iterator[tuple[BinaryIO, Path]]:
+    """Lend a new file with a name that nobody else knows, and remove it."""
+    partial = folder / f"{_PARTIAL}{os.urandom(8).hex()}.partial"
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        with open(descriptor, "wb") as file:  # noqa: PTH123 - a descriptor with the right mode
+            yield file, partial
     finally:
         partial.unlink(missing_ok=True)
 
 
-def _clear_away(target: Path) -> None:
-    """Remove what earlier runs that were killed have left beside a file; what is being written is locked."""
-    for partial in target.parent.glob(f".{glob.escape(target.name)}.*.partial"):
-        with suppress(OSError), partial.open("rb") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            partial.unlink()
+def _clear_away(folder: Path) -> None:
+    """Remove what earlier runs that were killed have left; what is being written is locked."""
+    for left in folder.glob(f"{_PARTIAL}*.partial"):
+        with suppress(OSError):
+            descriptor = os.open(left, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    left.unlink()
+            finally:
+                os.close(descriptor)
+
+
+def _sync(folder: Path) -> None:
+    with suppress(OSError):  # not every file system, nor every folder, lets itself be synced
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _is_taken(target: Path) -> bool:
+    try:
+        target.lstat()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _holds(target: Path, data: bytes) -> bool:
+    """Whether a file has these contents; one of another size is not read."""
+    with target.open("rb") as file:
+        return os.fstat(file.fileno()).st_size == len(data) and file.read(len(data) + 1) == data
 
 
 def _require_replaceable(target: Path, data: bytes | None, *, force: bool) -> None:
@@ -175,10 +284,24 @@ def _require_replaceable(target: Path, data: bytes | None, *, force: bool) -> No
             f"{target} exists; not overwritten",
             hint="if it is of this very command, which was cut short, use it: it is whole; else -o, or --force",
         )
-    if target.read_bytes() != data:
+    if not _holds(target, data):
         raise OutputExists(f"{target} exists and is different; not overwritten")
 
 
-def _not_writable(path: str, error: Exception) -> StorageProblem:
-    reason = error.strerror if isinstance(error, OSError) else "not a path"
-    return StorageProblem(f"cannot write {path}: {reason}", hint="use another place with -o")
+@contextmanager
+def _writing(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+        reason = error.strerror if isinstance(error, OSError) else "not a path"
+        raise StorageProblem(f"cannot write {path}: {reason}", hint="use another place with -o") from error
+
+
+@contextmanager
+def _where_it_can() -> Iterator[None]:
+    """Let pass that a file system does not know what was asked of it."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENODEV):
+            raise

@@ -1,1 +1,5 @@
-"""What a person sees and says: ``output`` ``terminal`` ``pin`` ``fingerprints`` ``agreement``."""
+"""What a person sees and says.
+
+- shown: ``text`` ``output`` ``pager`` ``fingerprints``
+- asked: ``keyboard`` ``terminal`` ``pin`` ``agreement``
+"""

@@ -6,11 +6,13 @@ import os
 import sys
 from binascii import b2a_base64
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
 import click
 
+from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import FrostHsmError, NotPossible, StorageProblem
 
 
@@ -31,8 +33,11 @@ def show(result: Result, *, as_json: bool) -> None:
     """Write a result: lines and the next step as text, or one JSON object on stdout and the text on stderr."""
     if result.raw is not None and not as_json:
         require_showable(result.raw)
-    for line in result.lines:
-        say(line, to_stderr=as_json or result.raw is not None)
+    if as_json or result.raw is not None:
+        for line in result.lines:
+            say(line)
+    else:
+        write_lines(result.lines)
     if result.next_step is not None:
         say(f"Next: {result.next_step}")
     if as_json:
@@ -41,14 +46,14 @@ def show(result: Result, *, as_json: bool) -> None:
             document["next"] = result.next_step
         if result.raw is not None:
             document["data"] = b2a_base64(result.raw, newline=False).decode()
-        _write_json(document)
+        write_json(document)
     elif result.raw is not None:
         _write(result.raw)
 
 
 def show_error(error: FrostHsmError, *, as_json: bool) -> None:
-    """Write an error: one sentence and a hint on stderr; with ``--json`` also one object on stdout."""
-    for line in f"error: {error}".split("\n"):
+    """Write an error to stderr: a sentence, its details, a hint; with ``--json`` also one object to stdout."""
+    for line in (f"error: {error}", *(f"  {detail}" for detail in error.details)):
         say(line)
     if error.hint is not None:
         say(f"hint: {error.hint}")
@@ -56,31 +61,54 @@ def show_error(error: FrostHsmError, *, as_json: bool) -> None:
         described = {
             "code": error.code,
             "culprits": [str(culprit) for culprit in error.culprits],
-            "message": str(error),
+            "message": "\n  ".join([str(error), *error.details]),
             "hint": error.hint,
         }
-        _write_json({"schema": "frost-hsm/error/1", "ok": False, "error": described})
+        write_json({"schema": "frost-hsm/error/1", "ok": False, "error": described})
 
 
-def say(line: str, *, to_stderr: bool = True) -> None:
-    """Write one line of talk, its first word in colour where it is one of ours and a terminal takes colour."""
-    word, space, rest = printable(line).partition(" ")
-    if word in _COLOURS and _takes_colour(sys.stderr if to_stderr else sys.stdout):
+def say(line: str) -> None:
+    """Write one line of talk to stderr. Talk that nobody can hear is lost, and nothing else is."""
+    if sys.stderr is not None:
+        with suppress(OSError, ValueError):
+            print(_coloured(line, sys.stderr), file=sys.stderr, flush=True)
+
+
+def _coloured(line: str, stream: TextIO) -> str:
+    """Return a line as it may be shown, its first word in colour where it is one of ours and the terminal takes it."""
+    word, space, rest = visible(line).partition(" ")
+    if word in _COLOURS and _takes_colour(stream):
         word = click.style(word, fg=_COLOURS[word])
-    click.echo(f"{word}{space}{rest}", err=to_stderr)
+    return f"{word}{space}{rest}"
 
 
-_COLOURS = {"error:": "red", "hint:": "cyan", "ok": "green", "warn": "yellow"}
+_COLOURS = {"error:": "red", "warning:": "yellow", "hint:": "cyan", "ok": "green", "warn": "yellow"}
 
 
-def _takes_colour(stream: TextIO | None) -> bool:
+COLOURED = ("auto", "always", "never")
+
+
+@dataclass
+class Colour:
+    """When colour is used: ``auto`` (on a terminal that takes it), ``always`` or ``never``; as ``--color`` says."""
+
+    when: str = "auto"
+
+
+COLOUR = Colour()
+
+
+def _takes_colour(stream: TextIO) -> bool:
+    if COLOUR.when != "auto":
+        return COLOUR.when == "always"
     plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return not plain and stream is not None and stream.isatty()
+    return not plain and stream.isatty()
 
 
-def printable(line: str) -> str:
-    """Replace what could steer a terminal or hide text in it: names of files, and of tokens, are chosen by others."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in line)
+def require_open() -> None:
+    """Refuse to write to a stdout that is closed, before anything is done for it. Raises `StorageProblem`."""
+    if sys.stdout is None or sys.stdout.closed:
+        raise StorageProblem("cannot write to stdout: it is closed", hint="write to a file with -o")
 
 
 def require_showable(data: bytes | None = None) -> None:
@@ -98,10 +126,18 @@ def _is_text(data: bytes) -> bool:
         return False
 
 
-def _write_json(document: Mapping[str, object]) -> None:
+def write_json(document: Mapping[str, object]) -> None:
+    """Write one JSON object, on a line of its own, to stdout. Raises `StorageProblem`."""
     import json  # here, because it is slow to load and most runs do not need it
 
     _write(json.dumps(document, separators=(",", ":")).encode() + b"\n")
+
+
+def write_lines(lines: Sequence[str]) -> None:
+    """Write lines of text to stdout. Raises `StorageProblem`."""
+    if lines:
+        text = "".join(f"{_coloured(line, sys.stdout) if sys.stdout is not None else line}\n" for line in lines)
+        _write(text.encode(getattr(sys.stdout, "encoding", "utf-8"), "backslashreplace"))
 
 
 def _write(data: bytes) -> None:
@@ -110,20 +146,39 @@ def _write(data: bytes) -> None:
         sys.stdout.flush()
         sys.stdout.buffer.write(data)
         sys.stdout.flush()
-    except BrokenPipeError:
-        raise
-    except (OSError, AttributeError) as error:  # AttributeError: stdout was closed before we started
+    except (OSError, ValueError, AttributeError) as error:  # AttributeError: stdout was closed before we started
         reason = error.strerror if isinstance(error, OSError) else "it is closed"
-        raise StorageProblem(f"cannot write to stdout: {reason}", hint="write to a file with -o") from error
+        _let_go()
+        raise StorageProblem(
+            f"cannot write to stdout: {reason}", hint="what was done is done; the same command again shows it"
+        ) from error
+
+
+def _let_go() -> None:
+    """Drop what stdout did not take: Python would try it again when it ends, with a status and a message of its own."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lay out rows in columns."""
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    return [
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in [header, *rows]
-    ]
+    """Lay out rows in columns; where a terminal is too narrow for that, one below the other, a cell a line."""
+    cells = [[visible(cell) for cell in row] for row in [header, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    if sum(widths) + 2 * (len(widths) - 1) <= _width():
+        return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in cells]
+    widest = max(map(len, header))
+    blocks = [[f"{name.ljust(widest)}  {cell}" for name, cell in zip(header, row, strict=True)] for row in cells[1:]]
+    return [line for number, block in enumerate(blocks) for line in ([""] if number else []) + block]
+
+
+def _width() -> int:
+    """Return how many columns stdout has; a file, or a pipe, has as many as are needed."""
+    try:
+        return os.get_terminal_size(sys.stdout.fileno()).columns or sys.maxsize
+    except (OSError, ValueError, AttributeError):
+        return sys.maxsize
 
 
 def grouped(data: bytes) -> str:

@@ -11,10 +11,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from frost_hsm.backends import Backend, PinState, Token, TokenInfo
-from frost_hsm.cli.talk.terminal import Terminal
+from frost_hsm.cli.talk.terminal import ATTEMPTS, Terminal
+from frost_hsm.cli.talk.text import quoted, unusable_secret
 from frost_hsm.errors import NoTerminal, PinIncorrect, PinUnusable, StorageProblem, UsageProblem
 
-ATTEMPTS = 3
 _LONGEST = 1024
 
 
@@ -32,7 +32,7 @@ class PinEntry:
         self._pin: str | None = None
         kind, _, place = specification.partition(":")
         sources: dict[str, tuple[str, Callable[[str], str]]] = {
-            "file": ("file", _from_file),
+            "file": ("file", self._from_file),
             "fd": ("descriptor", _from_descriptor),
             "env": ("variable", _from_environment),
         }
@@ -46,7 +46,7 @@ class PinEntry:
             self._source = f"{word} {place}"
 
     def __call__(self, info: TokenInfo) -> str:
-        """Give the PIN of this token."""
+        """Give the PIN of this token. Wherever it comes from, one that cannot be a PIN never gets to the token."""
         if not self._is_interactive:
             return self._read(info)
         if info.pin_state is PinState.LOW:
@@ -85,23 +85,46 @@ class PinEntry:
     def _read(self, info: TokenInfo) -> str:
         if self._pin is None:
             self._terminal.message(f"note: PIN for {token_name(info)} taken from {self._source}")
-            self._pin = self._reader(self._place)
-            if not self._pin:
-                raise PinUnusable(f"{self._source} holds an empty PIN", hint="an empty PIN is never tried")
-            if not self._pin.isprintable():
-                raise PinUnusable(f"{self._source} holds more than one line", hint="it holds the PIN and nothing else")
+            pin = self._reader(self._place)
+            problem = unusable_secret(pin)
+            if problem is not None:
+                raise PinUnusable(
+                    f"{self._source} {problem}", hint="it holds the PIN and nothing else; it was not tried"
+                )
+            self._pin = pin
         return self._pin
 
+    def _from_file(self, place: str) -> str:
+        path = Path(place).expanduser() if place.startswith("~/") else Path(place)
+        try:
+            with path.open("rb") as file:
+                self._require_private(file.fileno(), path)
+                return _decode(file.read(_LONGEST + 1))
+        except OSError as error:
+            raise PinUnusable(f"cannot read PIN file {path}: {error.strerror}", hint="check --pin-source") from error
 
-def _from_file(place: str) -> str:
-    path = Path(place)
-    try:
-        with path.open("rb") as file:
-            if os.fstat(file.fileno()).st_mode & 0o077:
-                raise StorageProblem(f"PIN file {path} is open to other users", hint=f"chmod 600 {path}")
-            return _decode(file.read(_LONGEST + 1))
-    except OSError as error:
-        raise PinUnusable(f"cannot read PIN file {path}: {error.strerror}", hint="check --pin-source") from error
+    def _require_private(self, descriptor: int, path: Path) -> None:
+        """Refuse what another user can in fact read, and what another user has made.
+
+        What a container or a service manager hands out lies on a file system that nobody can write to: its mode is not
+        for us to mend, so then it is said only.
+        """
+        status = os.fstat(descriptor)
+        hint = f"chmod 600 {quoted(str(path))}; or hand it over open: --pin-source fd:3 3< {quoted(str(path))}"
+        if status.st_uid not in (0, os.geteuid()):
+            raise StorageProblem(f"PIN file {path} belongs to another user", hint=hint)
+        if not _others_can_read(status, path):
+            return
+        if not os.fstatvfs(descriptor).f_flag & os.ST_RDONLY:
+            raise StorageProblem(f"PIN file {path} is open to other users", hint=hint)
+        self._terminal.message(f"note: PIN file {path} is open to other users of this system, as it was handed out")
+
+
+def _others_can_read(status: os.stat_result, path: Path) -> bool:
+    """Whether the mode lets somebody else read it, and the modes of all folders above let them come to it."""
+    if not status.st_mode & 0o044:
+        return False
+    return all(folder.stat().st_mode & 0o011 for folder in path.resolve().parents)
 
 
 def _from_descriptor(place: str) -> str:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import io
-import os
-import signal
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
-from types import FrameType
+import sys
+from collections.abc import Callable, Sequence
+from typing import TextIO
 
-from frost_hsm.cli.talk.output import printable, say
-from frost_hsm.errors import Aborted, NoTerminal
+from frost_hsm.cli.talk import keyboard
+from frost_hsm.cli.talk.output import say
+from frost_hsm.cli.talk.text import quoted, unusable_secret, visible
+from frost_hsm.errors import Aborted, NoTerminal, PinUnusable
 
-_TERMINAL = "/dev/tty"
+ATTEMPTS = 3
 
 
 class Terminal:
     """Asks and tells; the `Interaction` that backends are handed.
 
     Questions go to the controlling terminal and answers come from it, even when stdin and stdout are redirected:
-    what is piped into a command is data and never an answer.
+    what is piped into a command is data and never an answer. What was typed before a question does not answer it.
     """
 
     def __init__(self, *, assume_yes: bool = False) -> None:
@@ -35,65 +33,96 @@ class Terminal:
         say(f"waiting: {text}")
 
     def request_secret(self, prompt: str) -> str:
-        """Ask without echo. Raises `NoTerminal`, and `Aborted` if the input ends."""
-        import getpass  # here, because most runs ask for nothing
+        """Ask without echo, again for what cannot be a secret: empty, no text, or with what cannot be seen.
 
-        try:
-            with _ending_in_order(), warnings.catch_warnings():
-                # Without a terminal getpass would warn, then read stdin with echo.
-                warnings.simplefilter("error", getpass.GetPassWarning)
-                return getpass.getpass(f"{printable(prompt)}: ")
-        except EOFError:
-            raise Aborted("nothing was typed", hint="run the same command again") from None
-        except UnicodeDecodeError:
-            raise Aborted("what was typed is no text; it was not tried", hint="run the same command again") from None
-        except (getpass.GetPassWarning, OSError):
-            raise NoTerminal(f"there is no terminal to ask on: {prompt}") from None
+        Raises `NoTerminal`, `Aborted` if the input ends, and `PinUnusable` after three in vain.
+        """
+        for _ in range(ATTEMPTS):
+            try:
+                typed = self._ask(f"{prompt}:", is_hidden=True).decode()
+                problem = unusable_secret(typed)
+            except UnicodeDecodeError:
+                problem = "is no text"
+            if problem is None:
+                return typed
+            self.message(f"what was typed {problem}; it was not tried")
+        raise PinUnusable(f"what was typed {problem}; it was not tried", hint="run the same command again")
 
     def confirm(self, prompt: str) -> bool:
-        """Ask yes or no; ``--yes`` answers for itself."""
+        """Ask yes or no, where nothing is lost either way; ``--yes`` answers for itself."""
         if self._assume_yes:
             return True
-        answer = self._ask(f"{prompt} [y/N]", hint="look at what is asked, then add --yes")
-        return answer.strip().lower() in ("y", "yes")
+        return self._answer(f"{prompt} [y/N]").lower() in ("y", "yes")
+
+    def agree(
+        self,
+        question: str,
+        *,
+        what: str,
+        shown: str,
+        lines: Sequence[str] = (),
+        view: Callable[[], str] | None = None,
+    ) -> bool:
+        """Show lines and have something of them typed, which nobody can who has not seen them.
+
+        shown: what is to be typed, and ``what`` names it: "the last 4 digits of the fingerprint"; upper case and
+        spaces do not matter. ``--yes`` answers for itself. An empty answer, or n, is no. view: makes the text that v
+        shows, all of it.
+        """
+        for line in lines:
+            say(line)
+        if self._assume_yes:
+            return True
+        if not _is_terminal(sys.stderr):  # then nobody has seen them
+            self._show(lines)
+        whole = ", v to see all of it" if view is not None else ""
+        for _ in range(ATTEMPTS):
+            answer = self._answer(f"{question} To agree, type {what}{whole}:")
+            while view is not None and answer.lower() == "v":
+                self._page(view())
+                answer = self._answer(f"{question} To agree, type {what}{whole}:")
+            if _plain(answer) == _plain(shown):
+                return True
+            if _plain(answer) in ("", "n", "no"):
+                return False
+            self.message(f"that is not {what}, as it is shown above; Enter alone is no")
+        return False
 
     def confirm_by_name(self, what: str, name: str, given: str | None) -> None:
         """Have the name of what will be lost typed again; ``--yes`` does not answer this."""
         if given is None:
-            given = self._ask(f"{what}. Type its name to go on:", hint=f"add --confirm-name {name}").strip()
+            given = self._answer(f"{what}. Type its name to go on:", hint=f"add --confirm-name {quoted(name)}")
         if given != name:
             raise Aborted(f"the name typed is not {name}; nothing was changed")
 
-    def _ask(self, prompt: str, hint: str) -> str:
+    def _answer(self, prompt: str, hint: str = "look at what is asked, then add --yes") -> str:
+        return self._ask(prompt, is_hidden=False, hint=hint).decode(errors="replace").strip()
+
+    def _ask(self, prompt: str, *, is_hidden: bool, hint: str | None = None) -> bytes:
         try:
-            descriptor = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY)
-        except OSError:
-            raise NoTerminal(f"there is no terminal to ask on: {prompt}", hint=hint) from None
-        with io.TextIOWrapper(io.FileIO(descriptor, "r+"), errors="replace") as terminal:
-            terminal.write(printable(f"{prompt} "))
-            terminal.flush()
-            answer = terminal.readline()
-        if not answer.endswith("\n"):
-            raise Aborted("nothing was typed; nothing was changed")
-        return answer
+            with keyboard.opened() as terminal:
+                return keyboard.ask(terminal, prompt, is_hidden=is_hidden)
+        except NoTerminal as error:
+            raise NoTerminal(f"{error}: {prompt}", hint=hint) from None
+
+    def _show(self, lines: Sequence[str]) -> None:
+        with keyboard.opened() as terminal:
+            for line in lines:
+                keyboard.write(terminal, f"{visible(line)}\n")
+
+    def _page(self, text: str) -> None:
+        from frost_hsm.cli.talk.pager import show
+
+        with keyboard.opened() as terminal:
+            show(text, terminal)
 
 
-@contextmanager
-def _ending_in_order() -> Iterator[None]:
-    """Let a signal end this process only after the block: getpass has switched the terminal's echo off in it."""
-    came: list[int] = []
+def _plain(answer: str) -> str:
+    return "".join(answer.split()).casefold()
 
-    def end(number: int, frame: FrameType | None) -> None:
-        came.append(number)
-        raise Aborted("ended by a signal")
 
-    ending = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) is signal.SIG_DFL]
+def _is_terminal(stream: TextIO | None) -> bool:
     try:
-        for each in ending:
-            signal.signal(each, end)
-        yield
-    finally:
-        for each in ending:
-            signal.signal(each, signal.SIG_DFL)
-        for number in came:
-            signal.raise_signal(number)
+        return stream is not None and stream.isatty()
+    except ValueError:  # it was closed
+        return False

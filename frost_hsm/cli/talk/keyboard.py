@@ -1,0 +1,140 @@
+"""One line, typed at the controlling terminal after it was asked for.
+
+What was typed before the question is thrown away: nobody has answered what they had not seen. A program that is
+stopped while it asks (Ctrl-Z, SIGSTOP) leaves the terminal as it was, and asks again when it goes on, whatever the
+shell has made of the terminal meanwhile; OpenSSH's readpassphrase does the same.
+"""
+
+from __future__ import annotations
+
+import errno
+import locale
+import os
+import signal
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from types import FrameType
+
+from frost_hsm.cli.talk.text import visible
+from frost_hsm.errors import Aborted, NoTerminal
+
+_TERMINAL = "/dev/tty"
+_PASTE = (b"\x1b[200~", b"\x1b[201~")
+"""What a terminal puts around pasted text, where the program before has asked it to and not taken that back."""
+
+
+@contextmanager
+def opened() -> Iterator[int]:
+    """Lend a descriptor of the controlling terminal. Raises `NoTerminal`."""
+    try:
+        terminal = os.open(_TERMINAL, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+    except OSError:
+        raise NoTerminal("there is no terminal to ask on") from None
+    try:
+        yield terminal
+    finally:
+        os.close(terminal)
+
+
+def write(terminal: int, text: str) -> None:
+    """Show text on the terminal, what its encoding lacks by number."""
+    data = memoryview(text.encode(locale.getencoding(), "backslashreplace"))
+    while data:
+        data = data[os.write(terminal, data) :]
+
+
+def ask(terminal: int, prompt: str, *, is_hidden: bool) -> bytes:
+    """Ask and return the line that is typed then, without its end. is_hidden: it is not shown.
+
+    Raises `Aborted` if the input ends or the terminal goes away.
+    """
+    question = _Question(terminal, f"{visible(prompt)} ", is_hidden)
+    try:
+        with question.asked():
+            line = b""
+            while not line.endswith(b"\n"):
+                read = os.read(terminal, 4096)
+                if not read:
+                    raise Aborted("nothing was typed", hint="run the same command again")
+                line += read
+    except OSError as error:
+        raise Aborted("the terminal is gone; nothing was changed") from error
+    line = line.removesuffix(b"\n")
+    begin, end = _PASTE
+    if line.count(begin) == line.count(end) == 1:  # else more than one line was pasted
+        line = line.replace(begin, b"").replace(end, b"")
+    return line
+
+
+class _Question:
+    """A question on the terminal, and the modes that its answer is typed in."""
+
+    def __init__(self, terminal: int, prompt: str, is_hidden: bool) -> None:
+        self._terminal, self._prompt, self._is_hidden = terminal, prompt, is_hidden
+        self._is_put = False
+        self._before = termios.tcgetattr(terminal)
+        self._during = termios.tcgetattr(terminal)
+        self._during[0] |= termios.ICRNL
+        self._during[3] |= termios.ICANON | termios.ISIG | termios.ECHO | termios.ECHOE
+        if is_hidden:
+            self._during[3] &= ~(termios.ECHO | termios.ECHOE | termios.ECHOK | termios.ECHONL)
+
+    @contextmanager
+    def asked(self) -> Iterator[None]:
+        """Put the question, and the terminal back as it was in the end; what else was pasted then is dropped."""
+        with self._staying_asked():
+            try:
+                self._put()
+                yield
+            finally:
+                self._take_back()
+                if self._is_hidden:
+                    with suppress(OSError):
+                        write(self._terminal, "\n")
+
+    @contextmanager
+    def _staying_asked(self) -> Iterator[None]:
+        handlers = {signal.SIGTSTP: self._stop, signal.SIGCONT: self._go_on}
+        earlier = {number: signal.getsignal(number) for number in handlers}
+        ours = {number: handlers[number] for number, handler in earlier.items() if handler is signal.SIG_DFL}
+        try:
+            for number, handler in ours.items():
+                signal.signal(number, handler)
+            yield
+        finally:
+            for number in ours:
+                signal.signal(number, signal.SIG_DFL)
+
+    def _put(self) -> None:
+        _set_modes(self._terminal, self._during)  # this throws away what was typed before
+        write(self._terminal, self._prompt)
+        self._is_put = True
+
+    def _take_back(self) -> None:
+        _set_modes(self._terminal, self._before)
+        self._is_put = False
+
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self._take_back()
+        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGTSTP)
+        signal.signal(signal.SIGTSTP, self._stop)
+        if not self._is_put:  # nobody is there who could let us go on, so we were not stopped
+            self._put()
+
+    def _go_on(self, number: int, frame: FrameType | None) -> None:
+        self._put()
+
+
+def _set_modes(terminal: int, modes: list[object]) -> None:
+    while True:
+        try:
+            termios.tcsetattr(terminal, termios.TCSAFLUSH, modes)  # type: ignore[arg-type]
+            return
+        except termios.error as error:
+            if error.args[0] == errno.EINTR:  # stopped, and told to go on, in the middle of it
+                continue
+            if error.args[0] in (errno.EIO, errno.ENOTTY, errno.EBADF):
+                return  # the terminal is gone: reading from it will say so
+            raise
