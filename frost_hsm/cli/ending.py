@@ -8,8 +8,11 @@ from types import FrameType
 _ENDING = (signal.SIGTERM, signal.SIGHUP)
 
 
-class Ended(KeyboardInterrupt):
-    """A signal asked this process to end; ``status`` is what shells make of that."""
+class Ended(BaseException):
+    """A signal asked this process to end; ``status`` is what shells make of that.
+
+    Not a `KeyboardInterrupt`, of which click would lose which signal it was.
+    """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

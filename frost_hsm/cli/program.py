@@ -60,7 +60,7 @@ def run_command(arguments: list[str]) -> int:
         for line in error.format_message().split("\n"):
             say(line)
         return UsageProblem.exit
-    except (Exception, KeyboardInterrupt) as error:
+    except (Exception, KeyboardInterrupt, Ended) as error:
         failure = _failure(error)
         if isinstance(error, Ended):
             status = error.status
@@ -96,7 +96,7 @@ def _failure(error: BaseException) -> FrostHsmError:
         context = error.ctx if isinstance(error, click.UsageError) else None
         hint = f"see: {context.command_path} --help" if context is not None else None
         return UsageProblem(text[:1].lower() + text[1:].rstrip("."), hint=hint)
-    if isinstance(error, click.Abort | KeyboardInterrupt):
+    if isinstance(error, click.Abort | KeyboardInterrupt | Ended):
         said = f"ended by {error}" if isinstance(error, Ended) else "interrupted"
         return Aborted(said, hint="run the same command again; a step that was begun goes on where it was")
     lacking = _lacking()

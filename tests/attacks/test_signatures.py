@@ -381,7 +381,7 @@ def test_s12_nobody_agrees_unseen(group: list[Party], monkeypatch: pytest.Monkey
     monkeypatch.setattr("parties._ASKING", ())  # no --yes
     ran = alice.run("sign", "commit", "pay.request.pem")
     assert ran.status in (Aborted.exit, NoTerminal.exit), ran.stderr
-    assert f"begins   {MESSAGE.decode()}" in ran.stderr
+    assert f"| {MESSAGE.decode()}" in ran.stderr
     assert not any(name.startswith("signing-nonces") for name in alice.records())
 
 

@@ -94,6 +94,12 @@ class Session:
             time.sleep(0.01)
         os.write(self._master, b"\x03")
 
+    def hang_up(self) -> int:
+        """Close the terminal, as a window or a connection is closed; returns the exit status."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDWR)
+        return self._process.wait(timeout=PATIENCE)
+
     def end(self) -> int:
         """Wait for the program to end; returns its exit status, negative for a signal."""
         deadline = time.monotonic() + PATIENCE

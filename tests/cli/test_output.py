@@ -63,10 +63,10 @@ def test_a_message_is_shown_without_what_steers_a_terminal(group: list[Party]) -
     signed = group[0]
     (signed.directory / "other.request.pem").write_bytes(parties.request(group[:2], b"\x1b[2Jhello"))
     with Session(["sign", "commit", "other.request.pem", *HOME], cwd=signed.directory) as session:
-        session.expect("Agree to sign this message? [y/N]")
+        session.expect("Agree to sign this message?")
         session.type("n\n")
         assert session.end() == 130
-    assert "begins   \N{REPLACEMENT CHARACTER}[2Jhello" in session.shown
+    assert r"| \x1b[2Jhello" in session.shown
     assert "\x1b[2J" not in session.shown
 
 
@@ -104,15 +104,15 @@ def test_a_signature_on_stdout_is_alone_there(signed: Party) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["--help"], ["keys", "--help"], ["keys", "list", *HOME], ["doctor", "--json", *HOME]]
+    "command", [["--help"], ["peer", "--help"], ["keys", "list", *HOME], ["doctor", "--json", *HOME]]
 )
 def test_a_reader_that_has_gone(signed: Party, command: list[str]) -> None:
     read, write = os.pipe()
     os.close(read)
     done = subprocess.run([*PROGRAM, *command], cwd=signed.directory, stdout=write, stderr=subprocess.PIPE, check=False)
     os.close(write)
-    assert done.returncode == (1 if "keys --help" in " ".join(command) else 74)  # there click ends by itself
-    assert b"error" not in done.stderr
+    assert done.returncode == 74
+    assert done.stderr.count(b"error: cannot write to stdout: Broken pipe\n") == 1
     assert b"Traceback" not in done.stderr
 
 
@@ -150,8 +150,8 @@ def test_a_home_that_cannot_be_written(people: list[Party], tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("command", "says"),
     [
-        (["peer", "remove", "bob"], "error: cannot use home/lock: Permission denied"),
-        (["identity", "export"], "error: cannot write into "),
+        (["peer", "remove", "bob", "--yes"], "error: cannot use home/lock: Permission denied"),
+        (["identity", "export"], "error: cannot write alice.identity.pem: Permission denied"),
     ],
 )
 def test_folders_that_cannot_be_written(

@@ -8,7 +8,9 @@ import re
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,7 +22,7 @@ from stage.parties import KEY, PIN, PROGRAM, Party
 from frost_hsm import backends
 from frost_hsm.cli.talk.pin import PinEntry
 from frost_hsm.cli.talk.terminal import Terminal
-from frost_hsm.errors import PinIncorrect
+from frost_hsm.errors import PinIncorrect, StorageProblem
 
 MAX_TRIES = 10  # of the software backend
 _WITHOUT_TERMINAL = (sys.executable, "-c", "import os; os.setsid(); from frost_hsm.cli import main; main()")
@@ -134,16 +136,16 @@ def test_sources_that_give_no_pin(bob: Party, monkeypatch: pytest.MonkeyPatch) -
         (folder / name).write_bytes(contents)
         (folder / name).chmod(0o600)
     for source, says in (
-        ("env:EMPTY", "variable EMPTY holds an empty PIN"),
+        ("env:EMPTY", "variable EMPTY is empty"),
         ("env:UNSET", "variable UNSET is not set"),
         ("fd:99", "cannot read the PIN from descriptor 99"),
         ("fd:x", "cannot read the PIN from descriptor x"),
         (f"file:{folder}/none", f"cannot read PIN file {folder}/none: No such file or directory"),
         (f"file:{folder}", f"cannot read PIN file {folder}: Is a directory"),
-        (f"file:{folder}/empty", f"file {folder}/empty holds an empty PIN"),
+        (f"file:{folder}/empty", f"file {folder}/empty is empty"),
         (f"file:{folder}/binary", "the PIN is not UTF-8 text"),
         (f"file:{folder}/long", "the PIN is longer than 1024 bytes"),
-        (f"file:{folder}/lines", f"file {folder}/lines holds more than one line"),
+        (f"file:{folder}/lines", f"file {folder}/lines has more than one line"),
     ):
         proposed = ("dkg", "round1", "proposal.pem", "--pin-source", source)
         error = refused_before_login(bob, *proposed)
@@ -158,12 +160,75 @@ def refused_before_login(party: Party, *arguments: str) -> dict[str, str]:
     return error_of(ran)
 
 
-def test_a_file_that_others_can_read(bob: Party) -> None:
-    (bob.directory / "pin").chmod(0o640)
-    ran = bob.run("dkg", "round1", "proposal.pem", "--json")
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that everybody can come to, as those of the tests are not."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("mode", [0o640, 0o444, 0o604])
+def test_a_file_that_others_can_read(bob: Party, open_folder: Path, mode: int) -> None:
+    pin = open_folder / "my pin"
+    pin.write_text(PIN)
+    pin.chmod(mode)
+    ran = bob.run("dkg", "round1", "proposal.pem", "--json", "--pin-source", f"file:{pin}")
     assert ran.status == 74
-    assert error_of(ran)["message"] == f"PIN file {bob.directory / 'pin'} is open to other users"
-    assert error_of(ran)["hint"] == f"chmod 600 {bob.directory / 'pin'}"
+    assert error_of(ran)["message"] == f"PIN file {pin} is open to other users"
+    assert error_of(ran)["hint"] == f"chmod 600 '{pin}'; or hand it over open: --pin-source fd:3 3< '{pin}'"
+    open_folder.chmod(0o700)  # as systemd has it around credentials: nobody else comes to the file
+    assert bob.run("dkg", "round1", "proposal.pem", "--pin-source", f"file:{pin}").status == 0
+
+
+def test_a_file_that_somebody_else_has_made(bob: Party, monkeypatch: pytest.MonkeyPatch) -> None:
+    with bob.open_token() as token:
+        info = token.info
+    if os.getuid() == 0:  # what root has made is taken: root can read everything
+        os.chown(bob.directory / "pin", 54321, -1)
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    with pytest.raises(StorageProblem, match="belongs to another user"):
+        PinEntry(f"file:{bob.directory / 'pin'}", Terminal())(info)
+
+
+def test_a_secret_of_a_container(bob: Party, open_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """docker, podman: 0444; kubernetes: 0440 and a group; both on what nobody can write to."""
+    pin, volume = open_folder / "..data", os.statvfs(open_folder)
+    pin.write_text(PIN)
+    (open_folder / "pin").symlink_to("..data")
+    read_only = os.statvfs_result((*volume[:8], volume.f_flag | os.ST_RDONLY, volume.f_namemax))
+    monkeypatch.setattr(os, "fstatvfs", lambda descriptor: read_only)
+    for mode in (0o444, 0o440, 0o400):
+        pin.chmod(mode)
+        ran = bob.run("identity", "create", "--pin-source", f"file:{open_folder}/pin")
+        assert ran.status == 0, ran.stderr
+        assert ("is open to other users of this system, as it was handed out" in ran.stderr) == (mode != 0o400)
+
+
+@pytest.mark.parametrize(
+    ("contents", "says"),
+    [
+        (b"\xef\xbb\xbf1234\n", "begins with a byte order mark (BOM), which an editor has put there"),
+        (b"12\t34", "has a character that cannot be seen (arrow key, Tab?)"),
+        (b"1234\xc2\xa0", "has a character that cannot be seen (arrow key, Tab?)"),
+        (b"1234\x1b[D", "has a character that cannot be seen (arrow key, Tab?)"),
+        (b"1234\xe2\x80\x8b", "has a character that cannot be seen (arrow key, Tab?)"),
+        (b"1234\r\n\r\n", "has more than one line"),
+    ],
+)
+def test_what_cannot_be_a_pin_is_not_tried(
+    bob: Party, contents: bytes, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bob.directory / "pin").write_bytes(contents)
+    read, write = os.pipe()
+    os.write(write, contents)
+    os.close(write)
+    monkeypatch.setenv("BOBS_PIN", contents.decode())
+    for source in (f"file:{bob.directory / 'pin'}", f"fd:{read}", "env:BOBS_PIN"):
+        error = refused_before_login(bob, "dkg", "round1", "proposal.pem", "--pin-source", source)
+        assert error["message"].endswith(says), error
+        assert "it was not tried" in error["hint"]
+    os.close(read)
 
 
 def test_a_wrong_pin_from_a_file_is_tried_once(bob: Party) -> None:

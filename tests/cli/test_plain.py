@@ -60,7 +60,7 @@ def respond(party: Party, package: str) -> Path:
     ran = party.run("sign", "respond", package, "--key", KEY, *pin(party), "--yes")
     assert ran.status == 0, ran.stderr
     assert f"{len(MESSAGE)} bytes, sha256 " in ran.stderr
-    assert f"begins   {MESSAGE.decode()}" in ran.stderr
+    assert f"| {MESSAGE.decode()}" in ran.stderr
     path = party.directory / f"{KEY}.{party.name}.share.json"
     assert set(json.loads(path.read_text())) == {"header", "share"}
     return path

@@ -354,7 +354,7 @@ def test_an_output_that_is_no_file(group: list[Party], target: str) -> None:
 def test_an_output_in_no_folder(group: list[Party]) -> None:
     refused(
         group[0], "keys", "export", KEY, "-o", "nowhere/key.json",
-        status=74, code="storage", says="cannot write into",
+        status=74, code="storage", says="cannot write nowhere/key.json: No such file or directory",
     )  # fmt: skip
 
 

@@ -80,7 +80,7 @@ def sign_ahead(group: Sequence[Party], files: Sequence[str], line: int) -> None:
     request = f"{BOX}/pay{line}.request.pem"
     for party in (alice, bob):
         shown = step(party, "sign", "respond", request).stderr
-        assert f"begins   {MESSAGE.decode()}" in shown
+        assert f"| {MESSAGE.decode()}" in shown
         assert MESSAGE.decode() not in step(party, "sign", "respond", request).stderr, (
             "the stored answer is not asked for"
         )

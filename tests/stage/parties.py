@@ -38,6 +38,7 @@ PROGRAM = (sys.executable, "-c", "from frost_hsm.cli import main; main()")
 
 _ASKING = (
     "peer add",
+    "peer remove",
     "backup restore",
     "dealer accept",
     *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),

@@ -44,7 +44,9 @@ _BLOCK = re.compile(r"^```(?P<head>[^\n`]+)\n(?P<body>.*?)^```$", re.MULTILINE |
 _COMMAND = re.compile(r"\w+\$ ")
 _STATUS = re.compile(r"^(?P<start>\| (?P<status>\d+) \| [^|]+ \|).*\|$", re.MULTILINE)
 _ANSWERS = ((re.compile(rb"PIN for [^\n]*: $"), PIN), (re.compile(rb"\[y/N\][: ]+$"), "y"))
+_DIGITS = re.compile(rb"type the last 4 digits of (?:the|its) (?P<what>[a-z0-9 ]+?)(?:, v to see all of it)?: $")
 _VARIES = (
+    (re.compile(r"(?<=: )[0-9a-f]{4}$", re.MULTILINE), "…"),  # of which people type the end
     (re.compile(r"\b[0-9a-f]{4}( [0-9a-f]{4})+\b"), "…"),  # for people to compare
     (re.compile(r"\b[0-9a-f]{16,}\b"), "…"),
     (re.compile(r"\bslot \d+"), "slot …"),
@@ -178,6 +180,9 @@ class Machine:
                 for question, answer in _ANSWERS:
                     if question.search(shown):
                         os.write(outer, f"{answer}\n".encode())
+                if (asked := _DIGITS.search(shown)) is not None:
+                    digits = re.findall(re.escape(asked["what"]) + rb"\s+([0-9a-f ]{32,})", shown)
+                    os.write(outer, digits[-1].strip()[-4:] + b"\n")
         os.close(outer)
         text = re.sub(r" *\r?\n", "\n", shown.decode()).replace(softhsm.module_path() or MODULE, MODULE)
         return text.replace(str(self._homes), "/home"), process.returncode

@@ -9,6 +9,7 @@ from frost_hsm.ceremony.people import identity as identities
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
@@ -16,7 +17,7 @@ from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotPossible, OutputExists, UsageProblem
 
 
-@click.group()
+@group
 def identity() -> None:
     """Make, show and hand out your identity."""
 
@@ -84,9 +85,9 @@ def create(
 def show(place: Workplace, from_token: bool) -> Result:
     """Show your identity and its fingerprint.
 
-    Needs no PIN.
+    With --token, as with --from-token, every identity that is in the token. Needs no PIN.
     """
-    if not from_token:
+    if not from_token and place.token_uri is None:
         return Result("identity-show", identity_lines(place.me), {"identities": [identity_fields(place.me)]})
     with place.public_token() as token:
         found = [each.public for each in identities.find(token)]

@@ -10,50 +10,71 @@ from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.talk.output import Result, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, FingerprintMismatch, NotKnown, NotPossible, OutputExists, UsageProblem
 
 
-@click.group()
+@group
 def peer() -> None:
     """Keep the identities of the others."""
 
 
 @command(peer, "add", asks=True)
-@click.argument("file")
-@click.option("--fingerprint", metavar="HEX", help="What its owner read to you; compared instead of asking.")
-def add(place: Workplace, file: str, fingerprint: str | None) -> Result:
-    """Add the identity of a peer.
+@click.argument("files", nargs=-1, required=True, metavar="FILES...")
+@click.option("--fingerprint", metavar="HEX", help="What its owner read to you, of one file; compared, not asked.")
+def add(place: Workplace, files: tuple[str, ...], fingerprint: str | None) -> Result:
+    """Add the identities of peers.
 
-    Compare its fingerprint with its owner first, by voice or in person: --yes says that you have.
+    Compare each fingerprint with its owner first, by voice or in person: --yes says that you have.
 
     Everything rests on this: whoever swaps an identity here takes part in their place.
     """
-    public = door.parse(file, PublicIdentity.from_pem)
-    path = f"peers/{public.name}.pem"
+    if fingerprint is not None and len(files) > 1:
+        raise UsageProblem("a fingerprint belongs to one file", hint="add that file by itself")
+    found = [door.parse(file, PublicIdentity.from_pem) for file in files]
+    for public in found:
+        _require_addable(place, public, found)
+    added = [public for public in found if _is_right(place, public, fingerprint)]
+    for public in added:
+        place.home.put(f"peers/{public.name}.pem", public.to_pem())
+    if len(added) < len(found):
+        raise Aborted(f"{', '.join(public.name for public in found if public not in added)} was not added")
+    fields = identity_fields(found[0]) if len(found) == 1 else {"peers": [identity_fields(public) for public in found]}
+    return Result(
+        "peer-add" if len(found) == 1 else "peer-add-list",
+        [f"Added peer {public.name}" for public in added],
+        fields,
+        "frost-hsm dkg propose NAME -t T --with NAMES",
+    )
+
+
+def _require_addable(place: Workplace, public: PublicIdentity, given: list[PublicIdentity]) -> None:
+    """Raise `NotPossible` or `OutputExists` for one's own name, and for a second identity of one name."""
     if place.config.me == public.name:
         raise NotPossible(f"{public.name} is your own name")
-    present = place.home.read(path)
+    present = place.home.read(f"peers/{public.name}.pem")
     if present is not None and present != public.to_pem():
         raise OutputExists(
             f"you have another identity for {public.name}",
             hint=f"if they really made a new one: frost-hsm peer remove {public.name}, then add it",
         )
+    if any(each.name == public.name and each != public for each in given):
+        raise NotPossible(f"there are two identities of {public.name}", hint="ask them which one is theirs")
+
+
+def _is_right(place: Workplace, public: PublicIdentity, fingerprint: str | None) -> bool:
+    """Have somebody say whether the identity is its owner's, unless that was said before."""
     if fingerprint is not None:
         _require_equal(public, fingerprint)
-    elif present is None:
-        for line in identity_lines(public):
-            place.terminal.message(line)
-        if not place.terminal.confirm(f"Compare it with {public.name} by voice or in person. Does it match?"):
-            raise Aborted(f"{public.name} was not added")
-    place.home.put(path, public.to_pem())
-    return Result(
-        "peer-add",
-        [f"Added peer {public.name}"],
-        identity_fields(public),
-        "frost-hsm dkg propose NAME -t T --with NAMES",
+        return True
+    return place.home.exists(f"peers/{public.name}.pem") or place.terminal.agree(
+        f"Compare it with {public.name} by voice or in person. Does it match?",
+        what="the last 4 digits of the fingerprint",
+        shown=public.fingerprint[-4:],
+        lines=identity_lines(public),
     )
 
 
@@ -66,15 +87,19 @@ def list_(place: Workplace) -> Result:
     return Result("peer-list", lines, {"peers": [identity_fields(public) for public in peers.values()]})
 
 
-@command(peer, "remove")
+@command(peer, "remove", asks=True)
 @click.argument("name", shell_complete=completing.peers)
 def remove(place: Workplace, name: str) -> Result:
     """Forget a peer.
 
     Keys made with them stay as they are.
     """
-    if name not in place.peers():
+    peers = place.peers()
+    if name not in peers:
         raise NotKnown(f'there is no peer "{name}"', hint="see: frost-hsm peer list")
+    question = f"Forget {name}? To take them in again, the fingerprint has to be compared again."
+    if not place.terminal.agree(question, what="the name", shown=name, lines=identity_lines(peers[name])):
+        raise Aborted(f"{name} is still a peer")
     place.home.remove(f"peers/{name}.pem")
     return Result("peer-remove", [f"Removed peer {name}"], {"name": name})
 

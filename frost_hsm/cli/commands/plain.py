@@ -13,6 +13,7 @@ from frost_hsm.cli.commands import preparing, requests
 from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.talk.agreement import agree, message_line
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
 from frost_hsm.frost import rerandomized, signing
@@ -55,11 +56,11 @@ def package(
         _, seed = RandomizedParams.new_from_commitments(key.public_key_package.verifying_key, commitments)
         if force or not Path(seed_path).exists():  # else left by a run that was cut short, and as good
             with seed, seed.reveal() as view:
-                door.write(seed_path, _line(view.hex()), force=force)
+                door.write(seed_path, _line(view.hex()), force=force, is_private=True)
         lines.append(f"Wrote {seed_path}: for the signers alone, it links the signature to the group")
-        fields["seed_file"], seed_option = seed_path, f" --randomizer-seed {seed_path}"
+        fields["seed_file"], seed_option = seed_path, f" --randomizer-seed {quoted(seed_path)}"
     raw = door.write(path, _line(made.to_json()), force=force)
-    after = f"each signer runs: frost-hsm sign respond {path} --key {name}{seed_option}"
+    after = f"each signer runs: frost-hsm sign respond {quoted(path)} --key {name}{seed_option}"
     return Result("plain-request", lines, fields, after, raw)
 
 
@@ -83,7 +84,7 @@ def respond(
         *([requests.OWN_KEY] if seed is not None else []),
         message_line(package.message),
     ]
-    agree(place.terminal, lines, package.message, package_path)
+    agree(place.terminal, lines, package.message)
     written: list[bytes | None] = []
 
     def keep(share: SignatureShare) -> None:
@@ -102,7 +103,7 @@ def respond(
 def _answer(key: GroupKey, package: SigningPackage, public: PublicKeyPackage, path: str) -> bytes | None:
     """Return what is in the output file already, if it is our good answer to this very package."""
     try:
-        data = Path(path).read_bytes()
+        data = door.read(path)
         share = packages.read(SignatureShare, key.suite, data)
         is_bad = signing.find_cheaters(package, {key.identifier(key.me.name): share}, public)
     except (OSError, InputProblem):

@@ -10,6 +10,7 @@ from frost_hsm.cli import completing
 from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotPossible, UsageProblem
 from frost_hsm.frost.packages import SigningCommitments
@@ -39,7 +40,7 @@ def preprocess(place: Workplace, key: str, count: int, output: str | None, force
     lines = [f"Sealed {count} pairs of nonces in the token", f"Wrote {path}"]
     after = (
         f"send {path} to whoever asks for signatures, who uses each line once: "
-        f"frost-hsm sign request {key} FILE --prepared {place.me.name}:LINE={path} --prepared …"
+        f"frost-hsm sign request {key} FILE --prepared {place.me.name}:LINE={quoted(path)} --prepared …"
     )
     return Result("sign-preprocess", lines, {"key": key, "count": count, "file": path}, after, raw)
 
@@ -53,9 +54,8 @@ def discard(place: Workplace, key: str) -> Result:
     says how many there are.
     """
     group_key = GroupKey.load(place.home, key, place.me)
-    if not place.terminal.confirm(
-        f"Destroy the nonces for {key} that were made ahead? Their commitments serve no more"
-    ):
+    question = f"Destroy the nonces for {key} that were made ahead? Their commitments serve no more."
+    if not place.terminal.agree(question, what="the name of the key", shown=key):
         raise Aborted("nothing was destroyed")
     with place.holder() as holder:
         count = SealedSigner(group_key, holder, place.home).discard_prepared()

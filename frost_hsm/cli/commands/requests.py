@@ -12,6 +12,7 @@ from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import door
 from frost_hsm.cli.talk.agreement import agree, message_line
 from frost_hsm.cli.talk.output import grouped
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.frost.values import VerifyingKey
 
@@ -31,17 +32,17 @@ def lines(session: SigningSession) -> list[str]:
     """Say what is to be signed, by whom and for whom."""
     key, message = session.key, session.request.message.message
     return [
-        f"Request {grouped(session.id[:8])} by {session.request.sender.name} (signature good)",
-        f"  key      {key.name} ({key.verifying_key[:8].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
+        f"Request {grouped(session.id[:16])} by {session.request.sender.name} (signature good)",
+        f"  key      {key.name} ({key.verifying_key[:17].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
         *([OWN_KEY] if session.is_rerandomized else []),
         message_line(message),
         f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
     ]
 
 
-def require_agreement(place: Workplace, session: SigningSession, request: str) -> None:
+def require_agreement(place: Workplace, session: SigningSession) -> None:
     """Show the request and ask. Raises `Aborted`."""
-    agree(place.terminal, lines(session), session.request.message.message, request)
+    agree(place.terminal, lines(session), session.request.message.message)
 
 
 def status(session: SigningSession) -> tuple[str, dict[str, object]]:
@@ -76,7 +77,7 @@ def next_step(session: SigningSession, request: str) -> str | None:
     if step == "done":
         return None
     needs_files = step == "aggregate" or (step == "respond" and not session.is_prepared)
-    return f"frost-hsm sign {step} {request}" + (" --in DIR" if needs_files else "")
+    return f"frost-hsm sign {step} {quoted(request)}" + (" --in DIR" if needs_files else "")
 
 
 def fields(session: SigningSession) -> dict[str, object]:

@@ -143,7 +143,7 @@ def commit(place: Workplace, request: str | None, key: str | None, output: str |
     session = requests.take(place, request)
     path = requests.check_output(session, Commitment, request, output, force)
     if session.transcript.sent(Commitment) is None:
-        requests.require_agreement(place, session, request)
+        requests.require_agreement(place, session)
     data = session.commit(place.holder)
     raw = door.write(path, data, force=force)
     others = ", ".join(name for name in session.signers if name != place.me.name)
@@ -179,7 +179,7 @@ def respond(
     session = requests.take(place, request)
     path = requests.check_output(session, Response, request, output, force)
     if session.is_prepared and session.transcript.sent(Response) is None:
-        requests.require_agreement(place, session, request)
+        requests.require_agreement(place, session)
     with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
         data = session.respond(place.holder, inbox)
     raw = door.write(path, data, force=force)

@@ -6,12 +6,13 @@ import click
 
 from frost_hsm import backends
 from frost_hsm.cli.options import command, modules
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import ConfigProblem, NotKnown
 
 
-@click.group()
+@group
 def token() -> None:
     """See the tokens in reach."""
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import click
 
 from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.public_keys import find
 from frost_hsm.cli.options import command
+from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import DeserializationError, InvalidSignature, UsageProblem
+from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, UsageProblem
 from frost_hsm.frost import batch
+from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
 
 
@@ -20,7 +24,7 @@ from frost_hsm.frost.values import Signature, VerifyingKey
     "--key",
     metavar="KEY",
     required=True,
-    shell_complete=completing.keys,
+    shell_complete=completing.keys_or_files,
     help="The name of a key here, a public key package file, or the key in hex, as such or in a file.",
 )
 @click.option("--suite", default="p256", show_default=True, help="The ciphersuite, for a key in hex.")
@@ -28,8 +32,9 @@ from frost_hsm.frost.values import Signature, VerifyingKey
 def verify(place: Workplace, key: str, suite: str, pairs: tuple[str, ...]) -> Result:
     """Check signatures.
 
-    MESSAGE and SIGNATURE are files, one of them may be - for stdin. The exit status is 0 if every signature is good
-    and 10 if one is not; then it is said which. Many at once take a fraction of the time. Needs no token and no PIN.
+    MESSAGE and SIGNATURE are files, one of them may be - for stdin. The exit status is 0 if every signature is good,
+    10 if one is not, and 65 if all that is wrong is that a file is no signature. Then it is said which, and why. Many
+    at once take a fraction of the time. Needs no token and no PIN.
 
     Signatures of ed25519 and ed448 are those of RFC 8032, of secp256k1-tr those of BIP-340 (key: x alone). All
     others are Schnorr signatures, R and z; ECDSA verifiers do not take them.
@@ -37,27 +42,56 @@ def verify(place: Workplace, key: str, suite: str, pairs: tuple[str, ...]) -> Re
     if len(pairs) % 2:
         raise UsageProblem(f"{pairs[-1]} is the message or the signature of no pair", hint="give MESSAGE SIGNATURE, …")
     verifying_key = find(place, key, suite)
-    named = list(zip(pairs[::2], pairs[1::2], strict=True))
-    found = [_read(verifying_key, message, signature) for message, signature in named]
-    invalid = set(batch.find_invalid([item for item in found if item is not None]))
-    numbers = iter(range(len(found)))
-    bad = [
-        f"{signature} is not a signature by {key} on {message}"
-        for (message, signature), item in zip(named, found, strict=True)
-        if item is None or next(numbers) in invalid
+    found = [
+        _Pair(message, signature, door.read(message), door.read(signature))
+        for message, signature in zip(pairs[::2], pairs[1::2], strict=True)
     ]
-    if bad:
-        many = "" if len(found) == 1 else f", {len(bad)} of {len(found)}"
-        raise InvalidSignature(f"BAD signature{many}: {'; '.join(bad)}")
+    _require_good(verifying_key, key, found)
     good = "good signature" if len(found) == 1 else f"{len(found)} good signatures"
     fields = {"key": verifying_key.serialize().hex(), "suite": verifying_key.ciphersuite.id, "signatures": len(found)}
-    return Result("verify", [f"{good} by {key} ({verifying_key.serialize()[:8].hex()})"], fields)
+    return Result("verify", [f"{good} by {key} ({verifying_key.serialize()[:17].hex()})"], fields)
 
 
-def _read(verifying_key: VerifyingKey, message: str, signature: str) -> batch.Item | None:
-    """Read a pair of files; None if the second holds no signature."""
-    signed, encoded = door.read(message), door.read(signature)
-    try:
-        return batch.Item(verifying_key, signed, Signature.deserialize(verifying_key.ciphersuite, encoded))
-    except DeserializationError:
-        return None
+class _Pair(NamedTuple):
+    """A message and what is given as its signature, with the names of their files."""
+
+    message: str
+    signature: str
+    signed: bytes
+    encoded: bytes
+
+    def why_none(self, suite: Ciphersuite) -> str | None:
+        """Say why the second is no signature at all, None if it is one: good or bad."""
+        wanted, size = suite.signature_length, len(self.encoded)
+        if size == wanted:
+            return None
+        said = f"{self.signature} is no signature: it has {size} bytes, and one of {suite.name} has {wanted}"
+        if size == wanted + 1 and self.encoded.endswith(b"\n"):
+            return f"{said}; a line feed was added at its end"
+        if len(self.signed) == wanted:
+            return f"{said}; {self.message} has {wanted}: is it the other way round?"
+        seen = look(self.encoded)
+        return said if seen is None else f"{said}; it looks like {seen.what}"
+
+    def item(self, key: VerifyingKey) -> batch.Item | None:
+        """Return what is to be verified; None for what nobody can have made with a key."""
+        try:
+            return batch.Item(key, self.signed, Signature.deserialize(key.ciphersuite, self.encoded))
+        except DeserializationError:
+            return None
+
+
+def _require_good(verifying_key: VerifyingKey, key: str, pairs: list[_Pair]) -> None:
+    """Raise `InvalidSignature` unless all are good, or `MalformedMessage` if nothing is wrong but what is none."""
+    reasons = {pair: why for pair in pairs if (why := pair.why_none(verifying_key.ciphersuite)) is not None}
+    items = {pair: pair.item(verifying_key) for pair in pairs if pair not in reasons}
+    sound = [(pair, item) for pair, item in items.items() if item is not None]
+    invalid = {sound[number][0] for number in batch.find_invalid([item for _, item in sound])}
+    bad = [pair for pair, item in items.items() if item is None or pair in invalid]
+    said = [f"{pair.signature} is not a signature by {key} on {pair.message}" for pair in bad]
+    if bad:
+        many = "" if len(pairs) == 1 else f", {len(bad)} of {len(pairs)}"
+        raise InvalidSignature(f"BAD signature{many}: {'; '.join(said)}", details=reasons.values())
+    if reasons:
+        first, *others = reasons.values()
+        raise MalformedMessage(first, hint="give each signature as it was written", details=others)

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from frost_hsm import file_lock
-from frost_hsm.cli.files.looks import look
+from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.output import require_open, require_showable
 from frost_hsm.errors import (
     DeserializationError,

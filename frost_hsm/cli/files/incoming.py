@@ -12,8 +12,9 @@ import click
 from frost_hsm.ceremony.history.transcript import Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
-from frost_hsm.cli.files import door, looks
+from frost_hsm.cli.files import door
 from frost_hsm.cli.options import Function
+from frost_hsm.cli.talk import looks
 from frost_hsm.cli.talk.output import say
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.errors import (

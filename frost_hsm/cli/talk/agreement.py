@@ -1,29 +1,120 @@
-"""Agreeing to sign: nobody signs what they have not been shown."""
+"""Agreeing to sign: nobody signs what they have not been shown, and it is shown from memory.
+
+Whoever could change the file while the question waits changes nothing: neither what is seen nor what is signed.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.terminal import Terminal
+from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import Aborted
 
-_PREVIEW = 200
-"""Bytes of a message that are looked at to show how it begins."""
+_WIDTH = 54
+"""Characters of a message on one line of ours: it fits 60 columns."""
+
+_HEAD, _TAIL = 16, 8
+"""Lines that are shown of a message that is longer than both together."""
+
+_PIECE = re.compile(rf"(?P<blank>(?:[ \t\r]*\n){{3,}})|[^\n]{{1,{_WIDTH}}}\n?|\n")
+_DUMPED = 16  # bytes on a line
 
 
 def message_line(message: bytes) -> str:
     """Say which message it is."""
-    return f"  message  {len(message)} bytes, sha256 {hashlib.sha256(message).hexdigest()}"
+    return f"  message  {len(message)} bytes, sha256 {_digest(message)}"
 
 
-def agree(terminal: Terminal, lines: Sequence[str], message: bytes, path: str) -> None:
-    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes.
-
-    lines: by whom and for which key; path: where all of the message can be read.
-    """
-    begin = message[:_PREVIEW].decode(errors="replace").split("\n")[0]
-    for line in (*lines, f"  begins   {begin}", f"  (all of it: frost-hsm inspect {path} --message)"):
-        terminal.message(line)
-    if not terminal.confirm("Agree to sign this message?"):
+def agree(terminal: Terminal, lines: Sequence[str], message: bytes) -> None:
+    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes. lines: by whom, for which key."""
+    shown = _shown(message)
+    is_agreed = terminal.agree(
+        "Agree to sign this message?",
+        what="the last 4 digits of its sha256",
+        shown=_digest(message)[-4:],
+        lines=[*lines, f"  {shown.kind}", *shown.preview()],
+        view=shown.all if shown.is_long else None,
+    )
+    if not is_agreed:
         raise Aborted("you did not agree to sign; nothing was changed")
+
+
+def _digest(message: bytes) -> str:
+    return hashlib.sha256(message).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """A message as lines for people. sizes: the bytes of it that each line stands for."""
+
+    kind: str
+    lines: Sequence[str]
+    sizes: Sequence[int]
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.lines) > _HEAD + _TAIL
+
+    def all(self) -> str:
+        """Return everything, for the pager."""
+        return "\n".join([self.kind, *self.lines, ""])
+
+    def preview(self) -> list[str]:
+        """Return all of it if it is short, else its beginning and end, and how much lies between."""
+        if not self.is_long:
+            return [f"  {line}" for line in self.lines]
+        count, size = len(self.lines) - _HEAD - _TAIL, sum(self.sizes[_HEAD:-_TAIL])
+        between = f"… {count:,} more lines, {size:,} bytes: v shows them …"
+        return [f"  {line}" for line in (*self.lines[:_HEAD], between, *self.lines[-_TAIL:])]
+
+
+def _shown(message: bytes) -> _Shown:
+    text = _text(message)
+    return _dump(message) if text is None else _written(text)
+
+
+def _text(message: bytes) -> str | None:
+    """Return the text that a message is; None for what is none, or is meant for a machine."""
+    try:
+        text = message.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if not text or "\0" in text else text
+
+
+def _written(text: str) -> _Shown:
+    """Show text: a line begins after |, and goes on after a colon where it is too long for one of ours."""
+    lines, sizes, mark = [], [], "|"
+    for piece in _PIECE.finditer(text):
+        if piece["blank"]:
+            lines.append(f"  ({piece['blank'].count(chr(10))} empty lines)")
+        else:
+            lines.append(f"{mark} {_with_blanks(piece[0].removesuffix(chr(10)))}".rstrip())
+        sizes.append(len(piece[0].encode()))
+        mark = "|" if piece[0].endswith("\n") else ":"
+    count = text.count("\n") + (not text.endswith("\n"))
+    end = "" if text.endswith("\n") else ", without a line feed at the end"
+    return _Shown(f"text     {count:,} line{'s' * (count > 1)}{end}:", lines, sizes)
+
+
+def _with_blanks(line: str) -> str:
+    """Show a line, and that it ends in blanks."""
+    shown = visible(line)
+    rest = len(shown) - len(shown.rstrip())
+    return shown if not rest else f"{shown.rstrip()} ({rest} blank{'s' * (rest > 1)})"
+
+
+def _dump(message: bytes) -> _Shown:
+    """Show what is no text, in hex."""
+    if not message:
+        return _Shown("empty", [], [])
+    parts = [message[start : start + _DUMPED] for start in range(0, len(message), _DUMPED)]
+    lines = [f"{number * _DUMPED:08x}  {part.hex(' ', 2)}" for number, part in enumerate(parts)]
+    seen = look(message)
+    what = seen.what if seen is not None else "of no kind that is known here"
+    return _Shown(f"binary   {what}:", lines, [len(part) for part in parts])
