@@ -38,7 +38,7 @@ MAY_IMPORT = {
 WINGS = {
     "ceremony": ("people", "index", "store", "messages", "sealing", "history", "sharing", "signing"),
     "cli": (
-        *("config", "ending", "memory", "talk", "workplace", "completing", "parsing", "options"),
+        *("config", "ending", "memory", "surroundings", "talk", "workplace", "completing", "parsing", "options"),
         *("files", "program", "commands"),
     ),
 }

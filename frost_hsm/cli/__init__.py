@@ -4,7 +4,8 @@ A command is loaded when it is named, so that ``verify`` and completion start fa
 nothing else. ``frost-hsm --help`` alone needs neither commands nor click: loading click takes longer than
 starting Python three times.
 
-- one run: ``program`` ``ending`` ``memory`` ``options`` ``parsing`` ``completing`` ``workplace`` ``config``
+- one run: ``program`` ``ending`` ``memory`` ``surroundings`` ``workplace`` ``config``
+- what is typed: ``options`` ``parsing`` ``completing``
 - what a person sees and says: ``talk``
 - what is read and written: ``files``
 - ``commands``, each in the module of its name

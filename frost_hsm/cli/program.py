@@ -11,6 +11,7 @@ from frost_hsm import __version__
 from frost_hsm.cli import COMMANDS, PROGRAM, help_text
 from frost_hsm.cli.ending import Ended
 from frost_hsm.cli.parsing import Group, Shown
+from frost_hsm.cli.surroundings import HINT, lacking
 from frost_hsm.cli.talk.output import COLOUR, COLOURED, say, show_error, write_lines
 from frost_hsm.errors import Aborted, ConfigProblem, FrostHsmError, StorageProblem, UsageProblem
 
@@ -99,28 +100,10 @@ def _failure(error: BaseException) -> FrostHsmError:
     if isinstance(error, click.Abort | KeyboardInterrupt | Ended):
         said = f"ended by {error}" if isinstance(error, Ended) else "interrupted"
         return Aborted(said, hint="run the same command again; a step that was begun goes on where it was")
-    lacking = _lacking()
-    if lacking is not None:
-        return ConfigProblem(
-            f"OpenSSL as it is configured here has no {lacking}",
-            hint="OPENSSL_CONF names its configuration: unset it, or have it activate the default provider",
-        )
+    if isinstance(error, Exception) and (lack := lacking()) is not None:
+        return ConfigProblem(lack, hint=HINT)
     # Its own text may hold anything, so it is not shown.
     return FrostHsmError(
         f"internal error: {type(error).__name__}",
         hint="this is a bug in frost-hsm; please report it with what -v adds",
     )
-
-
-def _lacking() -> str | None:
-    """Name what OpenSSL, in the hands of Python or of cryptography, cannot do as it is configured; None if it can."""
-    import hashlib
-
-    try:
-        hashlib.sha256(b"", usedforsecurity=True)
-        from cryptography.hazmat.primitives import hashes
-
-        hashes.Hash(hashes.SHA256()).finalize()
-    except Exception:
-        return "SHA-256"
-    return None

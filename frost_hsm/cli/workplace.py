@@ -53,7 +53,7 @@ class Workplace:
             home = Path("~").expanduser()
         except RuntimeError:
             raise ConfigProblem("there is no home directory to keep state in", hint="name one with --home") from None
-        if not home.is_absolute():
+        if not Path(os.environ.get("HOME", home)).is_absolute():
             raise ConfigProblem(f'HOME is "{os.environ.get("HOME")}", which is no folder', hint="name one with --home")
         return home / ".local/state/frost-hsm"
 

@@ -17,7 +17,8 @@ _BLOCK = (
 )
 
 
-_BEGIN = re.compile(rb"^-----BEGIN ([ -~]+?)-----(?=\r?\n)", re.MULTILINE)
+_MARK = b"-----BEGIN "
+_BEGIN = re.compile(rb"-----BEGIN ([ -~]+?)-----(?=\r?\n)")
 
 
 def encode(label: str, der: bytes) -> bytes:
@@ -56,17 +57,16 @@ def without_surroundings(text: bytes) -> bytes:
     RFC 7468, section 2, has parsers expect text there: a mail, what ``openssl x509 -text`` says. A block begins and
     ends with a line; inside it nothing is looked at.
     """
-    blocks = []
+    blocks: list[bytes] = []
     position = 0
-    while (begin := _BEGIN.search(text, position)) is not None:
-        end = text.find(b"\n-----END %b-----" % begin[1], begin.end() - 1)
-        if end < 0:
+    while (start := text.find(_MARK, position)) >= 0:
+        begin = _BEGIN.match(text, start)
+        end = text.find(b"\n-----END %b-----" % begin[1], start) if begin is not None else -1
+        if begin is None or end < 0 or text[start - 1 : start] not in (b"", b"\n"):
             return text
         position = end + len(b"\n-----END -----") + len(begin[1])
-        line_end = text.find(b"\n", position)
-        if text[position : line_end if line_end >= 0 else None].strip():
+        rest = text.find(b"\n", position)
+        if text[position : rest if rest >= 0 else None].strip():
             return text  # more is on that line
-        blocks.append(text[begin.start() : position].replace(b"\r\n", b"\n"))
-    if not blocks or b"-----BEGIN " in _BEGIN.sub(b"", text):
-        return text  # a block that begins in the middle of a line is not left out
-    return b"".join(block + b"\n" for block in blocks)
+        blocks.append(text[start:position].replace(b"\r\n", b"\n"))
+    return b"".join(block + b"\n" for block in blocks) or text

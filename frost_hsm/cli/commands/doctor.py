@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, version
 from frost_hsm import __version__, backends
 from frost_hsm.backends import Capability, PinState
 from frost_hsm.ceremony.people import identity
-from frost_hsm.cli import memory
+from frost_hsm.cli import memory, surroundings
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
@@ -65,6 +65,8 @@ def _program(place: Workplace) -> Iterator[Finding]:
         except PackageNotFoundError:
             yield False, f"{name} is not installed"
     yield memory.swap()
+    if (lack := surroundings.lacking()) is not None:
+        yield False, f"{lack}: nothing works; {surroundings.HINT}"
 
 
 def _groups(place: Workplace) -> Iterator[Finding]:

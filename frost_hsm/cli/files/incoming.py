@@ -79,12 +79,14 @@ def gather(paths: Sequence[str], directory: str | None) -> tuple[list[Incoming],
     for found in door.list_directory(directory) if directory is not None else ():
         path = str(found)
         try:
-            is_meant = looks.is_meant(door.beginning(path))
+            beginning = door.beginning(path)
         except FileMissing as error:
             broken.append(error)
             continue
-        if not is_meant:
+        if not looks.is_meant(beginning):
             others.append(found.name)
+        elif looks.is_hollow(beginning):
+            broken.append(MalformedMessage(f"{path}: this is no message, though it begins like one"))
         elif problems := _wrong(path):
             broken += problems
         else:

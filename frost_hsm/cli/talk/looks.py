@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 _ENOUGH = 4096  # bytes, to see what something is
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # what a CMS message of ours says of itself, in DER
+_LINE = 64  # of base64 in PEM
 _BEGIN = re.compile(rb"-----BEGIN ([ -~]+?)-----")
 
 
@@ -57,9 +58,19 @@ def is_meant(beginning: bytes) -> bool:
     text = beginning.replace(b"\0", b"")  # UTF-16
     if b"BEGIN CMS" in text or _SIGNED_DATA in beginning[:64]:
         return True
-    with_signs = re.match(rb"[A-Za-z0-9+/\s]{24,}", text.removeprefix(b"\xef\xbb\xbf").lstrip())
+    return _is_signed_data(text.removeprefix(b"\xef\xbb\xbf").lstrip())
+
+
+def is_hollow(beginning: bytes) -> bool:
+    """Whether a PEM block of ours begins with something else than a message: then the rest needs no reading."""
+    _, line, body = beginning.partition(b"-----BEGIN CMS-----\n")
+    return line != b"" and len(body) >= _LINE and not _is_signed_data(body)
+
+
+def _is_signed_data(text: bytes) -> bool:
+    line = re.match(rb"[A-Za-z0-9+/\s]{24,%d}" % _LINE, text)
     try:
-        return with_signs is not None and _SIGNED_DATA in base64.b64decode(b"".join(with_signs[0].split())[:64])
+        return line is not None and _SIGNED_DATA in base64.b64decode(b"".join(line[0].split()), validate=True)
     except binascii.Error:
         return False
 
@@ -79,9 +90,9 @@ def _armoured(data: bytes) -> Look | None:
         return Look("a quotation in a mail, with > before its lines", _AGAIN)
     if before.strip(b" \t") == b"" and before:
         return Look("a block whose lines are indented", _AGAIN)
-    if re.search(rb"=\r?\n", body) and re.search(rb"=3D|[A-Za-z0-9+/]=\r?\n[A-Za-z0-9+/]", body):
+    if re.search(rb"=3D|=\r?\n[A-Za-z0-9+/]", body):
         return Look("the source of a mail, in quoted-printable", _SAVE)
-    if f"-----END {label}-----".encode() not in data:
+    if data.count(b"-----END %b-----" % begin[1]) < data.count(begin[0]):
         return Look(f"the beginning of a file: it has no line -----END {label}-----", "get the file again, whole")
     lines = [line.removesuffix(b"\r") for line in body.split(b"\n")[1:]]
     if any(line != line.strip() for line in lines):

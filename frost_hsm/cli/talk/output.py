@@ -150,7 +150,7 @@ def _write(data: bytes) -> None:
         reason = error.strerror if isinstance(error, OSError) else "it is closed"
         _let_go()
         raise StorageProblem(
-            f"cannot write to stdout: {reason}", hint="what was done is done; the same command again shows it"
+            f"cannot write to stdout: {reason}", hint="what was done stays done; see that stdout can be written to"
         ) from error
 
 
