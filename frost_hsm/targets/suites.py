@@ -13,7 +13,7 @@ USES: Final = {
     "ca": ("ed25519", ("x509-root", "x509-intermediate", "x509-end", "x509-crl", "x509-ocsp")),
     "tokens": ("ed25519", ("jws",)),
     "dns": ("ed25519", ()),  # by GroupPrivateKey and dnspython
-    "bitcoin": ("secp256k1-tr", ()),  # raw, or by another coordinator
+    "bitcoin": ("secp256k1-tr", ("psbt",)),
 }
 """What a key may be for: the suite that suits it, and the targets that it is for."""
 
