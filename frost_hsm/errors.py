@@ -477,6 +477,13 @@ class TokenLost(TokenProblem):
     default_hint = "connect it again and run the same command; steps can be repeated"
 
 
+class TokenReadOnly(TokenProblem):
+    """The token lets its user write nothing, or not this."""
+
+    code = "token-read-only"
+    default_hint = "its security officer may be able to, with the vendor's tool"
+
+
 class WrongToken(TokenProblem):
     """Another token than the one that holds the identity or the key."""
 

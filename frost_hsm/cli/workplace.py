@@ -16,9 +16,9 @@ from frost_hsm.errors import ConfigProblem, WrongToken
 if TYPE_CHECKING:  # loaded by those commands alone that need them
     from frost_hsm.backends import Backend, Token
     from frost_hsm.boards import Board
-    from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity, RecordPlace
+    from frost_hsm.ceremony.people.identity import Holder, Identity, PublicIdentity
     from frost_hsm.ceremony.store import StateDirectory
-    from frost_hsm.cli.config import Config
+    from frost_hsm.cli.config import Config, Noted
     from frost_hsm.cli.talk.pin import PinEntry
 
 
@@ -137,29 +137,38 @@ class Workplace:
         """Open the token, once it is seen to hold one's own identity. Raises `WrongToken`, with no PIN tried."""
         from frost_hsm.ceremony.people.identity import Holder
 
-        identity = self._identity()
-        with self.token() as token:
-            yield Holder(replace(identity, records=self.record_place(token)), token)
+        with self.public_token() as public:
+            identity = self._identity(public)
+            with self.token() as token:
+                yield Holder(replace(identity, records=self._noted(identity, token).records), token)
 
-    def record_place(self, token: Token) -> RecordPlace:
-        """Return where records lie as it is noted down; with the first login it is settled, for always."""
+    def _noted(self, identity: Identity, token: Token) -> Noted:
+        """Return what is noted of one's identity; with the first login it is settled."""
         from frost_hsm.ceremony.people.identity import settle_records
 
-        noted = self.config.records
-        if noted is not None:
-            return noted
-        settled = settle_records(token)
-        with self.home.lock():
-            self.config = replace(self.config, records=settled)
-            self.config.save(self.home)
-        return settled
+        return self.config.identity or self.note(replace(identity, records=settle_records(token)), is_in_token=True)
 
-    def _identity(self) -> Identity:
-        from frost_hsm.ceremony.people import identity
+    def note(self, identity: Identity, *, is_in_token: bool) -> Noted:
+        """Note where the records of one's identity lie, and its keys if the token does not tell; once, for always."""
+        from frost_hsm.cli.config import Noted
+
+        with self.home.lock():
+            if self.config.identity is None:
+                keys = None if is_in_token else (identity.sign_key_id, identity.agree_key_id)
+                self.config = replace(self.config, identity=Noted(identity.records, keys))
+                self.config.save(self.home)
+        assert self.config.identity is not None  # noqa: S101
+        return self.config.identity
+
+    def _identity(self, public: Token) -> Identity:
+        """Find one's own identity in the token, or take it as noted, if the token cannot tell."""
+        from frost_hsm.ceremony.people.identity import Identity, find
         from frost_hsm.cli.talk.pin import token_name
 
-        with self.public_token() as public:
-            for found in identity.find(public):
-                if found.public.is_same_token(self.me):
-                    return replace(found, public=self.me)
-            raise WrongToken(f"the identity of {self.me.name} is not in {token_name(public.info)}")
+        noted = self.config.identity
+        if noted is not None and noted.keys is not None:
+            return Identity(self.me, *noted.keys, public.info, noted.records)
+        for found in find(public):
+            if found.public.is_same_token(self.me):
+                return replace(found, public=self.me)
+        raise WrongToken(f"the identity of {self.me.name} is not in {token_name(public.info)}")

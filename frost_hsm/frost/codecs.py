@@ -83,12 +83,10 @@ class Commitment:
 
     def read(self, suite: Ciphersuite, reader: Reader) -> VerifiableSecretSharingCommitment:
         length = suite.group.element_length
-        count = capped(reader.count(length))
+        count = _capped(reader.count(length))
         data = bytes(reader.take(count * length))
         y = reader.take_y(count * suite.group.y_length)
-        if not reader.decodes:
-            return VerifiableSecretSharingCommitment(suite, data, ())
-        return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y)
+        return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y, prove=reader.prove)
 
     def write_json(self, value: VerifiableSecretSharingCommitment, parts: Parts) -> None:
         write_json_items(b"[", [[quoted_hex(encoding)] for encoding in value.encodings()], b"]", parts)
@@ -98,7 +96,7 @@ class Commitment:
         length = suite.group.element_length
         if any(len(item) != length for item in items):
             raise MalformedElement(f"an element does not have {length} bytes")
-        capped(len(items))
+        _capped(len(items))
         return VerifiableSecretSharingCommitment.deserialize_whole(suite, b"".join(items))
 
 
@@ -114,7 +112,7 @@ class ListOf:
             self._item.write(item, parts)
 
     def read(self, suite: Ciphersuite, reader: Reader) -> tuple[Any, ...]:
-        return tuple(self._item.read(suite, reader) for _ in range(capped(reader.count())))
+        return tuple(self._item.read(suite, reader) for _ in range(_capped(reader.count())))
 
     def write_json(self, value: Sequence[Any], parts: Parts) -> None:
         write_json_items(b"[", [json_parts(self._item, item) for item in value], b"]", parts)
@@ -140,7 +138,7 @@ class MapOf:
     def read(self, suite: Ciphersuite, reader: Reader) -> dict[Identifier, Any]:
         entries: dict[Identifier, Any] = {}
         previous = None
-        for _ in range(capped(reader.count())):
+        for _ in range(_capped(reader.count())):
             identifier = self._key.read(suite, reader)
             if previous is not None and not previous < identifier:
                 raise DeserializationError("the identifiers are not in ascending order")
@@ -172,13 +170,13 @@ class U16:
         parts.append(varint(value))
 
     def read(self, suite: Ciphersuite, reader: Reader) -> int:
-        return capped(reader.varint())
+        return _capped(reader.varint())
 
     def write_json(self, value: int, parts: Parts) -> None:
         parts.append(str(value).encode())
 
     def read_json(self, suite: Ciphersuite, node: Node) -> int:
-        return capped(as_integer(node))
+        return _capped(as_integer(node))
 
 
 class Bytes:
@@ -258,7 +256,7 @@ def write_json_items(opening: bytes, items: Sequence[Parts], closing: bytes, par
     parts.append(closing)
 
 
-def capped(number: int) -> int:
+def _capped(number: int) -> int:
     """Refuse what ZcashFoundation's 16-bit numbers of participants cannot be."""
     if number > _U16:
         raise DeserializationError(f"{number} is more than {_U16}")

@@ -256,12 +256,15 @@ class VerifiableSecretSharingCommitment:
         return cls(ciphersuite, encoded, tuple(elements))
 
     @classmethod
-    def deserialize_whole(cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None) -> Self:
+    def deserialize_whole(
+        cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None, *, prove: bool = True
+    ) -> Self:
         """Read a plain concatenation (ZcashFoundation: ``deserialize_whole``). y: likewise, if known.
 
-        Raises `MalformedElement`, `InvalidIdentityElement`, `InvalidNonPrimeOrderElement`.
+        prove: as in `Group.decode`. Raises `MalformedElement`, `InvalidIdentityElement`,
+        `InvalidNonPrimeOrderElement`.
         """
-        return cls(ciphersuite, data, tuple(ciphersuite.group.decode_all(data, y)))
+        return cls(ciphersuite, data, tuple(ciphersuite.group.decode_all(data, y, prove=prove)))
 
     @property
     def constant_term(self) -> bytes:

@@ -10,6 +10,7 @@ import pytest
 
 from frost_hsm import errors
 from frost_hsm.backends.pkcs11 import answers, p11kit
+from frost_hsm.backends.pkcs11.return_values import NAMES
 
 
 def every_answer() -> list[Exception]:
@@ -19,7 +20,7 @@ def every_answer() -> list[Exception]:
         if isinstance(each, type) and issubclass(each, pkcs11.PKCS11Error)
     ]
     numbered = [pkcs11.PKCS11Error(f"Unmapped error code {value:#x}") for value in (0x1B, 0x68, 0x140, 0x80000001)]
-    native_ones: list[Exception] = [answers.Answer(value) for value in (0x05, 0xA0, 0xA4, 0x102, 0xDEAD)]
+    native_ones: list[Exception] = [answers.Answer(value) for value in (*NAMES, 0xDEAD)]
     return [*named, *numbered, *native_ones, OverflowError(), ValueError(), TypeError(), AttributeError()]
 
 
@@ -41,15 +42,15 @@ def test_every_answer_is_a_sentence(answer: Exception) -> None:
         (pkcs11.UserPinNotInitialized(), errors.PinUnusable, "CKR_USER_PIN_NOT_INITIALIZED"),
         (pkcs11.TokenNotRecognised(), errors.PinUnusable, "CKR_TOKEN_NOT_RECOGNIZED"),
         (pkcs11.FunctionCancelled(), errors.PinUnusable, "CKR_FUNCTION_CANCELED"),
-        (pkcs11.RandomNoRNG(), errors.TokenLost, "CKR_RANDOM_NO_RNG"),
-        (pkcs11.SessionReadWriteSOExists(), errors.TokenLost, "CKR_SESSION_READ_WRITE_SO_EXISTS"),
+        (pkcs11.RandomNoRNG(), errors.TokenProblem, "CKR_RANDOM_NO_RNG"),
+        (pkcs11.SessionReadWriteSOExists(), errors.TokenProblem, "CKR_SESSION_READ_WRITE_SO_EXISTS"),
         (pkcs11.DeviceRemoved(), errors.TokenLost, "CKR_DEVICE_REMOVED"),
         (pkcs11.MechanismInvalid(), errors.MechanismUnsupported, "CKR_MECHANISM_INVALID"),
         (pkcs11.AttributeSensitive(), errors.KeyPolicy, "CKR_ATTRIBUTE_SENSITIVE"),
         (pkcs11.PKCS11Error("Unmapped error code 0x1b"), errors.KeyPolicy, "CKR_ACTION_PROHIBITED"),
-        (pkcs11.PKCS11Error("Unmapped error code 0x80000001"), errors.TokenLost, "return value 0x80000001"),
+        (pkcs11.PKCS11Error("Unmapped error code 0x80000001"), errors.TokenProblem, "return value 0x80000001"),
         (answers.Answer(0xA4), errors.PinLocked, "CKR_PIN_LOCKED"),
-        (answers.Answer(0xDEAD), errors.TokenLost, "return value 0xdead"),
+        (answers.Answer(0xDEAD), errors.TokenProblem, "return value 0xdead"),
     ],
 )
 def test_what_answers_mean(answer: Exception, error: type[errors.TokenProblem], name: str) -> None:

@@ -29,7 +29,7 @@ from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.cli.config import Config
+from frost_hsm.cli.config import Config, Noted
 
 PIN = "frost-1234"
 KEY = "treasury"
@@ -213,7 +213,7 @@ def gather(
         home = StateDirectory.create(folder / "home")
         with party.open_token() as token:
             made = identity.create(token, name, agree_kinds.get(name, KeyKind.AGREE))
-            Config(name, token.info.uri, settings, made.records).save(home)
+            Config(name, token.info.uri, settings, Noted(made.records)).save(home)
         home.put("identity.pem", made.public.to_pem())
         parties.append(party)
     for party in parties:

@@ -28,6 +28,7 @@ BINDING_ERRORS = (
 )
 """What a call of python-pkcs11 is known to raise."""
 
+_AGAIN = "run the same command again; if it fails again, frost-hsm doctor says what works"
 _FAILED = "the token or its module failed"
 _GONE = "the token does not answer, or is not the one it was"
 
@@ -62,12 +63,12 @@ _MEANINGS: dict[str, tuple[type[TokenProblem], str]] = {
     "CKR_HOST_MEMORY": (TokenProblem, "the module finds no memory on this machine"),
     "CKR_CRYPTOKI_NOT_INITIALIZED": (TokenProblem, "another part of this process ended the module"),
     "CKR_USER_ANOTHER_ALREADY_LOGGED_IN": (TokenProblem, "another user of the token is logged in in this process"),
-    "CKR_USER_TYPE_INVALID": (TokenProblem, "the token knows no such user"),
+    "CKR_USER_TYPE_INVALID": (errors.TokenReadOnly, "the token leaves this to its security officer"),
     "CKR_SESSION_COUNT": (TokenProblem, "the token has no session left; close other programs that use it"),
-    "CKR_SESSION_READ_ONLY": (TokenProblem, "the token cannot be written to"),
-    "CKR_TOKEN_WRITE_PROTECTED": (TokenProblem, "the token is write-protected"),
+    "CKR_SESSION_READ_ONLY": (errors.TokenReadOnly, "the token cannot be written to"),
+    "CKR_TOKEN_WRITE_PROTECTED": (errors.TokenReadOnly, "the token is write-protected"),
     "CKR_USER_NOT_LOGGED_IN": (errors.TokenLost, "another part of this process logged out"),
-    "CKR_DEVICE_ERROR": (errors.TokenLost, _FAILED),
+    "CKR_DEVICE_ERROR": (TokenProblem, _FAILED),
     "CKR_DEVICE_REMOVED": (errors.TokenLost, "the token was removed"),
     "CKR_TOKEN_NOT_PRESENT": (errors.TokenLost, "the token was removed"),
     "CKR_SLOT_ID_INVALID": (errors.TokenLost, "the token was removed"),
@@ -75,8 +76,8 @@ _MEANINGS: dict[str, tuple[type[TokenProblem], str]] = {
     "CKR_SESSION_HANDLE_INVALID": (errors.TokenLost, _GONE),
     "CKR_OBJECT_HANDLE_INVALID": (errors.TokenLost, "the object is gone"),
     "CKR_KEY_HANDLE_INVALID": (errors.TokenLost, "the key is gone"),
-    "CKR_GENERAL_ERROR": (errors.TokenLost, _FAILED),
-    "CKR_FUNCTION_FAILED": (errors.TokenLost, _FAILED),
+    "CKR_GENERAL_ERROR": (TokenProblem, _FAILED),
+    "CKR_FUNCTION_FAILED": (TokenProblem, _FAILED),
 }
 
 _SPELT = {"TokenNotRecognised": "CKR_TOKEN_NOT_RECOGNIZED", "FunctionCancelled": "CKR_FUNCTION_CANCELED"}
@@ -136,8 +137,8 @@ def says_nothing(error: Exception) -> bool:
 def explain(error: Exception, doing: str) -> TokenProblem:
     """Turn an error into the sentence "``doing``: what it means (its name)"."""
     name = name_of(error)
-    kind, meaning = _MEANINGS.get(name, (errors.TokenLost, _FAILED))
-    return kind(f"{doing}: {meaning} ({name})")
+    kind, meaning = _MEANINGS.get(name, (TokenProblem, _FAILED))
+    return kind(f"{doing}: {meaning} ({name})", hint=_AGAIN if meaning is _FAILED else None)
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.errors import KeyExists, TokenLost, TokenProblem
 
 _NEVER_DATA = {
+    "CKR_ACTION_PROHIBITED",
     "CKR_ATTRIBUTE_TYPE_INVALID",
     "CKR_ATTRIBUTE_VALUE_INVALID",
     "CKR_FUNCTION_NOT_SUPPORTED",
@@ -17,6 +18,7 @@ _NEVER_DATA = {
     "CKR_TEMPLATE_INCOMPLETE",
     "CKR_TEMPLATE_INCONSISTENT",
     "CKR_TOKEN_WRITE_PROTECTED",
+    "CKR_USER_TYPE_INVALID",  # the security officer makes them
 }
 """What a token answers to a data object that it will never take."""
 

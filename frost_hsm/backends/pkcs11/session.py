@@ -26,7 +26,6 @@ from frost_hsm.secret import Secret
 
 _SEARCHES = 5
 _Key = tuple[str, int, bytes, str]
-_AGAIN = "run the same command again; if it fails again, frost-hsm doctor says what works"
 _sessions: dict[_Key, SharedSession] = {}
 
 
@@ -46,7 +45,7 @@ class SharedSession:
         self._users = 0
         self._logins = 0
         self._owns_login = False
-        self._lost: str | None = None
+        self._ended: TokenProblem | None = None
         self._pin: Secret | None = None  # while logged in, for keys that want it at each use
         self._keys: dict[tuple[bytes, KeyKind], PrivateKey] = {}
         self.module = module
@@ -72,7 +71,7 @@ class SharedSession:
         with suppress(TokenLost), locked():
             self._users -= 1
             self._logins -= logged_in
-            if self._lost is not None:
+            if self._ended is not None:
                 return
             if self._logins == 0 and self._owns_login:
                 self._owns_login = False
@@ -117,19 +116,23 @@ class SharedSession:
         Only a token that is gone, or another, is lost; of one that is still there it is said that it failed.
         """
         with locked():
-            if self._lost is not None:
-                raise TokenLost(self._lost)
+            if self._ended is not None:
+                raise type(self._ended)(str(self._ended), hint=self._ended.hint)
             try:
                 with explained(f"{self.name}, {doing}"):
                     try:
                         yield self.handle
                     except Stale as error:
                         raise self.not_found("lost an object to another process") from error
-            except TokenLost as error:
-                self._give_up(str(error))
-                cause = error.__cause__
-                if isinstance(cause, Exception) and says_nothing(cause) and self._what_is_else() is None:
-                    raise TokenProblem(f"{error}, and is still there", hint=_AGAIN) from cause
+            except TokenProblem as error:
+                cause, reason = error.__cause__, None
+                if isinstance(cause, Exception) and says_nothing(cause):
+                    reason = self._what_is_else()
+                    self._give_up(error if reason is None else TokenLost(f"{self.name} {reason}"))
+                elif isinstance(error, TokenLost):
+                    self._give_up(error)
+                if reason is not None:
+                    raise TokenLost(f"{self.name}, {doing}: it {reason}") from cause
                 raise
 
     def private_key(self, key_id: bytes, kind: KeyKind) -> PrivateKey:
@@ -213,9 +216,9 @@ class SharedSession:
             return "was exchanged or initialised again; its serial is another one"
         return None
 
-    def _give_up(self, reason: str) -> None:
-        if self._lost is None:
-            self._lost = reason
+    def _give_up(self, error: TokenProblem) -> None:
+        if self._ended is None:
+            self._ended = error
             self._close()
 
     def _close(self) -> None:

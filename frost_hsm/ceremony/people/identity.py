@@ -29,6 +29,7 @@ from frost_hsm.errors import (
     MalformedMessage,
     MechanismUnsupported,
     NotPossible,
+    TokenReadOnly,
 )
 from frost_hsm.forms import certificate, der, pem, public_key
 from frost_hsm.forms.certificate import Certificate
@@ -42,7 +43,12 @@ MAX_PEM_SIZE: Final = 32768
 _BEGIN = f"-----BEGIN {PEM_LABEL}-----".encode()
 _KEY_ID_LENGTH = 16  # of a CKA_ID
 _OUTSIDE = 'the token says that key "{}" ({}) was made outside it, or may leave it'
+_ANOTHER = "use another state directory for a second identity"
 _ALLOW = "if you know how it came there, and that nobody kept a copy: --allow-imported"
+
+
+_NOT_KEPT = (KeyExists, MechanismUnsupported, TokenReadOnly)
+"""Why a token keeps no certificate of ours: it has somebody else's for the key, and keeps one; or it takes none."""
 
 
 def fingerprint(digest: bytes) -> str:
@@ -272,6 +278,7 @@ def adopt(
     *,
     allow_imported: bool = False,
     recovery: PublicIdentity | None = None,
+    earlier: PublicIdentity | None = None,
     entropy: Entropy = system_entropy,
 ) -> Identity:
     """Make an identity of two key pairs that the token holds already, given by their CKA_ID.
@@ -281,8 +288,10 @@ def adopt(
 
     Whether a key can do its work is tried: what a token says of a key's uses is not always so.
 
-    allow_imported: accept keys that were, or may have been, outside the token. recovery: as for `create`. Raises
-    `KeyNotFound` if there is no such key, or it cannot do its work, `KeyPolicy`, and `NotPossible` for one key twice.
+    allow_imported: accept keys that were, or may have been, outside the token. recovery: as for `create`. earlier: the
+    identity that was made of these keys, which stays the same even if the token keeps no certificates. Raises
+    `KeyNotFound` if there is no such key, or it cannot do its work, `KeyPolicy`, `KeyExists` if ``earlier``
+    is of other keys or another name, and `NotPossible` for one key twice.
     """
     require_name(name)
     keys = token.keys()
@@ -297,6 +306,11 @@ def adopt(
     trial.sign(token, sign)
     if agree.kind is KeyKind.AGREE:
         trial.agree(token, agree)
+    if earlier is not None:
+        if (earlier.name, earlier.sign_key.spki, earlier.agree_key.spki) != (name, sign.public_key, agree.public_key):
+            raise KeyExists(f"{name} has an identity of other keys", hint=_ANOTHER)
+        if recovery is None or earlier.is_recovered_by(recovery):
+            return Identity(earlier, sign.id, agree.id, token.info, settle_records(token))
     return _certify(token, name, sign, agree, recovery, entropy)
 
 
@@ -395,7 +409,7 @@ def _name_second(
     named = _stored(
         token, second.sign_key.key_id[:_KEY_ID_LENGTH], sign, wanted, _label(public.name, "second token sign")
     )
-    with suppress(KeyExists):
+    with suppress(*_NOT_KEPT):
         label = _label(public.name, "second token agree")
         token.store_certificate(second.agree_key.key_id[:_KEY_ID_LENGTH], label, second.agree_certificate)
     return replace(public, recovery_certificates=(named, second.agree_certificate))
@@ -412,7 +426,7 @@ def _stored(token: Token, key_id: bytes, issuer: TokenKey, wanted: Certificate, 
                 if found == replace(wanted, serial=found.serial):
                     return held.der
     issued = wanted.issue(lambda tbs: _sign(token, issuer.id, wanted.issuer, tbs))
-    with suppress(KeyExists):  # the token keeps one certificate a key, and has somebody else's
+    with suppress(*_NOT_KEPT):
         token.store_certificate(key_id, label, issued)
     return issued
 

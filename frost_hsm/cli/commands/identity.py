@@ -27,6 +27,7 @@ def identity() -> None:
 @click.option("--rsa", is_flag=True, help="Open envelopes with RSA: for a token without ECDH.")
 @click.option("--adopt-sign", metavar="ID", help="Use this key of the token to sign; its CKA_ID in hex.")
 @click.option("--adopt-agree", metavar="ID", help="Use this key of the token to open envelopes.")
+@click.option("--earlier", metavar="FILE", help="Your identity of these keys, for a token that keeps no certificates.")
 @click.option("--allow-imported", is_flag=True, help="Take keys that the token does not claim to have made.")
 @click.option("--recovery", metavar="FILE", help="The identity of your second token, made there under your name.")
 def create(
@@ -36,6 +37,7 @@ def create(
     rsa: bool,
     adopt_sign: str | None,
     adopt_agree: str | None,
+    earlier: str | None,
     allow_imported: bool,
     recovery: str | None,
 ) -> Result:
@@ -60,12 +62,15 @@ def create(
     with place.token() as token, place.home.lock():
         if adopt_sign is not None and adopt_agree is not None:
             ids = (_key_id(adopt_sign), _key_id(adopt_agree))
-            made = identities.adopt(token, name, *ids, allow_imported=allow_imported, recovery=second)
+            before = door.parse(earlier, PublicIdentity.from_pem) if earlier is not None else None
+            made = identities.adopt(
+                token, name, *ids, allow_imported=allow_imported, recovery=second, earlier=before or _present(place)
+            )
         else:
             wants_rsa = rsa or Capability.AGREE not in token.capabilities
             kind = KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE
             made = identities.create(token, name, kind, allow_imported=allow_imported, recovery=second)
-        place.record_place(token)
+        place.note(made, is_in_token=any(made.public.is_same_token(each.public) for each in identities.find(token)))
         where = token_name(token.info)
     public = made.public
     if present is not None and not made.public.is_same_token(place.me):
@@ -117,6 +122,10 @@ def _require_unused(place: Workplace) -> None:
             f"{place.me.name} takes part in ceremonies with an identity that does not name this second token",
             hint="make a new identity, on another token, and have your shares repaired for it",
         )
+
+
+def _present(place: Workplace) -> PublicIdentity | None:
+    return place.me if place.home.exists("identity.pem") else None
 
 
 def _key_id(text: str) -> bytes:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
 
 import click
 
 from frost_hsm import backends
 from frost_hsm.backends import Backend, PinState, TokenInfo
-from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import FILE, Config
@@ -44,7 +43,7 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
         _create(place, backend, uri)
     try:
         info, settings = _settle(place, _select(backend, uri), settings)
-        config = Config(me, info.uri, settings, _settled(place, info))
+        config = _written(place, me, info, settings)
     except FrostHsmError as error:
         if is_done:
             raise _exists(place) from error
@@ -91,18 +90,13 @@ def _settle(
     return _select(backends.load("pkcs11", settings["pkcs11"], place.terminal), info.uri), settings
 
 
-def _settled(place: Workplace, info: TokenInfo) -> RecordPlace | None:
-    """Return where the records of this token were settled to lie, if they were."""
+def _written(place: Workplace, me: str, info: TokenInfo, settings: dict[str, dict[str, str]]) -> Config:
+    """Return what is to be written: boards stay as they were, and what was noted of the identity in the same token."""
     with suppress(FrostHsmError):  # no earlier configuration, or a broken one
-        return place.config.records if place.config.token == info.uri else None
-    return None
-
-
-def _boards(place: Workplace) -> Mapping[str, str]:
-    """Return the boards that an earlier configuration names: who they are for has not changed."""
-    with suppress(FrostHsmError):
-        return place.config.boards
-    return {}
+        before = place.config
+        identity = before.identity if before.token == info.uri else None
+        return replace(before, me=me, token=info.uri, backends=settings, identity=identity)
+    return Config(me, info.uri, settings)
 
 
 def _create(place: Workplace, backend: Backend, uri: str) -> None:
