@@ -10,8 +10,7 @@ from __future__ import annotations
 import functools
 import hmac
 import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import NoReturn, Self
 
 from frost_hsm.errors import SecretForked
@@ -58,14 +57,9 @@ class Secret:
         with self.reveal() as view:
             return Secret(view[start:end])
 
-    @contextmanager
-    def reveal(self) -> Iterator[memoryview]:
+    def reveal(self) -> Revealed:
         """Lend a view of the bytes themselves; it is released, not copied, at the end of the block."""
-        view = memoryview(self._buffer)
-        try:
-            yield view
-        finally:
-            view.release()
+        return Revealed(self)
 
     def equals(self, other: Secret) -> bool:
         """Compare in time that does not depend on the contents."""
@@ -108,6 +102,22 @@ class Secret:
     __deepcopy__ = _refuse
     __reduce__ = _refuse
     __reduce_ex__ = _refuse
+
+
+class Revealed:
+    """A view of a secret for one block. It holds the secret, which would else be wiped while it is read."""
+
+    __slots__ = ("_secret", "_view")
+
+    def __init__(self, secret: Secret) -> None:
+        self._secret = secret
+
+    def __enter__(self) -> memoryview:
+        self._view = memoryview(self._secret._buffer)
+        return self._view
+
+    def __exit__(self, *exc: object) -> None:
+        self._view.release()
 
 
 class OneProcess:

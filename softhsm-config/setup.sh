@@ -66,6 +66,8 @@ missing_packages() {
 missing_stock_tools() {
     have git || echo git
     have ssh-keygen || echo openssh-client
+    have zsh || echo zsh
+    have fish || echo fish
     if have apt-get; then
         have nats-server || [ -x /usr/sbin/nats-server ] || echo nats-server # where only root looks
         have gpg || echo gpg

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from importlib import import_module
+from itertools import pairwise
 
 import click
 
@@ -81,7 +82,7 @@ def _end_with(failure: FrostHsmError, status: int, *, as_json: bool) -> int:
 
 def _colour(arguments: list[str]) -> str:
     """Find ``--color`` by itself: what cannot be taken apart is an error, which has a colour too."""
-    for word, after in zip(arguments, [*arguments[1:], ""], strict=True):
+    for word, after in pairwise([*arguments, ""]):
         when = after if word == "--color" else word.removeprefix("--color=")
         if word.startswith("--color") and when in COLOURED:
             return when

@@ -83,10 +83,12 @@ class Commitment:
 
     def read(self, suite: Ciphersuite, reader: Reader) -> VerifiableSecretSharingCommitment:
         length = suite.group.element_length
-        count = _capped(reader.count(length))
+        count = capped(reader.count(length))
         data = bytes(reader.take(count * length))
         y = reader.take_y(count * suite.group.y_length)
-        return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y, prove=reader.prove)
+        if not reader.decodes:
+            return VerifiableSecretSharingCommitment(suite, data, ())
+        return VerifiableSecretSharingCommitment.deserialize_whole(suite, data, y)
 
     def write_json(self, value: VerifiableSecretSharingCommitment, parts: Parts) -> None:
         write_json_items(b"[", [[quoted_hex(encoding)] for encoding in value.encodings()], b"]", parts)
@@ -96,7 +98,7 @@ class Commitment:
         length = suite.group.element_length
         if any(len(item) != length for item in items):
             raise MalformedElement(f"an element does not have {length} bytes")
-        _capped(len(items))
+        capped(len(items))
         return VerifiableSecretSharingCommitment.deserialize_whole(suite, b"".join(items))
 
 
@@ -112,7 +114,7 @@ class ListOf:
             self._item.write(item, parts)
 
     def read(self, suite: Ciphersuite, reader: Reader) -> tuple[Any, ...]:
-        return tuple(self._item.read(suite, reader) for _ in range(_capped(reader.count())))
+        return tuple(self._item.read(suite, reader) for _ in range(capped(reader.count())))
 
     def write_json(self, value: Sequence[Any], parts: Parts) -> None:
         write_json_items(b"[", [json_parts(self._item, item) for item in value], b"]", parts)
@@ -138,7 +140,7 @@ class MapOf:
     def read(self, suite: Ciphersuite, reader: Reader) -> dict[Identifier, Any]:
         entries: dict[Identifier, Any] = {}
         previous = None
-        for _ in range(_capped(reader.count())):
+        for _ in range(capped(reader.count())):
             identifier = self._key.read(suite, reader)
             if previous is not None and not previous < identifier:
                 raise DeserializationError("the identifiers are not in ascending order")
@@ -170,13 +172,13 @@ class U16:
         parts.append(varint(value))
 
     def read(self, suite: Ciphersuite, reader: Reader) -> int:
-        return _capped(reader.varint())
+        return capped(reader.varint())
 
     def write_json(self, value: int, parts: Parts) -> None:
         parts.append(str(value).encode())
 
     def read_json(self, suite: Ciphersuite, node: Node) -> int:
-        return _capped(as_integer(node))
+        return capped(as_integer(node))
 
 
 class Bytes:
@@ -256,7 +258,7 @@ def write_json_items(opening: bytes, items: Sequence[Parts], closing: bytes, par
     parts.append(closing)
 
 
-def _capped(number: int) -> int:
+def capped(number: int) -> int:
     """Refuse what ZcashFoundation's 16-bit numbers of participants cannot be."""
     if number > _U16:
         raise DeserializationError(f"{number} is more than {_U16}")

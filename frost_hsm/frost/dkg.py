@@ -29,6 +29,7 @@ from frost_hsm.frost.checks import (
 )
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
+from frost_hsm.frost.proof_of_knowledge import Claim
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,
@@ -212,12 +213,11 @@ def verify_share(
 
 def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:
     """Check each proof of knowledge of a constant term."""
-    wrong = [
-        sender
-        for sender, package in packages.items()
-        if not proof_of_knowledge.verify(
-            sender, package.commitment, package.proof_of_knowledge, package.commitment.elements[0]
-        )
-    ]
+    wrong = proof_of_knowledge.find_wrong(
+        [
+            Claim(sender, package.commitment, package.proof_of_knowledge, package.commitment.elements[0])
+            for sender, package in packages.items()
+        ]
+    )
     if wrong:
         raise InvalidProofOfKnowledge(f"the proof of knowledge of {names(wrong)} does not verify", culprits=wrong)

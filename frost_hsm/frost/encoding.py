@@ -11,9 +11,10 @@ Whatever is secret is written from and read into wiped memory; a package with se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 from frost_hsm.errors import DeserializationError
@@ -22,6 +23,7 @@ from frost_hsm.frost.codecs import Codec, OptionalTail, Parts, json_parts, write
 from frost_hsm.frost.json_text import Node, as_map, parse
 from frost_hsm.frost.keeping import Redacted
 from frost_hsm.frost.postcard import Reader
+from frost_hsm.groups import Element
 from frost_hsm.secret import Secret
 
 MAX_LENGTH = 32 << 20
@@ -109,9 +111,17 @@ class Package:
         return cls(ciphersuite=suite, **values)  # type: ignore[call-arg]  # a dataclass with these fields
 
     @classmethod
-    def _deserialize(cls, suite: Ciphersuite, data: memoryview, y: bytes | None = None, *, prove: bool = True) -> Self:
+    def _deserialize(
+        cls,
+        suite: Ciphersuite,
+        data: memoryview,
+        y: bytes | None = None,
+        *,
+        decodes: bool = True,
+        known: Mapping[bytes, Element] = MappingProxyType({}),
+    ) -> Self:
         with cls._reading(data):
-            reader = Reader(data, y, prove=prove)
+            reader = Reader(data, y, decodes=decodes, known=known)
             package = cls.read(suite, reader)
             reader.finish()
             return package

@@ -5,17 +5,18 @@ Those of key generation are in `round1` and `round2`; the values they are made o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import repeat
+from itertools import pairwise, repeat
 from typing import Any, ClassVar, Self
 
 from frost_hsm.errors import DeserializationError, IncorrectPackage, InvalidSecretShare
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.codecs import U16, Bytes, Codec, Commitment, Fixed, MapOf, Nested, OptionalTail, Point
+from frost_hsm.frost.codecs import U16, Bytes, Codec, Commitment, Fixed, MapOf, Nested, OptionalTail, Point, capped
 from frost_hsm.frost.encoding import Header, PublicPackage, SecretPackage
 from frost_hsm.frost.keeping import SingleUse
+from frost_hsm.frost.postcard import Reader
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,
@@ -226,6 +227,32 @@ class SigningNonces(SecretPackage):
         return nonces
 
 
+class _CommitmentsOfSigners(MapOf):
+    """A map of `SigningCommitments`: records of one length, whose elements are read all at once."""
+
+    def __init__(self) -> None:
+        super().__init__(Nested(SigningCommitments))
+
+    def read(self, suite: Ciphersuite, reader: Reader) -> dict[Identifier, SigningCommitments]:
+        group, header, known = suite.group, suite.header, reader.known
+        at_hiding = group.scalar_length + len(header)
+        at_binding = at_hiding + group.element_length
+        length = at_binding + group.element_length
+        records = pieces(bytes(reader.take(capped(reader.count(length)) * length)), length)
+        identifiers = [Identifier.deserialize(suite, record[: group.scalar_length]) for record in records]
+        if any(not before < after for before, after in pairwise(identifiers)):
+            raise DeserializationError("the identifiers are not in ascending order")
+        if any(record[group.scalar_length : at_hiding] != header for record in records):
+            raise DeserializationError(f"not all commitments are of the version and ciphersuite of {suite.id}")
+        encodings = [each for record in records for each in (record[at_hiding:at_binding], record[at_binding:])]
+        unknown = [encoding for encoding in encodings if encoding not in known]
+        decoded = iter(group.decode_all(b"".join(unknown)))
+        elements = [known[encoding] if encoding in known else next(decoded) for encoding in encodings]
+        values = list(map(NonceCommitment, repeat(suite), encodings, elements))
+        pairs = zip(identifiers, values[::2], values[1::2], strict=True)
+        return {identifier: SigningCommitments(suite, hiding, binding) for identifier, hiding, binding in pairs}
+
+
 @dataclass(frozen=True, slots=True)
 class SigningPackage(PublicPackage):
     """What signers are asked to sign: the message, and the commitments of exactly those who sign."""
@@ -236,12 +263,22 @@ class SigningPackage(PublicPackage):
 
     title: ClassVar[str] = "signing package"
     fields: ClassVar[dict[str, Codec]] = {
-        "signing_commitments": MapOf(Nested(SigningCommitments)),
+        "signing_commitments": _CommitmentsOfSigners(),
         "message": Bytes(),
     }
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "signing_commitments", dict(sorted(self.signing_commitments.items())))
+
+    @classmethod
+    def deserialize(cls, ciphersuite: Ciphersuite, data: bytes, known: Iterable[SigningCommitments] = ()) -> Self:
+        """Read the postcard form. known: commitments that were made or read before, a signer's own say: where these are
+        in the package, their elements are not read again. Raises `DeserializationError`, `IncorrectPackage`.
+        """
+        known = tuple(known)
+        ciphersuite.check_owns(*known)
+        elements = {each.encoded: each.element for pair in known for each in (pair.hiding, pair.binding)}
+        return cls._deserialize(ciphersuite, memoryview(data), known=elements)
 
 
 @dataclass(frozen=True, slots=True)

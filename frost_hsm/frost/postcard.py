@@ -6,7 +6,11 @@ varints, everything else without names or padding).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from frost_hsm.errors import DeserializationError
+from frost_hsm.groups import Element
 
 _VARINT_BYTES = 5  # 32 bits: more than any count here
 
@@ -14,13 +18,22 @@ _VARINT_BYTES = 5  # 32 bits: more than any count here
 class Reader:
     """A cursor over one encoding, and over the y coordinates that came beside it, if any did.
 
-    prove: as in `Group.decode`, for commitments.
+    decodes: False where the caller decodes the entries of commitments, many at once. known: elements that were read or
+    made before, by their encodings.
     """
 
-    def __init__(self, data: memoryview, y: bytes | None = None, *, prove: bool = True) -> None:
+    def __init__(
+        self,
+        data: memoryview,
+        y: bytes | None = None,
+        *,
+        decodes: bool = True,
+        known: Mapping[bytes, Element] = MappingProxyType({}),
+    ) -> None:
         self._rest = data
         self._y = y
-        self.prove = prove
+        self.decodes = decodes
+        self.known = known
 
     def take(self, length: int) -> memoryview:
         """Take the next bytes. Raises `DeserializationError` if there are too few."""

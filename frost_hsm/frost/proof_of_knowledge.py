@@ -7,6 +7,7 @@ seeing the others', and the group key with it. Of every entry, for a refresh: th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from frost_hsm.errors import MalformedScalar
 from frost_hsm.frost import polynomial
@@ -27,14 +28,30 @@ def prove(
     )
 
 
-def verify(
-    identifier: Identifier,
-    commitment: VerifiableSecretSharingCommitment,
-    proof: Signature,
-    constant_term: Element,
-) -> bool:
-    """Say whether a proof is that its sender knows the logarithm of ``constant_term``."""
-    return proof.fits(constant_term, _challenge(identifier, commitment, proof.commitment))
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """That the sender of a commitment knows the logarithm of its constant term."""
+
+    sender: Identifier
+    commitment: VerifiableSecretSharingCommitment
+    proof: Signature
+    constant_term: Element
+
+
+def find_wrong(claims: Sequence[Claim]) -> list[Identifier]:
+    """Return the senders whose proof is none, of claims of one suite."""
+    if not claims:
+        return []
+    commitments = claims[0].sender.ciphersuite.group.encode_combinations(
+        [claim.proof.response for claim in claims],
+        [-_challenge(claim.sender, claim.commitment, claim.proof.commitment) for claim in claims],
+        [claim.constant_term for claim in claims],
+    )
+    return [
+        claim.sender
+        for claim, commitment in zip(claims, commitments, strict=True)
+        if commitment != claim.proof.commitment
+    ]
 
 
 def prove_all(

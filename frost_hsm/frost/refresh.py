@@ -41,6 +41,7 @@ from frost_hsm.frost.checks import (
 )
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
+from frost_hsm.frost.proof_of_knowledge import Claim
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,
@@ -307,13 +308,12 @@ def _check_known(public_key_package: PublicKeyPackage, identifiers: Sequence[Ide
 
 def _check_proofs(packages: Mapping[Identifier, round1.Package]) -> None:
     """Check each proof of knowledge of zero."""
-    wrong = [
-        sender
-        for sender, package in packages.items()
-        if not proof_of_knowledge.verify(
-            sender, package.commitment, package.proof_of_knowledge, sender.ciphersuite.group.identity()
-        )
-    ]
+    wrong = proof_of_knowledge.find_wrong(
+        [
+            Claim(sender, package.commitment, package.proof_of_knowledge, sender.ciphersuite.group.identity())
+            for sender, package in packages.items()
+        ]
+    )
     if wrong:
         raise InvalidProofOfKnowledge(f"the proof of {names(wrong)} is not that of a refresh", culprits=wrong)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from typing import ClassVar, Self
 
 from frost_hsm.errors import DeserializationError, InvalidNonPrimeOrderElement
@@ -14,9 +15,9 @@ from frost_hsm.frost.encoding import Header, PublicPackage
 from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import Coefficient, Identifier, Signature, VerifiableSecretSharingCommitment
-from frost_hsm.groups import threads
 
-_WORTH_THREADS = 4096  # bytes, some 100 elements
+_AT_ONCE = 1 << 18
+"""Bytes of commitments that are read at once; more would only take more memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,26 +51,45 @@ class Package(PublicPackage):
 
 
 def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, bytes]) -> dict[Identifier, Package]:
-    """Read the postcard forms of many senders' packages, on two threads: square roots are most of the work.
+    """Read the postcard forms of many senders' packages, their elements many at once, which is most of the work.
 
     What is left, to prove that each commitment is in the group, is done for all together. Raises
     `DeserializationError`, which names the sender but proves nothing against them.
     """
-
-    def read(item: tuple[Identifier, bytes]) -> Package:
-        sender, data = item
+    found: dict[Identifier, Package] = {}
+    unread: dict[Identifier, Package] = {}
+    for sender, data in packages.items():
         with _naming(sender):
-            return Package._deserialize(ciphersuite, memoryview(data), prove=False)
-
-    if sum(map(len, packages.values())) < _WORTH_THREADS or threads() == 1:
-        found = dict(zip(packages, map(read, packages.items()), strict=True))
-    else:
-        from concurrent.futures import ThreadPoolExecutor  # seldom needed, slow to import
-
-        with ThreadPoolExecutor(threads()) as pool:
-            found = dict(zip(packages, pool.map(read, packages.items()), strict=True))
+            unread[sender] = Package._deserialize(ciphersuite, memoryview(data), decodes=False)
+        if sum(len(package.commitment.encoded) for package in unread.values()) >= _AT_ONCE:
+            found |= _with_elements(ciphersuite, unread, packages)
+            unread.clear()
+    found |= _with_elements(ciphersuite, unread, packages)
     _prove_membership(ciphersuite, found)
     return found
+
+
+def _with_elements(
+    ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package], encoded: Mapping[Identifier, bytes]
+) -> dict[Identifier, Package]:
+    group = ciphersuite.group
+    try:
+        elements = iter(group.decode_all(b"".join(p.commitment.encoded for p in packages.values()), prove=False))
+    except DeserializationError:
+        for sender in packages:
+            with _naming(sender):
+                Package.deserialize(ciphersuite, encoded[sender])
+        raise
+    return {
+        sender: replace(
+            package,
+            commitment=replace(
+                package.commitment,
+                elements=tuple(islice(elements, len(package.commitment.encoded) // group.element_length)),
+            ),
+        )
+        for sender, package in packages.items()
+    }
 
 
 def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package]) -> None:

@@ -256,15 +256,12 @@ class VerifiableSecretSharingCommitment:
         return cls(ciphersuite, encoded, tuple(elements))
 
     @classmethod
-    def deserialize_whole(
-        cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None, *, prove: bool = True
-    ) -> Self:
+    def deserialize_whole(cls, ciphersuite: Ciphersuite, data: bytes, y: bytes | None = None) -> Self:
         """Read a plain concatenation (ZcashFoundation: ``deserialize_whole``). y: likewise, if known.
 
-        prove: as in `Group.decode`. Raises `MalformedElement`, `InvalidIdentityElement`,
-        `InvalidNonPrimeOrderElement`.
+        Raises `MalformedElement`, `InvalidIdentityElement`, `InvalidNonPrimeOrderElement`.
         """
-        return cls(ciphersuite, data, tuple(ciphersuite.group.decode_all(data, y, prove=prove)))
+        return cls(ciphersuite, data, tuple(ciphersuite.group.decode_all(data, y)))
 
     @property
     def constant_term(self) -> bytes:

@@ -11,8 +11,8 @@ for at once, so that a foundation in another language is entered once a step.
 - what the contract stands on: ``secret_hash``; how to meet it in part: ``one_by_one``
 - scalars: ``bignum_scalars`` ``integer_scalars``
 - sums of many products: ``buckets`` ``windows`` ``powers``; checking many things at once: ``weights``
-- on libcrypto: ``libcrypto`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass`` ``koblitz`` ``edwards``
-  ``ristretto``
+- on libcrypto: ``libcrypto`` ``bignum_hashing`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass``
+  ``koblitz`` ``edwards`` ``ristretto``
 - on a library of our own, where it is installed: ``native``
 - which one computes: ``self_test`` ``foundations``
 """
@@ -26,6 +26,9 @@ from typing import Any, Literal, NoReturn, Protocol
 from frost_hsm.errors import MalformedScalar, UsageProblem
 from frost_hsm.groups.secret_hash import SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
+
+RANDOMNESS = 32
+"""Fresh bytes that a nonce is made of, beside the share (RFC 9591, section 4.1)."""
 
 _DRAWS = 100
 """An honest source fails once in 2³² draws for P-256, and never 100 times in a row."""
@@ -231,15 +234,12 @@ def draw_scalar(field: ScalarField, entropy: Entropy) -> SecretScalar:
     """Draw scalars from ``entropy`` until one is in range and not zero: `ScalarField.random_scalar` for every
     field. Bits that no scalar has are cleared, so that at least every second draw is in range.
     """
-    unused = 8 * field.scalar_length - field.order.bit_length()
+    top_first = 1 if field.byteorder == "big" else -1
     for _ in draws(field):
         with Secret.zeros(field.scalar_length) as data:
             with data.reveal() as view:
                 entropy(view)
-                top_first = view if field.byteorder == "big" else view[::-1]
-                top_first[: unused // 8] = bytes(unused // 8)
-                top_first[unused // 8] &= 0xFF >> unused % 8
-                top_first.release()
+                clear_unused_bits(view[::top_first], field.order)
             try:
                 scalar = field.decode_scalar(data)
             except MalformedScalar:
@@ -247,6 +247,14 @@ def draw_scalar(field: ScalarField, entropy: Entropy) -> SecretScalar:
             if not field.is_zero(scalar):
                 return scalar
     raise AssertionError("draws() ends only by raising")
+
+
+def clear_unused_bits(drawn: memoryview, order: int) -> None:
+    """Clear the bits that no scalar has in random bytes, the most significant first."""
+    unused = 8 * len(drawn) - order.bit_length()
+    drawn[: unused // 8] = bytes(unused // 8)
+    drawn[unused // 8] &= 0xFF >> unused % 8
+    drawn.release()
 
 
 def draws(field: ScalarField) -> Iterator[int]:

@@ -9,15 +9,15 @@ from __future__ import annotations
 import ctypes
 from collections.abc import Iterable, Sequence
 from ctypes import c_ubyte
-from typing import Literal
+from typing import Any, Literal
 
 from frost_hsm.errors import MalformedScalar
-from frost_hsm.groups import SecretScalar, draw_scalar
+from frost_hsm.groups import RANDOMNESS, SecretScalar, clear_unused_bits, draws
+from frost_hsm.groups.bignum_hashing import HashRoom, address, digest
 from frost_hsm.groups.libcrypto import Libcrypto, Workspaces
-from frost_hsm.groups.one_by_one import ScalarsOneByOne
+from frost_hsm.groups.secret_hash import SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
-_DIGEST_LENGTHS = {"sha256": 32, "sha512": 64}  # of the others, as long as wanted
 _CONSTANT_TIME = 4  # BN_FLG_CONSTTIME
 _WORD = 1 << 32  # multipliers below it fit into BN_mul_word everywhere
 _PACK_FROM = 12  # coefficients; below, plain Horner is as fast
@@ -54,7 +54,7 @@ class SecretContext:
         self._free(self.handle)
 
 
-class BignumScalars(ScalarsOneByOne):
+class BignumScalars:
     """The `ScalarField` of integers modulo a prime ``order``, on one libcrypto."""
 
     def __init__(
@@ -79,7 +79,19 @@ class BignumScalars(ScalarsOneByOne):
 
     def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
         """Draw a uniform scalar that is not zero."""
-        return draw_scalar(self, entropy)
+        data = bytearray(self.scalar_length)
+        top_first = 1 if self.byteorder == "big" else -1
+        try:
+            for _ in draws(self):
+                entropy(memoryview(data))
+                clear_unused_bits(memoryview(data)[::top_first], self.order)
+                scalar = self._new_scalar()
+                self._check(self._read(address(data), self.scalar_length, scalar))
+                if self._library.BN_cmp(scalar.handle, self._order) < 0 and not self.is_zero(scalar):
+                    return scalar
+        finally:
+            data[:] = bytes(len(data))
+        raise AssertionError("draws() ends only by raising")
 
     def decode_scalar(self, data: Secret) -> SecretScalar:
         """Read ``scalar_length`` bytes, below the order."""
@@ -92,10 +104,9 @@ class BignumScalars(ScalarsOneByOne):
 
     def encode_scalar(self, scalar: SecretScalar) -> Secret:
         """Write ``scalar_length`` bytes."""
-        write = self._library.BN_bn2binpad if self.byteorder == "big" else self._library.BN_bn2lebinpad
         data = Secret.zeros(self.scalar_length)
         with data.reveal() as view:
-            self._check(write(scalar.handle, _array(view), self.scalar_length) == self.scalar_length)
+            self._write_to(scalar, view)
         return data
 
     def reduce(self, wide: Secret) -> SecretScalar:
@@ -107,22 +118,7 @@ class BignumScalars(ScalarsOneByOne):
 
     def digest(self, algorithm: str, source: memoryview, target: memoryview) -> None:
         """Hash from one buffer into the other."""
-        library = self._library
-        kind = library.EVP_get_digestbyname(algorithm.replace("_", "").encode())
-        if not kind or len(target) != _DIGEST_LENGTHS.get(algorithm, len(target)):
-            raise ValueError(f"no digest {algorithm} of {len(target)} bytes")
-        if algorithm in _DIGEST_LENGTHS:
-            self._check(library.EVP_Digest(_array(source), len(source), _array(target), None, kind, None))
-            return
-        context = library.EVP_MD_CTX_new()
-        try:
-            self._check(
-                library.EVP_DigestInit_ex(context, kind, None)
-                and library.EVP_DigestUpdate(context, _array(source), len(source))
-                and library.EVP_DigestFinalXOF(context, _array(target), len(target))
-            )
-        finally:
-            library.EVP_MD_CTX_free(context)  # which clears it
+        digest(self._library, algorithm, source, target)
 
     def is_zero(self, scalar: SecretScalar) -> bool:
         """Say whether a scalar is zero."""
@@ -218,6 +214,58 @@ class BignumScalars(ScalarsOneByOne):
             values.append(value)
         return values
 
+    def hash_secret(self, how: SecretHash, data: Secret) -> SecretScalar:
+        """Hash secret data to a scalar."""
+        with HashRoom(self._library, how, len(data)) as room, data.reveal() as view:
+            room.data[:] = view
+            return self._hash_in(room, SecretContext(self._library))
+
+    def draw_nonces(
+        self, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
+    ) -> list[SecretScalar]:
+        """Hash fresh randomness with the share, so many times."""
+        context = SecretContext(self._library)
+        nonces: list[SecretScalar] = []
+        with HashRoom(self._library, how, RANDOMNESS + self.scalar_length) as room:
+            self._write_to(share, room.data[RANDOMNESS:])
+            randomness = room.data[:RANDOMNESS]
+            while len(nonces) < count:
+                entropy(randomness)
+                nonce = self._hash_in(room, context)
+                if not self.is_zero(nonce):
+                    nonces.append(nonce)
+        return nonces
+
+    def _hash_in(self, room: HashRoom, context: SecretContext) -> _Scalar:
+        scalar = self._new_scalar()
+        handle = scalar.handle
+        room.hash()
+        self._check(
+            self._read(room.at, room.length, scalar)
+            and self._library.BN_nnmod(handle, handle, self._order, context.handle)
+        )
+        return scalar
+
+    def reveal_sum(self, scalars: Sequence[SecretScalar], factors: Sequence[int]) -> int:
+        """Compute Σ factors[k]·scalars[k] by one Montgomery multiplication for each factor but 1."""
+        library, space, order, montgomery = self._library, self._spaces.mine, self._order, self._montgomery
+        secret_context = SecretContext(library)
+        context, factor = secret_context.handle, space.b
+        total, product = self._new_scalar(), self._new_scalar()
+        for scalar, number in zip(scalars, factors, strict=True):
+            term = scalar.handle
+            if number != 1:
+                term = product.handle
+                public = self._set(space.a, number % self.order)
+                self._check(
+                    library.BN_to_montgomery(factor, public, montgomery, space.context)
+                    and library.BN_mod_mul_montgomery(term, scalar.handle, factor, montgomery, context)
+                )
+            self._check(library.BN_mod_add_quick(total.handle, total.handle, term, order))
+        length, buffer = self.scalar_length, space.buffer
+        self._check(library.BN_bn2binpad(total.handle, buffer, length) == length)
+        return int.from_bytes(memoryview(buffer)[:length], "big")
+
     # ── memory ──
 
     def _new_scalar(self) -> _Scalar:
@@ -229,11 +277,18 @@ class BignumScalars(ScalarsOneByOne):
         return _Scalar(handle, library)
 
     def _load(self, data: Secret) -> _Scalar:
-        read = self._library.BN_bin2bn if self.byteorder == "big" else self._library.BN_lebin2bn
         scalar = self._new_scalar()
         with data.reveal() as view:
-            self._check(read(_array(view), len(view), scalar.handle))
+            self._check(self._read(_array(view), len(view), scalar))
         return scalar
+
+    def _read(self, source: Any, length: int, scalar: SecretScalar) -> Any:
+        read = self._library.BN_bin2bn if self.byteorder == "big" else self._library.BN_lebin2bn
+        return read(source, length, scalar.handle)
+
+    def _write_to(self, scalar: SecretScalar, view: memoryview) -> None:
+        write = self._library.BN_bn2binpad if self.byteorder == "big" else self._library.BN_bn2lebinpad
+        self._check(write(scalar.handle, _array(view), len(view)) == len(view))
 
     def _big_number(self, value: int) -> int:
         """Make a BIGNUM of a public value; the caller frees it."""

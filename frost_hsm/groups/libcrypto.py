@@ -71,6 +71,7 @@ _REQUIRED: dict[str, tuple[Any, tuple[Any, ...]]] = {
 }
 
 _OPTIONAL: dict[str, tuple[Any, tuple[Any, ...]]] = {
+    "EVP_MD_fetch": (c_void_p, (c_void_p, c_char_p, c_char_p)),  # since 3.0, where the other way fetches at every use
     # deprecated since 3.0 and present in 3.5: a multi-scalar multiplication
     "EC_POINTs_mul": (c_int, (c_void_p, c_void_p, c_void_p, c_size_t, c_void_p, c_void_p, c_void_p)),
 }
@@ -89,6 +90,16 @@ class Libcrypto:
                 function.restype = result
                 function.argtypes = arguments
             setattr(self, name, function)
+
+        self._kinds: dict[str, int | None] = {}
+
+    def digest_kind(self, algorithm: str) -> int | None:
+        """Return the EVP_MD of what `hashlib` calls so, looked up once; None if there is none."""
+        if algorithm not in self._kinds:
+            name = algorithm.replace("_", "").encode()
+            fetched = self.EVP_MD_fetch(None, name, None) if self.EVP_MD_fetch else None  # stays with the library
+            self._kinds[algorithm] = fetched or self.EVP_get_digestbyname(name)
+        return self._kinds[algorithm]
 
     def __getattr__(self, name: str) -> Any:  # the C functions, typed by their argtypes
         raise AttributeError(name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
-from frost_hsm.groups import Element, Group, ScalarField, SecretScalar, pieces, threads
+from frost_hsm.groups import RANDOMNESS, Element, Group, ScalarField, SecretScalar, pieces, threads
 from frost_hsm.groups.secret_hash import ExpandedHash, SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
@@ -13,8 +13,6 @@ _WORTH_A_THREAD = 600
 """Below about this many points a second thread costs more than it saves: every one takes and drops the interpreter's
 lock.
 """
-
-_RANDOMNESS = 32  # bytes in a nonce (RFC 9591, section 4.1)
 
 
 class ScalarsOneByOne:
@@ -36,7 +34,7 @@ class ScalarsOneByOne:
         nonces: list[SecretScalar] = []
         with self.encode_scalar(share) as encoded:
             while len(nonces) < count:
-                with Secret.zeros(_RANDOMNESS) as randomness:
+                with Secret.zeros(RANDOMNESS) as randomness:
                     with randomness.reveal() as view:
                         entropy(view)
                     with Secret.join(randomness, encoded) as seed:

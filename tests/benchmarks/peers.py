@@ -198,11 +198,12 @@ class Session:
         self.encoded = self.package.serialize()
 
     def ours(self, step: str, *, with_y: bool) -> Work:
-        def read() -> SigningPackage:
+        def read(known: Mapping[Identifier, SigningCommitments]) -> SigningPackage:
             if not with_y:
-                return SigningPackage.deserialize(self.suite, self.encoded)
+                return SigningPackage.deserialize(self.suite, self.encoded, known.values())
             commitments = {
-                own: SigningCommitments.deserialize(self.suite, data, y) for own, (data, y) in self.commitments.items()
+                signer: known.get(signer) or SigningCommitments.deserialize(self.suite, data, y)
+                for signer, (data, y) in self.commitments.items()
             }
             return SigningPackage(self.suite, commitments, MESSAGE)
 
@@ -210,10 +211,11 @@ class Session:
             signing.commit(self.key)[1].serialize()
 
         def sign() -> None:
-            signing.sign(read(), nonces, self.key).serialize()
+            own = {self.key.identifier: nonces.commitments}
+            signing.sign(read(own), nonces, self.key).serialize()
 
         def aggregate() -> None:
-            package = read()
+            package = read({})
             shares = {own: SignatureShare.deserialize(self.suite, data) for own, data in self.shares.items()}
             signing.aggregate(package, shares, self.public).serialize()
 

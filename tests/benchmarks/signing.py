@@ -87,7 +87,7 @@ class Session:
         self.current = SigningNonces.deserialize(self.suite, self.stored)
 
     def sign(self) -> None:
-        package = SigningPackage.deserialize(self.suite, self.package)
+        package = SigningPackage.deserialize(self.suite, self.package, (self.current.commitments,))
         signing.sign(package, self.current, self.signers[0]).serialize()
 
     def aggregate(self) -> object:

@@ -72,7 +72,7 @@ REFUSED: dict[str, tuple[Mangle, str]] = {
     "blanks at the ends of lines": (lines(lambda line: line + b" "), "a block with blanks at the ends of its lines"),
     "quoted-printable": (quoted_printable, "the source of a mail, in quoted-printable"),
     "76 columns": (rewrapped, "a block that a program has wrapped anew: our lines have 64 characters"),
-    "cut off": (lambda data: data[: len(data) // 2], "the beginning of a file: it has no line -----END "),
+    "cut off": (lambda data: data[: len(data) * 2 // 5], "the beginning of a file: it has no line -----END "),
     "one letter changed": (lambda data: data.replace(b"\nM", b"\n*", 1), "a block"),
     "base64 alone": (lambda data: b"".join(data.splitlines(keepends=True)[1:-1]), "base64 with nothing around it"),
     "hex": (lambda data: of_one_block(data).hex().encode(), "hex"),

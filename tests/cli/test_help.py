@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import shutil
-import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import click
 import pytest
-from stage import parties
-from stage.parties import KEY, PROGRAM, Party
 
 from frost_hsm import cli
 from frost_hsm.cli.program import frost_hsm
@@ -109,70 +104,3 @@ def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFi
 def test_help_says_what_matters(words: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     cli.run([*words.split(), "--help"])
     assert says in " ".join(capsys.readouterr().out.split())
-
-
-# ── Completion ──
-
-
-def complete(party: Party, *words: str) -> list[str]:
-    """Ask as the script for bash does: the last word is the one being typed."""
-    line = ["frost-hsm", *words[:-1]]
-    environment = {
-        "_FROST_HSM_COMPLETE": "bash_complete",
-        "COMP_WORDS": " ".join([*line, words[-1]]),
-        "COMP_CWORD": str(len(line)),
-        "FROST_HSM_HOME": str(party.directory / "home"),
-    }
-    done = subprocess.run(PROGRAM, env=environment, cwd=party.directory, capture_output=True, text=True, check=False)
-    assert done.stderr == ""
-    return [each.partition(",")[2] for each in done.stdout.splitlines() if each]
-
-
-def test_names_are_completed_without_a_token(group: list[Party]) -> None:
-    alice = group[0]
-    wanted = parties.request(group[:2], b"hello")
-    parties.commit([alice], wanted)
-    shutil.rmtree(alice.directory / "pin", ignore_errors=True)
-    Path(alice.uri.removeprefix("software:")).unlink()
-    assert complete(alice, "k") == ["keys"]
-    assert complete(alice, "keys", "show", "tr") == [KEY]
-    assert complete(alice, "dkg", "status", "") == [KEY]
-    assert complete(alice, "verify", "--key", "t") == [KEY]
-    assert complete(alice, "peer", "remove", "") == ["bob", "carol"]
-    assert complete(alice, "dkg", "propose", "x", "--with", "bob,") == ["bob,carol"]
-    assert complete(alice, "sign", "status", "") == [alice.session(wanted).id.hex()]
-    assert complete(alice, "completion", "z") == ["zsh"]
-
-
-def test_nothing_is_completed_where_nothing_is_set_up(people: list[Party]) -> None:
-    shutil.rmtree(people[0].directory / "home")
-    assert complete(people[0], "keys", "show", "") == []
-
-
-def test_the_script_for_bash_works_in_bash(group: list[Party], tmp_path: Path) -> None:
-    alice = group[0]
-    program = tmp_path / "bin/frost-hsm"
-    program.parent.mkdir()
-    program.write_text(f"#!/bin/sh\nexec {PROGRAM[0]} {PROGRAM[1]} '{PROGRAM[2]}' \"$@\"\n")
-    program.chmod(0o755)
-    script = alice.run("completion", "bash")
-    assert script.status == 0
-    (tmp_path / "script").write_text(script.stdout)
-    shell = f"""
-        export PATH={program.parent}:$PATH FROST_HSM_HOME={alice.directory}/home
-        source {tmp_path}/script
-        COMP_WORDS=(frost-hsm keys show t) COMP_CWORD=3 COMPREPLY=()
-        $(complete -p frost-hsm | sed 's/.*-F \\([^ ]*\\).*/\\1/') frost-hsm t show
-        echo "completed: ${{COMPREPLY[*]}}"
-    """
-    done = subprocess.run(["bash", "--norc", "-c", shell], capture_output=True, text=True, check=False)
-    assert done.stdout == f"completed: {KEY}\n", done.stderr
-
-
-@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
-def test_each_shell_has_a_script(people: list[Party], shell: str) -> None:
-    ran = people[0].run("completion", shell)
-    assert ran.status == 0
-    assert f"_FROST_HSM_COMPLETE={shell}_complete" in ran.stdout
-    if shutil.which(shell):
-        assert subprocess.run([shell, "-n"], input=ran.stdout, text=True, check=False).returncode == 0

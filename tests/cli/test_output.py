@@ -214,3 +214,15 @@ def test_runs_that_write_one_file(tmp_path: Path) -> None:
 def write_often(target: Path, content: bytes) -> None:
     for _ in range(500):
         door.write(str(target), content * 1000, force=True)
+
+
+@pytest.mark.parametrize("arguments", [[], ["peer"]])
+def test_without_a_command_there_is_help(people: list[Party], arguments: list[str]) -> None:
+    done = subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("Usage: frost-hsm ")
+
+
+def test_the_package_runs_as_a_program(people: list[Party]) -> None:
+    done = subprocess.run([sys.executable, "-m", "frost_hsm", "--version"], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("frost-hsm ")

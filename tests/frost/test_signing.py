@@ -43,6 +43,7 @@ from frost_hsm.frost.packages import (
     commit_nonces,
 )
 from frost_hsm.frost.signing import CheaterDetection
+from frost_hsm.groups import Element
 from frost_hsm.secret import Secret
 
 MESSAGE = b"message"
@@ -482,3 +483,21 @@ def test_every_flipped_bit_of_a_signature(three: Signing, public: PublicKeyPacka
         changed[k] ^= 1 << k % 8
         with pytest.raises((InvalidSignature, MalformedScalar)):
             public.verifying_key.verify(MESSAGE, Signature.deserialize(public.ciphersuite, bytes(changed)))
+
+
+def test_commitments_that_are_known_are_not_read_again(three: Signing, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite, data = three.package.ciphersuite, three.package.serialize()
+    group, read = suite.group, []
+
+    def decode_all(encoded: bytes, y: bytes | None = None, *, prove: bool = True) -> list[Element]:
+        read.append(encoded)
+        return list(type(group).decode_all(group, encoded, y, prove=prove))
+
+    monkeypatch.setattr(group, "decode_all", decode_all)
+    own, *others = three.package.signing_commitments.values()
+    assert SigningPackage.deserialize(suite, data, [own]) == three.package
+    assert SigningPackage.deserialize(suite, data) == three.package
+    expected = [each.hiding.encoded + each.binding.encoded for each in others]
+    assert read == [b"".join(expected), own.hiding.encoded + own.binding.encoded + b"".join(expected)]
+    with pytest.raises(IncorrectPackage):
+        SigningPackage.deserialize(suite.with_group(group), data, [own])

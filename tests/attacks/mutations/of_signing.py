@@ -132,11 +132,13 @@ OF_SIGNING = (
         "nonces are destroyed before they serve",
         ("ceremony/signing/sealed_signer.py", "self._records.destroy(loose)", "pass"),
     ),
-    defence("s02_deterministic_nonces", "nonces are drawn", ("groups/one_by_one.py", "entropy(view)", "pass")),
+    defence(
+        "s02_deterministic_nonces", "nonces are drawn", ("groups/bignum_scalars.py", "entropy(randomness)", "pass")
+    ),
     defence(
         "s02_a_generator_that_repeats_itself",
         "nonces depend on the share as well",
-        ("groups/one_by_one.py", "Secret.join(randomness, encoded) as seed:", "Secret.join(randomness) as seed:"),
+        ("groups/bignum_scalars.py", "self._write_to(share, room.data[RANDOMNESS:])", "pass"),
     ),
     defence(
         "s03_nonces_that_depend_on_each_other",
@@ -199,7 +201,7 @@ OF_SIGNING = (
     defence(
         "s09_a_nonce_of_zero",
         "a nonce of zero is drawn again",
-        ("groups/one_by_one.py", "if not self.is_zero(nonce):", "if True:"),
+        ("groups/bignum_scalars.py", "if not self.is_zero(nonce):", "if True:"),
     ),
     defence("s09_a_commitment_to_zero", "the identity is no element", IDENTITY),
     defence(
