@@ -22,7 +22,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import BinaryIO, Final, Protocol
+from typing import BinaryIO, ClassVar, Final, Literal, Protocol
 
 from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.frost.ciphersuites import Ciphersuite
@@ -42,8 +42,11 @@ class Thing(Protocol):
     ending: str
     """Of the name of the file that `finish` makes, with its dot."""
 
+    own_copy: Literal["file", "clone"] | None = None
+    """What a signer may have a copy of, to compare with by `check_own_copy`: the file, or a clone of a repository."""
+
     needs_own_copy: bool = False
-    """Whether it names a file by digest only, so that every signer has to have it: see `check_own_copy`."""
+    """Whether it names a file by digest only, so that every signer has to have it."""
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return the message that the group signs. Raises `NotPossible` if the thing is made for another key."""
@@ -55,7 +58,7 @@ class Thing(Protocol):
         """Make the file that the tool takes, of a signature on `to_sign` that was verified: see `finish` below."""
 
     def check_own_copy(self, directory: Path, name: str) -> str:
-        """Compare with what the signer has: the file of this name in a directory. Returns a sentence of what was seen.
+        """Compare with the file of this name in a directory, or with a clone there; returns a sentence of that.
 
         Raises `InputProblem` if it is not the same, or not there, and `NotPossible` where there is no file.
         """
@@ -99,9 +102,15 @@ class Given:
 class Target(Protocol):
     """A kind of thing that tools take a signature on."""
 
-    name: str
-    suites: frozenset[str]  # of the keys whose signatures they take
-    options: tuple[Option, ...]
+    name: ClassVar[str]
+    suites: ClassVar[frozenset[str]]  # of the keys whose signatures they take
+    options: ClassVar[tuple[Option, ...]]
+
+    takes_file: ClassVar[bool] = True
+    """Whether a thing is made of a file; otherwise of options alone."""
+
+    stands_alone: ClassVar[bool] = False
+    """Whether what `Thing.finish` makes has in it all that was signed, so that it is verified without the file."""
 
     def make(self, given: Given) -> bytes:
         """Make a thing; raises `NotPossible` for what it cannot be made of."""

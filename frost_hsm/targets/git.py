@@ -17,7 +17,7 @@ from typing import BinaryIO, Final
 
 from frost_hsm.errors import FileMissing, ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, ssh_wire, words
+from frost_hsm.targets import Given, Target, Thing, ssh_wire, words
 
 MAX_OBJECT: Final = 1 << 18
 
@@ -54,7 +54,7 @@ class GitObject(Thing):
 
     text: str
     parts: re.Match[str]
-    needs_own_copy = False
+    own_copy = "clone"
 
     @classmethod
     def read(cls, data: bytes) -> GitObject:
@@ -161,12 +161,13 @@ def _ask(clone: Path, *arguments: str) -> str | None:
     return done.stdout.decode().strip() if done.returncode == 0 else None
 
 
-class Git:
+class Git(Target):
     """A tag or a commit of git."""
 
     name = "git"
+    stands_alone = True
     suites = ssh_wire.SUITES
-    options: tuple[Option, ...] = ()
+    options = ()
 
     def make(self, given: Given) -> bytes:
         """Take the unsigned object."""

@@ -18,7 +18,7 @@ import jwt
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, words
+from frost_hsm.targets import Given, Option, Target, Thing, words
 from frost_hsm.targets.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.own_copy import FileDigest
 
@@ -76,6 +76,7 @@ class Jws(Thing):
     header: dict[str, str]
     payload: bytes = field(repr=False)
     ending = ".jws"
+    own_copy = "file"
 
     @classmethod
     def read(cls, data: bytes) -> Jws:
@@ -137,10 +138,11 @@ def _claim(name: str, value: Any) -> str:
     return f"  claim    {words.quoted(name)}: {said}"
 
 
-class JsonWebSignature:
+class JsonWebSignature(Target):
     """A web token of claims in a JSON file, or another payload."""
 
     name = "jws"
+    stands_alone = True
     suites = SUITES
     options = (
         Option("typ", f"the type: {_JWT} for a web token, nothing for any payload", _JWT),

@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, ClassVar, Final
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Form
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import LARGEST, Given, Option, Thing, require_signature, words
+from frost_hsm.targets import LARGEST, Given, Option, Target, Thing, require_signature, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile, FileDigest
 from frost_hsm.targets.recognising import warnings
 
@@ -96,7 +96,7 @@ class MinisignFile(DigestedFile):
         return f"frost-hsm sign request KEY --as minisign-comment {file}"
 
 
-class Minisign:
+class Minisign(Target):
     """A file for minisign, the first of two signatures."""
 
     name = "minisign"
@@ -160,12 +160,12 @@ class MinisignComment(MinisignFile):
         return f"minisign -V -p KEY.pub -x {file} -m FILE"
 
 
-class MinisignTrustedComment:
+class MinisignTrustedComment(Target):
     """A trusted comment for minisign, the second of two signatures: of the file that the first ends in."""
 
     name = "minisign-comment"
     suites = SUITES
-    options: tuple[Option, ...] = ()
+    options = ()
 
     def make(self, given: Given) -> bytes:
         """Take the file that the first signature ended in."""
@@ -195,6 +195,7 @@ class SignifyFile(Thing):
 
     contents: bytes = field(repr=False)
     ending = ".sig"
+    own_copy = "file"
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return the file."""
@@ -217,12 +218,12 @@ class SignifyFile(Thing):
         return f"signify -V -p KEY.pub -x {file} -m FILE"
 
 
-class Signify:
+class Signify(Target):
     """A file for signify."""
 
     name = "signify"
     suites = SUITES
-    options: tuple[Option, ...] = ()
+    options = ()
 
     def make(self, given: Given) -> bytes:
         """Take all of the file."""

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, asked, words
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 
 SUITES: Final = frozenset({"secp256k1-tr"})
 MAX_SIZE: Final = 1 << 17
@@ -125,10 +125,11 @@ def _json(data: bytes) -> Any:
         raise MalformedMessage(f"this is not {_WHAT}") from None
 
 
-class Nostr:
+class Nostr(Target):
     """A note or another event of Nostr, of a text."""
 
     name = "nostr"
+    stands_alone = True
     suites = SUITES
     options = (
         Option("kind", "what kind of event it is: 1 is a note", "1"),

@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import LARGEST, Given, Option, Thing, words
+from frost_hsm.targets import LARGEST, Given, Target, Thing, words
 from frost_hsm.targets import openpgp_packets as packets
 from frost_hsm.targets.own_copy import FileDigest
 
@@ -36,6 +36,7 @@ class OpenPgpFile(Structure, Thing):
     title = "file for an OpenPGP signature"
     asn1 = (NUMBER, OCTETS)
     ending = ".asc"
+    own_copy = "file"
 
     made: int
     contents: bytes = field(repr=False)
@@ -68,12 +69,12 @@ class OpenPgpFile(Structure, Thing):
         return f"gpg --verify {file} FILE"
 
 
-class OpenPgp:
+class OpenPgp(Target):
     """A file with a detached signature of OpenPGP."""
 
     name = "openpgp"
     suites = packets.SUITES
-    options: tuple[Option, ...] = ()
+    options = ()
 
     def make(self, given: Given) -> bytes:
         """Take all of the file."""
@@ -135,12 +136,13 @@ class OpenPgpText(OpenPgpFile):
         return f"gpg --verify {file}"
 
 
-class OpenPgpCleartext:
+class OpenPgpCleartext(Target):
     """A text with the signature of OpenPGP behind it, as in InRelease."""
 
     name = "openpgp-cleartext"
+    stands_alone = True
     suites = packets.SUITES
-    options: tuple[Option, ...] = ()
+    options = ()
 
     def make(self, given: Given) -> bytes:
         """Take all of the text."""

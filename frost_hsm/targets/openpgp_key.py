@@ -8,7 +8,7 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, asked, words
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 from frost_hsm.targets import openpgp_packets as packets
 
 _DAY: Final = 86400
@@ -77,10 +77,12 @@ class OpenPgpKey(Structure, Thing):
         return f"gpg --import {file}"
 
 
-class OpenPgpCertificate:
+class OpenPgpCertificate(Target):
     """The certificate of the group's key, with a user id. Another, later, sets another expiry."""
 
     name = "openpgp-certificate"
+    takes_file = False
+    stands_alone = True
     suites = packets.SUITES
     options = (
         Option("user-id", "whose key it is: Team <team@example.org>"),
@@ -160,10 +162,12 @@ class OpenPgpRevoked(Structure, Thing):
         return f"gpg --import {file}"
 
 
-class OpenPgpRevocation:
+class OpenPgpRevocation(Target):
     """The revocation of the group's key."""
 
     name = "openpgp-revocation"
+    takes_file = False
+    stands_alone = True
     suites = packets.SUITES
     options = (
         Option("reason", ", ".join(_REASONS), "unspecified"),

@@ -77,6 +77,7 @@ class DigestedFile(Structure, Thing):
     """
 
     algorithm: ClassVar[str]
+    own_copy = "file"
 
     size: int
     digest: bytes

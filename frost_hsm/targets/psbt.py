@@ -17,7 +17,7 @@ from embit.script import Script, Witness
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, asked, words
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 
 SUITES: Final = frozenset({"secp256k1-tr"})
 MAX_SIZE: Final = 1 << 18
@@ -147,7 +147,7 @@ def _amount(satoshi: int) -> str:
     return f"{satoshi // _COIN}.{satoshi % _COIN:08} BTC"
 
 
-class BitcoinPsbt:
+class BitcoinPsbt(Target):
     """A spend of Bitcoin, of a PSBT in binary."""
 
     name = "psbt"

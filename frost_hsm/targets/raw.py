@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, words
+from frost_hsm.targets import Given, Target, Thing, words
 from frost_hsm.targets.own_copy import FileDigest
 from frost_hsm.targets.recognising import warnings
 
@@ -19,6 +19,7 @@ class Message(Thing):
 
     message: bytes
     ending = ".sig"
+    own_copy = "file"
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return it."""
@@ -41,12 +42,12 @@ class Message(Thing):
         return f"frost-hsm verify --key KEY MESSAGE {file}"
 
 
-class Raw:
+class Raw(Target):
     """Any bytes, for every suite."""
 
     name = "raw"
     suites = frozenset(suite.name for suite in ciphersuites.ALL)
-    options: tuple[Option, ...] = ()
+    options = ()
 
     def make(self, given: Given) -> bytes:
         """Take all of the file."""

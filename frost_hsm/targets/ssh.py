@@ -9,7 +9,7 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import NotPossible
 from frost_hsm.forms.asn1 import TEXT
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, ssh_wire, words
+from frost_hsm.targets import Given, Option, Target, ssh_wire, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
 
 _NAMESPACE: Final = re.compile(r"[!-~]{1,128}")
@@ -59,7 +59,7 @@ class SshFile(DigestedFile):
         return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {self.namespace} -s {file} < FILE"
 
 
-class Ssh:
+class Ssh(Target):
     """A file in a namespace, for OpenSSH."""
 
     name = "ssh"

@@ -16,7 +16,7 @@ from typing import BinaryIO, Final, Self
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, asked, ssh_wire, words
+from frost_hsm.targets import Given, Option, Target, Thing, asked, ssh_wire, words
 from frost_hsm.targets.ssh_wire import Reader, string
 
 MAX_SIZE: Final = 1 << 15
@@ -236,10 +236,11 @@ def _pairs(data: bytes) -> dict[str, bytes]:
     return found
 
 
-class SshCert:
+class SshCert(Target):
     """A certificate of OpenSSH, for the public key in a ``.pub`` file."""
 
     name = "ssh-cert"
+    stands_alone = True
     suites = ssh_wire.SUITES
     options = (
         Option("principals", "whom it lets in as, or the names of the host: alice,root"),

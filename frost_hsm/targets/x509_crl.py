@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms import der
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, asked, words, x509_words
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words, x509_words
 from frost_hsm.targets.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.x509_profiles import ISSUER, authority_key_id, read_issuer, when
 
@@ -113,10 +113,11 @@ def build(
     return builder.sign(key, None)
 
 
-class X509Crl:
+class X509Crl(Target):
     """A revocation list, of a text with a line for each certificate: serial number, day, reason."""
 
     name = "x509-crl"
+    stands_alone = True
     suites = x509_words.SUITES
     options = (
         ISSUER,

@@ -19,7 +19,7 @@ from cryptography.x509 import ocsp as parsed
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Thing, asked, words, x509_words
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words, x509_words
 from frost_hsm.targets.x509_profiles import ISSUER, read_issuer, when
 
 MAX_SIZE: Final = 1 << 15
@@ -130,10 +130,11 @@ class X509Answer(Structure, Thing):
         return f"openssl ocsp -respin {file} -issuer ISSUER.pem -cert FILE.pem -CAfile ROOT.pem"
 
 
-class X509Ocsp:
+class X509Ocsp(Target):
     """An answer of OCSP, for a certificate in PEM that the group has issued."""
 
     name = "x509-ocsp"
+    stands_alone = True
     suites = x509_words.SUITES
     options = (
         ISSUER,

@@ -19,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from frost_hsm.errors import MalformedMessage, NotPossible
-from frost_hsm.targets import Given, Option, asked, words, x509_words
+from frost_hsm.targets import Given, Option, Target, asked, words, x509_words
 from frost_hsm.targets.group_private_key import PrivateKey, record
 from frost_hsm.targets.x509_cert import MAX_SIZE, X509Certificate, build
 
@@ -40,7 +40,7 @@ def key_usage(*uses: str) -> x509.KeyUsage:
     return x509.KeyUsage(**{name: name in uses for name in names})
 
 
-class _Certificates:
+class _Certificates(Target):
     """What the three profiles share."""
 
     name: ClassVar[str]
@@ -175,6 +175,8 @@ class X509Root(_Certificates):
     """The certificate of the group's key by itself: the root of an authority."""
 
     name = "x509-root"
+    takes_file = False
+    stands_alone = True
     options = (
         Option("subject", "its name: CN=Team Root,O=Team,C=DE"),
         Option("days", "how long it is valid from now on", "3650"),
@@ -199,6 +201,7 @@ class X509Intermediate(_Certificates):
     """The certificate of an authority below the group's: of a signing request, or a public key."""
 
     name = "x509-intermediate"
+    stands_alone = True
     options = (
         ISSUER,
         Option("subject", "its name; else that of the request", ""),
@@ -247,6 +250,7 @@ class X509End(_Certificates):
     """The certificate of a server, a person or a program, of a signing request."""
 
     name = "x509-end"
+    stands_alone = True
     options = (
         ISSUER,
         Option("subject", "its name; else that of the request", ""),
