@@ -88,6 +88,11 @@ class Session:
     def type(self, text: str | bytes) -> None:
         os.write(self._master, text.encode() if isinstance(text, str) else text)
 
+    @property
+    def process(self) -> int:
+        """The number of the program's process."""
+        return self._process.pid
+
     def interrupt(self) -> None:
         """Press Ctrl-C once the program waits; one that comes just before, Python does not see until a key wakes it."""
         while _state(self._process.pid) != "S":

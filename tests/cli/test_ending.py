@@ -1,0 +1,120 @@
+"""A run that is ended early, or cannot be heard: sessions are closed; what was done is neither undone nor unsaid."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli.at_terminal import Session
+from cli.judging import changes, snapshot
+from stage import parties
+from stage.parties import KEY, PIN, PROGRAM, Party
+
+SPY = next((str(path) for path in Path("/usr/lib").glob("**/pkcs11-spy.so")), None)
+
+
+@pytest.mark.parametrize("way", ["SIGTERM", "SIGHUP", "Ctrl-C", "nothing"])
+def test_sessions_are_closed_however_it_ends(
+    way: str, tmp_path: Path, softhsm_module: str, new_token: Callable[..., Any]
+) -> None:
+    """OpenSC's spy writes down every call of the module."""
+    if SPY is None:
+        pytest.skip("OpenSC's spy module is not installed: apt-get install opensc")
+    log = tmp_path / "calls"
+    environment = {"PKCS11SPY": softhsm_module, "PKCS11SPY_OUTPUT": str(log), "FROST_HSM_HOME": str(tmp_path / "home")}
+    token = new_token(f"ends-{way}", PIN)
+    init = [*PROGRAM, "init", "--me", "alice", "--token", token.uri, "--module", f"softhsm={SPY}"]
+    subprocess.run(init, cwd=tmp_path, env={**os.environ, **environment}, check=True, capture_output=True)
+    log.unlink()
+    with Session(["identity", "create"], cwd=tmp_path, environment=environment) as session:
+        session.expect("PIN for token")
+        if way == "Ctrl-C":
+            session.interrupt()
+        elif way == "nothing":
+            session.type(f"{PIN}\n")
+        else:
+            os.kill(session.process, signal.Signals[way])
+        assert session.end() == {"SIGTERM": 143, "SIGHUP": 129, "Ctrl-C": 130, "nothing": 0}[way]
+    calls = re.findall(r"^\d+: (C_\w+)", log.read_text(), re.MULTILINE)
+    assert calls.count("C_OpenSession") == calls.count("C_CloseSession") > 0
+    assert calls.count("C_Finalize") >= calls.count("C_Initialize") > 0
+    assert ("error: ended by SIG" in session.shown) == way.startswith("SIG")
+
+
+@pytest.fixture
+def signed(group: list[Party]) -> Party:
+    alice = group[0]
+    (alice.directory / "message").write_bytes(b"hello")
+    (alice.directory / "good").write_bytes(signature := parties.sign(group[:2], b"hello"))
+    (alice.directory / "bad").write_bytes(signature[:-1] + bytes([signature[-1] ^ 1]))
+    return alice
+
+
+NOWHERE = {
+    "a full disk": "2>/dev/full",
+    "closed": "2>&-",
+    "nobody who reads": "2> >(:)",
+    "all closed": "<&- 2>&-",
+}
+
+
+@pytest.mark.parametrize("redirection", NOWHERE.values(), ids=NOWHERE)
+def test_talk_that_nobody_hears_changes_nothing(signed: Party, redirection: str) -> None:
+    """Neither the status, nor the JSON, nor the work."""
+
+    def run(command: str) -> subprocess.CompletedProcess[str]:
+        line = ["bash", "-c", f"{shlex.join(PROGRAM)} {command} --home home {redirection}"]
+        return subprocess.run(line, cwd=signed.directory, stdout=subprocess.PIPE, text=True, check=False)
+
+    assert run(f"verify --key {KEY} message good").returncode == 0
+    assert run(f"verify --key {KEY} message bad").returncode == 10
+    assert run(f"verify --key {KEY} good message").returncode == 65
+    bad = run(f"verify --key {KEY} message bad --json")
+    assert (bad.returncode, json.loads(bad.stdout)["error"]["code"]) == (10, "signature-invalid")
+    assert run("backup create -o b.pem --pin-source file:pin").returncode == 0
+    assert (signed.directory / "b.pem").exists()
+    assert run("sign").returncode == 2
+
+
+@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "> >(:)"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--help",
+        "--version",
+        "verify --help",
+        "peer --help",
+        "keys list",
+        "keys list --json",
+        "completion bash",
+        "doctor",
+    ],
+)
+def test_output_that_goes_nowhere_is_one_sentence_and_one_status(signed: Party, command: str, redirection: str) -> None:
+    pause = "sleep 0.2; " if "(:)" in redirection else ""
+    home = " --home home" if command.startswith(("keys", "doctor")) else ""
+    line = f"( {pause}exec {shlex.join(PROGRAM)} {command}{home} ) {redirection}"
+    done = subprocess.run(["bash", "-c", line], cwd=signed.directory, capture_output=True, text=True, check=False)
+    assert done.returncode == 74, done.stderr
+    assert done.stderr.count("error: cannot write to stdout: ") == 1
+    assert "Traceback" not in done.stderr
+    assert "internal" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_a_closed_descriptor_is_not_taken_by_a_file(signed: Party) -> None:
+    """What is opened first gets the lowest number: nothing that is printed may end up in it."""
+    before = snapshot(signed)
+    line = f"{shlex.join(PROGRAM)} keys export {KEY} -o out.json --home home <&- >&- 2>&-"
+    done = subprocess.run(["bash", "-c", line], cwd=signed.directory, check=False)
+    assert done.returncode == 74  # it could not say that it wrote
+    assert changes(before, snapshot(signed)) == ["out.json"]
+    assert json.loads((signed.directory / "out.json").read_bytes())
