@@ -82,7 +82,7 @@ install_packages() {
     missing=$(missing_packages | tr '\n' ' ')
     missing=${missing% }
     if [ -z "$missing" ]; then return; fi
-    elsewhere=$(printf '%s\n' "$missing" | sed 's/softhsm2/softhsm/; s/python3-venv/python3/; s/openssh-client/s/softhsm2/softhsm/; s/python3-venv/python3/s/')
+    elsewhere=$(printf '%s\n' "$missing" | sed 's/softhsm2/softhsm/; s/python3-venv/python3/; s/openssh-client/openssh-clients/')
     if have apt-get; then
         command="apt-get install -y --no-install-recommends $missing"
     elif have dnf; then

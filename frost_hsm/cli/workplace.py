@@ -153,12 +153,12 @@ class Workplace:
         from frost_hsm.cli.config import Noted
 
         with self.home.lock():
-            if self.config.identity is None:
-                keys = None if is_in_token else (identity.sign_key_id, identity.agree_key_id)
-                self.config = replace(self.config, identity=Noted(identity.records, keys))
-                self.config.save(self.home)
-        assert self.config.identity is not None  # noqa: S101
-        return self.config.identity
+            if self.config.identity is not None:
+                return self.config.identity
+            noted = Noted(identity.records, None if is_in_token else (identity.sign_key_id, identity.agree_key_id))
+            self.config = replace(self.config, identity=noted)
+            self.config.save(self.home)
+        return noted
 
     def _identity(self, public: Token) -> Identity:
         """Find one's own identity in the token, or take it as noted, if the token cannot tell."""
