@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 from ceremony.test_recovery import lose_share, share
@@ -38,7 +37,7 @@ def test_no_secret_of_a_recovery_leaves(tmp_path: Path) -> None:
         said.append(alice.run("backup", "verify", "alice.backup.pem"))
         said.append(alice.run("recover", KEY))
         said.append(alice.run("recover", KEY))
-        shutil.rmtree(alice.directory / "home/ceremonies")
+        alice.home.remove("ceremonies")
         said.append(alice.run("backup", "restore", "alice.backup.pem"))
         said.append(second.run("recover", KEY))
     assert [ran.status for ran in said] == [0] * 6, [ran.stderr for ran in said]

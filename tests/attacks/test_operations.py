@@ -155,7 +155,7 @@ def test_p02_odd_packages(table: Table) -> None:
         with pytest.raises(FrostHsmError) as caught:
             table.round2(table.alice, table.first["bob"], data)
         assert caught.value.culprits == ("mallory",)
-        (table.alice.directory / f"home/ceremonies/{KEY}/evidence.pem").unlink()
+        table.alice.home.remove(f"ceremonies/{KEY}/evidence.pem")
 
 
 def test_p03_another_version(table: Table) -> None:
@@ -344,8 +344,7 @@ def test_p08_kept_messages_in_each_others_place(trio: list[Party]) -> None:
     alice = trio[0]
     first = parties.round1(trio, parties.propose(trio))
     parties.round2(trio, first)
-    kept = alice.directory / f"home/ceremonies/{KEY}/round1"
-    (kept / "bob.pem").write_bytes(first["carol"])
+    alice.home.replace(f"ceremonies/{KEY}/round1/bob.pem", first["carol"])
     error = refused(alice, StorageProblem, lambda: alice.ceremony().finish(alice.holder, inbox()))
     assert "round1/bob.pem is not what its name says" in str(error)
 

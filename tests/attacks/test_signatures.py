@@ -103,8 +103,9 @@ def test_s01_other_commitments_afterwards(group: list[Party]) -> None:
     commitments = parties.commit([alice, bob], wanted)
     parties.respond([alice], wanted, commitments)
     other = fresh(bob, wanted)
-    for path in (alice.directory / "home/requests").glob("*/commit/bob.pem"):
-        path.unlink()
+    for path in alice.home.files("requests"):
+        if path.endswith("/commit/bob.pem"):
+            alice.home.remove(path)
     refused(alice, NonceUsed, lambda: alice.session(wanted).respond(alice.holder, inbox(commitments["alice"], other)))
 
 

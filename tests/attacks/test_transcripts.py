@@ -228,8 +228,7 @@ def test_k18_another_round1_at_the_end(table: Table) -> None:
     table.mallory.secret, table.mallory.package = table.mallory.draw()
     other = dict(table.first, mallory=table.mallory.round1())
     second["mallory"] = table.mallory.round2(other)
-    kept = table.alice.directory / f"home/ceremonies/{KEY}/round1/mallory.pem"
-    kept.write_bytes(other["mallory"])
+    table.alice.home.replace(f"ceremonies/{KEY}/round1/mallory.pem", other["mallory"])
     with pytest.raises((StepConflict, Equivocation)):
         table.finish(table.alice, *second.values())
     with pytest.raises(Exception, match="there is no key"):

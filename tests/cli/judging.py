@@ -8,6 +8,9 @@ from typing import Any
 
 from stage.parties import Party, Ran
 
+OF_ITSELF = ("home/lock", "home/head")
+"""What a state directory keeps of itself: with the index of the files that are looked at anyway."""
+
 
 def snapshot(party: Party) -> dict[str, bytes]:
     """Everything of a party that a command could change: files, and the token's objects without its PIN count."""
@@ -19,7 +22,7 @@ def snapshot(party: Party) -> dict[str, bytes]:
         elif path.suffix == ".token":
             token = json.loads(path.read_bytes())
             kept[name] = json.dumps([token["keys"], token["certificates"], token["records"]]).encode()
-        elif path.is_file() and path.name != "lock" and not name.endswith(".token.lock"):
+        elif path.is_file() and name not in OF_ITSELF and not name.endswith((".token.lock", "home/index.0")):
             kept[name] = path.read_bytes()
     return kept
 

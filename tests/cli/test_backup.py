@@ -82,7 +82,7 @@ def test_recover_says_what_it_found_and_what_it_made(group: list[Party]) -> None
     lose_share(alice)
     assert "made again and sealed in the token; the key is active" in done(alice, "recover", KEY).stdout
     lose_share(alice)
-    shutil.rmtree(alice.directory / "home/ceremonies/treasury/round2")
+    alice.home.remove("ceremonies/treasury/round2")
     refused(alice, "recover", KEY, status=75, code="waiting", says="round-2 message of alice, bob, carol is missing")
     folder = str(group[1].directory / "home/ceremonies/treasury/round2")
     done(alice, "recover", KEY, "--in", folder)
@@ -99,12 +99,14 @@ def test_verify_needs_nothing_and_says_what_can_be_made(group: list[Party], tmp_
     assert f"treasury ({alice.key().verifying_key[:8].hex()}), 2 of 3, epoch 0\n" in said
     assert "it takes the token of this identity, and the PIN" in said
     for step in ("round2", "round1/bob.pem"):  # as a recovery leaves them that is cut short
-        path = alice.directory / "home/ceremonies/treasury" / step
-        path.rename(alice.directory / "away")
+        path = f"ceremonies/treasury/{step}"
+        kept = {name: alice.home.read(name) or b"" for name in alice.home.files(path) or [path]}
+        alice.home.remove(path)
         done(alice, "backup", "create", "-o", "less.pem", "--force")
         said = done(bob, "backup", "verify", "../alice/less.pem").stdout
         assert "the messages that made your share are not in it" in said
-        (alice.directory / "away").rename(path)
+        for name, data in kept.items():
+            alice.home.put(name, data)
 
 
 def test_what_was_given_up_or_stopped_does_not_come_back(group: list[Party]) -> None:
@@ -129,11 +131,11 @@ def test_a_ceremony_that_was_stopped_since_stays_so(people: list[Party]) -> None
     first = parties.round1(people, parties.propose(people))
     confirmed = parties.finish(people, first, parties.round2(people, first))
     done(alice, "backup", "create")
-    folder = alice.directory / "home/ceremonies/treasury"
-    (folder / "evidence.pem").write_bytes(confirmed["bob"])
+    folder = "ceremonies/treasury"
+    alice.home.put(f"{folder}/evidence.pem", confirmed["bob"])
     assert "it was stopped here since" in done(alice, "backup", "restore", FILE).stdout
-    (folder / "evidence.pem").unlink()
-    (folder / "given-up").touch(mode=0o600)
+    alice.home.remove(f"{folder}/evidence.pem")
+    alice.home.put(f"{folder}/given-up", b"")
     assert "it was stopped here since" in done(alice, "backup", "restore", FILE).stdout
     parties.confirm(people[1:], confirmed)
     done(people[1], "keys", "export", KEY, "--format", "transcript")
@@ -228,7 +230,7 @@ def test_what_is_here_and_says_something_else_stays(group: list[Party], tmp_path
     alice.home.replace("peers/bob.pem", stranger.public.to_pem())
     refused(alice, "backup", "restore", FILE, status=2, code="not-possible", says="peers/bob.pem is another identity")
     alice.home.replace("peers/bob.pem", bob.public.to_pem())
-    shutil.rmtree(alice.directory / "home/ceremonies")
+    alice.home.remove("ceremonies")
     alice.join(parties.propose(group))
     refused(alice, "backup", "restore", FILE, status=2, code="not-possible", says="something else has the name")
 

@@ -36,8 +36,8 @@ class Case:
 
     def spoil(self) -> None:
         self.second["carol"] = bad_shares(self.carol, self.people, self.second["carol"])
-        kept = self.carol.directory / f"home/ceremonies/{KEY}/round2/carol.pem"
-        kept.write_bytes(self.second["carol"])
+        kept = f"ceremonies/{KEY}/round2/carol.pem"
+        self.carol.home.replace(kept, self.second["carol"])
 
     def finish(self, party: Party) -> tuple[str, ...]:
         """Put everybody's round 2 before a party, and return the command."""
@@ -165,7 +165,7 @@ def test_evidence_overwrites_nothing(case: Case) -> None:
     alice, _, carol = case.people
     Path(alice.directory / "treasury.evidence.pem").write_bytes(b"of an earlier run")
     there = folder(alice, "other", {**case.first, "carol": bad_proof(carol, case.first["carol"])})
-    shutil.rmtree(alice.directory / f"home/ceremonies/{KEY}/round2")
+    alice.home.remove(f"ceremonies/{KEY}/round2")
     kept = f"home/ceremonies/{KEY}/evidence.pem"
     error = refused(
         alice, "dkg", "round2", KEY, "--in", there,

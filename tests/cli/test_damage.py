@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -147,9 +146,9 @@ def test_names_of_files_cannot_steer_the_terminal(people: list[Party], waiting: 
 
 def test_a_damaged_key_hides_no_other(group: list[Party]) -> None:
     alice = group[0]
-    ceremonies = alice.directory / "home/ceremonies"
-    shutil.copytree(ceremonies / KEY, ceremonies / "another")
-    (ceremonies / "another/proposal.pem").write_bytes(b"-----BEGIN CMS-----\n")
+    for name in alice.home.files(f"ceremonies/{KEY}"):
+        alice.home.put(name.replace(KEY, "another"), alice.home.read(name) or b"")
+    alice.home.replace("ceremonies/another/proposal.pem", b"-----BEGIN CMS-----\n")
     listed = alice.run("keys", "list")
     assert listed.status == 0
     assert f"{KEY} " in listed.stdout

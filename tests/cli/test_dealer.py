@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import replace
 
 import pytest
@@ -133,7 +132,7 @@ def test_a_share_that_does_not_fit_convicts_the_dealer(people: list[Party]) -> N
             dealing.accept(ceremony(bob), bob.holder, bad)
         assert caught.value.culprits == ("alice",)
         assert bob.records() == {}
-        shutil.rmtree(bob.directory / "home/ceremonies")
+        bob.home.remove("ceremonies")
 
 
 def test_different_dealings_are_found_before_the_key_is_active(people: list[Party]) -> None:

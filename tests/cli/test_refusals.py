@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 
 import pytest
@@ -367,7 +366,7 @@ def test_a_home_that_is_none(people: list[Party], tmp_path: Path) -> None:
     alice = people[0]
     refused(alice, "keys", "list", "--home", "nothing", status=66, code="not-known", says="no state directory nothing")
     refused(alice, "keys", "list", "--home", "pin", status=74, code="storage", says="pin is not a directory")
-    shutil.rmtree(alice.directory / "home/peers")
+    alice.home.remove("peers")
     (alice.directory / "home/config.toml").write_text("me = 1")
     refused(alice, "peer", "add", "pin", status=65, code="package-malformed", says="pin: an identity file is not 2 PEM")
     refused(alice, "dkg", "abort", KEY, "--confirm-name", KEY, status=66, code="not-known", says="there is no ceremony")
