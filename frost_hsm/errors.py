@@ -367,7 +367,7 @@ class StepConflict(Refused):
 
 
 class NonceUsed(Refused):
-    """Nonces that have served, or are bound to another signing package."""
+    """Nonces that have served, or were on their way to when something failed."""
 
     code = "nonce-used"
     default_hint = "answering twice would reveal your share; ask for a new request"
@@ -378,6 +378,13 @@ class StateRolledBack(Refused):
 
     code = "state-rolled-back"
     default_hint = "put the files you sent beside those of the others and go on: frost-hsm dkg finish NAME --in DIR"
+
+
+class TokenOwnedElsewhere(Refused):
+    """The token works with another state directory; it has to be taken over in so many words."""
+
+    code = "token-owned-elsewhere"
+    default_hint = "to go on here, and shut the other one out: frost-hsm init --take-over"
 
 
 class CeremonyStopped(Refused):

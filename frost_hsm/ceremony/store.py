@@ -19,7 +19,7 @@
     given-up/ID/…                      ceremonies and keys that were given up, under their id
     sealed/NAME                        sealed records of a token that can hold none
 
-    served/SHARING/NN                  which nonces were let out to serve, 256 files a sharing
+    served/SHARING.POSITION/NN         which nonces were let out to serve, in 256 files for each share
 
     directory-id                       32 random bytes, made once: what a token knows this directory by
     head, index.N                      what is in it: see `index`
@@ -101,6 +101,11 @@ def given_up_folder(ceremony: bytes) -> str:
 def request_folder(request: bytes) -> str:
     """Return the folder of the signing request with this id."""
     return f"requests/{request.hex()}"
+
+
+def served_folder(sharing: bytes, position: int) -> str:
+    """Return the folder that says which nonces were let out to serve with a share."""
+    return f"served/{sharing[:16].hex()}.{position}"
 
 
 class StateDirectory:

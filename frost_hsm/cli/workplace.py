@@ -134,15 +134,21 @@ class Workplace:
 
     @contextmanager
     def holder(self) -> Iterator[Holder]:
-        """Open the token, once it is seen to hold one's own identity. Raises `WrongToken`, with no PIN tried."""
+        """Open the token, once it is seen to hold one's own identity and to work with this state directory.
+
+        Raises `WrongToken`, with no PIN tried, and `TokenOwnedElsewhere`.
+        """
         from frost_hsm.ceremony.people.identity import Holder
+        from frost_hsm.ceremony.sealing.marks import Marks
 
         with self.public_token() as public:
-            identity = self._identity(public)
+            identity = self.identity_in(public)
             with self.token() as token:
-                yield Holder(replace(identity, records=self._noted(identity, token).records), token)
+                holder = Holder(replace(identity, records=self.noted(identity, token).records), token)
+                Marks(holder, self.home).require_own()
+                yield holder
 
-    def _noted(self, identity: Identity, token: Token) -> Noted:
+    def noted(self, identity: Identity, token: Token) -> Noted:
         """Return what is noted of one's identity; with the first login it is settled."""
         from frost_hsm.ceremony.people.identity import settle_records
 
@@ -160,7 +166,7 @@ class Workplace:
             self.config.save(self.home)
         return noted
 
-    def _identity(self, public: Token) -> Identity:
+    def identity_in(self, public: Token) -> Identity:
         """Find one's own identity in the token, or take it as noted, if the token cannot tell."""
         from frost_hsm.ceremony.people.identity import Identity, find
         from frost_hsm.cli.talk.pin import token_name

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -19,10 +21,14 @@ from stage.parties import Messages, Party, inbox
 
 import frost_hsm
 from frost_hsm import P256
+from frost_hsm.backends import Token
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.sealing.marks import Marks
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing import session as ceremony_signing
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.program import frost_hsm as whole_program
 from frost_hsm.errors import (
@@ -36,6 +42,9 @@ from frost_hsm.errors import (
     NonceUsed,
     NoTerminal,
     NotPossible,
+    SecretForked,
+    TokenLost,
+    TokenOwnedElsewhere,
     UnknownIdentifier,
     UnknownSender,
 )
@@ -82,6 +91,43 @@ def fresh(party: Party, wanted: bytes) -> bytes:
 def put_back(party: Party, copy: Path) -> None:
     shutil.rmtree(party.directory / "home")
     shutil.copytree(copy, party.directory / "home")
+
+
+class Between:
+    """A token that does something around the destruction of nonces."""
+
+    def __init__(self, token: Token) -> None:
+        self._token = token
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._token, name)
+
+
+class Failing(Between):
+    """It fails before or after it destroys them."""
+
+    def __init__(self, token: Token, fails: str) -> None:
+        super().__init__(token)
+        self.fails = fails
+
+    def delete_record(self, name: str) -> None:
+        if self.fails != "before" or "nonces" not in name:
+            self._token.delete_record(name)
+        if self.fails and "nonces" in name:
+            raise TokenLost("the token does not answer")
+
+
+class Stalled(Between):
+    """Much happens before it destroys them."""
+
+    def __init__(self, token: Token, meanwhile: Callable[[], None]) -> None:
+        super().__init__(token)
+        self.meanwhile = meanwhile
+
+    def delete_record(self, name: str) -> None:
+        if "nonces" in name:
+            self.meanwhile()
+        self._token.delete_record(name)
 
 
 def test_s01_nonce_reuse(group: list[Party]) -> None:
@@ -181,6 +227,71 @@ def test_s04_a_cloned_host(group: list[Party]) -> None:
             SealedSigner(alice.key(), holder, clone).sign(other_message(good))
 
 
+def test_s04_a_clone_that_was_stalled(group: list[Party]) -> None:
+    """A copy of Alice's machine has read the nonces, and goes on once she has answered; it may have made others."""
+    alice, bob, _ = group
+    request = bytes(32)
+    commitments = {alice.key().identifier(each.name): commitments_of(each, request) for each in (alice, bob)}
+    good = SigningPackage(alice.key().suite, commitments, MESSAGE)
+    shutil.copytree(alice.directory / "home", alice.directory / "clone")
+    clone = StateDirectory.open(alice.directory / "clone")
+    with alice.holder() as holder:
+
+        def meanwhile() -> None:
+            assert SealedSigner(alice.key(), holder, alice.home).sign(good, request)
+            SealedSigner(alice.key(), holder, clone).commit(request)
+
+        stalled = replace(holder, token=Stalled(holder.token, meanwhile))  # type: ignore[arg-type]
+        with pytest.raises(NonceUsed):
+            SealedSigner(alice.key(), stalled, clone).sign(other_message(good), request)
+
+
+def test_s04_another_state_directory(group: list[Party]) -> None:
+    """Somebody with Alice's token and PIN works with a state directory of their own."""
+    alice, bob, _ = group
+    good, wanted = package_of([alice, bob]), parties.request([alice, bob], MESSAGE)
+    shutil.copytree(alice.directory / "home", alice.directory / "other")
+    other = StateDirectory.open(alice.directory / "other")
+    other.replace("directory-id", bytes(32))
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, other)
+        steps = (
+            signer.commit,
+            lambda: signer.preprocess(1),
+            lambda: signer.sign(good),
+            lambda: alice.key().unseal(SealedRecords(holder, other)),
+            lambda: SealedRecords(holder, other).destroy_all(alice.key().sharing, 1),
+            lambda: SigningSession.read(other, wanted, alice.public).commit(alice.holder),
+        )
+        for step in steps:
+            refused(alice, TokenOwnedElsewhere, step)
+        first = SealedSigner(alice.key(), holder, alice.home)
+        first.commit()
+        Marks(holder, other).take_over()
+        refused(alice, NonceUsed, lambda: signer.sign(good))
+        assert signer.commit()
+        for step in (first.commit, lambda: SealedSigner(alice.key(), holder, alice.home).commit()):
+            refused(alice, TokenOwnedElsewhere, step)
+
+
+def test_s04_a_forked_process(group: list[Party]) -> None:
+    """A program forks while it waits to sign, and each of the two is asked for another message."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        child = os.fork()
+        if child == 0:
+            try:
+                signer.sign(other_message(good))
+            except SecretForked:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert signer.sign(good)
+
+
 def test_s05_nonces_in_a_copy_of_the_state(group: list[Party]) -> None:
     """Whoever has a backup of the state directory looks for nonces that wait."""
     alice, bob, _ = group
@@ -205,6 +316,7 @@ def test_s05_nonces_in_a_backup(group: list[Party]) -> None:
     configuration = (alice.directory / "home/config.toml").read_bytes()
     shutil.rmtree(alice.directory / "home")
     StateDirectory.create(alice.directory / "home").put("config.toml", configuration)
+    assert alice.run("init", "--take-over", "--yes").status == 0
     ran = alice.run("backup", "restore", "backup.pem", "--pin-source", f"file:{alice.directory / 'pin'}")
     assert ran.status == 0, ran.stderr
     assert not any("nonces" in name for name in (*alice.records(), *alice.files()))
@@ -212,25 +324,9 @@ def test_s05_nonces_in_a_backup(group: list[Party]) -> None:
         refused(alice, NonceUsed, lambda taken=taken: alice.session(wanted).respond(alice.holder, taken))  # type: ignore[misc]
 
 
-def test_s06_crash_between_signing_and_sending(group: list[Party]) -> None:
-    """Alice's machine fails once her share exists, and she is asked for another message instead."""
-    alice, bob, _ = group
-    good = package_of([alice, bob])
-
-    def fail(share: object) -> None:
-        raise Full
-
-    with alice.holder() as holder:
-        signer = SealedSigner(alice.key(), holder, alice.home)
-        with pytest.raises(Full):
-            signer.sign(good, keep=fail)
-        refused(alice, NonceUsed, lambda: signer.sign(other_message(good)))
-        assert signer.sign(good)
-        refused(alice, NonceUsed, lambda: signer.sign(good))
-
-
-def test_s06_another_randomizer_after_a_crash(group: list[Party]) -> None:
-    """As before, and the coordinator asks for the same message under another randomized key: another challenge."""
+@pytest.mark.parametrize("with_seed", [False, True], ids=["plain", "rerandomized"])
+def test_s06_crash_between_signing_and_sending(group: list[Party], with_seed: bool) -> None:
+    """Alice's machine fails once her share exists, and she is asked for another one: message, or randomized key."""
     alice, bob, _ = group
     good, seeds = package_of([alice, bob]), [Secret(bytes([number]) * 32) for number in (1, 2)]
 
@@ -240,10 +336,41 @@ def test_s06_another_randomizer_after_a_crash(group: list[Party]) -> None:
     with alice.holder() as holder:
         signer = SealedSigner(alice.key(), holder, alice.home)
         with pytest.raises(Full):
-            signer.sign(good, randomizer_seed=seeds[0], keep=fail)
-        refused(alice, NonceUsed, lambda: signer.sign(good, randomizer_seed=seeds[1]))
-        refused(alice, NonceUsed, lambda: signer.sign(good))
-        assert signer.sign(good, randomizer_seed=seeds[0])
+            signer.sign(good, randomizer_seed=seeds[0] if with_seed else None, keep=fail)
+        for package, seed in ((other_message(good), None), (good, seeds[1]), (good, seeds[0]), (good, None)):
+            refused(alice, NonceUsed, lambda package=package, seed=seed: signer.sign(package, randomizer_seed=seed))  # type: ignore[misc]
+
+
+def test_s06_nonces_that_come_back(group: list[Party]) -> None:
+    """The machine loses power once Alice has answered, and her token's disk knows the nonces again."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+    [(name, nonces)] = [each for each in alice.records().items() if each[0].startswith("signing-nonces")]
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        assert signer.sign(good)
+        holder.token.write_record(name, nonces)
+        for package in (other_message(good), good):
+            refused(alice, NonceUsed, lambda package=package: signer.sign(package))  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("fails", ["before", "after"])
+def test_s06_a_token_that_fails(group: list[Party], fails: str) -> None:
+    """The token does not say that the nonces are destroyed, whether they are or not; then it works again."""
+    alice, bob, _ = group
+    good = package_of([alice, bob])
+    shares: list[object] = []
+    with alice.holder() as holder:
+        token = Failing(holder.token, fails)
+        signer = SealedSigner(alice.key(), replace(holder, token=token), alice.home)  # type: ignore[arg-type]
+        with pytest.raises(TokenLost):
+            signer.sign(good, keep=shares.append)
+        assert shares == []
+        token.fails = ""
+        for package in (other_message(good), good):
+            with suppress(NonceUsed):
+                signer.sign(package, keep=shares.append)
+    assert len(shares) == (fails == "before")
 
 
 def test_s06_the_same_request_again(group: list[Party]) -> None:
@@ -379,7 +506,7 @@ def test_s12_nobody_agrees_unseen(group: list[Party], monkeypatch: pytest.Monkey
     """Bob's request comes to a machine at which nobody sits."""
     alice, bob, _ = group
     (alice.directory / "pay.request.pem").write_bytes(parties.request([alice, bob], MESSAGE))
-    monkeypatch.setattr("parties._ASKING", ())  # no --yes
+    monkeypatch.setattr("stage.parties._ASKING", ())  # no --yes
     ran = alice.run("sign", "commit", "pay.request.pem")
     assert ran.status in (Aborted.exit, NoTerminal.exit), ran.stderr
     assert f"| {MESSAGE.decode()}" in ran.stderr

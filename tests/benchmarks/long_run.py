@@ -218,7 +218,7 @@ def main() -> None:
     print(f"{report.kills} processes killed; SoftHSM2 lost its token {report.tokens_lost} times")
     print(f"nonces left in the token: {len(report.left)}")
     print(f"memory of the process that lived on: {report.warm} KiB warm, {report.end} KiB in the end")
-    destroyed = round(2 * signatures * (1 - WARM))  # unbound and bound nonces
+    destroyed = round(signatures * (1 - WARM))  # nonces
     print(f"SoftHSM2 alone keeps {kept:.2f} KiB of each object destroyed: {kept * destroyed:.0f} KiB of {destroyed}")
 
 

@@ -548,7 +548,7 @@ def test_a_good_envelope_in_a_message_is_no_sealed_record() -> None:
 @pytest.mark.parametrize("field", OTHERS)
 def test_a_sealed_record_opens_under_its_own_context_only(field: str) -> None:
     record, own = sealed_by(alice())
-    other = replace(own, **{field: Kind.BOUND_NONCES if field == "kind" else OTHERS[field]})
+    other = replace(own, **{field: Kind.ROUND1_STATE if field == "kind" else OTHERS[field]})
     with pytest.raises(SealBroken, match=f"another {field}$"):
         unseal(record, other, alice())
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -24,6 +24,7 @@ from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     CeremonyStopped,
     FrostHsmError,
+    NonceUsed,
     NotKnown,
     NotPossible,
     NotYet,
@@ -281,17 +282,20 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(trio: list[Party], monke
     replace = StateDirectory.replace
     failures = 0
 
+    def failing_after(good_writes: int) -> Callable[[StateDirectory, str, bytes], None]:
+        left = iter(range(good_writes))
+
+        def fail(home: StateDirectory, name: str, data: bytes) -> None:
+            if next(left, None) is None:
+                raise StorageProblem("no space left")
+            replace(home, name, data)
+
+        return fail
+
     def persist(step: Callable[[], bytes]) -> bytes:
         nonlocal failures
         for good_writes in range(20):
-            left = iter(range(good_writes))
-
-            def fail(home: StateDirectory, name: str, data: bytes, left: Iterator[int] = left) -> None:
-                if next(left, None) is None:
-                    raise StorageProblem("no space left")
-                replace(home, name, data)
-
-            monkeypatch.setattr(StateDirectory, "replace", fail)
+            monkeypatch.setattr(StateDirectory, "replace", failing_after(good_writes))
             try:
                 return step()
             except StorageProblem:
@@ -315,9 +319,18 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(trio: list[Party], monke
     wanted = parties.request(trio[:2], b"message")
     commitments = parties.commit(others[:1], wanted)
     commitments["alice"] = persist(lambda: alice.session(wanted).commit(alice.holder))
-    responses = parties.respond(others[:1], wanted, commitments)
-    taken = inbox(commitments.values())
-    responses["alice"] = persist(lambda: alice.session(wanted).respond(alice.holder, taken))
+    for good_writes in range(20):
+        taken = inbox(commitments.values())
+        with monkeypatch.context() as patched:
+            patched.setattr(StateDirectory, "replace", failing_after(good_writes))
+            with suppress(StorageProblem):
+                responses = parties.respond(trio[:2], wanted, commitments)
+                break
+        with suppress(NonceUsed):  # the pair of nonces is lost, if it was touched: a new request serves
+            alice.session(wanted).respond(alice.holder, taken)
+        wanted = parties.request(trio[:2], b"message")
+        commitments = parties.commit(trio[:2], wanted)
+    assert good_writes > 3
     assert alice.session(wanted).aggregate(inbox(commitments.values(), responses.values()))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -9,10 +10,12 @@ from pathlib import Path
 
 import pytest
 from conftest import TokenFixture
-from stage import parties, racing
+from stage import parties, racing, upkeep
 
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner, Served
+from frost_hsm.ceremony.store import StateDirectory, served_folder
 from frost_hsm.errors import NonceUsed
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.signing import aggregate, verify, verify_signature_share
@@ -48,13 +51,13 @@ def test_eight_threads_sign_with_one_softhsm_token(
 
         with ThreadPoolExecutor(THREADS) as pool:
             list(pool.map(sign, range(THREADS)))
-        for holder in (hers, his):
-            assert [name.split(".")[0] for name in holder.token.record_names()] == ["signing-share"]
+        for holder, party in ((hers, alice), (his, bob)):
+            assert [name.split(".")[0] for name in SealedRecords(holder, party.home).names()] == ["signing-share"]
     assert alice.pins_asked == pins_before + 1
 
 
-def test_bound_nonces_are_not_drawn_again(tmp_path: Path) -> None:
-    """A program that was cut short after it had bound them signs the same package, and makes no others first."""
+def test_what_was_let_out_to_serve_is_not_drawn_again(tmp_path: Path) -> None:
+    """A program that was cut short after that has lost the pair, and makes no other one for the same request."""
     alice, bob = parties.gather(tmp_path, ["alice", "bob"])
     key, request = parties.generate([alice, bob]), bytes(32)
 
@@ -64,14 +67,40 @@ def test_bound_nonces_are_not_drawn_again(tmp_path: Path) -> None:
     with alice.holder() as hers, bob.holder() as his:
         signer = SealedSigner(key, hers, alice.home)
         theirs = SealedSigner(bob.key(), his, bob.home).commit()
-        commitments = {key.identifier("alice"): signer.commit(request), key.identifier("bob"): theirs}
-        package = SigningPackage(key.suite, commitments, b"message")
+        mine = signer.commit(request)
+        assert signer.commit(request) == mine
+        package = SigningPackage(key.suite, {key.identifier("alice"): mine, key.identifier("bob"): theirs}, b"message")
         with pytest.raises(KeyboardInterrupt):
             signer.sign(package, request, keep=cut_short)
-        with pytest.raises(NonceUsed, match="bound to a signing package"):
-            signer.commit(request)
-        signer.sign(package, request)
+        for step in (lambda: signer.commit(request), lambda: signer.sign(package, request)):
+            with pytest.raises(NonceUsed, match="have been used") as caught:
+                step()
+            assert "ask for a new request" in str(caught.value.hint)
     assert not [name for name in alice.records() if "nonces" in name]
+
+
+def test_a_note_costs_the_same_after_many(tmp_path: Path) -> None:
+    """Of what served, and of what serves: a few system calls and a short file, in a directory that has seen a lot."""
+    home = StateDirectory.create(tmp_path / "home")
+    served = Served(home, bytes(32), 1)
+    subjects = [hashlib.sha256(b"%d" % number).digest() for number in range(400)]
+    for subject in subjects:
+        assert subject not in served
+        served.add(subject)
+    assert all(subject in served for subject in subjects)
+    assert max(len(home.read(name) or b"") for name in home.files("served")) < 33 * 12
+    assert len(home.files("served")) > 128
+
+
+def test_the_memory_of_a_share_goes_with_it(tmp_path: Path) -> None:
+    alice, bob = parties.gather(tmp_path, ["alice", "bob"])
+    key = parties.generate([alice, bob])
+    parties.sign([alice, bob], b"message")
+    assert len(alice.home.files("served")) == 1
+    upkeep.refresh([alice, bob])
+    assert alice.home.files("served") == []
+    parties.sign([alice, bob], b"message")
+    assert alice.home.names("served") != [served_folder(key.sharing, key.position).removeprefix("served/")]
 
 
 @pytest.mark.slow

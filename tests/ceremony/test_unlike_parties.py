@@ -40,8 +40,9 @@ def test_a_token_without_data_objects_keeps_its_records_in_the_state_directory(t
     for signers in (people[:2], [people[2], alice]):
         assert len(parties.sign(signers, b"message")) == 65
     assert alice.records() == {}
-    [sealed] = [name for name in alice.files() if name.startswith("sealed/")]
-    assert sealed.startswith("sealed/signing-share")
+    mark, sealed = [name for name in alice.files() if name.startswith("sealed/")]
+    assert mark.startswith("sealed/owner.")
+    assert sealed.startswith("sealed/signing-share.")
 
 
 def test_a_token_without_ecdh_takes_part_with_rsa(tmp_path: Path) -> None:

@@ -19,7 +19,9 @@ from frost_hsm.backends import Capability
 from frost_hsm.backends.software.token import SoftwareToken
 from frost_hsm.ceremony.history import backup
 from frost_hsm.ceremony.history.backup import Backup
+from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.cli.config import Config, Noted
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.errors import InputProblem
 from frost_hsm.forms import cms, der, oids, pem
@@ -34,10 +36,11 @@ def done(party: Party, *arguments: str) -> Ran:
 
 
 def lose_home(party: Party) -> None:
-    """Lose the state directory, and begin with a new one, as ``init`` makes it."""
+    """Lose the state directory, and begin with a new one, as ``init --take-over`` makes it."""
     config = (party.directory / "home/config.toml").read_bytes()
     shutil.rmtree(party.directory / "home")
     StateDirectory.create(party.directory / "home").replace("config.toml", config)
+    done(party, "init", "--take-over", "--yes")
 
 
 def write(party: Party, content: Backup, content_type: str = oids.BACKUP) -> bytes:
@@ -57,8 +60,9 @@ def test_a_lost_state_directory_comes_back(group: list[Party]) -> None:
     assert "Backup of alice; keys: 1, peers: 2" in done(alice, "backup", "create").stdout
     lose_home(alice)
     assert "none, the token holds them all" in done(alice, "backup", "restore", FILE).stdout
-    transcript = {name: data for name, data in before.items() if not name.startswith(("lock", "requests/"))}
-    assert {name: data for name, data in alice.files().items() if name != "lock"} == transcript
+    own = ("lock", "directory-id", "requests/")
+    transcript = {name: data for name, data in before.items() if not name.startswith(own)}
+    assert {name: data for name, data in alice.files().items() if not name.startswith(own)} == transcript
     assert len(parties.sign([alice, bob], b"message")) == 65
     after = snapshot(alice)
     done(alice, "backup", "restore", FILE)
@@ -175,6 +179,7 @@ def test_nonces_that_lay_in_the_state_directory_are_gone(group: list[Party], mon
     alice, bob, _ = group
     monkeypatch.setattr(SoftwareToken, "capabilities", frozenset(Capability) - {Capability.DATA})
     for party in (alice, bob):
+        replace(Config.load(party.home), identity=Noted(RecordPlace.DIRECTORY)).save(party.home)
         assert "made again" in done(party, "recover", KEY).stdout
     wanted = parties.request([alice, bob], b"message")
     commitments = parties.commit([alice], wanted)

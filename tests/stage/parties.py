@@ -24,6 +24,7 @@ from frost_hsm.ceremony.messages.making import Proposal
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.numbering import Numbering
+from frost_hsm.ceremony.sealing.marks import Marks, is_mark
 from frost_hsm.ceremony.sharing import keygen
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.ceremony.signing import session as signing
@@ -119,14 +120,20 @@ class Party:
     @contextlib.contextmanager
     def holder(self) -> Iterator[Holder]:
         with self.open_token() as token:
-            place = identity.settle_records(token)
+            wrapped = self.wrap(token)
+            place = identity.settle_records(wrapped)
             found = [each for each in identity.find(token, place) if each.public == self.public]
-            yield Holder(found[0], self.wrap(token))
+            yield Holder(found[0], wrapped)
 
     def records(self) -> dict[str, bytes]:
         """Every sealed record in the token."""
         with self.open_token() as token:
-            return {name: token.read_record(name) for name in token.record_names()}
+            return {name: token.read_record(name) for name in token.record_names() if not is_mark(name)}
+
+    def marks(self) -> list[str]:
+        """The names of all marks in the token."""
+        with self.open_token() as token:
+            return sorted(filter(is_mark, token.record_names()))
 
     def files(self) -> dict[str, bytes]:
         """Every file in the state directory, but for the index of them."""
@@ -214,6 +221,7 @@ def gather(
         with party.open_token() as token:
             made = identity.create(token, name, agree_kinds.get(name, KeyKind.AGREE))
             Config(name, token.info.uri, settings, Noted(made.records)).save(home)
+            Marks(Holder(made, token), home).require_own()
         home.put("identity.pem", made.public.to_pem())
         parties.append(party)
     for party in parties:

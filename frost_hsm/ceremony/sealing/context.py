@@ -18,7 +18,6 @@ class Kind(StrEnum):
     ROUND2_DONE = "round2-done"
     SIGNING_SHARE = "signing-share"
     SIGNING_NONCES = "signing-nonces"
-    BOUND_NONCES = "bound-nonces"
     DEALT_SHARE = "dealt-share"
     REPAIR_DELTA = "repair-delta"
     REPAIR_SIGMA = "repair-sigma"

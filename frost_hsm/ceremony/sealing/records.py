@@ -1,23 +1,26 @@
 """Sealed records: what we must keep secret between two steps.
 
 Each is sealed to our own token's agree key and signed by its sign key, so that only this token opens it and
-nobody else can have put it there. It lies in the token as a private data object; where a token can hold none,
-in the state directory, sealed the same way. Then a copy of the state directory that is put back in time brings
-back what was destroyed since, nonces too: only a token that holds its records protects against that.
+nobody else can have put it there. It lies on the `Shelf`: in the token, or in the state directory beside a token that
+holds no records, sealed the same way. Then a copy of the state directory that is put back in time brings back what was
+destroyed since, nonces too: only a token that holds its records protects against that.
+
+Whoever touches one is first seen to be the token's owner (`marks`).
 """
 
 from __future__ import annotations
 
 from contextlib import suppress
 
-from frost_hsm.backends import Capability
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.envelope import Envelope
+from frost_hsm.ceremony.sealing.marks import Marks, is_mark
 from frost_hsm.ceremony.sealing.recipients import KeyAgreement
-from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import ForeignMessage, KeyExists, KeyNotFound, MalformedMessage
+from frost_hsm.ceremony.sealing.shelf import Shelf
+from frost_hsm.ceremony.store import StateDirectory, served_folder
+from frost_hsm.errors import ForeignMessage, KeyNotFound, MalformedMessage
 from frost_hsm.forms import cms
 from frost_hsm.secret import Secret
 
@@ -47,27 +50,38 @@ def own_context(
 
 
 class SealedRecords:
-    """The records of one identity: written once, read, destroyed; never changed."""
+    """The records of one identity: written once, read, destroyed; never changed.
+
+    Every method raises `TokenOwnedElsewhere` if the token works with another state directory.
+    """
 
     def __init__(self, holder: Holder, home: StateDirectory) -> None:
         self._holder = holder
         self._home = home
-        self._in_token = Capability.DATA in holder.token.capabilities
+        self._marks = Marks(holder, home)
+        self._all = Shelf(holder, home)
+        self._is_own = False
+
+    @property
+    def _shelf(self) -> Shelf:
+        if not self._is_own:
+            self._marks.require_own()
+            self._is_own = True
+        return self._all
+
+    def require_still_own(self) -> None:
+        """See that nobody has taken the token over: for whoever keeps it open. Raises `TokenOwnedElsewhere`."""
+        if self._is_own:
+            self._marks.require_still_own()
 
     def names(self) -> list[str]:
-        """List the records there are."""
-        return self._holder.token.record_names() if self._in_token else self._home.names("sealed")
+        """List the sealed records there are."""
+        return [name for name in self._shelf.names() if not is_mark(name)]
 
     def put(self, name: str, context: Context, plaintext: Secret) -> None:
         """Seal and keep; the caller still owns, and wipes, the plaintext. Raises `KeyExists`."""
-        sealed = envelope.seal(context, plaintext, self._holder)
-        if self._in_token:
-            self._holder.token.write_record(name, sealed)
-            return
-        with self._home.lock():
-            if self._home.exists(f"sealed/{name}"):
-                raise KeyExists(f'there is a sealed record "{name}" already')
-            self._home.put(f"sealed/{name}", sealed)
+        shelf = self._shelf
+        shelf.write(name, envelope.seal(context, plaintext, self._holder))
 
     def find(self, name: str, context: Context) -> Secret | None:
         """Open a record if there is one. Raises as `get` does."""
@@ -78,35 +92,29 @@ class SealedRecords:
 
     def get(self, name: str, context: Context) -> Secret:
         """Open a record; its context must be the one expected. Raises `KeyNotFound`, `SealBroken`."""
-        return envelope.unseal(self._read(name), context, self._holder)
-
-    def _read(self, name: str) -> bytes:
-        if self._in_token:
-            return self._holder.token.read_record(name)
-        found = self._home.read(f"sealed/{name}")
-        if found is None:
-            raise KeyNotFound(f'there is no sealed record "{name}"')
-        return found
+        return envelope.unseal(self._shelf.read(name), context, self._holder)
 
     def shown_context(self, name: str) -> Context | None:
         """Return what a record shows of its context, unverified; None if it shows nothing, as an RSA key's does."""
         with suppress(ForeignMessage, MalformedMessage):
-            found = Envelope.decode(cms.parse(self._read(name)).content).recipients[0]
+            found = Envelope.decode(cms.parse(self._shelf.read(name)).content).recipients[0]
             return Context.decode(found.ukm) if isinstance(found, KeyAgreement) else None
         return None
 
     def destroy(self, name: str) -> None:
-        """Destroy a record for good: when this returns it is gone. Raises `KeyNotFound` if there was none."""
-        if self._in_token:
-            self._holder.token.delete_record(name)
-            return
-        with self._home.lock():
-            if not self._home.exists(f"sealed/{name}"):
-                raise KeyNotFound(f'there is no sealed record "{name}"')
-            self._home.remove(f"sealed/{name}")
+        """Destroy a record for good: when this returns it is gone, and nobody else has destroyed it.
+
+        Raises `KeyNotFound` if there was none; of all who try, from wherever, exactly one gets past this.
+        """
+        self._shelf.destroy(name)
+
+    def discard(self, name: str) -> None:
+        """Destroy a record wherever it lies; none is fine."""
+        self._shelf.discard(name)
 
     def destroy_all(self, ceremony: bytes, position: int) -> None:
-        """Destroy every record of one participant of a ceremony; none is fine."""
+        """Destroy every record of one participant of a ceremony; none is fine. What its nonces were goes last."""
         for name in self.names():
             if f".{_owner(ceremony, position)}." in f"{name}.":
-                self.destroy(name)
+                self.discard(name)
+        self._home.remove(served_folder(ceremony, position))

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
-from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.ceremony.store import StateDirectory, served_folder
 from frost_hsm.errors import (
     IncorrectCommitment,
     IncorrectNumberOfSigners,
-    KeyExists,
     KeyNotFound,
     MissingCommitment,
     NonceUsed,
@@ -23,43 +23,42 @@ from frost_hsm.errors import (
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import KeyPackage, SignatureShare, SigningCommitments, SigningNonces, SigningPackage
 from frost_hsm.frost.rerandomized import sign_with_randomizer_seed
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.secret import Entropy, OneProcess, Secret, system_entropy
 
 
 class SealedSigner:
     """Signs with a share that is sealed in a token. For programs; safe for several threads and processes.
 
-    Nonces wait in the token as a sealed record. To sign, they are sealed a second time, bound to the one signing
-    package, and the first record is destroyed and seen to be gone; only then does a signature share exist. So a
-    crash anywhere loses nothing: the same package can still be signed, with the same result, and no other can.
-    The bound record goes once the share has been kept.
+    Nonces wait in the token as a sealed record, and destroying a record is the one thing in a token that exactly one
+    caller succeeds with. So only whoever has destroyed it, and noted in the state directory that it served, computes
+    a signature share. A record that is found afterwards, because a disk lost power or somebody put a copy back, is
+    refused by that note; a note without a record, likewise. A crash, or a token that fails, between destroying and
+    answering loses the pair: `NonceUsed`, and a new request serves.
 
-    The state directory's lock keeps two processes from binding the same nonces to two packages. Where two state
-    directories share a token, the one that destroys the first record wins and the other gives up; but should that one
-    be killed before it has cleared up, it could go on later. So give a token one state directory.
+    It refuses in a process that was forked off after it was made.
     """
 
     def __init__(self, key: GroupKey, holder: Holder, home: StateDirectory) -> None:
         self.key = key
         self._records = SealedRecords(holder, home)
+        self._served = Served(home, key.sharing, key.position)
+        self._is_software = holder.token.info.is_software
         self._home = home
         self._are_rounds_over = False
+        self._process = OneProcess()
 
     def commit(self, request: bytes = b"", *, entropy: Entropy = system_entropy) -> SigningCommitments:
         """Draw a pair of nonces, seal it and return its commitments (RFC 9591, section 5.1).
 
         request: the id of what the nonces are for, if there is one; the same again returns the same commitments. Raises
-        `NonceUsed` if those are bound to a signing package already, which has to be signed first.
+        `NonceUsed` if those have served.
         """
-        self.key.require_active()
-        with self._home.lock():
+        with self._working():
             if request:
-                waiting = self._records.find(self._loose(request), self._loose_context(request))
-                if waiting is not None:
-                    with waiting:
+                self._require_unserved(request)
+                for name in self._waiting(request):
+                    with self._records.get(name, self._context(request)) as waiting:
                         return self._commitments(waiting)
-                if self._bound(request) in self._waiting(Kind.BOUND_NONCES):
-                    raise NonceUsed("the nonces for this request are bound to a signing package")
             package = self._unseal()
             nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
             package.wipe()
@@ -75,8 +74,7 @@ class SealedSigner:
         Seals all of them or none and returns their commitments, each for one signature. Raises `UsageProblem` for a
         ``count`` below 1, and what the token says that has no space left.
         """
-        self.key.require_active()
-        with self._home.lock():
+        with self._working():
             package = self._unseal()
             pairs = signing.preprocess(count, package.signing_share, entropy)
             package.wipe()
@@ -93,14 +91,15 @@ class SealedSigner:
 
     def prepared(self) -> list[str]:
         """List the records of the pairs that wait for no request that is kept here: they were made ahead."""
-        return self._unrequested(Kind.SIGNING_NONCES)
+        requested = [self._name(bytes.fromhex(name)) for name in self._home.names("requests")]
+        return [name for name in self._waiting() if not name.startswith(tuple(requested))]
 
     def discard_prepared(self) -> int:
-        """Destroy the pairs that were made ahead, and what a crash left of others; returns how many waited."""
+        """Destroy the pairs that were made ahead; returns how many waited."""
         with self._home.lock():
             waiting = self.prepared()
-            for name in (*waiting, *self._unrequested(Kind.BOUND_NONCES)):
-                self._records.destroy(name)
+            for name in waiting:
+                self._records.discard(name)
         return len(waiting)
 
     def sign(
@@ -114,22 +113,21 @@ class SealedSigner:
         """Sign with the nonces of `commit` or `preprocess`, once (RFC 9591, section 5.2).
 
         request: as given to `commit`. randomizer_seed: the coordinator's, to sign under a randomized key
-        (`rerandomized`); the nonces are bound to it as well. keep: called with the share before its nonces are
-        destroyed for good; what it stores survives, and until it returns the same package can be signed again after a
-        crash.
+        (`rerandomized`). keep: called with the share before it is returned, to store it: there is no second one.
 
-        Raises `NonceUsed` if the nonces have served or are bound to another package, `MissingCommitment`,
-        `IncorrectCommitment`, `IncorrectNumberOfSigners`: all before anything has changed.
+        Raises `NonceUsed` if the nonces have served, `MissingCommitment`, `IncorrectCommitment`,
+        `IncorrectNumberOfSigners`: all before anything has changed. What the token or the state directory raises once
+        the nonces were touched may have cost them.
         """
-        self.key.require_active()
-        mine = self._check(signing_package)
-        subject = request or _hash(mine)
-        with self._home.lock():
-            plaintext = self._bind(subject, request, _digest(signing_package, randomizer_seed), mine)
-            with plaintext:
+        with self._working():
+            mine = self._check(signing_package)
+            subject = request or _hash(mine)
+            self._require_unserved(subject)
+            with self._find(request, mine) as plaintext:
+                package = self._unseal()
                 nonces = SigningNonces.deserialize(self.key.suite, plaintext)
-            package = self._unseal()
             try:
+                self._let_out(subject, self._name(request, mine))
                 if randomizer_seed is None:
                     share = signing.sign(signing_package, nonces, package)
                 else:
@@ -138,45 +136,61 @@ class SealedSigner:
                 package.wipe()
                 nonces.wipe()
             keep(share)
-            with suppress(KeyNotFound):  # somebody who does not share our lock has lost the race and cleared up
-                self._records.destroy(self._bound(subject))
             return share
 
     def forget(self, subjects: Iterable[bytes]) -> None:
-        """Destroy what is left of nonces that nobody will use: a crash after `keep`, a token that was full.
+        """Destroy what is left of nonces that nobody will use: a token that was full, or that a power cut put back.
 
         subjects: the ids of requests, or hashes of commitments.
         """
         with self._home.lock():
-            left = set(self._waiting(Kind.SIGNING_NONCES, Kind.BOUND_NONCES))
-            for subject in subjects if left else ():
-                for name in left & {self._loose(subject), self._bound(subject)}:
-                    self._records.destroy(name)
+            left = self._waiting()
+            over = tuple(self._name(subject) for subject in subjects if left)
+            for name in left:
+                if name.startswith(over):
+                    self._records.discard(name)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        """Hold the lock, in the process and with the token that this was made for, while the key is active."""
+        self._process.require("this SealedSigner")
+        self.key.require_active()
+        with self._home.lock():
+            self._records.require_still_own()
+            yield
+
+    def _let_out(self, subject: bytes, name: str) -> None:
+        """Let nonces out to serve, once and for all: destroyed by us and nobody else, durably, and noted durably."""
+        try:
+            self._records.destroy(name)
+        except KeyNotFound:
+            raise NonceUsed("these nonces were used from another place at this instant") from None
+        if self._is_software:
+            os.sync()  # SoftHSM2 leaves that to the system, and a power cut would bring the record back
+        self._served.add(subject)
 
     def _unseal(self) -> KeyPackage:
         """Open the share. First of all goes what would have settled a dispute about the rounds: the key is active."""
         if not self._are_rounds_over:
-            with suppress(KeyNotFound):
-                self._records.destroy(self.key.record_name(Kind.ROUND2_DONE))
+            self._records.discard(self.key.record_name(Kind.ROUND2_DONE))
             self._are_rounds_over = True
         return self.key.unseal(self._records)
 
     def _seal(self, nonces: SigningNonces, request: bytes = b"") -> None:
         with nonces.serialize() as plaintext:
-            subject = request or _hash(nonces.commitments)
-            self._records.put(self._loose(subject), self._loose_context(request), plaintext)
+            self._records.put(self._name(request, nonces.commitments), self._context(request), plaintext)
 
-    def _waiting(self, *kinds: Kind) -> list[str]:
-        """List the records of some kinds that this key has."""
-        beginnings = tuple(f"{self.key.record_name(kind)}." for kind in kinds)
-        return [name for name in self._records.names() if name.startswith(beginnings)]
+    def _waiting(self, request: bytes = b"") -> list[str]:
+        """List the records of nonces that this key has, or has for one request."""
+        beginning = f"{self._name(request)}."
+        return [name for name in self._records.names() if name.startswith(beginning)]
 
-    def _unrequested(self, kind: Kind) -> list[str]:
-        requested = {self.key.record_name(kind, bytes.fromhex(name)) for name in self._home.names("requests")}
-        return [name for name in self._waiting(kind) if name not in requested]
+    def _require_unserved(self, subject: bytes) -> None:
+        if subject in self._served:
+            raise NonceUsed("these nonces have been used")
 
     def _check(self, package: SigningPackage) -> SigningCommitments:
-        """Find everything wrong with a signing package that can be found before nonces are bound to it."""
+        """Find everything wrong with a signing package that can be found before nonces are touched."""
         signers = package.signing_commitments
         if len(signers) < self.key.min_signers:
             raise IncorrectNumberOfSigners(
@@ -188,39 +202,17 @@ class SealedSigner:
             raise MissingCommitment(f"the signing package holds no commitments of {self.key.me.name}")
         return mine
 
-    def _bind(self, subject: bytes, request: bytes, signed: bytes, mine: SigningCommitments) -> Secret:
-        """Bind waiting nonces to the one thing that is signed with them, for good; returns them. signed: its digest."""
-        context = self.key.context(Kind.BOUND_NONCES, signed)
-        loose, bound = self._loose(subject), self._bound(subject)
-        waiting = self._records.find(loose, self._loose_context(request))
-        if waiting is not None and self._commitments(waiting) != mine:
+    def _find(self, request: bytes, mine: SigningCommitments) -> Secret:
+        """Open the waiting nonces of these commitments."""
+        waiting = self._records.find(self._name(request, mine), self._context(request))
+        if waiting is None:
+            if request and self._waiting(request):
+                raise IncorrectCommitment(f"the signing package holds other commitments of {self.key.me.name}")
+            raise NonceUsed("these nonces have been used, or are not in this token")
+        if self._commitments(waiting) != mine:
             waiting.wipe()
-            raise IncorrectCommitment(f"the signing package holds other commitments of {self.key.me.name}")
-        try:
-            nonces = self._records.find(bound, context)
-        except SealBroken:
-            raise NonceUsed("these nonces are bound to another signing package") from None
-        if nonces is None:
-            if waiting is None:
-                raise NonceUsed("these nonces have been used, or are not in this token")
-            try:
-                self._records.put(bound, context, waiting)
-            except KeyExists:
-                raise self._lost_race(waiting) from None
-            nonces = waiting
-        if waiting is not None:
-            try:
-                self._records.destroy(loose)
-            except KeyNotFound:
-                with suppress(KeyNotFound):
-                    self._records.destroy(bound)
-                raise self._lost_race(waiting) from None
-        return nonces
-
-    def _lost_race(self, nonces: Secret) -> NonceUsed:
-        """Give up: somebody who does not share our lock was faster, and these nonces are theirs."""
-        nonces.wipe()
-        return NonceUsed("these nonces were used from another place at this instant")
+            raise SealBroken(f"a record in the token holds other nonces of {self.key.me.name} than its name says")
+        return waiting
 
     def _commitments(self, plaintext: Secret) -> SigningCommitments:
         nonces = SigningNonces.deserialize(self.key.suite, plaintext)
@@ -228,24 +220,43 @@ class SealedSigner:
         nonces.wipe()
         return commitments
 
-    def _loose_context(self, request: bytes) -> Context:
+    def _context(self, request: bytes) -> Context:
         return self.key.context(Kind.SIGNING_NONCES, request)
 
-    def _loose(self, subject: bytes) -> str:
-        return self.key.record_name(Kind.SIGNING_NONCES, subject)
+    def _name(self, request: bytes, commitments: SigningCommitments | None = None) -> str:
+        """Name the record of a pair, by request, if it is for one, and commitments: no other pair has the same."""
+        name = self.key.record_name(Kind.SIGNING_NONCES, request)
+        return f"{name}.{_hash(commitments)[:16].hex()}" if commitments is not None else name
 
-    def _bound(self, subject: bytes) -> str:
-        return self.key.record_name(Kind.BOUND_NONCES, subject)
+
+class Served:
+    """Which nonces of a share were let out to serve, in the state directory: a set that only grows.
+
+    It is spread over files by the first byte of a subject, so that a new one costs little. Read and written under the
+    state directory's lock.
+    """
+
+    def __init__(self, home: StateDirectory, sharing: bytes, position: int) -> None:
+        self._home = home
+        self._folder = served_folder(sharing, position)
+
+    def __contains__(self, subject: bytes) -> bool:
+        return _line(subject) in self._read(subject)
+
+    def add(self, subject: bytes) -> None:
+        """Note a subject; when this returns a power cut does not forget it."""
+        self._home.replace(self._path(subject), b"".join([*self._read(subject), _line(subject)]))
+
+    def _read(self, subject: bytes) -> list[bytes]:
+        return (self._home.read(self._path(subject)) or b"").splitlines(keepends=True)
+
+    def _path(self, subject: bytes) -> str:
+        return f"{self._folder}/{subject[:1].hex()}"
+
+
+def _line(subject: bytes) -> bytes:
+    return subject[:16].hex().encode() + b"\n"
 
 
 def _hash(commitments: SigningCommitments) -> bytes:
     return hashlib.sha256(commitments.serialize()).digest()
-
-
-def _digest(package: SigningPackage, randomizer_seed: Secret | None) -> bytes:
-    """Hash all that decides what a signature share says: another seed is another key, and so another challenge."""
-    hashed = hashlib.sha256(package.serialize())
-    if randomizer_seed is not None:
-        with randomizer_seed.reveal() as view:
-            hashed.update(view)
-    return hashed.digest()

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
 from frost_hsm.backends import Capability, KeyKind
 from frost_hsm.ceremony.people import identity as identities
-from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
@@ -70,7 +73,9 @@ def create(
             wants_rsa = rsa or Capability.AGREE not in token.capabilities
             kind = KeyKind.DECRYPT if wants_rsa else KeyKind.AGREE
             made = identities.create(token, name, kind, allow_imported=allow_imported, recovery=second)
-        place.note(made, is_in_token=any(made.public.is_same_token(each.public) for each in identities.find(token)))
+        is_in_token = any(made.public.is_same_token(each.public) for each in identities.find(token))
+        made = replace(made, records=place.note(made, is_in_token=is_in_token).records)
+        Marks(Holder(made, token), place.home).require_own()
         where = token_name(token.info)
     public = made.public
     if present is not None and not made.public.is_same_token(place.me):

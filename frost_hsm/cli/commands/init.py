@@ -9,28 +9,50 @@ import click
 
 from frost_hsm import backends
 from frost_hsm.backends import Backend, PinState, TokenInfo
+from frost_hsm.ceremony.people import identity as identities
+from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.people.names import require_name
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import FILE, Config
 from frost_hsm.cli.options import command, modules
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import FrostHsmError, OutputExists, TokenAmbiguous, TokenNotFound, UsageProblem
+from frost_hsm.errors import (
+    Aborted,
+    FrostHsmError,
+    NotPossible,
+    OutputExists,
+    TokenAmbiguous,
+    TokenNotFound,
+    UsageProblem,
+)
 
 
-@command(None, "init", token=True)
-@click.option("--me", metavar="NAME", required=True, help="Your name among the participants, in lower case.")
+@command(None, "init", token=True, asks=True)
+@click.option("--me", metavar="NAME", help="Your name among the participants, in lower case.")
 @modules
 @click.option("--create", is_flag=True, help="Make the token, where its backend can: a software: file.")
 @click.option("--force", is_flag=True, help="Replace an earlier configuration.")
-def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force: bool) -> Result:
+@click.option("--take-over", is_flag=True, help="Shut out the state directory that the token worked with until now.")
+def init(
+    place: Workplace, me: str | None, modules: dict[str, str], create: bool, force: bool, take_over: bool
+) -> Result:
     """Say who you are and which token is yours.
 
     Makes the state directory, readable by you alone, and writes config.toml into it; the same again changes nothing.
     Without --token there has to be exactly one initialised PKCS#11 token. Initialising one erases it and is left to
     its vendor's tool; frost-hsm doctor prints the command for SoftHSM2.
+
+    A token works with one state directory. To go on with a token in another one, because the first is lost or this is
+    to be used in its place, add --take-over, alone if this directory has its configuration already. From then on the
+    other one is refused every step, and nonces that waited in the token are destroyed.
     """
+    if me is None:
+        if not take_over:
+            raise UsageProblem("--me is missing", hint="for example frost-hsm init --me alice")
+        return _take_over(place)
     require_name(me)
     uri = place.token_uri
     backend_name = backends.scheme(uri) if uri is not None else "pkcs11"
@@ -52,6 +74,7 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
         _require_same(place, config)
     home = StateDirectory.create(place.resolved_home)
     with home.lock():
+        place.config = config
         config.save(home)
     lines = [f"You are {me}; your token is {token_name(info)}", f"Wrote {home.path / FILE}"]
     if backend_name == "pkcs11" and settings.get("pkcs11", {}) != modules:
@@ -59,7 +82,34 @@ def init(place: Workplace, me: str, modules: dict[str, str], create: bool, force
     if info.is_software:
         lines.append("This is a software token: a file, without the protection of hardware")
     fields = {"me": me, "token": info.uri, "home": str(home.path), "software": info.is_software}
+    if take_over:
+        taken = _take_over(place)
+        return Result("init", [*lines, *taken.lines], {**fields, **taken.fields}, taken.next_step)
     return Result("init", lines, fields, "frost-hsm identity create")
+
+
+def _take_over(place: Workplace) -> Result:
+    """Make the token this state directory's, once that was agreed to."""
+    me, home = place.config.me, place.home
+    with place.public_token() as public:
+        found = [each for each in identities.find(public) if each.name == me]
+        if not found and home.exists("identity.pem"):
+            found = [place.identity_in(public)]
+        where = token_name(public.info)
+    if not found:
+        raise NotPossible(f"{where} holds no identity of {me} to take over", hint="make one: frost-hsm identity create")
+    with place.token() as token:
+        marks = [Marks(Holder(replace(each, records=place.noted(each, token).records), token), home) for each in found]
+        if any(each.is_owned_elsewhere() for each in marks):
+            place.terminal.message(f"{where} works with another state directory. From now on that one is refused")
+            place.terminal.message("every step, and what waits in the token to sign is destroyed: requests that were")
+            place.terminal.message("committed to and not answered need new ones")
+            if not place.terminal.confirm("Take the token over?"):
+                raise Aborted("the token was not taken over; nothing was changed")
+        for each in marks:
+            each.take_over()
+    lines = [f"{where} works with {home.path}, and with no other state directory"]
+    return Result("init", lines, {"taken_over": True}, "frost-hsm backup restore FILE, or frost-hsm identity create")
 
 
 def _require_same(place: Workplace, config: Config) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
 
-_IN_TOKEN = ("ceremony/sealing/records.py", "Capability.DATA in holder.token.capabilities", "False")
+_IN_TOKEN = ("ceremony/sealing/shelf.py", "holder.identity.records is RecordPlace.TOKEN", "False")
+_SIGNER = "ceremony/signing/sealed_signer.py"
+_OWNER = ("ceremony/sealing/marks.py", "if owners != {(self._own,)}:", "if False:")
 
 OF_SIGNING = (
     # ── Operations ──
@@ -153,21 +155,53 @@ OF_SIGNING = (
     defence("s04_a_cloned_host", "nonces lie in the token", _IN_TOKEN),
     defence("s05_nonces_in_a_copy_of_the_state", "nonces lie in the token", _IN_TOKEN),
     defence(
-        "s06_crash_between_signing_and_sending",
-        "nonces are bound to one signing package",
+        "s04_a_clone_that_was_stalled",
+        "only who has destroyed the nonces themselves goes on",
         (
-            "ceremony/signing/sealed_signer.py",
-            "hashed = hashlib.sha256(package.serialize())",
-            "hashed = hashlib.sha256()",
+            _SIGNER,
+            'raise NonceUsed("these nonces were used from another place at this instant") from None',
+            "pass",
         ),
     ),
     defence(
-        "s06_another_randomizer_after_a_crash",
-        "nonces are bound to the randomizer as well",
+        "s04_a_clone_that_was_stalled",
+        "the record of a pair is named by its commitments",
+        (_SIGNER, "{_hash(commitments)[:16].hex()}", "one"),
+    ),
+    defence("s04_another_state_directory", "a token works with one state directory", _OWNER),
+    defence(
+        "s04_another_state_directory",
+        "whoever keeps a token open is shut out as well",
+        (_SIGNER, "            self._records.require_still_own()\n", ""),
+    ),
+    defence(
+        "s04_another_state_directory",
+        "a token that is taken over lets go of the nonces in it",
+        ("ceremony/sealing/marks.py", "for name in self._shelf.names() if others else ():", "for name in ():"),
+    ),
+    defence(
+        "s04_a_forked_process",
+        "a signer serves one process",
+        (_SIGNER, '        self._process.require("this SealedSigner")\n', ""),
+        shows="AssertionError",
+    ),
+    defence(
+        "s06_crash_between_signing_and_sending",
+        "nonces are destroyed and noted before a share exists",
+        (_SIGNER, "                self._let_out(subject, self._name(request, mine))\n", ""),
+    ),
+    defence(
+        "s06_nonces_that_come_back",
+        "what was let out to serve is remembered",
+        (_SIGNER, "if subject in self._served:", "if False:"),
+    ),
+    defence(
+        "s06_a_token_that_fails",
+        "no share without an answer of the token",
         (
-            "ceremony/signing/sealed_signer.py",
-            "    if randomizer_seed is not None:\n        with",
-            "    if False:\n        with",
+            _SIGNER,
+            "        except KeyNotFound:\n            raise NonceUsed",
+            "        except Exception:\n            pass\n        if False:\n            raise NonceUsed",
         ),
     ),
     defence(
