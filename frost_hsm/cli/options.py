@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,7 +14,7 @@ from frost_hsm.cli.parsing import Command, docstring
 from frost_hsm.cli.talk.output import COLOURED, Result, show
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import PinOnCommandLine
+from frost_hsm.errors import PinOnCommandLine, UsageProblem
 
 Function = TypeVar("Function", bound=Callable[..., object])
 
@@ -46,7 +47,8 @@ def command(
             place = Workplace(
                 Path(home) if home is not None else None, token_uri, pin_source, allow_final_pin_try, terminal
             )
-            return functools.partial(show, function(place, **parameters), as_json=as_json)
+            with _pointing_to_help():
+                return functools.partial(show, function(place, **parameters), as_json=as_json)
 
         decorated: Callable[..., object] = run
         for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks else ()), *_ALWAYS]):
@@ -56,6 +58,17 @@ def command(
         return made
 
     return decorate
+
+
+@contextmanager
+def _pointing_to_help() -> Iterator[None]:
+    """Name the command whose help says what is possible."""
+    try:
+        yield
+    except UsageProblem as error:
+        if error.hint == UsageProblem.default_hint:
+            error.hint = f"see: {click.get_current_context().command_path} --help"
+        raise
 
 
 def _refuse_pin(context: click.Context, parameter: click.Parameter, value: str | None) -> None:

@@ -93,6 +93,9 @@ def _failure(error: BaseException) -> FrostHsmError:
     """Return the error of ours that says what happened."""
     if isinstance(error, FrostHsmError):
         return error
+    if isinstance(error, click.NoSuchOption):
+        others = [each for each in error.possibilities or () if each != "--pin"]  # which only says why it is none
+        error = click.NoSuchOption(error.option_name, possibilities=others, ctx=error.ctx)
     if isinstance(error, click.ClickException):
         text = error.format_message()
         context = error.ctx if isinstance(error, click.UsageError) else None

@@ -27,9 +27,9 @@ from frost_hsm.frost.values import Signature, VerifyingKey
     shell_complete=completing.keys_or_files,
     help="The name of a key here, a public key package file, or the key in hex, as such or in a file.",
 )
-@click.option("--suite", default="p256", show_default=True, help="The ciphersuite, for a key in hex.")
+@click.option("--suite", metavar="NAME", help="The ciphersuite, for a key in hex; without it p256.")
 @click.argument("pairs", nargs=-1, required=True, metavar="MESSAGE SIGNATURE [MESSAGE SIGNATURE]...")
-def verify(place: Workplace, key: str, suite: str, pairs: tuple[str, ...]) -> Result:
+def verify(place: Workplace, key: str, suite: str | None, pairs: tuple[str, ...]) -> Result:
     """Check signatures.
 
     MESSAGE and SIGNATURE are files, one of them may be - for stdin. The exit status is 0 if every signature is good,

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import BinaryIO, TypeVar
 
 from frost_hsm import file_lock
-from frost_hsm.cli.talk.looks import look
+from frost_hsm.cli.talk.looks import Look, look
 from frost_hsm.cli.talk.output import require_open, require_showable
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.errors import (
     DeserializationError,
     FileMissing,
@@ -76,7 +77,19 @@ def _reading(path: str) -> Iterator[None]:
         yield
     except (OSError, ValueError) as error:  # ValueError: a NUL in the path
         reason = error.strerror if isinstance(error, OSError) else "not a path"
-        raise FileMissing(f"cannot read {path}: {reason}") from error
+        raise FileMissing(f"cannot read {path}: {reason}", hint=_nearby(path)) from error
+
+
+def _nearby(path: str) -> str:
+    """Say which file may have been meant."""
+    import difflib  # here, because most files are there
+
+    name, folder = Path(path).name, Path(path).parent
+    with suppress(OSError, ValueError):
+        close = difflib.get_close_matches(name, [each.name for each in folder.iterdir()], 3, 0.5)
+        if name not in close and close:
+            return f"is it {' or '.join(quoted(str(folder / each)) for each in close)}?"
+    return f"see what is there: ls {quoted(str(folder))}"
 
 
 def _stdin() -> bytes:
@@ -124,10 +137,17 @@ def naming(path: str, data: bytes | None = None) -> Iterator[None]:
 
 def named(error: FrostHsmError, path: str, data: bytes | None = None) -> FrostHsmError:
     """Return an error with the name of the file that it is about."""
-    seen = look(data) if data is not None and isinstance(error, MalformedMessage) else None
+    seen = _seen(data) if data is not None and isinstance(error, MalformedMessage) else None
     said = f"{path}: {error}" + (f"; it looks like {seen.what}" if seen is not None else "")
     hint = seen.advice if seen is not None else error.hint
     return type(error)(said, hint=hint, culprits=error.culprits, details=error.details)
+
+
+def _seen(data: bytes) -> Look | None:
+    """Say what data looks like instead of what is read here, which begins with a line of PEM, or is JSON."""
+    text = data[:_BEGINNING].decode(errors="ignore")
+    is_text = bool(text) and all(letter.isprintable() or letter.isspace() for letter in text)
+    return look(data) or (Look("text, without a PEM block", "name the file that was sent") if is_text else None)
 
 
 def list_directory(directory: str) -> Iterable[Path]:

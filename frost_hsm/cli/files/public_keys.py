@@ -10,6 +10,7 @@ from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import DeserializationError, FileMissing, NotKnown, NotPossible
 from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import PublicKeyPackage
 from frost_hsm.frost.values import VerifyingKey
 
@@ -18,11 +19,20 @@ _LONGEST_HEX = 256  # bytes of a file, white space among them
 _HEX = re.compile(r"([0-9a-fA-F]{2}){32,57}")
 
 
-def find(place: Workplace, key: str, suite: str) -> VerifyingKey:
+def find(place: Workplace, key: str, suite: str | None) -> VerifyingKey:
     """Return the verifying key. A name in the state directory goes before hex, hex before a file.
 
-    In hex, a Taproot key may be x alone, as BIP-340 has it.
+    In hex, a Taproot key may be x alone, as BIP-340 has it. suite: of a key in hex, p256 if None; what says itself of
+    which suite it is has to be of this one, else `NotPossible` is raised.
     """
+    wanted = ciphersuites.by_name(suite) if suite is not None else None
+    found = _find(place, key, wanted)
+    if wanted is not None and found.ciphersuite.id != wanted.id:
+        raise NotPossible(f"{key} is a key of {found.ciphersuite.name}, not of {wanted.name}", hint="leave out --suite")
+    return found
+
+
+def _find(place: Workplace, key: str, suite: Ciphersuite | None) -> VerifyingKey:
     if NAME.fullmatch(key) and place.resolved_home.is_dir():
         data = place.home.read(f"{ceremony_folder(key)}/{PUBLIC_KEY_PACKAGE}")
         if data is not None:
@@ -40,13 +50,13 @@ def find(place: Workplace, key: str, suite: str) -> VerifyingKey:
         ) from None
 
 
-def _read_key(data: bytes, suite: str) -> VerifyingKey:
+def _read_key(data: bytes, suite: Ciphersuite | None) -> VerifyingKey:
     text = data.decode(errors="replace").strip() if len(data) <= _LONGEST_HEX else ""
     return _from_hex(text, suite) if _HEX.fullmatch(text) else read_package(data).verifying_key
 
 
-def _from_hex(digits: str, suite: str) -> VerifyingKey:
-    found, data = ciphersuites.by_name(suite), bytes.fromhex(digits)
+def _from_hex(digits: str, suite: Ciphersuite | None) -> VerifyingKey:
+    found, data = suite or ciphersuites.by_name("p256"), bytes.fromhex(digits)
     if len(data) < found.group.element_length:
         data = found.hooks.restore(data)
     try:
