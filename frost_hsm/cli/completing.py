@@ -47,6 +47,13 @@ def _kept(context: click.Context, folder: str, suffix: str) -> Iterable[str]:
         return []
 
 
+def targets(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Offer the targets that are installed."""
+    from frost_hsm.targets import installed
+
+    return [CompletionItem(name) for name in sorted(installed()) if name.startswith(incomplete)]
+
+
 keys = _names("ceremonies")
 keys_or_files = _names("ceremonies", or_files=True)
 requests = _names("requests", or_files=True)

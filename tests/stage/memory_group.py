@@ -35,9 +35,13 @@ class MemoryGroup:
         return signing.aggregate(session.package, session.shares(), self.public).serialize()
 
 
-@cache
 def group(suite: str = "ed25519", which: int = 0) -> MemoryGroup:
     """The group of a suite, made once; another one for each number."""
+    return _made(suite, which)
+
+
+@cache
+def _made(suite: str, which: int) -> MemoryGroup:
     return MemoryGroup(suite)
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import click
 
 from frost_hsm.cli import completing
-from frost_hsm.cli.files import door
+from frost_hsm.cli.files import door, things
 from frost_hsm.cli.files.public_keys import find
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.looks import look
@@ -28,8 +28,15 @@ from frost_hsm.frost.values import Signature, VerifyingKey
     help="The name of a key here, a public key package file, or the key in hex, as such or in a file.",
 )
 @click.option("--suite", metavar="NAME", help="The ciphersuite, for a key in hex; without it p256.")
+@click.option(
+    "--as",
+    "target",
+    metavar="TARGET",
+    shell_complete=completing.targets,
+    help="What the signature is for, as with sign request: SIGNATURE is the file that sign aggregate wrote.",
+)
 @click.argument("pairs", nargs=-1, required=True, metavar="MESSAGE SIGNATURE [MESSAGE SIGNATURE]...")
-def verify(place: Workplace, key: str, suite: str | None, pairs: tuple[str, ...]) -> Result:
+def verify(place: Workplace, key: str, suite: str | None, target: str | None, pairs: tuple[str, ...]) -> Result:
     """Check signatures.
 
     MESSAGE and SIGNATURE are files, one of them may be - for stdin. The exit status is 0 if every signature is good,
@@ -38,7 +45,12 @@ def verify(place: Workplace, key: str, suite: str | None, pairs: tuple[str, ...]
 
     Signatures of ed25519 and ed448 are those of RFC 8032, of secp256k1-tr those of BIP-340 (key: x alone). All
     others are Schnorr signatures, R and z; ECDSA verifiers do not take them.
+
+    With --as, what was signed is shown too. What has all in it that was signed, a tag of git or a certificate, takes
+    no MESSAGE: give each SIGNATURE alone.
     """
+    if target is not None:
+        return _verify_as(target, find(place, key, suite), key, pairs)
     if len(pairs) % 2:
         raise UsageProblem(f"{pairs[-1]} is the message or the signature of no pair", hint="give MESSAGE SIGNATURE, …")
     verifying_key = find(place, key, suite)
@@ -48,8 +60,31 @@ def verify(place: Workplace, key: str, suite: str | None, pairs: tuple[str, ...]
     ]
     _require_good(verifying_key, key, found)
     good = "good signature" if len(found) == 1 else f"{len(found)} good signatures"
-    fields = {"key": verifying_key.serialize().hex(), "suite": verifying_key.ciphersuite.id, "signatures": len(found)}
+    fields = _fields(verifying_key, "raw", len(found))
     return Result("verify", [f"{good} by {key} ({verifying_key.serialize()[:17].hex()})"], fields)
+
+
+def _verify_as(name: str, verifying_key: VerifyingKey, key: str, paths: tuple[str, ...]) -> Result:
+    target = things.load(name, verifying_key.ciphersuite)
+    if target.stands_alone:
+        pairs: list[tuple[str | None, str]] = [(None, path) for path in paths]
+    elif len(paths) % 2:
+        raise UsageProblem(f"{paths[-1]} is the message or the signature of no pair", hint="give MESSAGE SIGNATURE, …")
+    else:
+        pairs = list(zip(paths[::2], paths[1::2], strict=True))
+    lines = []
+    for message, signature in pairs:
+        try:
+            thing = things.verify(target, verifying_key, signature, message)
+        except InvalidSignature as error:
+            signed = "" if message is None else f" on {message}"
+            raise InvalidSignature(f"BAD signature: {signature} is not one by {key}{signed}", hint=error.hint) from None
+        lines += [f"{signature}: good signature by {key} ({verifying_key.serialize()[:17].hex()})", *thing.lines()]
+    return Result("verify", lines, _fields(verifying_key, name, len(pairs)))
+
+
+def _fields(key: VerifyingKey, target: str, count: int) -> dict[str, object]:
+    return {"key": key.serialize().hex(), "suite": key.ciphersuite.id, "target": target, "signatures": count}
 
 
 class _Pair(NamedTuple):

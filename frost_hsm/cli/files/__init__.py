@@ -1,1 +1,5 @@
-"""What is read and written: ``door`` ``incoming`` ``packages`` ``public_keys`` ``dossiers`` ``description``."""
+"""What is read and written.
+
+In the order in which one may read it: ``door`` ``incoming`` ``packages`` ``public_keys`` ``dossiers`` ``description``
+``things``
+"""

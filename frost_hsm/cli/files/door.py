@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import errno
 import fcntl
+import io
 import os
 import stat
 import string
@@ -69,6 +70,18 @@ def beginning(path: str) -> bytes:
     """Read as much of a file as shows whether it may be a message, with the text that a mail puts before one."""
     with _reading(path), Path(path).open("rb") as file:
         return file.read(_BEGINNING)
+
+
+@contextmanager
+def opened(path: str) -> Iterator[BinaryIO]:
+    """Open a file, however large, for whoever does not have to have all of it in memory; stdin as in `read`."""
+    if path == STANDARD:
+        yield io.BytesIO(read(path))
+        return
+    with _reading(path):
+        file = Path(path).open("rb")
+    with file:
+        yield file
 
 
 @contextmanager
