@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -127,6 +128,13 @@ class Pkcs11Backend:
     def _acquire(self, selector: Pkcs11Uri) -> tuple[TokenInfo, SharedSession]:
         """Select the token, and open it or share the session with it; what it says of itself is of now."""
         with locked():  # or another thread could start SoftHSM2 again between the two
+            if selector.serial is not None and _identifies(selector.serial):
+                for source in self._sources(selector):
+                    resumed = SharedSession.resume(
+                        os.path.realpath(source.path), lambda module, token: _matches(selector, module, token)
+                    )
+                    if resumed is not None:
+                        return source.info(resumed[0]), resumed[1]
             source, module, token = self._select(selector)
             return source.info(token), SharedSession.acquire(module, token)
 

@@ -59,7 +59,8 @@ def write(session: SharedSession, name: str, value: bytes) -> None:
     if session.find(wanted):
         raise KeyExists(f'{session.name} has a record "{name}" already')
     kept = {Attribute.TOKEN: True, Attribute.PRIVATE: True, Attribute.VALUE: value}
-    if _value(session, session.create({**wanted, **kept}), name) != value:
+    created = session.records[name] = session.create({**wanted, **kept})
+    if _value(session, created, name) != value:
         raise TokenLost(f'{session.name} lost record "{name}" as soon as it was written')
 
 
@@ -71,11 +72,15 @@ def read(session: SharedSession, name: str) -> bytes:
     value = _value(session, found[0], name) if found else None
     if value is None:
         raise session.not_found(f'no record "{name}"')
+    session.records[name] = found[0]
     return value
 
 
 def delete(session: SharedSession, name: str) -> None:
     """Destroy a record, and look whether it is gone."""
+    known = session.records.pop(name, None)
+    if known is not None and _destroy(session, known, name):
+        return
     destroyed = [_destroy(session, handle, name) for handle in session.find(record_template(name))]
     if not any(destroyed):
         raise session.not_found(f'no record "{name}"')

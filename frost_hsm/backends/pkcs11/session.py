@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from typing import Self
 
 import pkcs11
 from pkcs11 import Attribute, TokenFlag
@@ -48,6 +49,7 @@ class SharedSession:
         self._ended: TokenProblem | None = None
         self._pin: Secret | None = None  # while logged in, for keys that want it at each use
         self._keys: dict[tuple[bytes, KeyKind], PrivateKey] = {}
+        self.records: dict[str, int] = {}  # where those are that were read or written; looked at again before they go
         self.module = module
         self.token = token
         self.name = f'token "{token.label}"'
@@ -65,6 +67,22 @@ class SharedSession:
                 session = _sessions[key] = cls(key, module, token)
             session._users += 1
             return session
+
+    @classmethod
+    def resume(cls, path: str, is_wanted: Callable[[Module, pkcs11.Token], bool]) -> tuple[pkcs11.Token, Self] | None:
+        """Return a token as it is now, and the session that is open with it, if there is one; undone by `release`.
+
+        path: of the module, as it was loaded. is_wanted: says of a module and a token whether it is the one.
+        """
+        with locked():
+            for key, session in _sessions.items():
+                if key[0] == path and isinstance(session, cls) and is_wanted(session.module, session.token):
+                    with suppress(pkcs11.PKCS11Error):
+                        now = session.token.slot.get_token()
+                        if (now.serial, now.label) == (session.token.serial, session.token.label):
+                            session._users += 1
+                            return now, session
+        return None
 
     def release(self, *, logged_in: bool) -> None:
         """Count one user less: the last login logs out, the last user closes. Never raises."""
@@ -223,6 +241,7 @@ class SharedSession:
 
     def _close(self) -> None:
         self._keys.clear()
+        self.records.clear()
         self._forget_pin()
         del _sessions[self._key]
         self.module.open_sessions -= 1
