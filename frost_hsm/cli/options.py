@@ -24,7 +24,8 @@ def command(
 ) -> Callable[[Callable[..., Result]], click.Command]:
     """Make a command of a function from a `Workplace` and its own parameters to a `Result`.
 
-    token: it may open the token, so it takes ``--token`` and ``--pin-source``. asks: it may ask yes or no.
+    token: it may open the token, so it takes ``--token`` and ``--pin-source``. asks: it may ask yes or no. ``--yes`` is
+    taken by all of these, so that a script can say it at every step of a ceremony.
 
     The command returns what shows its result, to be called when click is through: click has ways of its own when
     output fails.
@@ -51,7 +52,7 @@ def command(
                 return functools.partial(show, function(place, **parameters), as_json=as_json)
 
         decorated: Callable[..., object] = run
-        for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks else ()), *_ALWAYS]):
+        for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks or token else ()), *_ALWAYS]):
             decorated = option(decorated)
         make = group.command if group is not None else click.command
         made: click.Command = make(name, cls=Command, help=docstring(function))(decorated)

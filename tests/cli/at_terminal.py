@@ -7,6 +7,7 @@ import pty
 import select
 import signal
 import subprocess
+import termios
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -22,6 +23,7 @@ class Session:
     """``with Session(arguments) as session``: reads what the program shows and types answers.
 
     With ``redirected`` stdin, stdout and stderr are not the terminal: stdin is empty, and the other two are kept.
+    columns: how wide the terminal is; 0 if it does not say.
     """
 
     def __init__(
@@ -32,10 +34,12 @@ class Session:
         redirected: bool = False,
         environment: dict[str, str] | None = None,
         program: Sequence[str] = PROGRAM,
+        columns: int = 0,
     ) -> None:
         self._arguments = [*program, *arguments]
         self._cwd = cwd
         self._redirected = redirected
+        self._columns = columns
         self._environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(environment or {})}
         self.shown = ""
         self._seen = 0
@@ -44,6 +48,7 @@ class Session:
 
     def __enter__(self) -> Self:
         self._master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, (24, self._columns))
         name = os.ttyname(slave)
         out = subprocess.PIPE if self._redirected else slave
 

@@ -14,9 +14,14 @@ from pathlib import Path
 
 import pytest
 from cli.at_terminal import Session
+from cli.judging import changes, snapshot
+from stage import parties
+from stage.parties import Party
 
 import frost_hsm
+from frost_hsm.cli.talk import keyboard
 from frost_hsm.cli.talk.terminal import Terminal
+from frost_hsm.errors import NoTerminal
 
 HOUSE = Path(frost_hsm.__file__).parent
 SECRET = "4711 word"
@@ -263,3 +268,50 @@ def test_a_terminal_that_is_closed(asking: Asking, tmp_path: Path) -> None:
     with session(asking, tmp_path) as at:
         at.expect(asking.prompt)
         assert at.hang_up() in (0, 1)  # 1: there is nothing left to print to
+
+
+def test_there_is_no_terminal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keyboard, "_TERMINAL", "/dev/nothing")
+    with pytest.raises(NoTerminal, match="there is no terminal to ask on: PIN:"):
+        Terminal().request_secret("PIN")
+
+
+# ── In commands ──
+
+
+@pytest.mark.parametrize(
+    ("command", "prompt", "ahead"),
+    [
+        (["peer", "add", "bob.pem"], "the last 4 digits of the fingerprint: ", "y"),
+        (["peer", "remove", "carol"], "the name: ", "carol"),
+        (["dkg", "abort", "treasury"], "Type its name to go on: ", "treasury"),
+        (["sign", "commit", "pay.request.pem"], "the last 4 digits of its sha256: ", "y"),
+        (["identity", "create"], "): ", parties.PIN),
+    ],
+)
+def test_a_command_waits_for_its_answer(people: list[Party], command: list[str], prompt: str, ahead: str) -> None:
+    """With the answer typed ahead, as by pasting a block of a how-to: nothing is done, and nothing is agreed to."""
+    alice, bob, _ = people
+    if command[0] == "sign":
+        parties.generate(people)
+        (alice.directory / "pay.request.pem").write_bytes(parties.request(people[:2], b"pay 10"))
+    if command[0] == "dkg":
+        alice.join(parties.propose(people))
+    (alice.directory / "bob.pem").write_bytes(bob.public.to_pem())
+    alice.home.remove("peers/bob.pem")
+    before = snapshot(alice)
+    program = ("sh", "-c", 'sleep 0.1; exec "$@"', "sh", *parties.PROGRAM)
+    with Session([*command, "--home", "home"], cwd=alice.directory, program=program, columns=60) as at:
+        at.type(f"{ahead}\n{ahead}\n")
+        at.expect(prompt)
+        at.type("\x04")
+        assert at.end() == 130
+    assert changes(before, snapshot(alice)) == []
+    assert max(map(len, at.shown.splitlines()[1:])) < 160
+
+
+def test_tables_fit_sixty_columns(group: list[Party]) -> None:
+    with Session(["keys", "list", "--home", "home"], cwd=group[0].directory, columns=40) as at:
+        assert at.end() == 0
+    assert "NAME       treasury\r\n" in at.shown
+    assert max(map(len, at.shown.splitlines())) <= 40

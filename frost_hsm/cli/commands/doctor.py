@@ -54,7 +54,8 @@ def _examined(findings: Iterator[Finding]) -> Iterator[Finding]:
     except FrostHsmError as error:
         yield False, f"{error}; {error.hint}" if error.hint else str(error)
     except Exception as error:  # a plug-in, or a module, may fail in any way
-        yield False, f"{type(error).__name__}: {error}"
+        said = (str(error).splitlines() or [""])[0]  # some libraries write a page
+        yield False, f"{type(error).__name__}: {said}"
 
 
 def _program(place: Workplace) -> Iterator[Finding]:

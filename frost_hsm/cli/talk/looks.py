@@ -94,12 +94,12 @@ def _armoured(data: bytes) -> Look | None:
         return Look("the source of a mail, in quoted-printable", _SAVE)
     if data.count(b"-----END %b-----" % begin[1]) < data.count(begin[0]):
         return Look(f"the beginning of a file: it has no line -----END {label}-----", "get the file again, whole")
-    lines = [line.removesuffix(b"\r") for line in body.split(b"\n")[1:]]
+    lines = [line.removesuffix(b"\r") for line in body.partition(b"-----END")[0].split(b"\n")[1:-1]]
     if any(line != line.strip() for line in lines):
         return Look("a block with blanks at the ends of its lines", _AGAIN)
     if any(re.match(rb"[A-Za-z-]+: ", line) for line in lines):
         return Look("a block with headers in it", _AGAIN)
-    if lines and (b"" in lines[:-1] or len(lines[0]) > 64 or (len(lines) > 2 and len(lines[0]) != 64)):
+    if any(len(line) != _LINE for line in lines[:-1]) or any(len(line) > _LINE for line in lines[-1:]):
         return Look("a block that a program has wrapped anew: our lines have 64 characters", _AGAIN)
     return Look(f'a block "{label}" that was changed, or is meant for something else', _AGAIN)
 
