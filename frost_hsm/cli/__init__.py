@@ -33,6 +33,7 @@ COMMANDS = {
     "keys": "See, hand out and destroy the keys you have a share of.",
     "refresh": "Make the shares of a key anew, together.",
     "repair": "Rebuild a lost share, or make one for a new participant.",
+    "history": "See what became of a key, and go on where something hangs.",
     "recover": "Make your share of a key again, of the messages that made it.",
     "backup": "Keep what is needed when state directory or token are lost.",
     "dealer": "Share out a key that somebody has, or refresh its shares alone.",

@@ -16,7 +16,7 @@ from stage.parties import KEY, Party, Ran
 from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Response
+from frost_hsm.ceremony.messages.using import Response
 
 MESSAGE = b"pay 5 to dave"
 BOX = "../inbox"

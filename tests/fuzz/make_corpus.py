@@ -25,7 +25,8 @@ from stage import parties, upkeep
 from frost_hsm.ceremony.history import backup, bundle, dossier
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.making import Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.forms import der, oids

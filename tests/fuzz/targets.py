@@ -26,11 +26,11 @@ from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.software.file import TokenFile
 from frost_hsm.backends.software.token import SoftwareToken
 from frost_hsm.backends.uri import Pkcs11Uri
-from frost_hsm.ceremony.history import backup, bundle, dossier, judgement
+from frost_hsm.ceremony.history import backup, bundle, dossier, evidence
 from frost_hsm.ceremony.history.backup import Backup
-from frost_hsm.ceremony.messages import complaints, signed, upkeep
+from frost_hsm.ceremony.messages import complaints, signed
 from frost_hsm.ceremony.messages import making as messages
-from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
@@ -275,7 +275,7 @@ def read_backup(data: bytes) -> None:
 
 
 def read_evidence(data: bytes) -> None:
-    judgement.judge(data)
+    evidence.judge(data)
     read = dossier.read(data)
     if len(set(read.messages)) == len(read.messages):  # the same twice is written once
         same(unlike_mail(dossier.write(read.messages, read.package)), unlike_mail(data))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import (
