@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from stage import parties
 from stage.mallory import Mallory
-from stage.parties import KEY, Party, inbox
+from stage.parties import Party, inbox
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Commitment

@@ -171,12 +171,15 @@ MESSAGES: tuple[type[Message], ...] = (
     messages.Response,
 )
 UPKEEP: tuple[type[Message], ...] = (
-    upkeep.RefreshProposal,
-    upkeep.Dealing,
-    upkeep.RepairRequest,
-    upkeep.RepairDelta,
-    upkeep.RepairSigma,
-    upkeep.RepairDone,
+    making.RefreshProposal,
+    making.Dealing,
+    changing.RepairRequest,
+    changing.RepairDelta,
+    changing.RepairSigma,
+    changing.RepairDone,
+    changing.Abandonment,
+    changing.Standing,
+    changing.GivenUp,
     complaints.Complaint,
     complaints.Opening,
 )

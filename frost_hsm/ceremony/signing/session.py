@@ -7,7 +7,6 @@ without a token. A request that holds commitments made ahead (`SealedSigner.prep
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +180,7 @@ class SigningSession:
                     signer = SealedSigner(self.key, holder, self.home)
                     signer.forget(self._answered())
                     self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
-                    commitments = [signer.commit(each, entropy=entropy) for each in self._subjects]
+                    commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
                     said = Commitment(
                         self.id,
                         tuple(each.serialize() for each in commitments),
@@ -214,13 +213,8 @@ class SigningSession:
                         answers.append(self.transcript.write(said, holder))
 
                     signer = SealedSigner(self.key, holder, self.home)
-                    subjects = [b""] * len(packages) if self.is_prepared else self._subjects
-                    keep(
-                        [
-                            signer.sign(package, subject, randomizer_seed=self._seed)
-                            for package, subject in zip(packages, subjects, strict=True)
-                        ]
-                    )
+                    subject = b"" if self.is_prepared else self.id
+                    keep([signer.sign(package, subject, randomizer_seed=self._seed) for package in packages])
                     [sent] = answers
                     if not self.is_prepared:  # as many as sign have committed: they are all in this state of the key
                         retire(self.key, holder, self.home)
@@ -271,11 +265,6 @@ class SigningSession:
     def signature(self, item: int = 0) -> bytes | None:
         """Return the signature of an item that was aggregated here before, encoded."""
         return self.home.read(f"{self._folder}/{SIGNATURES}/{item}")
-
-    @property
-    def _subjects(self) -> list[bytes]:
-        """What the nonces of each item are known by."""
-        return [hashlib.sha256(self.id + item.to_bytes(4, "big")).digest() for item in range(len(self.items))]
 
     @property
     def messages(self) -> list[bytes]:

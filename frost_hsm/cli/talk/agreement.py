@@ -38,13 +38,19 @@ def agree(terminal: Terminal, lines: Sequence[str], messages: Sequence[tuple[str
     shown = [(name, _shown(message)) for name, message in messages]
     several = len(messages) > 1
     parts = [[*([f"  {visible(name)}"] if several else []), f"  {each.kind}", *each.preview()] for name, each in shown]
-    digest = _digest(b"".join(hashlib.sha256(message).digest() for _, message in messages) if several else messages[0][1])
+    digest = _digest(
+        b"".join(hashlib.sha256(message).digest() for _, message in messages) if several else messages[0][1]
+    )
     is_agreed = terminal.agree(
         f"Agree to sign these {len(messages)} messages?" if several else "Agree to sign this message?",
         what="the last 4 digits of the sha256 of all" if several else "the last 4 digits of its sha256",
         shown=digest[-4:],
-        lines=[*lines, *(line for part in parts for line in part), *([f"  all      sha256 {digest}"] if several else [])],
-        view="\n".join(each.all() for _, each in shown) if any(each.is_long for _, each in shown) else None,
+        lines=[
+            *lines,
+            *(line for part in parts for line in part),
+            *([f"  all      sha256 {digest}"] if several else []),
+        ],
+        view=(lambda: "\n".join(each.all() for _, each in shown)) if any(each.is_long for _, each in shown) else None,
     )
     if not is_agreed:
         raise Aborted("you did not agree to sign; nothing was changed")
