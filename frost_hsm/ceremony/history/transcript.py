@@ -7,6 +7,7 @@ chapter has ended well is nobody's note: it has if the confirmations of all its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -57,6 +58,19 @@ def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | N
         return signed.read(data, roster).expect(kind)
     except (InputProblem, InvalidContents) as error:
         raise StorageProblem(f"{home.path / path} is damaged: {error}", hint="restore it from a backup") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where something stands: the step that comes next, whose message for it is here, and whose is not.
+
+    why: it was stopped; missing are then those who have to answer a complaint.
+    """
+
+    step: str
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Transcript:

@@ -105,6 +105,8 @@ class Inbox:
         try:
             if not file.named and not data.startswith(FIRST_LINE):
                 raise ForeignMessage("it is not a message")
+            if data.count(FIRST_LINE) > 1:
+                raise ForeignMessage("it holds several messages", hint="see what they are: frost-hsm inspect")
             read = signed.read(data, roster)
             if not belongs(read):
                 raise ForeignMessage(f"it does not belong to {home}")

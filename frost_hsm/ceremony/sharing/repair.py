@@ -21,14 +21,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history import kept
-from frost_hsm.ceremony.history.chain import package_with
 from frost_hsm.ceremony.history.chapter import Chapter
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.transcript import BEGINNING, Transcript
+from frost_hsm.ceremony.history.transcript import BEGINNING, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox
@@ -61,15 +59,6 @@ from frost_hsm.secret import Entropy, system_entropy
 
 S = TypeVar("S", bound=SecretValue)
 M = TypeVar("M", RepairDelta, RepairSigma)
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a repair stands: the step that comes next here, and whose message for it has not been taken in."""
-
-    step: str  # delta, sigma, finish, confirm, done
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 def request(
@@ -339,9 +328,7 @@ class Repair:
         return sent.to_pem() if sent is not None else None
 
     def _package_hash(self) -> bytes:
-        after = self.key.repaired(self.request.message)
-        package = package_with(self.key.public_key_package, after.state, self.request.message)
-        return hashlib.sha256(package.serialize()).digest()
+        return hashlib.sha256(self.key.repaired(self.request.message).public_key_package.serialize()).digest()
 
     def _gather_end(self, inbox: Inbox) -> tuple[dict[str, Signed[RepairSigma]], Signed[RepairDone]]:
         sigmas, ending = self._gather_sigmas(inbox), self._ending.gather(RepairDone, inbox)

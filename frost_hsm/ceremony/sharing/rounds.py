@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.history.evidence import check_proofs, read_round1
-from frost_hsm.ceremony.history.transcript import BEGINNING, GIVEN_UP, Transcript
+from frost_hsm.ceremony.history.transcript import BEGINNING, GIVEN_UP, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import GivenUp
 from frost_hsm.ceremony.messages.inbox import Inbox
@@ -64,16 +64,6 @@ class Finished:
     message: bytes
     verifying_key: bytes
     check_code: str
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a ceremony stands: the step that comes next, and whose message for it is not here yet."""
-
-    step: str  # round1, round2, finish, confirm, active, stopped, given-up
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    why: str = ""  # it was stopped; missing are then those who have to answer a complaint
 
 
 class Rounds(ABC):

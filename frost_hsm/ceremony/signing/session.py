@@ -8,12 +8,11 @@ without a token. A request that holds commitments made ahead (`SealedSigner.prep
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from frost_hsm.ceremony.history import signature_shares
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
+from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import HASH_LENGTH
@@ -46,15 +45,6 @@ from frost_hsm.secret import Entropy, Secret, system_entropy
 
 SIGNATURES = "signatures"
 """The folder of the signatures of a request, one file an item, by its number."""
-
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a request stands: the step that comes next, and who has not been heard for it."""
-
-    step: str  # commit, respond, aggregate, done
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
 
 
 def request(
