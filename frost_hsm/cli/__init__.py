@@ -37,7 +37,7 @@ COMMANDS = {
     "recover": "Make your share of a key again, of the messages that made it.",
     "backup": "Keep what is needed when state directory or token are lost.",
     "dealer": "Share out a key that somebody has, or refresh its shares alone.",
-    "board": "Look after the boards, where messages lie.",
+    "board": "Look after the boards, where messages lie while people are apart.",
     "dispute": "Settle whose fault it is that a ceremony was stopped.",
     "inspect": "Say what files are, without a token.",
     "completion": "Print the completion script of a shell.",
