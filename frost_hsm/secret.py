@@ -39,16 +39,12 @@ class Secret:
     @classmethod
     def join(cls, *parts: Secret | bytes) -> Self:
         """Concatenate secret and public parts into a new secret, in wiped memory all the way."""
-        joined = cls.zeros(sum(len(part) for part in parts))
+        joined = cls.zeros(sum(map(len, parts)))
         offset = 0
         with joined.reveal() as target:
             for part in parts:
                 end = offset + len(part)
-                if isinstance(part, Secret):
-                    with part.reveal() as source:
-                        target[offset:end] = source
-                else:
-                    target[offset:end] = part
+                target[offset:end] = part._buffer if isinstance(part, Secret) else part
                 offset = end
         return joined
 
@@ -160,8 +156,9 @@ def system_entropy(buffer: memoryview) -> None:
     if fill is None:
         buffer[:] = os.urandom(len(buffer))
         return
-    for start in range(0, len(buffer), _MOST_AT_ONCE):
-        fill(buffer[start : start + _MOST_AT_ONCE])
+    while buffer:
+        fill(buffer[:_MOST_AT_ONCE])
+        buffer = buffer[_MOST_AT_ONCE:]
 
 
 _MOST_AT_ONCE = 256  # bytes that getentropy gives (POSIX.1-2024)

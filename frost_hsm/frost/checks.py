@@ -16,7 +16,7 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import polynomial, round1, round2
 from frost_hsm.frost.packages import PublicKeyPackage
-from frost_hsm.frost.values import Identifier, SigningShare
+from frost_hsm.frost.values import Identifier, SigningShare, in_order
 from frost_hsm.groups import Element
 
 _MOST_SIGNERS = (1 << 16) - 1  # ZcashFoundation counts participants in 16 bits
@@ -68,7 +68,7 @@ def check_round1(
     if secret.identifier in round1_packages:
         raise UnknownIdentifier("the own round 1 package is among those of the others")
     secret.ciphersuite.check_owns(*round1_packages, *round1_packages.values())
-    packages = dict(sorted(round1_packages.items()))
+    packages = in_order(round1_packages)
     check_entries(packages, entries)
     return packages
 

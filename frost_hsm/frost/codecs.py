@@ -9,7 +9,7 @@ from frost_hsm.errors import DeserializationError, MalformedElement
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.json_text import Node, as_bytes, as_integer, as_list, as_map, as_secret, quoted_hex
 from frost_hsm.frost.postcard import Reader, varint
-from frost_hsm.frost.values import Identifier, VerifiableSecretSharingCommitment
+from frost_hsm.frost.values import Identifier, VerifiableSecretSharingCommitment, in_order
 from frost_hsm.secret import Secret
 
 Parts = list[bytes | Secret]
@@ -133,9 +133,9 @@ class MapOf:
 
     def write(self, value: Mapping[Identifier, Any], parts: Parts) -> None:
         parts.append(varint(len(value)))
-        for identifier in sorted(value):
+        for identifier, item in in_order(value).items():
             self._key.write(identifier, parts)
-            self._item.write(value[identifier], parts)
+            self._item.write(item, parts)
 
     def read(self, suite: Ciphersuite, reader: Reader) -> dict[Identifier, Any]:
         entries: dict[Identifier, Any] = {}
@@ -150,8 +150,8 @@ class MapOf:
 
     def write_json(self, value: Mapping[Identifier, Any], parts: Parts) -> None:
         members = [
-            [quoted_hex(identifier.serialize()), b":", *json_parts(self._item, value[identifier])]
-            for identifier in sorted(value)
+            [quoted_hex(identifier.serialize()), b":", *json_parts(self._item, item)]
+            for identifier, item in in_order(value).items()
         ]
         write_json_items(b"{", members, b"}", parts)
 
@@ -162,7 +162,7 @@ class MapOf:
             if identifier in entries:  # "0A" and "0a"
                 raise DeserializationError(f"the identifier {identifier} is there twice")
             entries[identifier] = self._item.read_json(suite, item)
-        return dict(sorted(entries.items()))
+        return in_order(entries)
 
 
 class U16:

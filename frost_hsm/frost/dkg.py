@@ -37,6 +37,7 @@ from frost_hsm.frost.values import (
     VerifiableSecretSharingCommitment,
     VerifyingKey,
     VerifyingShare,
+    in_order,
 )
 from frost_hsm.secret import Entropy, system_entropy
 
@@ -189,8 +190,8 @@ def share_out(
 def digest_round1(round1_packages: Mapping[Identifier, round1.Package]) -> bytes:
     """Hash a set of round 1 packages with their senders: 32 bytes of SHA-256."""
     digest = hashlib.sha256(b"frost-hsm round 1 packages")
-    for identifier in sorted(round1_packages):
-        data = round1_packages[identifier].serialize()
+    for identifier, package in in_order(round1_packages).items():
+        data = package.commitment.encoded + package.proof_of_knowledge.serialize()
         digest.update(identifier.serialize() + len(data).to_bytes(4, "big") + data)
     return digest.digest()
 

@@ -11,8 +11,7 @@ Whatever is secret is written from and read into wiped memory; a package with se
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, ClassVar, Self
@@ -120,27 +119,31 @@ class Package:
         decodes: bool = True,
         known: Mapping[bytes, Element] = MappingProxyType({}),
     ) -> Self:
-        with cls._reading(data):
-            reader = Reader(data, y, decodes=decodes, known=known)
+        try:
+            reader = Reader(cls._capped(data), y, decodes=decodes, known=known)
             package = cls.read(suite, reader)
             reader.finish()
             return package
+        except DeserializationError as error:
+            raise cls._named(error) from None
 
     @classmethod
     def _from_json(cls, suite: Ciphersuite, text: memoryview) -> Self:
-        with cls._reading(text):
-            return cls.read_json(suite, parse(text))
+        try:
+            return cls.read_json(suite, parse(cls._capped(text)))
+        except DeserializationError as error:
+            raise cls._named(error) from None
 
     @classmethod
-    @contextmanager
-    def _reading(cls, data: memoryview) -> Iterator[None]:
-        """Check the size, and make errors say of what they are."""
-        try:
-            if len(data) > MAX_LENGTH:
-                raise DeserializationError(f"{len(data)} bytes are more than any package has")
-            yield
-        except DeserializationError as error:
-            raise type(error)(f"{cls.title}: {error}") from None
+    def _capped(cls, data: memoryview) -> memoryview:
+        if len(data) > MAX_LENGTH:
+            raise DeserializationError(f"{len(data)} bytes are more than any package has")
+        return data
+
+    @classmethod
+    def _named(cls, error: DeserializationError) -> DeserializationError:
+        """Make an error say of what it is."""
+        return type(error)(f"{cls.title}: {error}")
 
 
 class PublicPackage(Package):

@@ -102,7 +102,7 @@ class LittleEndian:
     def _hash(self, data: bytes) -> bytes:
         if self._algorithm == "shake_256":  # as long as wanted
             return hashlib.shake_256(data).digest(self._length)
-        return hashlib.new(self._algorithm, data).digest()
+        return hashlib.sha512(data).digest()
 
 
 def tagged_sha256(tag: str, data: bytes) -> bytes:

@@ -29,6 +29,7 @@ from frost_hsm.frost.values import (
     VerifiableSecretSharingCommitment,
     VerifyingKey,
     VerifyingShare,
+    in_order,
 )
 from frost_hsm.groups import pieces
 
@@ -123,7 +124,7 @@ class PublicKeyPackage(PublicPackage):
     }
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "verifying_shares", dict(sorted(self.verifying_shares.items())))
+        object.__setattr__(self, "verifying_shares", in_order(self.verifying_shares))
 
     def as_v2(self) -> Self:
         """Return the package without ``min_signers``: the JSON that versions 1 and 2 read, who refuse the
@@ -268,7 +269,7 @@ class SigningPackage(PublicPackage):
     }
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "signing_commitments", dict(sorted(self.signing_commitments.items())))
+        object.__setattr__(self, "signing_commitments", in_order(self.signing_commitments))
 
     @classmethod
     def deserialize(cls, ciphersuite: Ciphersuite, data: bytes, known: Iterable[SigningCommitments] = ()) -> Self:
@@ -309,5 +310,5 @@ def encode_group_commitments(signing_commitments: Mapping[Identifier, SigningCom
     """Write identifier, D and E of every signer, in order (RFC 9591, section 4.3)."""
     return b"".join(
         identifier.serialize() + commitments.hiding.encoded + commitments.binding.encoded
-        for identifier, commitments in sorted(signing_commitments.items(), key=lambda item: item[0])
+        for identifier, commitments in in_order(signing_commitments).items()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from typing import ClassVar, Self
 
@@ -80,16 +80,13 @@ def _with_elements(
             with _naming(sender):
                 Package.deserialize(ciphersuite, encoded[sender])
         raise
-    return {
-        sender: replace(
-            package,
-            commitment=replace(
-                package.commitment,
-                elements=tuple(islice(elements, len(package.commitment.encoded) // group.element_length)),
-            ),
-        )
-        for sender, package in packages.items()
-    }
+    found = {}
+    for sender, package in packages.items():
+        encoding = package.commitment.encoded
+        own = tuple(islice(elements, len(encoding) // group.element_length))
+        commitment = VerifiableSecretSharingCommitment(ciphersuite, encoding, own)
+        found[sender] = Package(ciphersuite, commitment, package.proof_of_knowledge)
+    return found
 
 
 def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package]) -> None:

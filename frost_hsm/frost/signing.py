@@ -15,6 +15,7 @@ from frost_hsm.errors import (
     IdentityCommitment,
     IncorrectCommitment,
     IncorrectNumberOfSigners,
+    InvalidIdentityElement,
     InvalidSignature,
     InvalidSignatureShare,
     MissingCommitment,
@@ -230,9 +231,10 @@ class _Session:
 
         hiding, binding = zip(*((c.hiding.element, c.binding.element) for c in commitments.values()), strict=True)
         commitment = group.add_products(hiding, list(factors.values()), binding)
-        if group.is_identity(commitment):
-            raise IdentityCommitment("the commitments of the signers add up to the identity")
-        encoded = group.encode(commitment)
+        try:
+            encoded = group.encode(commitment)
+        except InvalidIdentityElement:
+            raise IdentityCommitment("the commitments of the signers add up to the identity") from None
         sign = suite.hooks.sign(encoded)
         challenge = sign * verifying_key.challenge(encoded, signing_package.message)
         return cls(signing_package, factors, commitment, suite.hooks.normal(encoded), sign, challenge)

@@ -7,9 +7,9 @@ ones serialize to a `Secret`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Self
+from typing import ClassVar, Self, TypeVar
 
 from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
@@ -76,6 +76,14 @@ class Identifier:
 
     def __repr__(self) -> str:
         return f"<Identifier {self}>"
+
+
+_Item = TypeVar("_Item")
+
+
+def in_order(items: Mapping[Identifier, _Item]) -> dict[Identifier, _Item]:
+    """Return a map that goes by ascending identifiers, of one suite."""
+    return dict(sorted(items.items(), key=lambda item: item[0].value))
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
