@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from contextlib import suppress
+
 from pkcs11 import Attribute, ObjectClass, TokenFlag
 
 from frost_hsm.backends.pkcs11.answers import Answer
@@ -45,7 +48,9 @@ def names(session: SharedSession) -> list[str]:
     found = session.find({Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: APPLICATION})
     if not found:
         session.check_serial()
-    labels = (session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found)
+    labels = [session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found]
+    times = Counter(labels)
+    session.records |= {label: handle for label, handle in zip(labels, found, strict=True) if times[label] == 1}
     return [label for label in labels if label]
 
 
@@ -66,6 +71,11 @@ def write(session: SharedSession, name: str, value: bytes) -> None:
 
 def read(session: SharedSession, name: str) -> bytes:
     """Read a record."""
+    known = session.records.get(name)
+    with suppress(TokenProblem):  # the handle may have become another object's
+        value = None if known is None else _value(session, known, name)
+        if value is not None:
+            return value
     found = session.find(record_template(name))
     if len(found) > 1:
         raise TokenProblem(f'{session.name} has {len(found)} records "{name}"')
@@ -79,8 +89,9 @@ def read(session: SharedSession, name: str) -> bytes:
 def delete(session: SharedSession, name: str) -> None:
     """Destroy a record, and look whether it is gone."""
     known = session.records.pop(name, None)
-    if known is not None and _destroy(session, known, name):
-        return
+    with suppress(TokenProblem):  # the handle may have become another object's
+        if known is not None and _destroy(session, known, name):
+            return
     destroyed = [_destroy(session, handle, name) for handle in session.find(record_template(name))]
     if not any(destroyed):
         raise session.not_found(f'no record "{name}"')
