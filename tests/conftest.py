@@ -67,6 +67,12 @@ class NoInteraction:
         raise AssertionError(f"asked to confirm: {prompt}")
 
 
+@pytest.fixture(autouse=True)
+def without_the_modules_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """p11-kit, where it is installed, would start every module that this machine has in the process of the tests."""
+    monkeypatch.setattr("frost_hsm.backends.pkcs11.backend.find_proxy", lambda: None)
+
+
 @pytest.fixture
 def interaction() -> NoInteraction:
     return NoInteraction()

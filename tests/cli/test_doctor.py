@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from importlib.metadata import EntryPoint
@@ -15,6 +16,7 @@ from stage import softhsm
 from stage.parties import Party
 
 from frost_hsm import backends
+from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.commands import doctor
 from frost_hsm.cli.config import Config
 from frost_hsm.errors import NoConstantTime, PinIncorrect
@@ -37,7 +39,12 @@ def findings(party: Party, *arguments: str) -> dict[bool, list[str]]:
         found[each["ok"]].append(each["text"])
     number = document["warnings"]
     assert number == len(found[False])
-    assert text.stdout.splitlines()[-1] == f"{number or 'no'} warning{'' if number == 1 else 's'}"
+    *_, counted, verdict = text.stdout.splitlines()
+    assert counted == f"{number or 'no'} warning{'' if number == 1 else 's'}"
+    if document["ready"]:
+        assert (document["first"], verdict[:27]) == (None, "Ready to take part in a key")
+    else:
+        assert verdict == f"Not ready for a key; first: {document['first']}"
     assert sorted(set(party.directory.rglob("*")) - set(before)) in ([], [party.directory / "home/lock"])
     return found
 
@@ -155,3 +162,31 @@ def test_a_broken_plug_in_breaks_nothing_else(people: list[Party], monkeypatch: 
     assert any("the plug-in exploded" in line and "[not used]" in line for line in found[False])
     assert 'backend "software" loads  [used]' in found[True]
     assert people[0].run("keys", "list").status == 0
+
+
+def test_with_the_pin_the_keys_are_tried(people: list[Party]) -> None:
+    """``people`` are in SoftHSM2 or software tokens; nothing is written, and the PIN is tried once."""
+    found = findings(people[0], "--login", "--pin-source", f"file:{people[0].directory / 'pin'}")
+    assert any(line.endswith(": the PIN is right") for line in found[True])
+    assert "your sign key signs, and its signatures verify" in found[True]
+    assert "your agree key opens what is encrypted to it, by ECDH" in found[True]
+
+
+def test_keys_that_could_be_adopted_are_listed_with_the_command(
+    people: list[Party], new_token: Callable[..., TokenFixture], softhsm_module: str
+) -> None:
+    alice, fixture = people[0], new_token("tools")
+    tool = ["pkcs11-tool", "--module", softhsm_module, "--token-label", fixture.label, "--login", "--pin", fixture.pin]
+    for key_id, *options in (("01", "--usage-sign"), ("02", "--usage-sign", "--usage-derive")):
+        command = [*tool, "--keypairgen", "--key-type", "EC:prime256v1", "--id", key_id, "--sensitive", *options]
+        subprocess.run(command, check=True, capture_output=True)
+    shutil.rmtree(alice.directory / "home")
+    StateDirectory.create(alice.directory / "home")
+    configure(alice, f"{fixture.uri}?module-name=softhsm", {"pkcs11": {"softhsm": softhsm_module}})
+    found = findings(alice, "--login", "--pin-source", f"file:{alice.directory / 'pin'}")
+    (line,) = [line for line in found[True] if line.startswith("to adopt keys")]
+    command = line.partition(": ")[2].split()
+    assert command[:3] == ["frost-hsm", "identity", "create"]
+    adopted = alice.run(*command[1:], "--pin-source", f"file:{alice.directory / 'pin'}")
+    assert adopted.status == 0, adopted.stderr
+    assert any(line.startswith('key 02 "" can sign and agree') for line in found[True])

@@ -38,6 +38,8 @@ def are_taken(session: SharedSession, *, private: bool) -> bool:
     except Answer as answer:
         if answer.name in _NEVER_DATA:
             return False
+        if not private:  # nobody has logged in, so this says little
+            return True
         raise
     session.destroy(handle)
     return True
@@ -50,7 +52,8 @@ def names(session: SharedSession) -> list[str]:
         session.check_serial()
     labels = [session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found]
     times = Counter(labels)
-    session.records |= {label: handle for label, handle in zip(labels, found, strict=True) if times[label] == 1}
+    known = {label: handle for label, handle in zip(labels, found, strict=True) if label}
+    session.records |= {label: handle for label, handle in known.items() if times[label] == 1}
     return [label for label in labels if label]
 
 

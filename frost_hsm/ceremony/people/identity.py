@@ -306,6 +306,8 @@ def adopt(
     trial.sign(token, sign)
     if agree.kind is KeyKind.AGREE:
         trial.agree(token, agree)
+    else:
+        trial.decrypt(token, agree, _oaep_hash(token))
     if earlier is not None:
         if (earlier.name, earlier.sign_key.spki, earlier.agree_key.spki) != (name, sign.public_key, agree.public_key):
             raise KeyExists(f"{name} has an identity of other keys", hint=_ANOTHER)

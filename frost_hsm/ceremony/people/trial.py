@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
 from frost_hsm.backends import Token, TokenKey
 from frost_hsm.errors import KeyNotFound
 from frost_hsm.forms import public_key
+from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import PublicKey
-from frost_hsm.secret import Secret
+from frost_hsm.secret import Secret, system_entropy
 
 
 def sign(token: Token, key: TokenKey) -> None:
@@ -30,3 +31,18 @@ def agree(token: Token, key: TokenKey) -> None:
     with token.agree(key.id, point) as agreed, Secret(ours.exchange(ec.ECDH(), theirs)) as expected:
         if not agreed.equals(expected):
             raise KeyNotFound(f'what key "{key.label}" ({key.id.hex()}) agrees on is not what its public key says')
+
+
+def decrypt(token: Token, key: TokenKey, oaep_hash: OaepHash) -> None:
+    """Have a key open what was just encrypted to it. Raises `KeyNotFound` unless the same comes out."""
+    theirs = serialization.load_der_public_key(key.public_key)
+    if not isinstance(theirs, rsa.RSAPublicKey):
+        raise KeyNotFound(f'key "{key.label}" ({key.id.hex()}) is not one to decrypt with')
+    algorithm = hashes.SHA256() if oaep_hash is OaepHash.SHA256 else hashes.SHA1()  # noqa: S303 - OAEP
+    with Secret.zeros(32) as expected:
+        with expected.reveal() as view:
+            system_entropy(view)
+            ciphertext = theirs.encrypt(bytes(view), padding.OAEP(padding.MGF1(algorithm), algorithm, None))
+        with token.decrypt(key.id, ciphertext, oaep_hash) as opened:
+            if not opened.equals(expected):
+                raise KeyNotFound(f'what key "{key.label}" ({key.id.hex()}) opens is not what was encrypted to it')
