@@ -26,10 +26,10 @@ from pathlib import Path
 
 sys.path[0] = str(Path(__file__).parents[1])  # for the package of the peers, which has this file's name
 
-from peers import building
 from peers.noble_curves import public_fields, round1_fields, round2_fields, signing_fields
 from peers.process import PeerProcess
 from peers.zcash_foundation import key, public_bytes
+from stage import building
 
 from frost_hsm.frost import dealer, dkg, round1, round2, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite, by_name

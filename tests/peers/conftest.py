@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import pytest
-from peers import building
 from peers.noble_curves import Noble
 from peers.process import PeerProcess
 from peers.zcash_foundation import Rust
+from stage import building
 
 from frost_hsm.frost.ciphersuites import ALL, Ciphersuite
 
