@@ -55,6 +55,7 @@ _POSITIONS = {
     "C_FindObjectsFinal": 28,
     "C_DecryptInit": 33,
     "C_Decrypt": 34,
+    "C_DecryptFinal": 36,
     "C_SignInit": 42,
     "C_Sign": 43,
     "C_GenerateKeyPair": 59,
@@ -302,7 +303,12 @@ class Functions:
         mechanism = _Mechanism(Mechanism.RSA_PKCS_OAEP, ctypes.addressof(parameters), ctypes.sizeof(parameters))
         self._call("C_DecryptInit", _ulong(session), ctypes.byref(mechanism), _ulong(key))
         length, count = ctypes.c_ulong(len(target)), _ulong(len(ciphertext))
-        self._finish(session, again, "C_Decrypt", ciphertext, count, _address(target), ctypes.byref(length))
+        try:
+            self._finish(session, again, "C_Decrypt", ciphertext, count, _address(target), ctypes.byref(length))
+        except Answer:
+            with suppress(Answer):  # to tpm2-pkcs11 an operation that failed goes on, and no other can begin
+                self._call("C_DecryptFinal", _ulong(session), _address(target), ctypes.byref(length))
+            raise
         return length.value
 
     def derive(self, session: int, key: int, point: bytes, template: Template) -> int:
