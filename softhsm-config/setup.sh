@@ -78,8 +78,10 @@ missing_stock_tools() {
     fi
 }
 
+# install_packages [MISSING]: MISSING, a function, says what is missing; else missing_packages does.
 install_packages() {
-    missing=$(missing_packages | tr '\n' ' ')
+    what_is_missing=${1:-missing_packages}
+    missing=$($what_is_missing | tr '\n' ' ')
     missing=${missing% }
     if [ -z "$missing" ]; then return; fi
     elsewhere=$(printf '%s\n' "$missing" | sed 's/softhsm2/softhsm/; s/python3-venv/python3/; s/openssh-client/openssh-clients/')
@@ -106,7 +108,7 @@ install_packages() {
             fail "this did not work: $command"
         fi
     fi
-    missing=$(missing_packages | tr '\n' ' ')
+    missing=$($what_is_missing | tr '\n' ' ')
     if [ -n "$missing" ]; then
         fail "still missing after the installation: $missing" "Python has to be 3.11 or newer, with venv and ensurepip"
     fi

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent
-SCRIPTS = ("softhsm-config/demo.sh", "softhsm-config/test.sh", ".ci/run")
+SCRIPTS = ("softhsm-config/demo.sh", "softhsm-config/test.sh", ".ci/run", ".ci/modules")
 
 
 def run(script: Path | str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
