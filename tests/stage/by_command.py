@@ -26,9 +26,15 @@ def send(folder: Path, party: Party, *arguments: str) -> Ran:
     ran = party.run(*arguments)
     assert ran.status == 0, ran.stderr
     folder.mkdir(exist_ok=True)
-    for written in party.directory.glob("*.pem"):
+    for written in (*party.directory.glob("*.pem"), *party.directory.glob("*.json")):
         shutil.copy(written, folder)
     return ran
+
+
+def begin(party: Party, *options: str, identity: Sequence[str] = ()) -> None:
+    """Say who a party is and which token is theirs, and make their identity."""
+    step(party, "init", "--me", party.name, "--token", party.uri, *options)
+    step(party, "identity", "create", *identity)
 
 
 def rounds(people: Sequence[Party], ceremony: str, proposal: str, verbs: Sequence[str]) -> None:
@@ -89,6 +95,42 @@ def sign(
     return signature.read_bytes()
 
 
+def sign_prepared(signers: Sequence[Party], message: bytes) -> None:
+    """Sign with nonces that were made ahead, so that each signer runs one command; the first verifies."""
+    first, folder = signers[0], inbox(signers[0])
+    path = folder / "prepared-message"
+    path.write_bytes(message)
+    for party in signers:
+        step(party, "sign", "preprocess", KEY, "--count", "2")
+    made = {party.name: folder / f"{KEY}.{party.name}.prepared.json" for party in signers}
+    prepared = [word for name, file in made.items() for word in ("--prepared", f"{name}:1={file}")]
+    step(first, "sign", "request", KEY, str(path), *prepared)
+    request = str(folder / f"{path.name}.request.pem")
+    for party in signers:
+        step(party, "sign", "respond", request)
+    step(first, "sign", "aggregate", request, "--in", str(folder), "-o", f"{path}.sig")
+    step(first, "verify", "--key", KEY, str(path), f"{path}.sig")
+    for party in signers:
+        step(party, "sign", "discard", KEY)
+
+
+def lose(party: Party, *init: str) -> None:
+    """Lose the share and the state directory, and bring both back from a backup and the messages in it."""
+    step(party, "backup", "create", "--force")
+    backup = str(party.directory / f"{party.name}.backup.pem")
+    step(party, "backup", "verify", backup)
+    give_up(party)
+    shutil.rmtree(party.directory / "home")
+    step(party, "init", "--me", party.name, "--token", party.uri, *init)
+    step(party, "backup", "restore", backup)
+    step(party, "recover", KEY)
+
+
+def give_up(party: Party) -> None:
+    """Delete a party's share, and what they hold of the key."""
+    step(party, "keys", "delete", KEY, "--confirm-name", KEY)
+
+
 def meet(new: Party, group: Sequence[Party]) -> None:
     """Exchange identities, fingerprints compared; who had the newcomer's name is forgotten."""
     folder = inbox(new)
@@ -114,13 +156,6 @@ def repair(new: Party, position: int, helpers: Sequence[Party], others: Sequence
     for helper in helpers:
         step(helper, "repair", "sigma", request, *given)
     step(new, "repair", "finish", request, *given)
-    confirm_repair((*helpers, *others), new, request, *given)
+    for party in (*helpers, *others):
+        step(party, "repair", "confirm", request, *given)
     return request
-
-
-def confirm_repair(voters: Sequence[Party], new: Party, *request: str) -> None:
-    """Let everybody confirm a repair, and then take in who else has."""
-    for party in voters:
-        step(party, "repair", "confirm", *request)
-    for party in (*voters, new):
-        step(party, "repair", "confirm", *request)

@@ -1,0 +1,43 @@
+"""Who owns the token of a module under test. It is not loaded here: every command is a process of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from modules.starting import Started
+from stage import by_command
+from stage.parties import PROGRAM, Party, Ran
+
+
+@dataclass
+class Owner(Party):
+    """A party whose commands use the module, each in a process of its own."""
+
+    module: Started = field(kw_only=True)
+
+    @classmethod
+    def of(cls, module: Started, directory: Path) -> Owner:
+        """Somebody who has the token, and nothing else yet; their name is that of the directory."""
+        directory.mkdir(parents=True)
+        owner = cls(directory.name, directory, module.uri, pin=module.pin, module=module)
+        owner.types(module.pin)
+        return owner
+
+    def types(self, pin: str) -> None:
+        """Give this PIN from now on."""
+        path = self.directory / "pin"
+        path.write_text(pin)
+        path.chmod(0o600)
+
+    @property
+    def settings_of_init(self) -> list[str]:
+        """What ``init`` is told besides name and token."""
+        return ["--module", f"it={self.module.path}"]
+
+    def begin(self, *identity: str) -> None:
+        """Make an identity, by keys of this program's own making unless told otherwise."""
+        by_command.begin(self, *self.settings_of_init, identity=identity or self.module.identity)
+
+    def run(self, *arguments: str) -> Ran:
+        return self.launch(*arguments, program=self.module.command(*PROGRAM))

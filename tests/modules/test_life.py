@@ -1,0 +1,41 @@
+"""One whole life of a key, by command, on every module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from conftest import TokenFixture
+from modules.owner import Owner
+from modules.starting import Started
+from stage import by_command, parties
+
+
+@pytest.mark.slow
+def test_a_whole_life(
+    module: Started, tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings
+) -> None:
+    """Alice has the module under test, Bob SoftHSM2, Carol and Dave the software backend."""
+    people = tmp_path / "people"
+    alice = Owner.of(module, people / "alice")
+    [bob] = parties.gather(people, ["bob"], new_token=lambda name, _: new_token(name).uri, settings=backend_settings)
+    carol, dave = parties.gather(people, ["carol", "dave"])
+    group = [alice, bob, carol]
+    alice.begin()
+    by_command.meet(alice, [bob, carol])
+    by_command.meet(bob, [carol])
+    by_command.generate(group, 2)
+    by_command.sign([alice, bob], b"first", carol)
+    by_command.sign_prepared([alice, carol], b"second")
+    by_command.refresh(group)
+    by_command.sign([carol, alice], b"third", alice)
+    by_command.lose(alice, *alice.settings_of_init)
+    by_command.sign([alice, bob], b"fourth", bob)
+    by_command.meet(dave, group)
+    by_command.repair(dave, 4, [alice, bob], [carol], "--new")
+    by_command.give_up(alice)
+    by_command.repair(alice, 1, [bob, dave], [carol])
+    by_command.sign([alice, dave], b"fifth", alice)
+    by_command.give_up(alice)
+    assert list((alice.directory / "home/sealed").glob("*")) == []
