@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 from frost_hsm.errors import ForeignMessage, MalformedMessage, UsageProblem
 from frost_hsm.forms import der
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 T = TypeVar("T")
 A = TypeVar("A")
@@ -74,7 +74,7 @@ def optional(number: int, form: Form[T], absent: A) -> Form[T | A]:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """SEQUENCE { version INTEGER (1), and each field of the dataclass in its form }.
+    """SEQUENCE { version INTEGER (2), and each field of the dataclass in its form }.
 
     title: what it is called, in sentences after "a". asn1: one form for each field. What a class cannot be made of
     raises `UsageProblem`; the same in what is read is `MalformedMessage`.

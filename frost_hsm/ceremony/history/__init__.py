@@ -1,5 +1,8 @@
-"""What became of a key.
+"""What became of a key: one chain of signed statements, of which everything else about the key is computed.
 
-``dossier`` ``signature_shares`` ``judgement`` ``transcript`` ``keys`` ``lineage`` ``agreement``
-``chapters`` ``bundle`` ``backup``
+- the rules, without any bytes: ``rules``
+- the chain: ``state`` ``chapter`` ``chain``, in a file of its own: ``dossier``
+- who is at fault: ``signature_shares`` ``evidence``
+- in the state directory: ``transcript`` ``kept``, as one participant has it: ``keys``
+- for others, and for later: ``agreement`` ``bundle`` ``backup``
 """

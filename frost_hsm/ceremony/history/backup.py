@@ -5,22 +5,24 @@ shares included, and which ceremonies were given up. It holds no nonces and no s
 no signing request: what was begun and not finished is not in it, so nothing is done twice for having been restored.
 
 Shares are in it as they travelled, encrypted to the token and to the second token that the identity names. So whoever
-has the file, that token and its PIN has the share; whoever lacks one of the three does not.
+has the file, that token and its PIN has the share; whoever lacks one of the three does not. One key's trouble stops no
+other key.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
-from frost_hsm.ceremony.history import bundle, chapters
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
-from frost_hsm.ceremony.messages.making import HASH_LENGTH
+from frost_hsm.ceremony.history import bundle, dossier, kept
+from frost_hsm.ceremony.history.chain import History
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages.making import Confirmation
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
-from frost_hsm.ceremony.store import GIVEN_UP, StateDirectory, epoch_folder, given_up_folder
-from frost_hsm.errors import ForeignMessage, MalformedMessage, NotKnown, NotPossible, UnknownSender
+from frost_hsm.ceremony.store import StateDirectory, given_up_folder
+from frost_hsm.errors import ForeignMessage, FrostHsmError, MalformedMessage, NotPossible, UnknownSender
 from frost_hsm.forms import cms, der, oids, pem
 from frost_hsm.forms.asn1 import CLOSED, OCTETS, Form, Structure, many
 
@@ -29,6 +31,7 @@ MAX_LISTED: Final = 1024
 MAX_GIVEN_UP: Final = 1 << 20
 
 _WHAT = "a backup"
+_GIVEN_UP = "given-up"
 _IDENTITY = Form(
     der.SEQUENCE,
     lambda identity: der.sequence(identity.encode()),
@@ -38,9 +41,9 @@ _IDENTITY = Form(
 
 @dataclass(frozen=True, slots=True)
 class Backup(Structure):
-    """What a backup says. peers: by name, ascending. keys: `chapters` of each. given_up: ids, 32 bytes, ascending.
+    """What a backup says. peers: by name, ascending. keys: each as `dossier.encode` has it. given_up: ids, ascending.
 
-    SEQUENCE { version INTEGER (1), owner SEQUENCE, peers SEQUENCE OF SEQUENCE, keys SEQUENCE OF SEQUENCE,
+    SEQUENCE { version INTEGER (2), owner SEQUENCE, peers SEQUENCE OF SEQUENCE, keys SEQUENCE OF SEQUENCE,
     givenUp SEQUENCE OF OCTET STRING }, an identity being a SEQUENCE as `PublicIdentity.encode` has it
     """
 
@@ -62,6 +65,24 @@ class Backup(Structure):
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What `create` made: a signed file, PEM. keys: the names of those in it. left_out: names of others, and why."""
+
+    data: bytes = field(repr=False)
+    keys: tuple[str, ...]
+    left_out: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What is in a backup: the keys that can be read, and the names or numbers of those that cannot, and why."""
+
+    backup: Backup
+    keys: tuple[History, ...]
+    damaged: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What `restore` did. keys: of the backup, as they are now here. passed_over: names of keys, and why."""
 
@@ -70,32 +91,58 @@ class Restored:
     passed_over: Mapping[str, str]
 
 
-def create(home: StateDirectory, holder: Holder, peers: Iterable[PublicIdentity]) -> bytes:
-    """Write a backup of everything here; returns the signed file, PEM.
+def create(home: StateDirectory, holder: Holder, peers: Iterable[PublicIdentity]) -> Made:
+    """Write a backup of everything here that can be read again; what cannot is left out, and named.
 
-    What was stopped is in it as given up. Raises `StorageProblem` if a key is damaged here: better no backup than one
-    that lacks it; `NotPossible` if it grows larger than can be read again.
+    Raises `NotPossible` if it grows larger than can be read again.
     """
     with home.lock():
-        keys, given_up = [], {bytes.fromhex(name) for name in home.names("given-up")}
-        for name in GroupKey.names(home):
-            key = GroupKey.latest(home, name, holder.public)
-            if key.state is KeyState.STOPPED:
-                given_up.add(key.ceremony)
-            else:
-                keys.append(chapters.write(home, key, with_rounds=True))
+        keys: list[bytes] = []
+        names: list[str] = []
+        left_out: dict[str, str] = {}
+        for folder in kept.folders(home):
+            name = kept.name_of(folder)
+            try:
+                encoded = _encode(home, folder, holder.public)
+            except FrostHsmError as error:  # whatever is wrong with one key, the others are kept
+                left_out[name] = str(error)
+                continue
+            if encoded is not None:
+                keys.append(encoded)
+                names.append(name)
+        given_up = tuple(sorted(bytes.fromhex(name) for name in home.names(_GIVEN_UP)))
     in_order = tuple(sorted(peers, key=lambda peer: peer.name))
-    backup = Backup(holder.public, in_order, tuple(keys), tuple(sorted(given_up)))
+    backup = Backup(holder.public, in_order, tuple(keys), given_up)
     data = pem.encode(cms.PEM_LABEL, cms.sign(oids.BACKUP, backup.encode(), holder))
     if len(data) > cms.MAX_PEM_SIZE:
         raise NotPossible(
             f"the backup has {len(data)} bytes, and no more than {cms.MAX_PEM_SIZE} are ever read again",
-            hint="keep a copy of the state directory instead, and see what is said of older copies in the README",
+            hint="keep a copy of the state directory instead, and see what is said of older copies in the manual",
         )
-    return data
+    return Made(data, tuple(names), left_out)
 
 
-def read(data: bytes) -> Backup:
+def _encode(home: StateDirectory, folder: str, me: PublicIdentity) -> bytes | None:
+    """Return a key as a backup holds it, read again to be sure; None for one that ``me`` has not confirmed."""
+    messages, packages = bundle.contents(home, folder, with_rounds=True)
+    encoded = dossier.encode(messages, packages)
+    history = _read_key(encoded)
+    making = history.chapters[history.proposal.content_digest]
+    return encoded if making.is_complete or me in making.by_sender(Confirmation) else None
+
+
+def _read_key(encoded: bytes) -> History:
+    messages, packages = dossier.decode(encoded, _WHAT)
+    history = dossier.history(messages, packages, _WHAT)
+    for chapter in history.chapters.values():
+        bundle.require_rounds_confirmed(chapter, _WHAT)
+    for state in history.states.values():
+        if history.package(state) is None:
+            raise MalformedMessage(f"{_WHAT} lacks a public key package that was confirmed")
+    return history
+
+
+def parse(data: bytes) -> Backup:
     """Read a backup and verify that its owner signed it; the keys in it are not looked at.
 
     Raises `MalformedMessage`, `ForeignMessage`, `BadMessageSignature`, `UnknownSender`.
@@ -112,42 +159,36 @@ def read(data: bytes) -> Backup:
     return backup
 
 
-def verify(staging: StateDirectory, data: bytes) -> tuple[Backup, tuple[GroupKey, ...]]:
-    """Check all that is in a backup, as `restore` does, without a token; returns what the keys in it are.
-
-    staging: an empty state directory, which is filled.
-    """
-    backup = read(data)
-    return backup, _follow(staging, backup)
+def read(data: bytes) -> Read:
+    """Read a backup and verify all that is in it, key by key; needs no token. Raises as `parse` does."""
+    backup = parse(data)
+    keys: list[History] = []
+    damaged: dict[str, str] = {}
+    for number, encoded in enumerate(backup.keys, start=1):
+        try:
+            keys.append(_read_key(encoded))
+        except FrostHsmError as error:
+            damaged[f"key {number}"] = str(error)
+    return Read(backup, tuple(keys), damaged)
 
 
 def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
-    """Bring back what a backup holds, once all of it has been verified, and what is here contradicts none of it.
+    """Bring back what a backup holds, each key once it has been verified and what is here contradicts none of it.
 
-    me: the owner, or the identity of their second token, for which what not all have confirmed is left out. So are keys
-    that were given up here, or stopped before all had confirmed. What is here stays, and what is missing is added.
-    Raises `ForeignMessage` for a backup of somebody else's, `NotPossible` where the two differ, and what `verify`
-    raises; then nothing is changed. May be repeated if it was cut short. Shares are for `sharing.recovery`
-    to make again.
+    me: the owner, or the identity of their second token. What is here stays, and what is missing is added; a key that
+    was given up here is left out. Raises `ForeignMessage` for a backup of somebody else's, `NotPossible` where a peer
+    is another; then nothing is changed. May be repeated if it was cut short. Shares are for `sharing.recovery` to make
+    again, if the token has not seen the end of them.
     """
-    backup = read(data)
+    found = read(data)
+    backup = found.backup
     if backup.owner != me and not backup.owner.is_recovered_by(me):
         raise ForeignMessage(
             f"this is the backup of {backup.owner.name} with fingerprint {backup.owner.fingerprint}, which is not you",
             hint="it takes their token, or the second token that their identity names",
         )
-    with home.lock(), bundle.staging_area(home) as staging:
-        keys, passed_over = [], {}
-        for key in _follow(staging, backup):
-            if key.state is KeyState.PENDING and key.epoch and me != key.me:  # only the first token can go on with it
-                staging.remove(epoch_folder(key.name, key.epoch))
-                key = GroupKey.load(staging, key.name, me)
-            why = _why_not(home, key, me)
-            if why is None:
-                keys.append(key.name)
-            else:
-                passed_over[key.name] = why
-        missing = {name: bundle.compare(home, staging, name) for name in keys}
+    passed_over = dict(found.damaged)
+    with home.lock():
         peers = {f"peers/{peer.name}.pem": peer.to_pem() for peer in backup.peers}
         for path, peer in peers.items():
             if home.read(path) not in (None, peer):
@@ -158,29 +199,21 @@ def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
         for path, peer in peers.items():
             home.put(path, peer)
         for ceremony in backup.given_up:
-            home.put(f"{given_up_folder(ceremony)}/{GIVEN_UP}", b"")
-        for name, paths in missing.items():
-            bundle.take_in(home, staging, name, paths)
-        return Restored(backup, tuple(GroupKey.load(home, name, me) for name in keys), passed_over)
+            home.put(f"{given_up_folder(ceremony)}/restored", b"")
+        keys = []
+        for history in found.keys:
+            try:
+                keys.append(_take_in(home, history, me))
+            except FrostHsmError as error:
+                passed_over[history.plan.name] = str(error)
+    return Restored(backup, tuple(keys), passed_over)
 
 
-def _follow(staging: StateDirectory, backup: Backup) -> tuple[GroupKey, ...]:
-    keys = [chapters.follow(staging, each, backup.owner, _WHAT, to_the_end=False) for each in backup.keys]
-    names = [key.name for key in keys]
-    if names != sorted(set(names)):
-        raise MalformedMessage(f"{_WHAT} holds its keys in another order, or one twice")
-    return tuple(keys)
-
-
-def _why_not(home: StateDirectory, key: GroupKey, me: PublicIdentity) -> str | None:
-    """Say why a key in a backup is not to be brought back, if so."""
-    if home.exists(given_up_folder(key.ceremony)):
-        return "it was given up here since"
-    if key.state is not KeyState.PENDING:
-        return None
-    if me != key.me:
-        return "not all have confirmed it, and only your first token can go on with it"
-    with suppress(NotKnown):
-        if GroupKey.load(home, key.name, me).state is KeyState.STOPPED:
-            return "it was stopped here since"
-    return None
+def _take_in(home: StateDirectory, history: History, me: PublicIdentity) -> GroupKey:
+    name, ceremony = history.plan.name, history.proposal.content_digest
+    if home.exists(given_up_folder(ceremony)):
+        raise NotPossible(f"{name} was given up here since")
+    if not history.states and me not in history.plan.roster:
+        raise NotPossible("not all have confirmed it, and only your first token can go on with it")
+    bundle.take_in(home, history, me)
+    return GroupKey.read(home, kept.folder_of(history.proposal), me)

@@ -1,106 +1,175 @@
 """Everything public about a key in one file: for somebody who is to receive a share, or whose state directory was lost.
 
-It is the `chapters` of the key in PEM. With the rounds in it, it is a *transcript*: with that, and
-their token, each participant can make their share again.
+It is all that was signed about the key and lies in its folder, as `dossier` has it. With the rounds in it, it is a
+*transcript*: with that, and their token, each participant can make their share again. Nothing in it is taken on the
+word of who sent it.
 """
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
-from frost_hsm.ceremony.history import chapters
+from frost_hsm.ceremony.history import dossier, kept
+from frost_hsm.ceremony.history.chain import History
+from frost_hsm.ceremony.history.chapter import Chapter
 from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import RepairDone, RepairSigma
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.identity import PublicIdentity
-from frost_hsm.ceremony.store import ACTIVE, GIVEN_UP, PROPOSAL, StateDirectory, ceremony_folder
-from frost_hsm.errors import CeremonyStopped, MalformedMessage, NotPossible, UnknownSender
-from frost_hsm.forms import pem
+from frost_hsm.ceremony.store import StateDirectory, given_up_folder
+from frost_hsm.errors import InputProblem, MalformedMessage, NotPossible, UnknownSender
+from frost_hsm.frost.packages import PublicKeyPackage
 
-PEM_LABEL: Final = "FROST-HSM BUNDLE"
-MAX_SIZE: Final = 16 << 20
-
+_ROUNDS: tuple[type[Message], ...] = (Round1, Round2, Dealing)
+_ALWAYS: tuple[type[Message], ...] = (Confirmation, RepairSigma, RepairDone)
 _WHAT = "a bundle"
-_STAGING = "importing"
 
 
 def write(home: StateDirectory, key: GroupKey, *, with_rounds: bool = False) -> bytes:
-    """Return the bundle of an active key, or its transcript, as PEM."""
+    """Return the bundle of a key, or its transcript. Raises what `GroupKey.require_active` raises."""
     key.require_active()
-    return pem.encode(PEM_LABEL, chapters.write(home, key, with_rounds=with_rounds))
+    messages, packages = contents(home, key.folder, with_rounds=with_rounds)
+    return dossier.armour(messages, packages)
+
+
+def contents(home: StateDirectory, folder: str, *, with_rounds: bool) -> tuple[list[bytes], list[bytes]]:
+    """Return what lies in the folder of a key, messages and public key packages, as they may be read again."""
+    kinds = [STEPS[kind] for kind in (*(_ROUNDS if with_rounds else ()), *_ALWAYS)]
+    chapters = kept.chapters(home, folder)
+    making = kept.chapter_folder(folder, kept.id_of(folder))
+    paths: list[str] = []
+    for chapter in sorted(chapters, key=lambda each: each != making):
+        if home.exists(f"{chapter}/{BEGINNING}"):
+            paths.append(f"{chapter}/{BEGINNING}")
+            paths += [f"{chapter}/{kind}/{name}" for kind in kinds for name in home.names(f"{chapter}/{kind}")]
+    paths += [f"{folder}/{kept.STANDING}/{name}" for name in home.names(f"{folder}/{kept.STANDING}")]
+    messages = [signed.parse(home.read(path) or b"").der for path in paths]
+    suite = kept.read(home, folder).proposal.message.suite
+    found = (f"{chapter}/{kept.PUBLIC_KEY_PACKAGE}" for chapter in chapters)
+    packages = [kept.package_bytes(home, path, suite) for path in found if home.exists(path)]
+    return messages, packages
 
 
 def read(home: StateDirectory, data: bytes, me: PublicIdentity, peers: Mapping[str, PublicIdentity]) -> GroupKey:
     """Take a key from its bundle into the state directory, once all of it has been verified.
 
     peers: everybody in it has to be among them, but for the one whose name we have: who receives a share takes their
-    place. What is here already of the same key stays, and what is missing is added: a later epoch, or the rounds.
+    place. What is here already of the same key stays, and what is missing is added: later chapters, or the rounds.
     Raises `NotPossible` if something else has the key's name here, `UnknownSender`, `MalformedMessage` and what reading
     messages raises; then nothing is changed.
     """
-    if len(data) > MAX_SIZE:
-        raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
-    encoded = pem.decode(PEM_LABEL, data, _WHAT)[0]
-    with home.lock(), staging_area(home) as staging:
-        key = chapters.follow(staging, encoded, me, _WHAT, to_the_end=True)
-        _check_known(key, me, peers)
-        missing = compare(home, staging, key.name)
-        take_in(home, staging, key.name, missing)
-        return GroupKey.load(home, key.name, me)
+    messages, packages = dossier.blocks(data)
+    with home.lock():
+        history = dossier.history(messages, packages, _WHAT)
+        require_made(history, _WHAT)
+        _check_known(history, me, peers)
+        take_in(home, history, me)
+        return GroupKey.read(home, kept.folder_of(history.proposal), me)
 
 
-@contextmanager
-def staging_area(home: StateDirectory) -> Iterator[StateDirectory]:
-    """Lend a state directory inside this one, for what has to be verified before it is taken in."""
-    path = home.path / _STAGING
-    shutil.rmtree(path, ignore_errors=True)  # left by somebody who was killed
-    try:
-        yield StateDirectory.create(path)
-    finally:
-        shutil.rmtree(path, ignore_errors=True)
+def require_made(history: History, what: str) -> None:
+    """Raise `MalformedMessage` unless all have confirmed the key, and the rounds in it are those that they did."""
+    if not history.states:
+        raise MalformedMessage(f"{what} does not show that all participants confirmed {history.plan.name}")
+    for chapter in history.chapters.values():
+        require_rounds_confirmed(chapter, what)
+    for state in history.states.values():
+        if history.package(state) is None:
+            raise MalformedMessage(f"{what} lacks a public key package that was confirmed")
 
 
-def compare(home: StateDirectory, staging: StateDirectory, name: str) -> list[str]:
-    """List the files of a key that are not here yet, as they may be put one after the other.
+def require_rounds_confirmed(chapter: Chapter, what: str) -> None:
+    """Raise `MalformedMessage` if messages of a chapter, all of a step, are others than were confirmed."""
+    for found in chapter.confirmed():
+        confirmed = next(iter(found.values())).message.messages
+        for step, hash_ in zip(_steps(chapter), confirmed, strict=False):
+            if step and hash_ != (step[0].content_digest if len(confirmed) == 1 else transcript_hash(step)):
+                raise MalformedMessage(f"{what} holds other messages of {chapter.title} than were confirmed")
 
-    What decides, that an epoch or a repair is active, comes last. Raises `NotPossible` if any file that is here says
-    something else, `CeremonyStopped` for what is being given up here.
+
+def _steps(chapter: Chapter) -> list[list[Signed[Any]]]:
+    """Return what was said in each step of the rounds, in roster order; an empty list where not all of it is here."""
+    if chapter.epoch is None:
+        return []
+    if chapter.of(Dealing):
+        return [chapter.of(Dealing)]
+    kinds: tuple[type[Message], ...] = (Round1, Round2)
+    said = [chapter.by_sender(kind) for kind in kinds]
+    return [[of[member] for member in chapter.roster] if len(of) == len(chapter.roster) else [] for of in said]
+
+
+def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
+    """Keep what a history holds and is not here yet; what decides, the confirmations, after what it rests on.
+
+    What all have confirmed takes the place of what somebody said besides; of what is undecided, what is here stays.
+    Raises `NotPossible` if we said something else ourselves, or another key has the name; then nothing is changed.
     """
-    missing = []
-    for path in staging.files(ceremony_folder(name)):
-        if path.endswith(f"/{PROPOSAL}") and home.exists(path.replace(PROPOSAL, GIVEN_UP)):
-            raise CeremonyStopped(
-                f"giving up {home.path / path} was cut short",
-                hint=f"let it end first: frost-hsm dkg abort {name}, or refresh abort {name}",
-            )
-        present = home.read(path)
-        if present is None:
-            missing.append(path)
-        elif not _say_the_same(present, staging.read(path) or b""):
+    folder = kept.folder_of(history.proposal)
+    others = [each for each in kept.folders(home, history.plan.name) if each != folder]
+    if any(not kept.given_up(home, each, me) for each in others):
+        raise NotPossible(
+            f'something else has the name "{history.plan.name}" here',
+            hint="see: frost-hsm keys list, frost-hsm dkg status",
+        )
+    files = [
+        each for chapter in _in_order(history) if not _is_given_up(home, chapter) for each in _files(history, chapter)
+    ]
+    wanted: list[tuple[str, bytes]] = []
+    for path, data, sender, is_decided in files:
+        present = home.read(f"{folder}/{path}")
+        is_same = present is not None and _say_the_same(present, data)
+        if present is not None and not is_same and sender == me:
             raise NotPossible(
-                f'something else has the name "{name}" here: {home.path / path} differs',
-                hint=f"see: frost-hsm keys list, frost-hsm dkg status, frost-hsm refresh status {name}",
+                f"{home.path / folder / path} says something else than what is to be taken in",
+                hint=f"compare with the others: frost-hsm keys history {history.plan.name}",
             )
-    return sorted(missing, key=_rank)
+        if present is None or (is_decided and not is_same):
+            wanted.append((path, data))
+    for path, data in wanted:
+        home.replace(f"{folder}/{path}", data)
+    for said in history.standings.values():
+        kept.keep(home, f"{folder}/{kept.STANDING}/{said.content_digest.hex()}.pem", said)
 
 
-def _rank(path: str) -> tuple[bool, int, bool, str]:
-    """Put what decides last, and each epoch, with its repairs, before the next."""
-    _, _, *parts = path.split("/")
-    epoch = int(parts[1]) if parts[0] == "epochs" else 0
-    return parts[-1] == ACTIVE, epoch, "repairs" in parts, path
+def _is_given_up(home: StateDirectory, chapter: Chapter) -> bool:
+    """Whether a chapter was given up here before one's own confirmation left, so that all cannot have confirmed it."""
+    return not chapter.is_complete and home.exists(given_up_folder(chapter.id))
 
 
-def take_in(home: StateDirectory, staging: StateDirectory, name: str, missing: list[str]) -> None:
-    """Put what `compare` found missing; a key that is not here at all comes in one step."""
-    folder = ceremony_folder(name)
-    if not home.exists(folder):
-        home.take(staging, folder)
+def _files(history: History, chapter: Chapter) -> Iterator[tuple[str, bytes, PublicIdentity | None, bool]]:
+    """List the files of a chapter: where, what, whose, and whether all have confirmed it. Confirmations come last."""
+    folder, is_decided = chapter.id.hex(), chapter.is_complete
+    yield f"{folder}/{BEGINNING}", chapter.beginning.to_pem(), chapter.beginning.sender, is_decided
+    confirmed = [said for found in chapter.confirmed() for said in found.values()]
+    kinds: tuple[type[Message], ...] = (*_ROUNDS, RepairSigma, RepairDone)
+    of_kinds: list[tuple[type[Message], Iterable[Signed[Any]]]] = [
+        *((kind, chapter.by_sender(kind).values()) for kind in kinds),
+        (Confirmation, confirmed or chapter.by_sender(Confirmation).values()),
+    ]
+    for package in _packages_made_by(history, chapter):
+        yield f"{folder}/{kept.PUBLIC_KEY_PACKAGE}", package.to_json().encode(), None, is_decided
+    for kind, said in of_kinds:
+        for each in said:
+            yield f"{folder}/{STEPS[kind]}/{each.sender.name}.pem", each.to_pem(), each.sender, is_decided
+
+
+def _in_order(history: History) -> Iterable[Chapter]:
+    return sorted(history.chapters.values(), key=lambda each: -1 if each.before is None else each.before.height)
+
+
+def _packages_made_by(history: History, chapter: Chapter) -> Iterator[PublicKeyPackage]:
+    """Return the public key package that a chapter made with its shares, complete or not."""
+    if chapter.epoch is None:
         return
-    for path in missing:
-        home.put(path, staging.read(path) or b"")
+    for said in chapter.of(Confirmation)[:1]:
+        package = history.packages.get(said.message.public_key_package_hash)
+        if package is not None:
+            yield PublicKeyPackage.deserialize(chapter.state_by(said).suite, package)
 
 
 def _say_the_same(present: bytes, other: bytes) -> bool:
@@ -109,15 +178,16 @@ def _say_the_same(present: bytes, other: bytes) -> bool:
         return True
     try:
         one, two = signed.parse(present), signed.parse(other)
-    except MalformedMessage:
+    except InputProblem:
         return False
     return (one.content_type, one.content, one.signer_key_id) == (two.content_type, two.content, two.signer_key_id)
 
 
-def _check_known(key: GroupKey, me: PublicIdentity, peers: Mapping[str, PublicIdentity]) -> None:
-    for identity in key.roster:
-        if identity.name != me.name and peers.get(identity.name) != identity:
-            raise UnknownSender(
-                f"{identity.name} with the identity in the bundle is not among your peers",
-                hint="compare fingerprints with them, by voice or in person; then: frost-hsm peer add",
-            )
+def _check_known(history: History, me: PublicIdentity, peers: Mapping[str, PublicIdentity]) -> None:
+    for state in history.latest():
+        for identity in state.roster:
+            if identity.name != me.name and peers.get(identity.name) != identity:
+                raise UnknownSender(
+                    f"{identity.name} with the identity in the bundle is not among your peers",
+                    hint="compare fingerprints with them, by voice or in person; then: frost-hsm peer add",
+                )

@@ -1,211 +1,92 @@
-"""Signed messages one after the other in one file, which whoever has nothing else can judge.
+"""Signed messages one after the other in one file, which whoever has nothing else can read, verify and judge.
 
-First comes the proposal, which says who takes part; then what changed that since: repairs with the agreement of their
-helpers, or by a second token that an identity names; then the refresh or the request that the rest is about; then the
-rest. Each is in PEM as it was sent, so that OpenSSL verifies it too. At the end there may be the public key package
-that somebody in it confirmed.
+A proposal comes first, which says who takes part; the rest in any order. Each is in PEM as it was sent, so that OpenSSL
+verifies it too. Between them may be public key packages, which somebody in it has confirmed by their hash. Inside of
+other files the same stands in DER:
+
+SEQUENCE OF CHOICE { message ContentInfo, publicKeyPackage OCTET STRING }
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+import re
+from collections.abc import Iterable
+from typing import Any, Final
 
+from frost_hsm.ceremony.history.chain import History
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import (
-    Commitment,
-    Confirmation,
-    Message,
-    Proposal,
-    Response,
-    Round1,
-    Round2,
-    SigningRequest,
-)
+from frost_hsm.ceremony.messages.making import Proposal
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import (
-    Dealing,
-    RefreshProposal,
-    RepairDelta,
-    RepairDone,
-    RepairRequest,
-    RepairSigma,
-)
-from frost_hsm.ceremony.people.identity import PublicIdentity
-from frost_hsm.ceremony.people.roster import Roster
-from frost_hsm.ceremony.sealing.seat import Seat
-from frost_hsm.errors import ForeignMessage, MalformedMessage, NotKnown, UsageProblem
-from frost_hsm.forms import cms, pem
+from frost_hsm.errors import MalformedMessage, NotKnown, UsageProblem
+from frost_hsm.forms import cms, der, pem
 
 PACKAGE_LABEL: Final = "FROST PUBLIC KEY PACKAGE"
 MAX_SIZE: Final = 16 << 20
 MAX_MESSAGES: Final = 256
 """Of each participant, on average: each takes time to verify."""
 
-M = TypeVar("M", bound=Message)
-
 _WHAT = "a file of several messages"
-_END = f"-----END {cms.PEM_LABEL}-----\n".encode()
-_PACKAGE = f"-----BEGIN {PACKAGE_LABEL}-----\n".encode()
+_BEGIN = re.compile(rb"-----BEGIN ([A-Z -]+)-----\n")
+_LABELS = {cms.PEM_LABEL.encode(): cms.PEM_LABEL, PACKAGE_LABEL.encode(): PACKAGE_LABEL}
 
 
-_OF_ROUNDS = (Round1, Round2, Confirmation, Dealing, Complaint, Opening)
-_OF_REQUESTS = (Commitment, Response)
-_OF_REPAIRS = (RepairDelta, RepairSigma, RepairDone)
+def write(messages: Iterable[Signed[Any]], packages: Iterable[bytes] = ()) -> bytes:
+    """Put messages and public key packages, postcard, into one file, in this order; the same twice is there once."""
+    return armour((said.der for said in messages), packages)
 
 
-def about(message: Message) -> bytes | None:
-    """Return the id of the ceremony, request or repair that a message belongs to; None for those that begin one."""
-    if isinstance(message, _OF_ROUNDS):
-        return message.ceremony
-    if isinstance(message, _OF_REQUESTS):
-        return message.request
-    if isinstance(message, _OF_REPAIRS):
-        return message.repair
-    return None
+def armour(messages: Iterable[bytes], packages: Iterable[bytes]) -> bytes:
+    """As `write`, of messages in DER."""
+    parts = [(cms.PEM_LABEL, each) for each in messages] + [(PACKAGE_LABEL, each) for each in packages]
+    return b"".join(pem.encode(label, each) for label, each in dict.fromkeys(parts))
 
 
-@dataclass(frozen=True, slots=True)
-class Dossier:
-    """What is in such a file, every signature verified, every message part of what comes before it.
-
-    participants: everybody who took part at some time; whoever asks for a share does once the helpers have agreed.
-    rosters: who took part in each ceremony, request or repair in it, by its id. seats: the key generation and the
-    refreshes among them, as their proposer sees them. package: the public key package, postcard, signed by nobody.
-    """
-
-    messages: tuple[Signed[Any], ...]
-    participants: Set[PublicIdentity]
-    rosters: Mapping[bytes, Roster]
-    seats: Mapping[bytes, Seat]
-    package: bytes | None = field(default=None, repr=False)
-    _index: Mapping[tuple[type[Any], bytes | None], list[Signed[Any]]] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        index: dict[tuple[type[Any], bytes | None], list[Signed[Any]]] = {}
-        for said in self.messages:
-            index.setdefault((type(said.message), about(said.message)), []).append(said)
-        object.__setattr__(self, "_index", index)
-
-    @property
-    def proposal(self) -> Signed[Proposal]:
-        """The proposal of the key generation that all of it goes back to."""
-        return self.messages[0]
-
-    def of(self, kind: type[M], beginning: bytes | None = None) -> list[Signed[M]]:
-        """List the messages of a kind that are about one ceremony, request or repair; None: that begin one."""
-        return self._index.get((kind, beginning), [])
+def read(data: bytes) -> History:
+    """Read what `write` wrote, in whatever order, and verify all of it. Raises what `History.read` raises."""
+    return history(*blocks(data))
 
 
-def write(messages: Iterable[Signed[Any]], package: bytes | None = None) -> bytes:
-    """Put messages into one file, in this order; the same twice is there once."""
-    parts = list(dict.fromkeys(said.to_pem() for said in messages))
-    if package is not None:
-        parts.append(pem.encode(PACKAGE_LABEL, package))
-    return b"".join(parts)
-
-
-def read(data: bytes) -> Dossier:
-    """Read what `write` wrote, and verify all of it.
-
-    Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`; `ForeignMessage` for a message that belongs to
-    nothing in the file; `InvalidContents` naming whoever signed what is no message.
-    """
+def blocks(data: bytes) -> tuple[list[bytes], list[bytes]]:
+    """Take the messages, DER, and the packages, postcard, out of a file; nothing is verified."""
     if len(data) > MAX_SIZE:
         raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
-    text = data.replace(b"\r\n", b"\n")
-    messages, mark, package = text.partition(_PACKAGE)
-    first, *others = pem.decode(cms.PEM_LABEL, messages, _WHAT, blocks=max(1, messages.count(_END)))
+    text = data.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
+    begins = [(found.start(), found[1]) for found in _BEGIN.finditer(text)]
+    if not begins or begins[0][0] != 0 or any(label not in _LABELS for _, label in begins):
+        raise MalformedMessage(f'{_WHAT} is not PEM blocks "{cms.PEM_LABEL}" and "{PACKAGE_LABEL}", and nothing else')
+    found: dict[str, list[bytes]] = {cms.PEM_LABEL: [], PACKAGE_LABEL: []}
+    for (start, label), (end, _) in zip(begins, [*begins[1:], (len(text), b"")], strict=True):
+        name = _LABELS[label]
+        found[name] += pem.decode(name, text[start:end], _WHAT)
+    return found[cms.PEM_LABEL], found[PACKAGE_LABEL]
+
+
+def history(messages: list[bytes], packages: Iterable[bytes], what: str = _WHAT) -> History:
+    """Read and verify messages, DER, the first of which is a proposal. what: where they are, in sentences."""
     try:
-        reading = _Reading(signed.read(first).expect(Proposal))
-        if len(others) > MAX_MESSAGES * len(reading.messages[0].message.roster):
-            raise MalformedMessage(f"{_WHAT} holds more than {MAX_MESSAGES} of each participant")
-        for each in others:
-            reading.add(each)
+        proposal = signed.decode(signed.parse(messages[0])) if messages else None
+        if not isinstance(proposal, Proposal):
+            raise MalformedMessage(f"{what} does not begin with a proposal")
+        if len(messages) > MAX_MESSAGES * len(proposal.roster):
+            raise MalformedMessage(f"{what} holds more than {MAX_MESSAGES} of each participant")
+        return History.read(messages, packages)
     except (UsageProblem, NotKnown) as error:  # a suite that is not known here, a group that cannot be
-        raise MalformedMessage(f"{_WHAT} cannot be: {error}") from None
-    found = pem.decode(PACKAGE_LABEL, mark + package, "a public key package")[0] if mark else None
-    return Dossier(tuple(reading.messages), reading.participants, reading.rosters, reading.seats, found)
+        raise MalformedMessage(f"{what} cannot be: {error}") from None
 
 
-class _Reading:
-    """Follows the messages from the proposal on: who takes part, and what each may be about."""
+def encode(messages: Iterable[bytes], packages: Iterable[bytes]) -> bytes:
+    """Put messages, DER, and packages, postcard, into one DER SEQUENCE."""
+    return der.sequence(*messages, *map(der.octet_string, packages))
 
-    def __init__(self, proposal: Signed[Proposal]) -> None:
-        self._first = Seat.take(proposal, proposal.sender)
-        self._requests: set[bytes] = set()
-        self._repairs: dict[bytes, RepairRequest] = {}
-        self._agreed: dict[bytes, set[PublicIdentity]] = {}
-        self.messages: list[Signed[Any]] = [proposal]
-        self.participants: set[PublicIdentity] = set()
-        self.rosters = {self._first.ceremony: self._first.roster}
-        self.seats = {self._first.ceremony: self._first}
-        self._take_part(self._first.roster)
 
-    def add(self, data: bytes) -> None:
-        """Read one more message."""
-        message = signed.decode(cms.parse(data))
-        said = signed.read(data, self._speakers(message))
-        self.messages.append(said)
-        if isinstance(message, RefreshProposal | SigningRequest | RepairRequest):
-            self._begin(said)
-        elif isinstance(message, RepairSigma):
-            self._agree(message.repair, said.sender)
-
-    def _take_part(self, roster: Roster) -> None:
-        """Note who takes part from here on. The digest is kept, because it takes long for many."""
-        self._roster, self._digest = roster, roster.digest
-        self.participants.update(roster)
-
-    def _speakers(self, message: Message) -> Roster | None:
-        """Return those who may say this; None for what names its sender itself. Raises `ForeignMessage`."""
-        if isinstance(message, RepairRequest):
-            return None
-        if isinstance(message, RefreshProposal | SigningRequest):
-            return self._roster
-        beginning = about(message)
-        if isinstance(message, _OF_ROUNDS) and beginning in self.seats:
-            return self.rosters[beginning]
-        if isinstance(message, _OF_REQUESTS) and beginning in self._requests:
-            return self.rosters[beginning]
-        if isinstance(message, _OF_REPAIRS) and beginning in self._repairs:
-            is_end = isinstance(message, RepairDone)
-            return self._repaired(self._repairs[beginning]) if is_end else self.rosters[beginning]
-        raise ForeignMessage(f"the {message.title} in it belongs to nothing in it")
-
-    def _begin(self, said: Signed[Any]) -> None:
-        message, beginning = said.message, said.content_digest
-        if message.ceremony != self._first.ceremony:
-            raise ForeignMessage(f"the {message.title} in it is about another key than the proposal")
-        if not isinstance(message, SigningRequest) and message.roster != self._digest:
-            raise ForeignMessage(f"the {message.title} in it is for other participants than those in it")
-        self.rosters[beginning] = self._roster
-        if isinstance(message, RepairRequest):
-            self._repairs[beginning] = message
-            if not message.helpers and self._roster.at(message.position).is_recovered_by(message.receiver):
-                self._take_part(self._repaired(message))
-        elif isinstance(message, SigningRequest):
-            self._requests.add(beginning)
-        elif isinstance(message, RefreshProposal):
-            self.seats[beginning] = replace(
-                self._first,
-                ceremony=beginning,
-                roster=self._roster,
-                me=said.sender,
-                epoch=message.epoch,
-                key=message.key,
-            )
-
-    def _agree(self, repair: bytes, helper: PublicIdentity) -> None:
-        """Follow a repair once all its helpers, a threshold of participants, have agreed."""
-        request, roster = self._repairs[repair], self._roster
-        agreed = self._agreed.setdefault(repair, set())
-        agreed.add(helper)
-        if request.roster == self._digest and len(request.helpers) >= self._first.min_signers:
-            if agreed >= {roster.at(position) for position in request.helpers}:
-                self._take_part(self._repaired(request))
-
-    def _repaired(self, request: RepairRequest) -> Roster:
-        return self._roster.with_member(request.position, request.receiver)
+def decode(data: bytes, what: str) -> tuple[list[bytes], list[bytes]]:
+    """Read what `encode` wrote; nothing is verified. what: the thing, in sentences."""
+    reader = der.Reader(data, what).sequence()
+    messages: list[bytes] = []
+    packages: list[bytes] = []
+    while reader.more() and not reader.has(der.OCTET_STRING):
+        messages.append(reader.whole(der.SEQUENCE))
+    while reader.more():
+        packages.append(reader.octet_string())
+    der.require_same(encode(messages, packages), data, what)
+    return messages, packages

@@ -1,41 +1,31 @@
-"""A finished key, as one of its participants has it: everything but the share."""
+"""A key as one of its participants has it, in one state of its history: everything but the share."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
-from frost_hsm.ceremony.history.transcript import STEPS, read_kept
-from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation, Proposal
+from frost_hsm.ceremony.history import kept
+from frost_hsm.ceremony.history.chain import History, package_with
+from frost_hsm.ceremony.history.chapter import Chapter
+from frost_hsm.ceremony.history.state import State
+from frost_hsm.ceremony.history.transcript import EVIDENCE, STEPS
+from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest
+from frost_hsm.ceremony.messages.making import Confirmation, RefreshProposal
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import RefreshProposal, RepairRequest
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.sealing.records import SealedRecords, own_context, record_name
-from frost_hsm.ceremony.store import (
-    ACTIVE,
-    EVIDENCE,
-    GIVEN_UP,
-    PROPOSAL,
-    PUBLIC_KEY_PACKAGE,
-    REQUEST,
-    StateDirectory,
-    ceremony_folder,
-    epoch_folder,
-    given_up_folder,
-    repairs_folder,
-)
+from frost_hsm.ceremony.store import StateDirectory, given_up_folder
 from frost_hsm.errors import (
     CeremonyStopped,
-    DeserializationError,
+    Equivocation,
     ForeignMessage,
-    InputProblem,
     KeyExists,
     KeyNotFound,
     NotKnown,
@@ -45,204 +35,199 @@ from frost_hsm.errors import (
     UnknownIdentifier,
     UnknownSender,
 )
-from frost_hsm.frost import ciphersuites, repair
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 
 
-def read_public_key_package(
-    home: StateDirectory, path: str, suite: Ciphersuite, confirmation: Signed[Confirmation]
-) -> PublicKeyPackage:
-    """Read the public key package that goes with one's own confirmation; raises `StorageProblem` for another."""
-    try:
-        package = PublicKeyPackage.from_json(suite, home.read(path) or b"")
-        if hashlib.sha256(package.serialize()).digest() == confirmation.message.public_key_package_hash:
-            return package
-    except DeserializationError:
-        pass
-    raise StorageProblem(f"{home.path / path} is not what was confirmed", hint="restore it from a backup")
-
-
-class KeyState(StrEnum):
+class KeyStatus(StrEnum):
     """Whether a key may sign."""
 
     PENDING = "pending"  # the share is sealed, not all have confirmed yet
     ACTIVE = "active"
-    STOPPED = "stopped"  # finished, then the confirmations differed, or its owner aborted
-    SUPERSEDED = "superseded"  # an epoch that a refresh has ended
+    STOPPED = "stopped"  # evidence stopped it before all had confirmed
+    GIVEN_UP = "given up"  # its owner gave it up here, but it may end well
+    SUPERSEDED = "superseded"  # a state that another one has followed
+    PARTED = "parted"  # somebody confirmed what excludes each other, and people have to decide
 
 
 @dataclass(frozen=True, slots=True)
 class GroupKey:
-    """A key that a ceremony made; public throughout.
+    """A key that a group has made; public throughout.
 
-    ceremony: the key generation, 32 bytes, by which everybody knows the key. epoch: how often its shares were made
-    anew. sharing: the ceremony that made the present ones, key generation or a refresh. transcript: what all n
-    confirmed at its end. Both 32 bytes. is_dealt: whether a dealer made the key, and knew it. numbering: where
-    identifiers come from.
+    state: the one of its history that this is about. me: one's own identity, whether one has a share or not. why: what
+    stopped or parted it, if anything did.
     """
 
-    name: str
-    state: KeyState
-    ceremony: bytes
-    suite: Ciphersuite
-    purpose: str
-    roster: Roster
-    min_signers: int
-    public_key_package: PublicKeyPackage
-    sharing: bytes
-    transcript: bytes
-    me: PublicIdentity
-    is_dealt: bool
-    numbering: Numbering
-    epoch: int = 0
+    status: KeyStatus
+    state: State
+    public_key_package: PublicKeyPackage = field(repr=False)
+    me: PublicIdentity = field(repr=False)
+    history: History = field(repr=False, compare=False)
+    why: str = ""
 
     @classmethod
-    def load(
-        cls,
-        home: StateDirectory,
-        name: str,
-        me: PublicIdentity,
-        *,
-        epoch: int | None = None,
-        roster: bytes | None = None,
-    ) -> GroupKey:
+    def load(cls, home: StateDirectory, name: str, me: PublicIdentity, *, at: bytes | None = None) -> GroupKey:
         """Read a key from the state directory.
 
-        epoch: None is the present one; an earlier one is `KeyState.SUPERSEDED`, the one of a refresh that is not
-        confirmed by all `KeyState.PENDING`. roster: None is the present one; the digest of an earlier one of the same
-        epoch is as it was before the repairs since. Raises `NotKnown`.
+        at: the digest of a state; None is the present one. Raises `NotKnown` if the key, or the state, is not here.
         """
+        found = kept.folders(home, name)
+        if len(found) > 1:  # of one that was given up and may end well, another may have the name
+            found = [each for each in found if not kept.given_up(home, each, me)] or found[:1]
+        if not found:
+            raise _no_key(name)
         try:
-            return cls._load(home, name, me, epoch, roster)
+            return cls.read(home, found[0], me, at=at)
         except StorageProblem:
-            if not home.exists(ceremony_folder(name)):  # deleted by another process while it was read
+            if not home.names(found[0]):  # deleted by another process while it was read
                 raise _no_key(name) from None
             raise
 
     @classmethod
-    def _load(
-        cls, home: StateDirectory, name: str, me: PublicIdentity, epoch: int | None, roster: bytes | None
-    ) -> GroupKey:
-        present = 0
-        while home.exists(f"{epoch_folder(name, present + 1)}/{ACTIVE}"):
-            present += 1
-        wanted = present if epoch is None else epoch
-        key = cls._generated(home, name, me)
-        while key.epoch < wanted:
-            key = key._with_repairs(home, None)._refreshed(home)
-        key = key._with_repairs(home, roster)
-        return replace(key, state=KeyState.SUPERSEDED) if wanted < present else key
+    def find(cls, home: StateDirectory, ceremony: bytes, me: PublicIdentity, *, at: bytes | None = None) -> GroupKey:
+        """Read the key that a message names by its ceremony, in the state that it names; other keys may be damaged.
 
-    @classmethod
-    def find(cls, home: StateDirectory, ceremony: bytes, me: PublicIdentity) -> GroupKey:
-        """Read the key that a message names by its ceremony, in its present state; other keys may be damaged.
-
-        Raises `UnknownSender` if there is none: whoever wrote it is nobody that we share a key with.
+        Raises `UnknownSender` if there is none: whoever wrote it is nobody that we share a key with; `ForeignMessage`
+        for a state that is not known here.
         """
-        for name in cls.names(home):
-            if _id_of_kept(home, name) == ceremony:
-                return cls.load(home, name, me)
-        raise UnknownSender("this is about no key that is known here", hint="see: frost-hsm keys list")
+        folder = kept.find(home, ceremony)
+        if folder is None:
+            raise UnknownSender("this is about no key that is known here", hint="see: frost-hsm keys list")
+        return cls.read(home, folder, me, at=at)
 
     @classmethod
-    def latest(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
-        """As `load`, but as a refresh will have left it that only lacks confirmations: pending. Raises `NotKnown`."""
-        key = cls.load(home, name, me)
-        with suppress(NotKnown):
-            refreshed = cls.load(home, name, me, epoch=key.epoch + 1)
-            if refreshed.state is KeyState.PENDING:
-                return refreshed
-        return key
-
-    @classmethod
-    def _generated(cls, home: StateDirectory, name: str, me: PublicIdentity) -> GroupKey:
-        """Read the key as key generation left it."""
-        folder = ceremony_folder(name)
-        proposed = read_kept(home, f"{folder}/{PROPOSAL}", Proposal)
-        if proposed is None:
-            raise _no_key(name)
-        plan = proposed.message
-        suite = ciphersuites.by_id(plan.suite)
-        confirmed = _confirmation(home, name, 0, plan.roster, me, proposed.content_digest)
-        return cls(
-            name,
-            _state(home, folder),
-            proposed.content_digest,
-            suite,
-            plan.purpose,
-            plan.roster,
-            plan.min_signers,
-            read_public_key_package(home, f"{folder}/{PUBLIC_KEY_PACKAGE}", suite, confirmed),
-            proposed.content_digest,
-            confirmed.content_digest,
-            me,
-            confirmed.message.is_dealt,
-            plan.numbering,
-        )
-
-    def _refreshed(self, home: StateDirectory) -> GroupKey:
-        """Read the same key as the next refresh left it."""
-        epoch = self.epoch + 1
-        folder = epoch_folder(self.name, epoch)
-        proposed = read_kept(home, f"{folder}/{PROPOSAL}", RefreshProposal, self.roster)
-        if proposed is None:
-            raise _no_key(self.name)
-        confirmed = _confirmation(home, self.name, epoch, self.roster, self.me, proposed.content_digest)
-        path = f"{folder}/{PUBLIC_KEY_PACKAGE}"
-        package = read_public_key_package(home, path, self.suite, confirmed)
-        if not self.is_refreshed_by(proposed.message) or package.verifying_key != self.public_key_package.verifying_key:
-            raise StorageProblem(
-                f"{home.path / folder} is not a refresh of {self.name}", hint="restore it from a backup"
+    def read(cls, home: StateDirectory, folder: str, me: PublicIdentity, *, at: bytes | None = None) -> GroupKey:
+        """Read the key of a folder. Raises as `load` and `find` do."""
+        history = kept.read(home, folder)
+        given_up, why = kept.given_up(home, folder, me), ""
+        line: list[State] = []
+        try:
+            for state in history.line(me, given_up):
+                line.append(state)  # what comes before people were parted counts
+        except Equivocation as error:
+            why = str(error)
+        if not line and at is None:
+            return cls._unfinished(home, folder, history, me, bool(given_up))
+        wanted = line[-1] if at is None and line else history.states.get(at or b"")
+        if wanted is None:
+            raise ForeignMessage(
+                f"this is about a state of {history.plan.name} that is not known here",
+                hint="take in what was signed since, from another participant: "
+                f"frost-hsm keys export {history.plan.name}, and here: frost-hsm keys import",
             )
-        return replace(
-            self,
-            state=_state(home, folder),
-            public_key_package=package,
-            sharing=proposed.content_digest,
-            transcript=confirmed.content_digest,
-            epoch=epoch,
-        )
+        status = KeyStatus.ACTIVE if line and wanted == line[-1] else KeyStatus.SUPERSEDED
+        if why and status is KeyStatus.ACTIVE:
+            status = KeyStatus.PARTED
+        return cls(status, wanted, _package(home, folder, history, wanted), me, history, why)
 
-    def is_refreshed_by(self, proposal: RefreshProposal) -> bool:
-        """Whether a proposal is to refresh exactly this: this key, in this epoch, with these participants."""
-        return proposal == RefreshProposal(
-            self.ceremony, self.verifying_key, self.epoch + 1, self.transcript, self.roster.digest, proposal.random
-        )
-
-    def is_repaired_by(self, request: RepairRequest) -> bool:
-        """Whether a request is to repair exactly this: this key, in this epoch, with these participants."""
-        asked = (request.ceremony, request.key, request.epoch, request.previous, request.roster)
-        return asked == (self.ceremony, self.verifying_key, self.epoch, self.transcript, self.roster.digest)
-
-    def repaired(self, request: RepairRequest) -> GroupKey:
-        """Return the key as it is once the one who receives has their share: in the roster, at their position."""
-        roster, package = self.roster.with_member(request.position, request.receiver), self.public_key_package
-        identifier = self.numbering.identifier(self.suite, roster, request.receiver.name)
-        if identifier not in package.verifying_shares:
-            package = repair.add_participant(package, identifier)
-        return replace(self, roster=roster, public_key_package=package)
-
-    def _with_repairs(self, home: StateDirectory, roster: bytes | None) -> GroupKey:
-        """Follow the repairs of this epoch, each of which names the roster that it changes, up to the one wanted."""
-        folder = repairs_folder(self.name, self.epoch)
-        done = [name for name in home.names(folder) if home.exists(f"{folder}/{name}/{ACTIVE}")]
-        found = [read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest) for name in done]
-        requests = [request.message for request in found if request is not None]
-        key = self
-        while key.roster.digest != roster:
-            following = next((request for request in requests if key.is_repaired_by(request)), None)
-            if following is None:
-                break
-            requests.remove(following)
-            key = key.repaired(following)
-        return key
+    @classmethod
+    def _unfinished(
+        cls, home: StateDirectory, folder: str, history: History, me: PublicIdentity, is_given_up: bool
+    ) -> GroupKey:
+        """Read a key that not all have confirmed."""
+        making = history.chapters[history.proposal.content_digest]
+        state = _state_confirmed_by(making, me)
+        if state is None:
+            raise _no_key(history.plan.name)
+        chapter = kept.chapter_folder(folder, making.id)
+        status = KeyStatus.GIVEN_UP if is_given_up else KeyStatus.PENDING
+        if home.exists(f"{chapter}/{EVIDENCE}"):
+            status = KeyStatus.STOPPED
+        package = kept.read_package(home, chapter, state.plan.suite, state.package_hash)
+        return cls(status, state, package, me, history)
 
     @classmethod
     def names(cls, home: StateDirectory) -> list[str]:
-        """List the keys there are, pending ones included."""
+        """List the keys there are, by name, pending ones included."""
         step = STEPS[Confirmation]
-        return [name for name in home.names("ceremonies") if home.exists(f"{ceremony_folder(name)}/{step}")]
+        with_end = (
+            each for each in kept.folders(home) if home.names(f"{kept.chapter_folder(each, kept.id_of(each))}/{step}")
+        )
+        return sorted({kept.name_of(each) for each in with_end})
+
+    def latest(self, home: StateDirectory) -> GroupKey:
+        """Return the key as a refresh will have left it that only lacks confirmations of others; else itself."""
+        for chapter in self.history.successors(self.state):
+            confirmed = chapter.by_sender(Confirmation).get(self.me)
+            is_refresh = isinstance(chapter.beginning.message, RefreshProposal)
+            if confirmed is not None and is_refresh and not chapter.is_complete:
+                return self.after(chapter, confirmed, home)
+        return self
+
+    def earlier(self, home: StateDirectory) -> list[GroupKey]:
+        """Return the key as it was in each state before this one, oldest first."""
+        states = [chapter.before for chapter in self.history.path(self.state) if chapter.before is not None]
+        return [
+            replace(
+                self,
+                status=KeyStatus.SUPERSEDED,
+                state=state,
+                public_key_package=_package(home, self.folder, self.history, state),
+            )
+            for state in states
+        ]
+
+    # ── What it is ──
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self.state.name
+
+    @property
+    def ceremony(self) -> bytes:
+        """The id of its making, 32 bytes, by which everybody knows the key."""
+        return self.state.ceremony
+
+    @property
+    def folder(self) -> str:
+        """Where it lies in the state directory."""
+        return kept.folder_of(self.history.proposal)
+
+    @property
+    def suite(self) -> Ciphersuite:
+        """Its suite."""
+        return self.state.suite
+
+    @property
+    def purpose(self) -> str:
+        """What it is for, as was proposed."""
+        return self.state.plan.purpose
+
+    @property
+    def roster(self) -> Roster:
+        """Who has a share."""
+        return self.state.roster
+
+    @property
+    def min_signers(self) -> int:
+        """The threshold."""
+        return self.state.min_signers
+
+    @property
+    def epoch(self) -> int:
+        """How often its shares were made anew."""
+        return self.state.epoch
+
+    @property
+    def sharing(self) -> bytes:
+        """The id of the chapter that made the present shares, 32 bytes."""
+        return self.state.sharing
+
+    @property
+    def is_dealt(self) -> bool:
+        """Whether a dealer made the key, and knew it."""
+        return self.state.is_dealt
+
+    @property
+    def numbering(self) -> Numbering:
+        """Where identifiers come from."""
+        return self.state.numbering
+
+    @property
+    def transcript(self) -> bytes:
+        """The content digest of what all confirmed at the end of the present sharing."""
+        return self.state.sharing_confirmed
 
     @property
     def verifying_key(self) -> bytes:
@@ -251,7 +236,7 @@ class GroupKey:
 
     @property
     def position(self) -> int:
-        """One's own position in the roster, from 1. Raises `NotKnown` for somebody who is no participant yet."""
+        """One's own position in the roster, from 1. Raises `NotKnown` for somebody who is no participant."""
         if self.me not in self.roster:
             raise NotKnown(
                 f"{self.me.name} with this identity has no share of {self.name}",
@@ -261,7 +246,7 @@ class GroupKey:
 
     def identifier(self, name: str) -> Identifier:
         """Return the identifier of a participant."""
-        return self.numbering.identifier(self.suite, self.roster, name)
+        return self.state.identifier(name)
 
     def participants(self, identifiers: Iterable[Identifier]) -> list[str]:
         """Return the names behind identifiers, in their order; raises `UnknownIdentifier`."""
@@ -274,19 +259,57 @@ class GroupKey:
         return found
 
     def require_active(self) -> None:
-        """Raise unless the key may sign: `NotYet` while pending, `CeremonyStopped` if it never will."""
-        if self.state is KeyState.STOPPED:
-            raise CeremonyStopped(f"key {self.name} must not be used: its ceremony was stopped")
-        if self.state is KeyState.PENDING:
-            raise NotYet(
-                f"key {self.name} is pending: not all participants have confirmed it",
-                hint=f"take in their confirmations: frost-hsm dkg confirm {self.name}",
-            )
-        if self.state is KeyState.SUPERSEDED:
-            raise ForeignMessage(
-                f"the shares of {self.name} of epoch {self.epoch} are no more: it was refreshed since",
-                hint="ask for a new request",
-            )
+        """Raise unless the key may sign: `NotYet` while pending, `CeremonyStopped` where it must not."""
+        match self.status:
+            case KeyStatus.STOPPED:
+                raise CeremonyStopped(f"key {self.name} must not be used: its ceremony was stopped")
+            case KeyStatus.PARTED:
+                raise CeremonyStopped(
+                    f"key {self.name} is not used until its owner decides: {self.why}",
+                    hint=f"see what excludes each other: frost-hsm keys history {self.name}",
+                )
+            case KeyStatus.PENDING | KeyStatus.GIVEN_UP:
+                raise NotYet(
+                    f"key {self.name} is {self.status}: not all participants have confirmed it",
+                    hint=f"take in their confirmations: frost-hsm dkg confirm {self.name}",
+                )
+            case KeyStatus.SUPERSEDED:
+                raise ForeignMessage(
+                    f"this is said in a state of {self.name} that has ended here: {self._what_followed()}",
+                    hint="ask for it to be made again, in the present state",
+                )
+
+    def _what_followed(self) -> str:
+        titles = [each.title for each in self.history.successors(self.state) if each.is_complete]
+        return f"it was followed by {' and '.join(titles)}" if titles else "another one counts"
+
+    # ── Changes ──
+
+    def is_changed_by(self, change: RefreshProposal | RepairRequest | Abandonment) -> bool:
+        """Whether a change starts from exactly this: this key, in this state."""
+        return (change.ceremony, change.state) == (self.ceremony, self.state.digest)
+
+    def repaired(self, request: RepairRequest) -> GroupKey:
+        """Return the key as it is once the one who receives has their share: in the roster, at their position."""
+        state = replace(self.state, roster=self.state.roster_with(request))
+        return replace(self, state=state, public_key_package=package_with(self.public_key_package, state, request))
+
+    def after(self, chapter: Chapter, confirmed: Signed[Confirmation], home: StateDirectory) -> GroupKey:
+        """Return the key as it will be once a chapter that makes shares is confirmed by all as somebody has."""
+        state = chapter.state_by(confirmed)
+        folder = kept.chapter_folder(self.folder, chapter.id)
+        package = kept.read_package(home, folder, state.plan.suite, state.package_hash)
+        return replace(self, status=KeyStatus.PENDING, state=state, public_key_package=package)
+
+    def unfinished(self) -> list[Chapter]:
+        """List the successors of this state that somebody has begun and not all have confirmed."""
+        return [each for each in self.history.successors(self.state) if not each.is_complete]
+
+    def voted_for(self) -> Sequence[Chapter]:
+        """List the unfinished successors of this state that ``me`` has confirmed."""
+        return [each for each in self.unfinished() if self.me in each.by_sender(Confirmation)]
+
+    # ── The share ──
 
     def context(self, kind: Kind, binding: bytes) -> Context:
         """Return the context of something sealed for this key."""
@@ -340,50 +363,45 @@ class GroupKey:
                 self.unseal(records).wipe()
 
     def delete(self, holder: Holder, home: StateDirectory) -> None:
-        """Destroy one's share and nonces for good, and put away what was public."""
+        """Destroy one's share and nonces for good: the token makes them never again. Put away what was public."""
         with home.lock():
-            if not home.exists(ceremony_folder(self.name)):  # done by another process while we waited
+            if not home.names(self.folder):  # done by another process while we waited
                 raise _no_key(self.name)
             records = SealedRecords(holder, home)
-            for ceremony in (self.ceremony, self.sharing, *self._next_refresh(home)):
-                records.destroy_all(ceremony, self.position)
-            home.move(ceremony_folder(self.name), given_up_folder(self.ceremony))
-
-    def _next_refresh(self, home: StateDirectory) -> list[bytes]:
-        """Return the id of a refresh that has begun and did not end."""
-        path = f"{epoch_folder(self.name, self.epoch + 1)}/{PROPOSAL}"
-        proposed = read_kept(home, path, RefreshProposal, self.roster)
-        return [proposed.content_digest] if proposed is not None else []
+            Marks(holder, home).gone(self.ceremony)
+            states = (self.state, *self.history.states.values())
+            positions = {state.roster.position(self.me.name) for state in states if self.me in state.roster}
+            for chapter in self.history.chapters:
+                for position in positions:
+                    records.destroy_all(chapter, position)
+            home.move(self.folder, given_up_folder(self.ceremony))
 
 
 def _no_key(name: str) -> NotKnown:
     return NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
 
 
-def _id_of_kept(home: StateDirectory, name: str) -> bytes | None:
-    """Return the id that the kept proposal of a key has, unverified; None if it is damaged."""
-    try:
-        return signed.parse(home.read(f"{ceremony_folder(name)}/{PROPOSAL}") or b"").content_digest
-    except InputProblem:
-        return None
+def _state_confirmed_by(chapter: Chapter, me: PublicIdentity) -> State | None:
+    """Return the state that ``me`` confirmed, or anybody if one's share was made later, by repair."""
+    said: dict[PublicIdentity, Signed[Confirmation]] = chapter.by_sender(Confirmation)
+    confirmed = said.get(me) or (None if me in chapter.roster else next(iter(said.values()), None))
+    return chapter.state_by(confirmed) if confirmed is not None else None
 
 
-def _state(home: StateDirectory, folder: str) -> KeyState:
-    if home.exists(f"{folder}/{ACTIVE}"):
-        return KeyState.ACTIVE
-    is_stopped = any(home.exists(f"{folder}/{reason}") for reason in (EVIDENCE, GIVEN_UP))
-    return KeyState.STOPPED if is_stopped else KeyState.PENDING
-
-
-def _confirmation(
-    home: StateDirectory, name: str, epoch: int, roster: Roster, me: PublicIdentity, ceremony: bytes
-) -> Signed[Confirmation]:
-    """Read one's own confirmation, or the first participant's if one's share was made later, by repair."""
-    sender = me if me in roster else roster.at(1)
-    path = f"{epoch_folder(name, epoch)}/{STEPS[Confirmation]}/{sender.name}.pem"
-    confirmed = read_kept(home, path, Confirmation, roster)
-    if confirmed is None:
-        raise _no_key(name)
-    if confirmed.message.ceremony != ceremony or confirmed.sender != sender:
-        raise StorageProblem(f"{home.path / path} confirms something else", hint="restore it from a backup")
-    return confirmed
+def _package(home: StateDirectory, folder: str, history: History, state: State) -> PublicKeyPackage:
+    """Return the public key package of a state, as all confirmed it."""
+    path = history.path(state)
+    start = next(number for number, chapter in enumerate(path) if chapter.id == state.sharing)
+    states = [*(chapter.before for chapter in path[start + 1 :]), state]
+    first = states[0]
+    if first is None:
+        raise StorageProblem(f"what made {home.path / folder} is gone", hint="restore it from a backup")
+    package = kept.read_package(home, kept.chapter_folder(folder, state.sharing), state.plan.suite, first.package_hash)
+    for chapter, after in zip(path[start + 1 :], states[1:], strict=True):
+        if after is not None and isinstance(chapter.beginning.message, RepairRequest):
+            package = package_with(package, after, chapter.beginning.message)
+    if hashlib.sha256(package.serialize()).digest() != state.package_hash:
+        raise StorageProblem(
+            f"what all confirmed of {home.path / folder} is another key", hint="restore it from a backup"
+        )
+    return package

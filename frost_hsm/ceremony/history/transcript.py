@@ -1,24 +1,28 @@
-"""The messages of one ceremony or signing request: one's own, those taken in, and the evidence that stopped it.
+"""The messages of one chapter or signing request: one's own, those taken in, and the evidence that stopped it.
 
-A message is kept once a step has checked it and acted on it, never before; what is kept does not change.
+A message is kept once a step has checked it and acted on it, never before; what is kept does not change. Whether a
+chapter has ended well is nobody's note: it has if the confirmations of all its voters are here, and alike.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from frost_hsm.ceremony.history import dossier
-from frost_hsm.ceremony.history.judgement import Verdict, judge
+from frost_hsm.ceremony.history.evidence import Verdict, judge
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import GivenUp, RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Contradiction, Inbox
-from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Message, Response, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import Dealing, RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.messages.using import Commitment, Derive, Response, raw
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
-from frost_hsm.ceremony.store import ACTIVE, EVIDENCE, GIVEN_UP, StateDirectory
+from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
 
 M = TypeVar("M", bound=Message)
@@ -36,6 +40,10 @@ STEPS: Mapping[type[Message], str] = {
 }
 """The word for each kind of message in file names."""
 
+BEGINNING: Final = "beginning.pem"
+EVIDENCE: Final = "evidence.pem"
+GIVEN_UP: Final = "given-up.pem"
+
 
 def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | None = None) -> Signed[M] | None:
     """Read a message that was kept in the state directory; None if there is none.
@@ -52,19 +60,26 @@ def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | N
         raise StorageProblem(f"{home.path / path} is damaged: {error}", hint="restore it from a backup") from error
 
 
-def _judged(evidence: bytes) -> Verdict:
-    try:
-        return judge(evidence)
-    except InputProblem as error:  # of an older version of this program, or about what it cannot follow
-        return Verdict(f"the evidence cannot be judged by itself: {error}")
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Where something stands: the step that comes next, whose message for it is here, and whose is not.
+
+    why: it was stopped; missing are then those who have to answer a complaint.
+    """
+
+    step: str
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+    why: str = ""
 
 
 class Transcript:
     """What was said so far in one folder of the state directory.
 
     title: what it is called in sentences; stem: what its files are called; belongs: whether a message is part of
-    it; expected: the names of those who have to speak, in roster order; beginning: what evidence has to begin with, for
-    others to judge it: the lineage of the key, and what the rest is about.
+    it; expected: the names of those who have to speak, in roster order; voters: of those who have to confirm it;
+    beginning: what evidence has to begin with, for others to judge it: the lineage of the key, and what the rest is
+    about. derive: the bytes to sign of an item.
     """
 
     def __init__(
@@ -78,7 +93,9 @@ class Transcript:
         title: str,
         stem: str,
         expected: Iterable[str],
+        voters: Iterable[str] = (),
         beginning: Callable[[], Iterable[Signed[Any]]],
+        derive: Derive = raw,
     ) -> None:
         self._home = home
         self.folder = folder
@@ -88,43 +105,67 @@ class Transcript:
         self._title = title
         self._stem = stem
         self.expected = tuple(expected)
+        self.voters = tuple(voters)
         self._beginning = beginning
+        self._derive = derive
 
     def require_running(self) -> None:
         """Raise `CeremonyStopped` if evidence or its owner stopped it."""
-        if self.is_stopped:
+        if self.is_stopped or self.is_given_up:
             verdict = self.verdict()
             why = verdict.sentence if verdict is not None else "you gave it up"
             raise CeremonyStopped(f"{self._title} was stopped here: {why}")
 
     @property
-    def is_stopped(self) -> bool:
-        """Whether it was stopped here, and all have not agreed to it since."""
-        present = {name for name in (EVIDENCE, GIVEN_UP, ACTIVE) if self._home.exists(f"{self.folder}/{name}")}
-        return bool(present) and ACTIVE not in present
+    def is_complete(self) -> bool:
+        """Whether all voters have confirmed it, and alike."""
+        return self.is_confirmed_by(self.known(Confirmation)) if self.voters else False
 
-    def stop(self, proof: Iterable[Signed[Any]], package: bytes | None = None) -> Verdict:
+    def is_confirmed_by(self, said: Mapping[str, Signed[Confirmation]]) -> bool:
+        """Whether these are the confirmations of all voters, and alike."""
+        alike = {said[name].content_digest for name in self.voters if name in said}
+        return len(alike) == 1 and all(name in said for name in self.voters)
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether evidence stopped it here, and all have not agreed to it since."""
+        return self._home.exists(f"{self.folder}/{EVIDENCE}") and not self.is_complete
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether its owner gave it up here, and all have not agreed to it since."""
+        return read_kept(self._home, f"{self.folder}/{GIVEN_UP}", GivenUp, self._roster) is not None and (
+            not self.is_complete
+        )
+
+    def stop(self, proof: Iterable[Signed[Any]], packages: Iterable[bytes] = ()) -> Verdict:
         """Stop for good and keep what shows why, with all that somebody else needs to see it too; says what it shows.
 
-        package: the public key package that signature shares are judged by. What all have agreed to, an active key,
-        stays. Evidence that convicts somebody takes the place of evidence that does not, and nothing else does.
+        packages: the public key package that signature shares are judged by. What all have agreed to stays. Evidence
+        that convicts somebody takes the place of evidence that does not, and nothing else does.
         """
-        data = self.file_of(proof, package)
-        verdict = _judged(data)
+        data = self.file_of(proof, packages)
+        verdict = self._judged(data)
         with self._home.lock():
             kept = self.evidence()
-            is_better = kept is None or (verdict.culprits and not _judged(kept).culprits)
-            if is_better and not self._home.exists(f"{self.folder}/{ACTIVE}"):
+            is_better = kept is None or (verdict.culprits and not self._judged(kept).culprits)
+            if is_better and not self.is_complete:
                 self._home.replace(f"{self.folder}/{EVIDENCE}", data)
         return verdict
 
     def judge(self, proof: Iterable[Signed[Any]]) -> Verdict:
         """Say what messages show, and keep nothing."""
-        return _judged(self.file_of(proof))
+        return self._judged(self.file_of(proof))
 
-    def file_of(self, proof: Iterable[Signed[Any]], package: bytes | None = None) -> bytes:
+    def _judged(self, evidence: bytes) -> Verdict:
+        try:
+            return judge(evidence, self._derive)
+        except InputProblem as error:  # of an older version of this program, or about what it cannot follow
+            return Verdict(f"the evidence cannot be judged by itself: {error}")
+
+    def file_of(self, proof: Iterable[Signed[Any]], packages: Iterable[bytes] = ()) -> bytes:
         """Put messages into a file that anybody can judge."""
-        return dossier.write([*self._beginning(), *proof], package)
+        return dossier.write([*self._beginning(), *proof], packages)
 
     def evidence(self) -> bytes | None:
         """Return what it was stopped for, a file that anybody can judge."""
@@ -138,7 +179,7 @@ class Transcript:
     def verdict(self) -> Verdict | None:
         """Say what it was stopped for; None if it was not, or only its owner gave it up."""
         kept = self.evidence()
-        return None if kept is None else _judged(kept)
+        return None if kept is None else self._judged(kept)
 
     def sent(self, kind: type[M]) -> Signed[M] | None:
         """Return one's own message of a kind, if that step was done."""
@@ -146,8 +187,11 @@ class Transcript:
 
     def known(self, kind: type[M]) -> dict[str, Signed[M]]:
         """Return the messages of a kind that are kept, by sender's name."""
-        kept = {name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self.expected}
+        kept = {name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self._speakers(kind)}
         return {name: said for name, said in kept.items() if said is not None}
+
+    def _speakers(self, kind: type[Message]) -> tuple[str, ...]:
+        return self.voters if kind is Confirmation and self.voters else self.expected
 
     def find(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
         """Return the messages of a kind that are kept or have come in, by sender's name; keeps nothing itself.
@@ -163,39 +207,40 @@ class Transcript:
 
     def gather(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
         """As `find`, everybody's in roster order. Raises `NotYet`, naming who is missing."""
-        found = self.find(kind, inbox)
-        missing = [name for name in self.expected if name not in found]
+        found, expected = self.find(kind, inbox), self._speakers(kind)
+        missing = [name for name in expected if name not in found]
         if self.me.name in missing:
             raise NotKnown(f"your own {kind.title} of {self._title} is not here", hint="do that step first")
         if missing:
-            have = ", ".join(name for name in self.expected if name in found)
+            have = ", ".join(name for name in expected if name in found)
             files = ", ".join(f"{self._stem}.{name}.{STEPS[kind]}.pem" for name in missing)
             raise NotYet(
                 f"no {kind.title} from {', '.join(missing)}",
                 hint=f"have {have or 'none'}; ask for {files}, then run the same command again",
             )
-        return {name: found[name] for name in self.expected}
+        return {name: found[name] for name in expected}
 
-    def agreed(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]] | None:
-        """Return everybody's message in roster order if all said what we said; None if not, or not yet.
+    def agreed(self, inbox: Inbox) -> dict[str, Signed[Confirmation]] | None:
+        """Return all voters' confirmations if all said the same, and we did if we are one; None if not, or not yet.
 
         Whatever somebody said besides does not count: the others may have gone on with what all agreed to, and nobody
         shall be able to part us from them.
         """
-        own = self.sent(kind)
-        if own is None:
+        own, kept = self.sent(Confirmation), self.known(Confirmation)
+        if own is None and self.me.name in self.voters:
             return None
-        found = self.known(kind)
-        others: list[str] = []
-        for label, said in inbox.of_kind(kind, self._roster, self._belongs, self._title):
-            if said.content_digest == own.content_digest:
-                found[said.sender.name] = said
-            else:
-                others.append(label)
-        if not all(name in found for name in self.expected):
-            return None
-        inbox.passed_over += others
-        return {name: found[name] for name in self.expected}
+        alike: dict[bytes, dict[str, Signed[Confirmation]]] = {}
+        for said in kept.values():
+            alike.setdefault(said.content_digest, {})[said.sender.name] = said
+        labels: dict[str, bytes] = {}
+        for label, said in inbox.of_kind(Confirmation, self._roster, self._belongs, self._title):
+            alike.setdefault(said.content_digest, {}).setdefault(said.sender.name, said)
+            labels[label] = said.content_digest
+        for digest, found in alike.items():
+            if self.is_confirmed_by(found) and (own is None or own.content_digest == digest):
+                inbox.passed_over += [label for label, other in labels.items() if other != digest]
+                return {name: found[name] for name in self.voters}
+        return None
 
     def write(self, message: M, holder: Holder) -> Signed[M]:
         """Sign one's own message and keep it: from here on the step is done, and this is what it said."""

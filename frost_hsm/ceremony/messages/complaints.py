@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from frost_hsm.ceremony.messages.making import Message, require_hashes
-from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
-from frost_hsm.errors import NotPossible
+from frost_hsm.ceremony.messages.message import Message, require_hashes, require_position
 from frost_hsm.forms import oids
 from frost_hsm.forms.asn1 import NUMBER, OCTETS
 
@@ -17,7 +15,7 @@ class Complaint(Message):
 
     ceremony: 32 bytes. accused: their position in the roster. round2: the content digest of their message, 32 bytes.
 
-    SEQUENCE { version INTEGER (1), ceremony OCTET STRING, accused INTEGER, round2 OCTET STRING }
+    SEQUENCE { version INTEGER (2), ceremony OCTET STRING, accused INTEGER, round2 OCTET STRING }
     """
 
     content_type = oids.COMPLAINT
@@ -30,7 +28,7 @@ class Complaint(Message):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.round2)
-        _require_position(self.accused)
+        require_position(self.title, self.accused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +38,7 @@ class Opening(Message):
     ceremony: 32 bytes. recipient: the position of the one who complained. seed: the envelope's, 32 bytes; no longer
     secret once this is made.
 
-    SEQUENCE { version INTEGER (1), ceremony OCTET STRING, recipient INTEGER, seed OCTET STRING }
+    SEQUENCE { version INTEGER (2), ceremony OCTET STRING, recipient INTEGER, seed OCTET STRING }
     """
 
     content_type = oids.OPENING
@@ -53,9 +51,4 @@ class Opening(Message):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.seed)
-        _require_position(self.recipient)
-
-
-def _require_position(position: int) -> None:
-    if not 1 <= position <= MAX_PARTICIPANTS:
-        raise NotPossible(f"there is no position {position}")
+        require_position(self.title, self.recipient)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import (
@@ -105,6 +105,8 @@ class Inbox:
         try:
             if not file.named and not data.startswith(FIRST_LINE):
                 raise ForeignMessage("it is not a message")
+            if data.count(FIRST_LINE) > 1:
+                raise ForeignMessage("it holds several messages", hint="see what they are: frost-hsm inspect")
             read = signed.read(data, roster)
             if not belongs(read):
                 raise ForeignMessage(f"it does not belong to {home}")

@@ -7,31 +7,35 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
-from frost_hsm.ceremony.messages import complaints, upkeep
-from frost_hsm.ceremony.messages import making as messages
-from frost_hsm.ceremony.messages.making import Message, Proposal
-from frost_hsm.ceremony.messages.upkeep import RepairRequest
+from frost_hsm.ceremony.messages import changing, complaints, making, using
+from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest
+from frost_hsm.ceremony.messages.making import Proposal, RefreshProposal
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
-from frost_hsm.errors import ForeignMessage, InvalidContents, MalformedMessage
+from frost_hsm.errors import ForeignMessage, InvalidContents, MalformedMessage, NotKnown, UnknownSender
 from frost_hsm.forms import cms, der, pem
 
 _KINDS: Final[dict[str, type[Message]]] = {
     kind.content_type: kind
     for kind in (
-        messages.Proposal,
-        messages.Round1,
-        messages.Round2,
-        messages.Confirmation,
-        messages.SigningRequest,
-        messages.Commitment,
-        messages.Response,
-        upkeep.Dealing,
-        upkeep.RefreshProposal,
-        upkeep.RepairRequest,
-        upkeep.RepairDelta,
-        upkeep.RepairSigma,
-        upkeep.RepairDone,
+        making.Proposal,
+        making.RefreshProposal,
+        making.Round1,
+        making.Round2,
+        making.Dealing,
+        making.Confirmation,
+        changing.RepairRequest,
+        changing.RepairDelta,
+        changing.RepairSigma,
+        changing.RepairDone,
+        changing.Abandonment,
+        changing.Standing,
+        changing.GivenUp,
+        using.SigningRequest,
+        using.Commitment,
+        using.Response,
         complaints.Complaint,
         complaints.Opening,
     )
@@ -99,7 +103,21 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
             raise InvalidContents(
                 f"{sender.name} signed what is not a message: {error}", culprits=[sender.name]
             ) from None
+    _require_author(message, sender, roster)
     return Signed(message, sender, signed.content_digest, signed.der)
+
+
+def _require_author(message: Message, sender: PublicIdentity, roster: Roster | None) -> None:
+    """Raise `UnknownSender` for what somebody else signed than it says: its id covers who wrote it."""
+    if isinstance(message, Proposal):
+        roster = message.roster
+    if roster is not None and isinstance(message, Proposal | RefreshProposal | Abandonment | SigningRequest):
+        try:
+            author = roster.at(message.author)
+        except NotKnown:
+            author = None
+        if author != sender:
+            raise UnknownSender(f"{sender.name} signed a {message.title} that says it is of somebody else")
 
 
 def parse(data: bytes) -> cms.SignedMessage:

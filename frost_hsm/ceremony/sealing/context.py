@@ -36,10 +36,10 @@ class Context(Structure):
 
     ceremony: 32 bytes, or empty where there is none. suite: the ciphersuite's id. sender: SHA-256 of the
     sender's sign key, recipient: SHA-256 of the recipient's agree key (`PublicKey.digest`, 32 bytes each).
-    key: the group's verifying key, or empty before there is one. epoch: how often the key was refreshed.
-    binding: whatever else this kind is bound to, may be empty.
+    key: the group's verifying key, or the digest of its state where that is what changes; empty before there is one.
+    epoch: how often the key was refreshed. binding: whatever else this kind is bound to, may be empty.
 
-    SEQUENCE { version INTEGER (1), ceremony OCTET STRING, kind UTF8String, suite UTF8String,
+    SEQUENCE { version INTEGER (2), ceremony OCTET STRING, kind UTF8String, suite UTF8String,
     sender, recipient, key OCTET STRING, epoch INTEGER, binding OCTET STRING }
     """
 

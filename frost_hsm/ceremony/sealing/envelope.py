@@ -1,10 +1,12 @@
 """The one envelope for everything secret: CMS AuthEnvelopedData (RFC 5083, RFC 5084), AES-256-GCM.
 
 Everything random in an envelope, its key, its nonce and the ephemeral keys, is derived from one fresh seed, so that
-whoever made it can make the same again, or show what is in it (`reopen`) without anybody's key. It is bound to its
+whoever made it can make the same again, or show what is in it (`reopen`) without anybody's key. The seed lies inside of
+it too, so that whoever opens it makes it again and sees that every other recipient gets the same. It is bound to its
 context twice: the context is the ``ukm`` from which a P-256 recipient's wrapping key is derived, and its SHA-256 is the
-first 32 bytes of what is encrypted, before the secret itself. What we keep for ourselves (`seal`) is an envelope to our
-own agree key inside a SignedData by our own sign key; what we send to others (`encrypt`) lies in a signed message.
+first 32 bytes of what is encrypted, before the seed and the secret itself. What we keep for ourselves (`seal`) is an
+envelope to our own agree key inside a SignedData by our own sign key; what we send to others (`encrypt`) lies in a
+signed message.
 
 ``openssl cms -decrypt -inform PEM -inkey KEY -recip CERTIFICATE`` opens an envelope with the private key. The
 context would have its place among authenticated attributes, but OpenSSL could not read those before the
@@ -37,6 +39,7 @@ _WHAT = "an envelope"
 _NONCE_LENGTH = 12
 _TAG_LENGTH = 16
 _HASH_LENGTH = 32
+_BEFORE = _HASH_LENGTH + seeds.SEED_LENGTH  # bytes before the secret
 _KEY = b"key"
 
 
@@ -85,7 +88,7 @@ class Envelope:
         ciphertext, tag = content.contents(der.context(0, constructed=False)), enveloped.octet_string()
         if not 1 <= len(found) <= MAX_RECIPIENTS:
             raise MalformedMessage(f"{_WHAT} has not 1 to {MAX_RECIPIENTS} recipients")
-        if len(nonce) != _NONCE_LENGTH or len(tag) != _TAG_LENGTH or len(ciphertext) < _HASH_LENGTH:
+        if len(nonce) != _NONCE_LENGTH or len(tag) != _TAG_LENGTH or len(ciphertext) < _BEFORE:
             raise MalformedMessage(f"{_WHAT} has contents, a nonce or a tag of another length than it may")
         envelope = cls(tuple(found), nonce, ciphertext + tag)
         der.require_same(envelope.encode(), data, _WHAT)
@@ -114,7 +117,7 @@ def encrypt(
     encoded = context.encode()
     with (
         seeds.expand(seed, _KEY, recipients.KEY_LENGTH) as key,
-        Secret.join(hashlib.sha256(encoded).digest(), plaintext) as contents,
+        Secret.join(hashlib.sha256(encoded).digest(), seed, plaintext) as contents,
     ):
         nonce, sealed = _nonce(seed), bytearray(len(contents) + _TAG_LENGTH)
         with key.reveal() as key_view, contents.reveal() as source:
@@ -137,7 +140,8 @@ def reopen(data: bytes, context: Context, to: Sequence[Addressee], seed: Secret)
     try:
         envelope = Envelope.decode(data)
         with seeds.expand(seed, _KEY, recipients.KEY_LENGTH) as key:
-            plaintext = _unlock(envelope, key, context)
+            inner, plaintext = _unlock(envelope, key, context)
+            inner.wipe()
     except (ForeignMessage, MalformedMessage, InvalidTag):
         raise SealBroken("the seed does not open the envelope") from None
     if encrypt(context, plaintext, to, seed=seed) != data:
@@ -149,7 +153,8 @@ def reopen(data: bytes, context: Context, to: Sequence[Addressee], seed: Secret)
 def decrypt(data: bytes, expected: Context, holder: Holder, to: Sequence[Addressee] | None = None) -> Secret:
     """Open an envelope with the holder's agree key; one token operation.
 
-    to: everybody who has to be able to open it, as its sender was bound to encrypt it; None does not ask.
+    to: everybody who has to be able to open it, as its sender was bound to encrypt it; None does not ask. What is in it
+    is made again with the seed that is in it, and has to be the same: so each of the others finds this too.
 
     Raises `SealBroken`: where the envelope shows its context, naming the field that is not as expected, else
     with one sentence whatever the cause; and `TokenProblem`. An envelope proves nothing about who made it:
@@ -159,9 +164,14 @@ def decrypt(data: bytes, expected: Context, holder: Holder, to: Sequence[Address
         envelope = Envelope.decode(data)
         if to is not None:
             _require_recipients(envelope, to)
-        return _open(envelope, expected, holder)
+        seed, plaintext = _open(envelope, expected, holder)
     except (ForeignMessage, MalformedMessage, InvalidTag, InvalidUnwrap):
         raise SealBroken("the envelope does not open") from None
+    with seed:
+        if to is not None and encrypt(expected, plaintext, to, seed=seed) != data:
+            plaintext.wipe()
+            raise SealBroken("the envelope opens, but not for everybody whom it is for")
+    return plaintext
 
 
 def _require_recipients(envelope: Envelope, to: Sequence[Addressee]) -> None:
@@ -171,7 +181,7 @@ def _require_recipients(envelope: Envelope, to: Sequence[Addressee]) -> None:
         raise MalformedMessage(f"{_WHAT} is for other recipients")
 
 
-def _open(envelope: Envelope, expected: Context, holder: Holder) -> Secret:
+def _open(envelope: Envelope, expected: Context, holder: Holder) -> tuple[Secret, Secret]:
     with _addressed(envelope, expected, holder.public).unwrap(holder) as key:
         return _unlock(envelope, key, expected)
 
@@ -196,8 +206,8 @@ def _addressed(envelope: Envelope, expected: Context, to: Addressee) -> Recipien
     return own[0]
 
 
-def _unlock(envelope: Envelope, key: Secret, expected: Context) -> Secret:
-    """Decrypt the contents; raises `InvalidTag`, and `MalformedMessage` for those of another context."""
+def _unlock(envelope: Envelope, key: Secret, expected: Context) -> tuple[Secret, Secret]:
+    """Decrypt seed and secret; raises `InvalidTag`, and `MalformedMessage` for those of another context."""
     if len(key) != recipients.KEY_LENGTH:
         raise MalformedMessage(f"{_WHAT} has a key of another length")
     with (
@@ -208,7 +218,7 @@ def _unlock(envelope: Envelope, key: Secret, expected: Context) -> Secret:
         AESGCM(key_view).decrypt_into(envelope.nonce, envelope.sealed, None, target)
         if target[:_HASH_LENGTH] != hashlib.sha256(expected.encode()).digest():
             raise MalformedMessage(f"{_WHAT} was made for another context")
-        return Secret(target[_HASH_LENGTH:])
+        return Secret(target[_HASH_LENGTH:_BEFORE]), Secret(target[_BEFORE:])
 
 
 def try_token(context: Context, holder: Holder) -> None:

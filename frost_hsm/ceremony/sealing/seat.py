@@ -20,8 +20,8 @@ from frost_hsm.frost.values import Identifier
 class Seat:
     """What a proposal says, as ``me`` reads it.
 
-    ceremony: its id, 32 bytes. epoch: of the shares that are made, 0 for those of a new key. key: the group's
-    verifying key, empty before there is one. numbering: where identifiers come from.
+    ceremony: its id, 32 bytes. epoch: of the shares that are made, 0 for those of a new key. key: the digest of the
+    key's state that this starts from, empty before there is one. numbering: where identifiers come from.
     """
 
     ceremony: bytes

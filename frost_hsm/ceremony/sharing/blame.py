@@ -7,7 +7,7 @@ us is seen by us alone, and our word is no proof: so we complain, and its sender
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -34,10 +34,12 @@ class Blame:
         """Stop with messages that show what is wrong by themselves. Returns the error that says what they show."""
         return self._transcript.stop(proof).violation(hint)
 
-    def open_share(self, holder: Holder, first: Signed[Round1], said: Signed[Round2], own: Signed[Round2]) -> Package:
+    def open_share(
+        self, holder: Holder, first: Iterable[Signed[Round1]], said: Signed[Round2], own: Signed[Round2]
+    ) -> Package:
         """Open the share in a message; the caller wipes it.
 
-        first: round 1 of the same sender. own: our own message. If the token opens our own share before and after and
+        first: everybody's round 1. own: our own message. If the token opens our own share before and after and
         this one never, it is not the token: raises what `complain` returns.
         """
         with suppress(SealBroken, DeserializationError):
@@ -47,21 +49,21 @@ class Blame:
             return shares.decrypt(self._seat, said, holder)
         except (SealBroken, DeserializationError) as error:
             what = f"signed an envelope for {self._seat.me.name} that holds no share: {error}"
-            raise self.complain(holder, [first], [said], InvalidContents, what) from error
+            raise self.complain(holder, first, [said], InvalidContents, what) from error
 
     def complain(
         self,
         holder: Holder,
-        first: Sequence[Signed[Round1]],
+        first: Iterable[Signed[Round1]],
         second: Sequence[Signed[Round2]],
         error: type[ProtocolViolation],
         what: str,
     ) -> ProtocolViolation:
         """Stop because there is no good share for us in some messages. Returns the error to raise.
 
-        first, second: of the senders in question, in roster order. error, what: how it is said, after their names. What
-        an envelope shows without a key convicts by itself. Otherwise we complain about the first of them, which ends
-        the ceremony; whether it is them or us, the opening shows.
+        first: everybody's; second: of the senders in question, in roster order. error, what: how it is said, after
+        their names. What an envelope shows without a key convicts by itself. Otherwise we complain about the first of
+        them, which ends the ceremony; whether it is them or us, the opening shows.
         """
         verdict = self._transcript.judge(second)
         if verdict.culprits:
@@ -69,7 +71,7 @@ class Blame:
         accused = second[0].sender
         complaint = Complaint(self._seat.ceremony, self._seat.roster.position(accused.name), second[0].content_digest)
         said = signed.read(signed.write(complaint, holder), self._seat.roster)
-        self._transcript.stop([first[0], second[0], said])
+        self._transcript.stop([*first, second[0], said])
         names = [each.sender.name for each in second]
         return error(
             f"{' and '.join(names)} {what}",

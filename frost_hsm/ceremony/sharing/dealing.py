@@ -4,7 +4,7 @@ Whoever shares out a key knows it: as long as a copy of it exists anywhere, the 
 deals a refresh learns no share, but can bring stolen old shares up to date, which a refresh by all is made against.
 
 A proposal comes first, as ever; then one message of its author's takes the place of both rounds. That shows in the
-confirmations, whose hashes of both rounds are the same, so that a dealt key is known as one for as long as it is used.
+confirmations, which are of one step and not of two, so that a dealt key is known as one for as long as it is used.
 """
 
 from __future__ import annotations
@@ -14,9 +14,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation, Proposal, Round1
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, Round1
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import Dealing
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
@@ -33,6 +32,7 @@ from frost_hsm.errors import (
     ProtocolViolation,
     SealBroken,
     StepConflict,
+    UnchangedShare,
     UsageProblem,
 )
 from frost_hsm.frost import dealer, refresh
@@ -115,9 +115,9 @@ def accept(ceremony: Ceremony, open_holder: OpenHolder, data: bytes) -> Finished
             if sent is None:
                 package, public = check(ceremony, holder, said)
                 digest = hashlib.sha256(public.serialize()).digest()
-                confirmation = Confirmation(ceremony.id, said.content_digest, said.content_digest, digest)
+                confirmation = Confirmation(ceremony.id, (said.content_digest,), digest)
                 sent = ceremony.seal(holder, sealed, package, public, confirmation, {said.sender.name: said})
-    if sent.message.round1_hash != said.content_digest:
+    if sent.message.messages != (said.content_digest,):
         raise StepConflict(f"another dealing of {ceremony.title} was accepted here")
     return ceremony.finished(sent)
 
@@ -153,10 +153,11 @@ def _read(
                 return KeyPackage.from_secret_share(share), dealer.public_key_package(share.commitment, identifiers)
             before = ceremony.key.public_key_package
             public = refresh.refresh_public_key_package(before, share.commitment, identifiers)
+            refresh.check_every_share_changed(before, public)
             return refresh.refresh_share(share, old), public
         finally:
             share.wipe()
-    except (DeserializationError, IncorrectPackage, ProtocolViolation, UsageProblem) as error:
+    except (DeserializationError, IncorrectPackage, ProtocolViolation, UnchangedShare, UsageProblem) as error:
         raise _convict(ceremony, said, str(error)) from error
 
 

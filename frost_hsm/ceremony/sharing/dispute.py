@@ -11,18 +11,18 @@ their own conclusions.
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
-from frost_hsm.ceremony.history import dossier
-from frost_hsm.ceremony.history.dossier import Dossier
-from frost_hsm.ceremony.history.judgement import Verdict
-from frost_hsm.ceremony.history.transcript import read_kept
+from frost_hsm.ceremony.history import dossier, kept
+from frost_hsm.ceremony.history.chain import History
+from frost_hsm.ceremony.history.evidence import Verdict
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.transcript import BEGINNING, read_kept
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import Dealing
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import shares
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
@@ -30,7 +30,9 @@ from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.ceremony.sharing.rounds import Rounds
 from frost_hsm.ceremony.sharing.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import ForeignMessage, KeyNotFound, NotKnown, NotPossible, Refused, StorageProblem
+from frost_hsm.errors import ForeignMessage, KeyNotFound, NotKnown, NotPossible, Refused
+
+M = TypeVar("M", bound=Message)
 
 
 def find(home: StateDirectory, data: bytes, me: PublicIdentity) -> Dispute:
@@ -39,19 +41,23 @@ def find(home: StateDirectory, data: bytes, me: PublicIdentity) -> Dispute:
     Raises `NotKnown` if there is none, and what `dossier.read` raises.
     """
     case = dossier.read(data)
-    for name in KeyGeneration.names(home, me):
-        for load in (KeyGeneration.load, Refresh.load):
-            with suppress(NotKnown, StorageProblem, ForeignMessage):
-                ceremony: Rounds = load(home, name, me)
-                if ceremony.id == list(case.seats)[-1]:
-                    return Dispute(ceremony, case)
+    folder = kept.find(home, case.proposal.content_digest)
+    proposal = kept.proposal(home, folder) if folder is not None else None
+    if folder is not None and proposal is not None:
+        disputed = [each for each in case.chapters.values() if Round2 in each.said or Dealing in each.said]
+        for chapter in reversed(disputed):
+            if chapter.before is None and me in chapter.roster:
+                return Dispute(KeyGeneration(home, proposal, me), case)
+            if chapter.before is not None and home.exists(f"{kept.chapter_folder(folder, chapter.id)}/{BEGINNING}"):
+                key = GroupKey.read(home, folder, me, at=chapter.before.digest)
+                return Dispute(Refresh(home, chapter.beginning, key), case)
     raise NotKnown("this is about no ceremony that is known here", hint="to see what it shows: frost-hsm inspect")
 
 
 class Dispute:
     """A file of evidence about one of our ceremonies. Nothing in it is trusted but what is signed."""
 
-    def __init__(self, ceremony: Rounds, case: Dossier) -> None:
+    def __init__(self, ceremony: Rounds, case: History) -> None:
         self.ceremony = ceremony
         self._case = case
 
@@ -63,15 +69,15 @@ class Dispute:
         """
         ceremony, complaint = self.ceremony, self._complaint()
         self._require_not_active()
-        first, second = self._sent()
+        first, second = self._round1(), self._sent()
         if self._answer(complaint) is None:
             with open_holder() as holder, ceremony.home.lock():
                 self._require_not_active()  # taken in while we waited for the token
                 if self._answer(complaint) is None:
-                    ceremony.transcript.stop([first, second, complaint])
+                    ceremony.transcript.stop([*first, second, complaint])
                     opening = self._opening(holder, second, complaint.sender)
                     ceremony.home.put(self._path(complaint), signed.write(opening, holder))
-        proof: list[Signed[Any]] = [first, second, complaint]
+        proof: list[Signed[Any]] = [*first, second, complaint]
         proof += [said for said in [self._answer(complaint)] if said is not None]
         return ceremony.transcript.file_of(proof), ceremony.transcript.stop(proof)
 
@@ -79,7 +85,11 @@ class Dispute:
         """Return the file that `answer` returned before; None if it was not done. Raises as it does."""
         complaint = self._complaint()
         answer = self._answer(complaint)
-        return None if answer is None else self.ceremony.transcript.file_of([*self._sent(), complaint, answer])
+        return (
+            None
+            if answer is None
+            else self.ceremony.transcript.file_of([*self._round1(), self._sent(), complaint, answer])
+        )
 
     def _answer(self, complaint: Signed[Complaint]) -> Signed[Opening] | None:
         """Return the opening that answers a complaint, if it was made."""
@@ -88,14 +98,23 @@ class Dispute:
     def _path(self, complaint: Signed[Complaint]) -> str:
         return f"{self.ceremony.transcript.folder}/opening/{complaint.sender.name}.pem"
 
-    def _sent(self) -> tuple[Signed[Round1], Signed[Round2]]:
-        transcript = self.ceremony.transcript
-        first, second = transcript.sent(Round1), transcript.sent(Round2)
-        if first is None or second is None:
-            raise NotPossible(
-                f"your own messages of {self.ceremony.title} are not here", hint="restore them from a backup"
-            )
-        return first, second
+    def _sent(self) -> Signed[Round2]:
+        second = self.ceremony.transcript.sent(Round2)
+        if second is None:
+            raise self._not_here()
+        return second
+
+    def _round1(self) -> list[Signed[Round1]]:
+        """Return everybody's round 1, as our round 2 names it: what is in an envelope is judged together with it."""
+        known = self.ceremony.transcript.known(Round1)
+        if len(known) != len(self.ceremony.roster):
+            raise self._not_here()
+        return list(known.values())
+
+    def _not_here(self) -> NotPossible:
+        return NotPossible(
+            f"your own messages of {self.ceremony.title} are not here", hint="restore them from a backup"
+        )
 
     def _require_not_active(self) -> None:
         if self.ceremony.is_active:
@@ -116,7 +135,7 @@ class Dispute:
     def _complaint(self) -> Signed[Complaint]:
         """Return the complaint in the file that is about what we sent."""
         ceremony = self.ceremony
-        complaints, sent = self._case.of(Complaint, ceremony.id), ceremony.transcript.sent(Round2)
+        complaints, sent = self._said(Complaint), ceremony.transcript.sent(Round2)
         if sent is not None:
             about_us = Complaint(ceremony.id, ceremony.position, sent.content_digest)
             for said in complaints:
@@ -132,9 +151,9 @@ class Dispute:
         What is known here besides of those who speak in it is added: a message other than the one that we got convicts
         its sender. Raises `ForeignMessage` if it shows nothing.
         """
-        transcript, ceremony = self.ceremony.transcript, self.ceremony.id
+        transcript = self.ceremony.transcript
         kinds = (Round1, Round2, Dealing, Confirmation, Complaint, Opening)
-        said: list[Signed[Any]] = [each for kind in kinds for each in self._case.of(kind, ceremony)]
+        said: list[Signed[Any]] = [each for kind in kinds for each in self._said(kind)]
         speakers = {each.sender.name for each in said}
         for kind in (Round1, Round2, Confirmation):
             said += [each for name, each in transcript.known(kind).items() if name in speakers]
@@ -142,3 +161,7 @@ class Dispute:
         if verdict.error is None and not verdict.awaiting:
             raise ForeignMessage("the file shows nothing against anybody; nothing was changed")
         return transcript.stop(said)
+
+    def _said(self, kind: type[M]) -> list[Signed[M]]:
+        chapter = self._case.chapters.get(self.ceremony.id)
+        return chapter.of(kind) if chapter is not None else []

@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from frost_hsm.ceremony.history.transcript import read_kept
+from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.making import HASH_LENGTH, Proposal
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
-from frost_hsm.ceremony.store import PROPOSAL, StateDirectory, ceremony_folder
-from frost_hsm.errors import NotKnown, NotPossible, StepConflict, UnknownSender
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import NotKnown, StepConflict, UnknownSender
 from frost_hsm.frost import ciphersuites, dkg, round1, round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 from frost_hsm.secret import Entropy, system_entropy
@@ -41,7 +42,7 @@ def propose(
     random = bytearray(HASH_LENGTH)
     entropy(memoryview(random))
     ciphersuite = ciphersuites.by_name(suite)
-    proposal = Proposal(bytes(random), name, purpose, ciphersuite.id, min_signers, roster, numbering)
+    proposal = Proposal(bytes(random), name, purpose, ciphersuite.id, min_signers, 1, roster, numbering)
     return signed.write(proposal, holder)
 
 
@@ -53,26 +54,24 @@ class KeyGeneration(Rounds):
 
     def __init__(self, home: StateDirectory, proposal: Signed[Proposal], me: PublicIdentity) -> None:
         seat = Seat.take(proposal, me)
-        folder = ceremony_folder(seat.name)
+        folder = kept.chapter_folder(kept.folder_of(proposal), proposal.content_digest)
         super().__init__(home, proposal, seat, folder, title=f"ceremony {seat.name}", stem=seat.name)
 
     @classmethod
     def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> KeyGeneration:
-        """Take up a ceremony that was accepted before. Raises `NotKnown`."""
-        proposal = read_kept(home, f"{ceremony_folder(name)}/{PROPOSAL}", Proposal)
-        if proposal is None:
-            raise NotKnown(f'there is no ceremony "{name}" here', hint="begin with: frost-hsm dkg round1 PROPOSAL.pem")
-        return cls(home, proposal, me)
+        """Take up a ceremony that was accepted before; of several of a name, one not given up. Raises `NotKnown`."""
+        folders = kept.folders(home, name)
+        for folder in [each for each in folders if not kept.given_up(home, each, me)] or folders:
+            proposal = kept.proposal(home, folder)
+            if proposal is not None:
+                return cls(home, proposal, me)
+        raise NotKnown(f'there is no ceremony "{name}" here', hint="begin with: frost-hsm dkg round1 PROPOSAL.pem")
 
     @classmethod
-    def names(cls, home: StateDirectory, me: PublicIdentity) -> list[str]:
+    def all(cls, home: StateDirectory, me: PublicIdentity) -> list[KeyGeneration]:
         """List the ceremonies one took part in, which leaves out keys of which one got a share later, by repair."""
-        found = []
-        for name in home.names("ceremonies"):
-            proposal = read_kept(home, f"{ceremony_folder(name)}/{PROPOSAL}", Proposal)
-            if proposal is not None and me in proposal.message.roster:
-                found.append(name)
-        return found
+        proposals = [kept.proposal(home, folder) for folder in kept.folders(home)]
+        return [cls(home, each, me) for each in proposals if each is not None and me in each.message.roster]
 
     def check_roster(self, peers: Mapping[str, PublicIdentity]) -> None:
         """Make sure that everybody in the roster is somebody we know under this very identity.
@@ -94,32 +93,34 @@ class KeyGeneration(Rounds):
         """As `compare`; when all n are here and equal, the key is active."""
         return self._activate(inbox)
 
-    def abort(self, open_holder: OpenHolder) -> None:
-        """Give this ceremony up for good, on our side; an active key cannot be aborted."""
-        if self.is_active:
-            raise NotPossible(f"{self.name} is an active key", hint="to give up its share: frost-hsm keys delete")
-        self._give_up(open_holder)
-
     def _beginning(self) -> Iterable[Signed[Any]]:
         return [self.proposal]
 
-    def _kept_proposal(self) -> Signed[Proposal] | None:
-        return read_kept(self.home, f"{self._folder}/{PROPOSAL}", Proposal)
+    def _require_no_other(self) -> None:
+        for folder in kept.folders(self.home, self.name):
+            given_up = kept.given_up(self.home, folder, self.me)
+            if kept.chapter_folder(folder, kept.id_of(folder)) != self.folder and kept.id_of(folder) not in given_up:
+                raise StepConflict(
+                    f'another ceremony or key has the name "{self.name}" here',
+                    hint="propose another name, or let go of the old one: frost-hsm dkg abort, frost-hsm keys delete",
+                )
 
-    def _conflict(self) -> StepConflict:
-        return StepConflict(
-            f'another ceremony or key has the name "{self.name}" here',
-            hint="propose another name, or let go of the old one: frost-hsm dkg abort, frost-hsm keys delete",
-        )
+    def _confirm(self, holder: Holder, confirmation: Confirmation) -> Signed[Confirmation]:
+        return self.transcript.write(confirmation, holder)
 
-    def _part1(self, entropy: Entropy) -> tuple[round1.SecretPackage, round1.Package]:
-        return dkg.part1(
+    @property
+    def _hint_if_done(self) -> str:
+        return f"to give up its share: frost-hsm keys delete {self.name}"
+
+    def _part1(self, entropy: Entropy) -> tuple[round1.SecretPackage, round1.Package, bytes]:
+        secret, package = dkg.part1(
             self.suite,
             self._own_identifier,
             max_signers=len(self.roster),
             min_signers=self.min_signers,
             entropy=entropy,
         )
+        return secret, package, b""
 
     def _part2(
         self, secret: round1.SecretPackage, others: Mapping[Identifier, round1.Package]

@@ -12,36 +12,35 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
-from frost_hsm.ceremony.history.transcript import Transcript, read_kept
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
+from frost_hsm.ceremony.history.transcript import Transcript
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
-from frost_hsm.ceremony.messages.making import Confirmation, Message, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
-from frost_hsm.ceremony.messages.upkeep import Dealing, RefreshProposal, RepairRequest, RepairSigma
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.sealing.records import SealedRecords
-from frost_hsm.ceremony.sharing import dealing, repair
+from frost_hsm.ceremony.sharing import dealing, repair, voting
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.ceremony.sharing.repair import Repair
-from frost_hsm.ceremony.store import PROPOSAL, REQUEST, StateDirectory, epoch_folder, given_up_folder, repairs_folder
+from frost_hsm.ceremony.store import StateDirectory, given_up_folder
 from frost_hsm.errors import (
     CeremonyStopped,
     Equivocation,
     ForeignMessage,
-    InputProblem,
     KeyNotFound,
     NotYet,
     ProtocolViolation,
     SealBroken,
-    StateRolledBack,
-    StorageProblem,
     UnknownSender,
 )
 from frost_hsm.frost.packages import KeyPackage
@@ -68,24 +67,33 @@ def recover(
     """Make one's share of a key again and seal it, unless the token holds it: then it is opened and checked.
 
     What the state directory holds of the key decides which epoch that is; the share of a refresh that is not confirmed
-    by all is made besides. files: messages that the state directory lacks. Raises `StateRolledBack` if the token holds
-    the share of a later epoch, `NotYet` if messages are missing, `NotKnown` if ``me`` has no share. May be repeated.
+    by all is made besides. files: messages that the state directory lacks. Raises `StateRolledBack` if the token was in
+    a later state, `CeremonyStopped` if it saw the end of the share, `NotYet` if messages are missing, `NotKnown` if
+    ``me`` has no share. May be repeated.
     """
     key = GroupKey.load(home, name, me)
-    if key.state is KeyState.STOPPED or home.exists(given_up_folder(key.ceremony)):
+    if key.status is KeyStatus.STOPPED or home.exists(given_up_folder(key.ceremony)):
         raise CeremonyStopped(f"key {name} was stopped or given up here; its share is not made again")
     if me not in key.roster and any(member.is_recovered_by(me) for member in key.roster):
         return _take_over(home, key, open_holder, files)
-    latest, position = GroupKey.latest(home, name, me), key.position
+    latest, _ = key.latest(home), key.position
     with open_holder() as holder, home.lock():
-        records = SealedRecords(holder, home)
-        _require_latest(home, latest, records)
+        _require_not_given_up(key, holder, home)
+        voting.require_here(key, holder, home)
         wanted = [key] if latest == key else [key, latest]
         was_there = [_seal_again(home, each, holder, files) for each in wanted]
-        for epoch in range(key.epoch):
-            records.destroy_all(GroupKey.load(home, name, me, epoch=epoch).sharing, position)
+        if key.status is KeyStatus.ACTIVE:
+            voting.settle(key, holder, home)
     takeovers = (asked for asked in Repair.done(home, key) if asked.is_takeover and asked.receiver == me)
     return Recovered(key, all(was_there), next(takeovers, None))
+
+
+def _require_not_given_up(key: GroupKey, holder: Holder, home: StateDirectory) -> None:
+    if Marks(holder, home).is_gone(key.ceremony):
+        raise CeremonyStopped(
+            f"your token shows that your share of {key.name} was destroyed for good; it is not made again",
+            hint=f"the others can make you one: frost-hsm repair request {key.name}",
+        )
 
 
 def _seal_again(home: StateDirectory, key: GroupKey, holder: Holder, files: Sequence[Incoming]) -> bool:
@@ -160,14 +168,11 @@ def _origin(home: StateDirectory, key: GroupKey) -> tuple[PublicIdentity, Repair
 
 def _ceremony(home: StateDirectory, key: GroupKey, files: Sequence[Incoming]) -> KeyGeneration | Refresh:
     """Return the ceremony that made the shares of the key's epoch; a refresh, with the old share to be made again."""
-    if not key.epoch:
-        return KeyGeneration.load(home, key.name, key.me)
-    before = GroupKey.load(home, key.name, key.me, epoch=key.epoch - 1)
-    path = f"{epoch_folder(key.name, key.epoch)}/{PROPOSAL}"
-    proposal = read_kept(home, path, RefreshProposal, before.roster)
-    if proposal is None:
-        raise StorageProblem(f"{home.path / path} is gone", hint="restore it from a backup")
-    return Refresh(home, proposal, before, lambda holder: rebuild(home, before, holder, files))
+    chapter = key.history.chapters[key.sharing]
+    if chapter.before is None:
+        return KeyGeneration(home, key.history.proposal, key.me)
+    before = replace(GroupKey.read(home, key.folder, key.me, at=chapter.before.digest), me=key.me)
+    return Refresh(home, chapter.beginning, before, lambda holder: rebuild(home, before, holder, files))
 
 
 def _of_ceremony(ceremony: KeyGeneration | Refresh, holder: Holder, files: Sequence[Incoming]) -> KeyPackage:
@@ -175,7 +180,7 @@ def _of_ceremony(ceremony: KeyGeneration | Refresh, holder: Holder, files: Seque
     confirmed = ceremony.transcript.known(Confirmation)[ceremony.me.name].message
     if confirmed.is_dealt:
         said = _find_dealing(ceremony, files)
-        _require_confirmed(ceremony, (said.content_digest, said.content_digest), confirmed)
+        _require_confirmed(ceremony, (said.content_digest,), confirmed)
         package, public = dealing.check(ceremony, holder, said)
         ceremony.transcript.keep({said.sender.name: said})
     else:
@@ -191,8 +196,8 @@ def _of_ceremony(ceremony: KeyGeneration | Refresh, holder: Holder, files: Seque
     return package
 
 
-def _require_confirmed(ceremony: KeyGeneration | Refresh, hashes: tuple[bytes, bytes], confirmed: Confirmation) -> None:
-    if hashes != (confirmed.round1_hash, confirmed.round2_hash):
+def _require_confirmed(ceremony: KeyGeneration | Refresh, hashes: tuple[bytes, ...], confirmed: Confirmation) -> None:
+    if hashes != confirmed.messages:
         raise ForeignMessage(f"these messages of {ceremony.title} are not those that all have confirmed")
 
 
@@ -220,35 +225,6 @@ def _not_here(what: str, name: str) -> NotYet:
     )
 
 
-# ── What the token holds ──
-
-
-def _require_latest(home: StateDirectory, key: GroupKey, records: SealedRecords) -> None:
-    """Raise `StateRolledBack` if the token holds the share of an epoch that the state directory does not know."""
-    known = _known_shares(home, key.me) | {key.record_name(Kind.SIGNING_SHARE)}
-    for name in records.names():
-        if not name.startswith(f"{Kind.SIGNING_SHARE}.") or name in known:
-            continue
-        shown = records.shown_context(name)  # an RSA token's shows nothing: it may be of any key
-        if shown is None or (shown.key == key.verifying_key and shown.epoch > key.epoch):
-            refreshed = "may have been" if shown is None else "was"
-            raise StateRolledBack(
-                f"the token holds a share that this state directory knows nothing of: {key.name} {refreshed} refreshed",
-                hint="take in the later messages first, from another participant: frost-hsm keys import",
-            )
-
-
-def _known_shares(home: StateDirectory, me: PublicIdentity) -> set[str]:
-    """Name the record of every share of every epoch of every key here."""
-    known = set()
-    for name in GroupKey.names(home):
-        with suppress(InputProblem):  # a damaged key, or one that we have no share of
-            present = GroupKey.load(home, name, me)
-            for epoch in range(present.epoch + 2):
-                known.add(GroupKey.load(home, name, me, epoch=epoch).record_name(Kind.SIGNING_SHARE))
-    return known
-
-
 # ── On the second token ──
 
 
@@ -256,19 +232,16 @@ def _take_over(home: StateDirectory, key: GroupKey, open_holder: OpenHolder, fil
     """Make the share with the second token, seal it there, and say so to everybody."""
     with open_holder() as holder, home.lock():
         asked = Repair(home, _request(home, key, holder), key)
-        _require_latest(home, key.repaired(asked.request.message), SealedRecords(holder, home))
+        _require_not_given_up(key, holder, home)
         asked.take_over(lambda: nullcontext(holder), lambda opened: rebuild(home, key, opened, files))
     return Recovered(GroupKey.load(home, key.name, key.me), False, asked)
 
 
 def _request(home: StateDirectory, key: GroupKey, holder: Holder) -> Signed[RepairRequest]:
     """Ask for the place of the first token, unless an earlier try that was cut short has."""
-    folder = repairs_folder(key.name, key.epoch)
-    for name in home.names(folder):
-        asked = read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest)
-        if asked is None or asked.message.helpers or asked.sender != key.me:
-            continue
-        if key.is_repaired_by(asked.message):
-            return asked
+    for chapter in key.unfinished():
+        message, sender = chapter.beginning.message, chapter.beginning.sender
+        if isinstance(message, RepairRequest) and not message.helpers and sender == key.me:
+            return chapter.beginning
     position = next(each for each, member in enumerate(key.roster, start=1) if member.is_recovered_by(key.me))
     return signed.read(repair.request(holder, key, position, [])).expect(RepairRequest)

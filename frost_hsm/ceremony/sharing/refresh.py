@@ -1,10 +1,10 @@
 """Making the shares of a key anew, between all its participants: the rounds of `frost_hsm.ceremony.sharing.rounds`.
 
-The group key, the participants and the threshold stay; each share is replaced, and the key is in its next epoch.
+The group key, the participants and the threshold stay; every share is replaced, and the key is in its next epoch.
 Shares of different epochs are worth nothing together. Until all n have confirmed, the old epoch signs; from the
-instant that a participant has taken in all confirmations, the new one does. Only then is the old share destroyed,
-with all nonces of its epoch: a crash anywhere leaves exactly one epoch that signs, and a state directory put back in
-time finds no share to sign with.
+instant that a participant has taken in all confirmations, the new one does. The old share signs nothing from then on,
+but it is destroyed only when nothing can bring people back to it: when as many as sign are seen to be in the new
+epoch (`retire`).
 """
 
 from __future__ import annotations
@@ -12,21 +12,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from frost_hsm.ceremony.history import kept
+from frost_hsm.ceremony.history.chapter import Chapter
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.lineage import lineage
-from frost_hsm.ceremony.history.transcript import read_kept
+from frost_hsm.ceremony.history.transcript import GIVEN_UP
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.making import HASH_LENGTH
+from frost_hsm.ceremony.messages.making import Confirmation, RefreshProposal
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import RefreshProposal
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sealing.seat import Seat
+from frost_hsm.ceremony.sharing import voting
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.ceremony.sharing.sealed_rounds import SealedRounds
-from frost_hsm.ceremony.store import PROPOSAL, StateDirectory, epoch_folder
-from frost_hsm.errors import ForeignMessage, NotKnown, NotPossible, StepConflict
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import ForeignMessage, NotKnown, StepConflict, UnchangedShare
 from frost_hsm.frost import refresh as frost_refresh
 from frost_hsm.frost import round1, round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
@@ -38,16 +40,26 @@ def propose(holder: Holder, key: GroupKey, *, entropy: Entropy = system_entropy)
     key.require_active()
     random = bytearray(HASH_LENGTH)
     entropy(memoryview(random))
-    message = RefreshProposal(
-        key.ceremony, key.verifying_key, key.epoch + 1, key.transcript, key.roster.digest, bytes(random)
-    )
-    return signed.write(message, holder)
+    return signed.write(RefreshProposal(key.ceremony, key.state.digest, key.position, bytes(random)), holder)
+
+
+def retire(key: GroupKey, holder: Holder, home: StateDirectory) -> None:
+    """Destroy what is left of earlier epochs, now that as many people as sign are seen to be in this one.
+
+    key: as it is in its present state. The caller holds the state directory's lock.
+    """
+    records = SealedRecords(holder, home)
+    sealed = records.names()
+    for earlier in key.earlier(home):
+        if earlier.sharing != key.sharing and key.me in earlier.roster:
+            if any(earlier.sharing[:16].hex() in name for name in sealed):
+                records.destroy_all(earlier.sharing, earlier.position)
 
 
 class Refresh(Rounds):
     """One run of refreshing (ZcashFoundation: ``keys::refresh``), as one of the participants sees it.
 
-    key: as it was in the epoch that the refresh ends. old_share: where one's share of that epoch comes from, if not out
+    key: as it was in the state that the refresh ends. old_share: where one's share of that epoch comes from, if not out
     of the token; it is wiped. Raises `ForeignMessage` for a proposal to refresh another key, or the same from another
     state.
     """
@@ -59,14 +71,14 @@ class Refresh(Rounds):
         key: GroupKey,
         old_share: Callable[[Holder], KeyPackage] | None = None,
     ) -> None:
-        if not key.is_refreshed_by(proposal.message):
+        if not key.is_changed_by(proposal.message):
             raise ForeignMessage(
                 f"{proposal.sender.name} proposed to refresh {key.name} from another state than it has here",
-                hint=f"compare participants and epoch with theirs: frost-hsm keys show {key.name}",
+                hint=f"compare with theirs: frost-hsm keys history {key.name}",
             )
         self.key = key
         self.old_share = old_share or (lambda holder: key.unseal(SealedRecords(holder, home)))
-        epoch = proposal.message.epoch
+        epoch = key.epoch + 1
         seat = Seat(
             proposal.content_digest,
             key.name,
@@ -75,59 +87,72 @@ class Refresh(Rounds):
             key.min_signers,
             key.me,
             epoch,
-            key.verifying_key,
+            key.state.digest,
             key.numbering,
         )
-        folder = epoch_folder(key.name, epoch)
+        folder = kept.chapter_folder(key.folder, proposal.content_digest)
         super().__init__(home, proposal, seat, folder, title=seat.title, stem=f"{key.name}.refresh{epoch}")
 
     @classmethod
     def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> Refresh:
-        """Take a proposal file; its sender and its key have to be known here."""
+        """Take a proposal file; its sender, its key and the state that it is made in have to be known here."""
         wanted = signed.peek(data, RefreshProposal)
-        key = GroupKey.find(home, wanted.ceremony, me)
-        before = wanted.epoch - 1
-        if before > key.epoch:
-            raise ForeignMessage(
-                f"the proposal is to end epoch {before} of {key.name}, which is in epoch {key.epoch} here",
-                hint=f"finish the refresh before it first: frost-hsm refresh status {key.name}",
-            )
-        key = GroupKey.load(home, key.name, me, epoch=before)
+        key = GroupKey.find(home, wanted.ceremony, me, at=wanted.state)
         return cls(home, signed.read(data, key.roster).expect(RefreshProposal), key)
 
     @classmethod
     def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> Refresh:
         """Take up the last refresh that was accepted here, finished or not. Raises `NotKnown`."""
         key = GroupKey.load(home, name, me)
-        for before in (key.epoch, key.epoch - 1):
-            path = f"{epoch_folder(name, before + 1)}/{PROPOSAL}"
-            if before >= 0 and home.exists(path):
-                key = GroupKey.load(home, name, me, epoch=before)
-                proposal = read_kept(home, path, RefreshProposal, key.roster)
-                if proposal is not None:
-                    return cls(home, proposal, key)
-        raise NotKnown(f"there is no refresh of {name} here", hint="begin with: frost-hsm refresh round1 PROPOSAL.pem")
+        found = [cls._of(home, key, chapter) for chapter in key.unfinished() if _is_refresh(chapter)]
+        found.sort(key=lambda each: (each.transcript.is_given_up, not each.has_agreed))
+        for chapter in reversed(key.history.path(key.state)):
+            if _is_refresh(chapter):
+                found.append(cls._of(home, key, chapter))
+        if not found:
+            raise NotKnown(
+                f"there is no refresh of {name} here", hint="begin with: frost-hsm refresh round1 PROPOSAL.pem"
+            )
+        return found[0]
+
+    @classmethod
+    def _of(cls, home: StateDirectory, key: GroupKey, chapter: Chapter) -> Refresh:
+        before = chapter.before
+        at = before.digest if before is not None else None
+        return cls(home, chapter.beginning, GroupKey.read(home, key.folder, key.me, at=at))
 
     def confirm(self, open_holder: OpenHolder, inbox: Inbox) -> Finished:
-        """As `compare`; when all n are here and equal, the new shares are active and the old one is destroyed.
+        """As `compare`; when all n are here and equal, the new shares are active, and the token knows it.
 
         The new share is opened and checked first. May be repeated if it was cut short.
         """
-        self.compare(inbox)
+        confirmations = self._compare(inbox)
         with open_holder() as holder, self.home.lock():
             records = SealedRecords(holder, self.home)
-            refreshed = GroupKey.load(self.home, self.name, self.me, epoch=self.key.epoch + 1)
+            refreshed = self.key.after(self.chapter, confirmations[self.me.name], self.home)
             refreshed.unseal(records).wipe()
             finished = self._activate(inbox)
-            records.destroy_all(self.key.sharing, self.key.position)
-            SealedRounds(self.seat, holder, self.home).forget_root()
+            present = GroupKey.read(self.home, self.key.folder, self.me)
+            if present.state == refreshed.state:  # and not hindered by a vote of one's own for what displaces it
+                voting.settle(present, holder, self.home)
+                SealedRounds(self.seat, holder, self.home).forget_root()
         return finished
 
-    def abort(self, open_holder: OpenHolder) -> None:
-        """Give this refresh up for good, on our side, and the share that was made; the old epoch goes on."""
-        if self.is_active:
-            raise NotPossible(f"{self.seat.title} is done: the old shares are gone")
-        self._give_up(open_holder)
+    @property
+    def chapter(self) -> Chapter:
+        """This refresh as a chapter of the key's history."""
+        found = self.key.history.chapters.get(self.id)
+        return found if found is not None else Chapter(self.proposal, self.key.state)
+
+    @property
+    def is_counting(self) -> bool:
+        """Whether the key is here what this refresh made of it, or went on from there."""
+        present = GroupKey.read(self.home, self.key.folder, self.me)
+        return any(chapter.id == self.id for chapter in present.history.path(present.state))
+
+    @property
+    def _hint_if_done(self) -> str:
+        return "a key goes on from its last state: frost-hsm refresh propose makes the next"
 
     def _require_running(self) -> None:
         super()._require_running()
@@ -135,25 +160,33 @@ class Refresh(Rounds):
             self.key.require_active()
 
     def _beginning(self) -> Iterable[Signed[Any]]:
-        return [*lineage(self.home, self.key), self.proposal]
+        return [*self.key.history.lineage(self.key.state), self.proposal]
 
-    def _kept_proposal(self) -> Signed[RefreshProposal] | None:
-        return read_kept(self.home, f"{self._folder}/{PROPOSAL}", RefreshProposal, self.roster)
+    def _require_no_other(self) -> None:
+        self.key.require_active()
+        for chapter in self.key.unfinished():
+            note = f"{kept.chapter_folder(self.key.folder, chapter.id)}/{GIVEN_UP}"
+            if chapter.id != self.id and _is_refresh(chapter) and not self.home.exists(note):
+                other = self._of(self.home, self.key, chapter)
+                if other.has_agreed:
+                    raise StepConflict(
+                        f"another proposal to refresh {self.name} was accepted here",
+                        hint=f"agree on one with the others; to let go of yours: frost-hsm refresh abort {self.name}",
+                    )
 
-    def _conflict(self) -> StepConflict:
-        return StepConflict(
-            f"another proposal to refresh {self.name} was accepted here",
-            hint=f"agree on one with the others; to let go of yours: frost-hsm refresh abort {self.name}",
-        )
+    def _confirm(self, holder: Holder, confirmation: Confirmation) -> Signed[Confirmation]:
+        key = GroupKey.read(self.home, self.key.folder, self.me, at=self.key.state.digest)
+        return voting.cast(key, self.chapter, confirmation, self.transcript, holder, self.home)
 
-    def _part1(self, entropy: Entropy) -> tuple[round1.SecretPackage, round1.Package]:
-        return frost_refresh.refresh_dkg_part1(
+    def _part1(self, entropy: Entropy) -> tuple[round1.SecretPackage, round1.Package, bytes]:
+        secret, package = frost_refresh.refresh_dkg_part1(
             self.suite,
             self._own_identifier,
             max_signers=len(self.roster),
             min_signers=self.min_signers,
             entropy=entropy,
         )
+        return secret, package, frost_refresh.prove_coefficients(secret, self.id, entropy)
 
     def _part2(
         self, secret: round1.SecretPackage, others: Mapping[Identifier, round1.Package]
@@ -169,9 +202,18 @@ class Refresh(Rounds):
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
         old = self.old_share(holder)
+        before = self.key.public_key_package
         try:
-            return frost_refresh.refresh_dkg_shares(
-                state, others, received, self.key.public_key_package, old, strict=strict
-            )
+            package, public = frost_refresh.refresh_dkg_shares(state, others, received, before, old, strict=strict)
         finally:
             old.wipe()
+        try:
+            frost_refresh.check_every_share_changed(before, public)
+        except UnchangedShare:
+            package.wipe()
+            raise
+        return package, public
+
+
+def _is_refresh(chapter: Chapter) -> bool:
+    return isinstance(chapter.beginning.message, RefreshProposal)

@@ -2,11 +2,13 @@
 
 At least a threshold of others help; the key, the epoch and everybody else's share stay as they are:
 
-    request  the one who receives says who they are, and asks helpers
+    request  the one who receives says who they are, asks helpers, and names what this displaces
     delta    each helper cuts its part into pieces, encrypted, one for each helper
-    sigma    each helper adds up its pieces, encrypts the sum to the one who receives, and so agrees
+    sigma    each helper adds up its pieces and encrypts the sum to the one who receives
     finish   the one who receives adds up the sums, checks the share against the group, seals it and says so
-    confirm  everybody takes in the sigmas of all helpers and the word that it is done: the roster changes
+    confirm  everybody else, but those called absent, confirms it; with all confirmations the roster changes
+
+So a seat is also taken from whoever blocks a step of all: somebody else asks for it, by name of what is blocked.
 
 Where a participant has named a second token, that one makes the share without help, of what was encrypted to it too
 (`frost_hsm.ceremony.sharing.recovery`): then the request names no helpers, and the end follows at once.
@@ -17,24 +19,26 @@ refresh: the lost token still holds it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
+from frost_hsm.ceremony.history import kept
+from frost_hsm.ceremony.history.chapter import Chapter
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.lineage import lineage
-from frost_hsm.ceremony.history.transcript import Transcript, read_kept
+from frost_hsm.ceremony.history.transcript import BEGINNING, Status, Transcript
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.making import HASH_LENGTH
+from frost_hsm.ceremony.messages.making import Confirmation
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
-from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
-from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
-from frost_hsm.ceremony.store import ACTIVE, PROPOSAL, REQUEST, StateDirectory, epoch_folder, repairs_folder
+from frost_hsm.ceremony.sharing import voting
+from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import (
     DeserializationError,
     Equivocation,
@@ -45,6 +49,7 @@ from frost_hsm.errors import (
     SealBroken,
     StepConflict,
     UnknownSender,
+    UsageProblem,
 )
 from frost_hsm.frost import repair
 from frost_hsm.frost.packages import Identifier, KeyPackage
@@ -56,53 +61,36 @@ S = TypeVar("S", bound=SecretValue)
 M = TypeVar("M", RepairDelta, RepairSigma)
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a repair stands: the step that comes next here, and whose message for it has not been taken in."""
-
-    step: str  # delta, sigma, finish, confirm, done
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
 def request(
-    holder: Holder, key: GroupKey, position: int, helpers: list[str], *, entropy: Entropy = system_entropy
+    holder: Holder,
+    key: GroupKey,
+    position: int,
+    helpers: Sequence[str],
+    *,
+    absent: Sequence[str] = (),
+    displaces: Sequence[bytes] = (),
+    entropy: Entropy = system_entropy,
 ) -> bytes:
     """Ask helpers for the share of a position: one's own, lost, or one after the last, to join the group.
 
-    Returns the signed message, to be sent to everybody. Raises `NotPossible`.
+    absent: names of those whose confirmation is not waited for. displaces: ids of unfinished successors of the key's
+    state whose place this takes. Returns the signed message, to be sent to everybody. Raises `NotPossible`.
     """
     key.require_active()
     random = bytearray(HASH_LENGTH)
     entropy(memoryview(random))
     message = RepairRequest(
         key.ceremony,
-        key.verifying_key,
-        key.epoch,
-        key.transcript,
-        key.roster.digest,
+        key.state.digest,
         bytes(random),
         position,
         holder.public,
-        tuple(sorted(key.roster.position(name) for name in helpers)),
+        tuple(sorted(map(key.roster.position, helpers))),
+        tuple(sorted(map(key.roster.position, absent))),
+        tuple(sorted(displaces)),
     )
-    _require_possible(message, key)
+    key.state.require_possible(message)
     return signed.write(message, holder)
-
-
-def _require_possible(message: RepairRequest, key: GroupKey) -> None:
-    if key.numbering is Numbering.NAMES and message.position <= len(key.roster):
-        name = key.roster.at(message.position).name
-        if message.receiver.name != name:
-            raise NotPossible(f"identifiers of {key.name} come from names: whoever takes the place of {name} needs it")
-    if not message.helpers:
-        if not key.roster.at(message.position).is_recovered_by(message.receiver):
-            raise NotPossible(f"nobody has named this identity of {message.receiver.name} as that of a second token")
-        return
-    if len(message.helpers) < key.min_signers or message.helpers[-1] > len(key.roster):
-        raise NotPossible(f"it takes {key.min_signers} helpers of {key.name}, not {len(message.helpers)}")
-    if message.position > len(key.roster) + 1:
-        raise NotPossible(f"there is no position {message.position}: the next new one is {len(key.roster) + 1}")
 
 
 class Repair:
@@ -113,14 +101,14 @@ class Repair:
 
     def __init__(self, home: StateDirectory, request: Signed[RepairRequest], key: GroupKey) -> None:
         plan = request.message
-        if not key.is_repaired_by(plan):
+        if not key.is_changed_by(plan):
             raise ForeignMessage(
                 f"{request.sender.name} asked for a repair of {key.name} in another state than it has here",
-                hint=f"compare participants and epoch with theirs: frost-hsm keys show {key.name}",
+                hint=f"compare with theirs: frost-hsm keys history {key.name}",
             )
         try:
-            _require_possible(plan, key)
-        except (NotPossible, NotKnown) as error:  # who signed it has only said who they are
+            key.state.require_possible(plan)
+        except (UsageProblem, NotKnown) as error:  # who signed it has only said who they are
             raise ForeignMessage(f"the repair request cannot be: {error}") from error
         self.home = home
         self.request = request
@@ -131,47 +119,63 @@ class Repair:
         self.position = plan.position
         self.is_new = plan.position > len(key.roster)
         self.helpers = tuple(key.roster.at(position) for position in plan.helpers)
-        self.roster = key.roster.with_member(plan.position, plan.receiver)
-        self.folder = f"{repairs_folder(key.name, key.epoch)}/{self.id.hex()}"
+        self.voters = key.state.voters(plan)
+        self.roster = key.state.roster_with(plan)
+        self.folder = kept.chapter_folder(key.folder, self.id)
         self.stem = f"{key.name}.repair{plan.position}"
-        self._agreed: list[Signed[RepairSigma]] = []  # what lets evidence against the one who receives convict
         self.transcript = self._transcript([helper.name for helper in self.helpers])
         self._ending = self._transcript([self.receiver.name])
 
     def _transcript(self, expected: list[str]) -> Transcript:
-        title = f"the repair of {self.key.name} for {self.receiver.name}"
         return Transcript(
             self.home,
             self.folder,
             self.roster,
             self.me,
             self._belongs,
-            title=title,
+            title=f"the repair of {self.key.name} for {self.receiver.name}",
             stem=self.stem,
             expected=expected,
-            beginning=lambda: [*lineage(self.home, self.key), self.request, *self._agreed],
+            voters=[voter.name for voter in self.voters],
+            beginning=lambda: [*self.key.history.lineage(self.key.state), self.request],
         )
 
     @classmethod
     def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> Repair:
-        """Take a request file; its key has to be known here. That its author is known is `check_receiver`'s to see."""
+        """Take a request file; its key and state have to be known here. That its author is, `check_receiver` sees."""
         asked = signed.read(data).expect(RepairRequest)
-        plan = asked.message
-        key = GroupKey.find(home, plan.ceremony, me)
-        if plan.epoch < key.epoch or plan.roster != key.roster.digest:
-            key = GroupKey.load(home, key.name, me, epoch=min(plan.epoch, key.epoch), roster=plan.roster)
-        return cls(home, asked, key)
+        return cls(home, asked, GroupKey.find(home, asked.message.ceremony, me, at=asked.message.state))
 
     @classmethod
     def done(cls, home: StateDirectory, key: GroupKey) -> list[Repair]:
-        """List the repairs of the key's epoch that have changed the roster here."""
-        folder, found = repairs_folder(key.name, key.epoch), []
-        for name in home.names(folder):
-            asked = read_kept(home, f"{folder}/{name}/{REQUEST}", RepairRequest)
-            if asked is not None and home.exists(f"{folder}/{name}/{ACTIVE}"):
-                before = GroupKey.load(home, key.name, key.me, epoch=key.epoch, roster=asked.message.roster)
-                found.append(cls(home, asked, before))
+        """List the repairs of the key's epoch that led to its state, in order."""
+        found = []
+        for chapter in key.history.path(key.state):
+            before = chapter.before
+            if (
+                before is not None
+                and before.sharing == key.sharing
+                and isinstance(chapter.beginning.message, RepairRequest)
+            ):
+                found.append(cls(home, chapter.beginning, GroupKey.read(home, key.folder, key.me, at=before.digest)))
         return found
+
+    @property
+    def chapter(self) -> Chapter:
+        """This repair as a chapter of the key's history."""
+        found = self.key.history.chapters.get(self.id)
+        return found if found is not None else Chapter(self.request, self.key.state)
+
+    @property
+    def displaced(self) -> list[Chapter]:
+        """What it displaces, as far as that is known here: for people to see before they agree."""
+        known = self.key.history.chapters
+        return [known[each] for each in self.request.message.displaces if each in known]
+
+    @property
+    def absent(self) -> list[PublicIdentity]:
+        """Those whose confirmation it does not wait for."""
+        return [self.key.roster.at(position) for position in self.request.message.absent]
 
     @property
     def is_takeover(self) -> bool:
@@ -216,15 +220,14 @@ class Repair:
                         self._encrypt(Kind.REPAIR_DELTA, helper, deltas[self._identifier(helper)])
                         for helper in self.helpers
                     )
-                    self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+                    self.home.put(f"{self.folder}/{BEGINNING}", self.request.to_pem())
                     sent = self.transcript.write(RepairDelta(self.id, envelopes), holder)
         return sent.to_pem()
 
     def sigma(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
         """Add up the deltas of all helpers; returns the message for everybody.
 
-        It holds the sum, for the one who receives, and is one's agreement that they take the position. ZcashFoundation:
-        ``repair_share_part2``.
+        It holds the sum, for the one who receives. ZcashFoundation: ``repair_share_part2``.
         """
         self._require_running(self.me in self.helpers, "a helper")
         received = self.transcript.gather(RepairDelta, inbox)
@@ -252,10 +255,10 @@ class Repair:
     # ── The step of the one who receives ──
 
     def finish(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
-        """Add up the sigmas, check the share against the group's public key package and seal it; it can sign at once.
+        """Add up the sigmas, check the share against the group's public key package and seal it.
 
-        Returns the message for everybody. ZcashFoundation: ``repair_share_part3``. Raises `IncorrectPackage`, naming
-        nobody, if the share is wrong.
+        It signs once all voters have confirmed. Returns the message for everybody. ZcashFoundation:
+        ``repair_share_part3``. Raises `IncorrectPackage`, naming nobody, if the share is wrong.
         """
         self._require_running(self.me == self.receiver, "the one who receives")
         if self.is_takeover:
@@ -281,12 +284,11 @@ class Repair:
                 sent = self._ending.sent(RepairDone)
                 if sent is None:
                     self.key.repaired(self.request.message).seal(make(holder), SealedRecords(holder, self.home))
-                    self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+                    self.home.put(f"{self.folder}/{BEGINNING}", self.request.to_pem())
                     self.transcript.keep(received)
                     sent = self._ending.write(RepairDone(self.id, sigmas_hash), holder)
         if sent.message.sigmas_hash != sigmas_hash:
             raise StepConflict("this step of the repair was done before, with other messages")
-        self._change_roster()
         return sent.to_pem()
 
     def add_up(self, holder: Holder, received: Mapping[str, Signed[RepairSigma]]) -> KeyPackage:
@@ -305,40 +307,60 @@ class Repair:
 
     # ── The step of everybody else ──
 
-    def confirm(self, inbox: Inbox) -> None:
-        """Take in the sigmas of all helpers and the end of the repair: the roster changes. Needs no token."""
+    def confirm(self, open_holder: OpenHolder, inbox: Inbox) -> bytes | None:
+        """Confirm that somebody has this share from now on; returns the message for everybody, None if one has no say.
+
+        Whoever's confirmation comes with the inbox is taken in too: with all of them the roster changes (`is_done`).
+        """
         self._require_running(self.me in self.roster, "a participant")
-        self.replay(inbox)
+        sigmas, done = self._gather_end(inbox)
 
-    def replay(self, inbox: Inbox) -> None:
-        """As `confirm`, for somebody who was not there."""
-        sigmas, done = self._gather_sigmas(inbox), self._ending.gather(RepairDone, inbox)
-        if done[self.receiver.name].message.sigmas_hash != transcript_hash(sigmas.values()):
-            raise Equivocation(f"{self.receiver.name} saw other sigmas than these", hint=_COMPARE)
-        with self.home.lock():
-            self.home.put(f"{self.folder}/{REQUEST}", self.request.to_pem())
+        def keep() -> None:
+            self.home.put(f"{self.folder}/{BEGINNING}", self.request.to_pem())
             self.transcript.keep(sigmas)
-            self._ending.keep(done)
-            self._change_roster()
+            self._ending.keep({self.receiver.name: done})
 
-    def _change_roster(self) -> None:
-        self.home.put(f"{self.folder}/{ACTIVE}", self.id.hex().encode() + b"\n")
+        messages = (transcript_hash(sigmas.values()), done.content_digest)
+        confirmation = Confirmation(self.id, messages, self._package_hash())
+        sent = voting.confirm(
+            self.home, self.key, self.chapter, confirmation, self.transcript, open_holder, inbox, keep
+        )
+        return sent.to_pem() if sent is not None else None
+
+    def _package_hash(self) -> bytes:
+        return hashlib.sha256(self.key.repaired(self.request.message).public_key_package.serialize()).digest()
+
+    def _gather_end(self, inbox: Inbox) -> tuple[dict[str, Signed[RepairSigma]], Signed[RepairDone]]:
+        sigmas, ending = self._gather_sigmas(inbox), self._ending.gather(RepairDone, inbox)
+        done = ending[self.receiver.name]
+        if done.message.sigmas_hash != transcript_hash(sigmas.values()):
+            raise Equivocation(f"{self.receiver.name} saw other sigmas than these", hint=_COMPARE)
+        return sigmas, done
+
+    @property
+    def missing(self) -> list[str]:
+        """The names of those whose confirmation is not here."""
+        known = self.transcript.known(Confirmation)
+        return [voter.name for voter in self.voters if voter.name not in known]
 
     @property
     def is_done(self) -> bool:
-        """Whether the roster has changed here."""
-        return self.home.exists(f"{self.folder}/{ACTIVE}")
+        """Whether all voters have confirmed it, and it was taken in here."""
+        return self.transcript.is_complete
 
     def status(self) -> Status:
         """Say what comes next here, and whose message for it has not been taken in."""
         if self.is_done:
             return Status("done")
+        if self.transcript.sent(Confirmation) is not None:
+            known = tuple(self.transcript.known(Confirmation))
+            return Status("confirm", known, tuple(self.missing))
         if self.me in self.helpers and self.transcript.sent(RepairDelta) is None:
             return Status("delta")
         if self.me in self.helpers and self.transcript.sent(RepairSigma) is None:
-            known = self.transcript.known(RepairDelta)
-            return Status("sigma", tuple(known), tuple(n for n in self.transcript.expected if n not in known))
-        return Status("finish" if self.me == self.receiver else "confirm")
+            known = tuple(self.transcript.known(RepairDelta))
+            return Status("sigma", known, tuple(n for n in self.transcript.expected if n not in known))
+        return Status("finish" if self.me == self.receiver and self.ending is None else "confirm")
 
     # ── What all steps need ──
 
@@ -346,20 +368,13 @@ class Repair:
         if not is_role:
             raise NotPossible(f"{self.me.name} is not {role} in this repair of {self.key.name}")
         self.transcript.require_running()
-        if self.is_done:
-            return
-        self.key.require_active()
-        if self.home.exists(f"{epoch_folder(self.key.name, self.key.epoch + 1)}/{PROPOSAL}"):
-            raise NotPossible(
-                f"a refresh of {self.key.name} has begun among the present participants",
-                hint=f"finish it, or give it up: frost-hsm refresh abort {self.key.name}",
-            )
+        if not self.is_done:
+            self.key.require_active()
 
     def _gather_sigmas(self, inbox: Inbox) -> dict[str, Signed[RepairSigma]]:
         received = self.transcript.gather(RepairSigma, inbox)  # of a takeover none
         if len({said.message.deltas_hash for said in received.values()}) > 1:
             raise Equivocation("the helpers saw different deltas", hint=_COMPARE)
-        self._agreed = list(received.values())
         return received
 
     def _encrypt(self, kind: Kind, recipient: PublicIdentity, value: SecretValue, binding: bytes = b"") -> bytes:
@@ -404,7 +419,7 @@ class Repair:
             key.suite.id,
             sender.sign_key.digest,
             recipient.agree_key.digest,
-            key.verifying_key,
+            key.state.digest,
             key.epoch,
             binding,
         )
@@ -421,6 +436,8 @@ class Repair:
             return said.message.repair == self.id and said.sender in self.helpers
         if isinstance(said.message, RepairDone):
             return said.message.repair == self.id and said.sender == self.receiver
+        if isinstance(said.message, Confirmation):
+            return said.message.ceremony == self.id and said.sender in self.voters
         return said.content_digest == self.id  # the request itself, lying among the others
 
 

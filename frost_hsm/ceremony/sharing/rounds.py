@@ -7,7 +7,7 @@ ceremony that goes on where it was:
     round1   seal the polynomial in the token      → keep the message
     round2   bind it to the round-1 messages       → keep the message → destroy the polynomial
     finish   seal the key package in the token     → keep the message
-    confirm  compare the confirmations of all      → the shares are active
+    confirm  keep the confirmations of all         → the shares are active
 
 The sealed record comes first and the kept message decides: a record without its message is taken up again, with
 the same contents.
@@ -22,19 +22,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from frost_hsm.ceremony.history.judgement import read_round1
-from frost_hsm.ceremony.history.keys import read_public_key_package
-from frost_hsm.ceremony.history.transcript import Transcript
+from frost_hsm.ceremony.history import kept
+from frost_hsm.ceremony.history.evidence import check_proofs, read_round1
+from frost_hsm.ceremony.history.transcript import BEGINNING, GIVEN_UP, Status, Transcript
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import GivenUp
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.making import Confirmation, Message, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
-from frost_hsm.ceremony.messages.upkeep import Dealing
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder
 from frost_hsm.ceremony.sealing import shares
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing.blame import Blame
 from frost_hsm.ceremony.sharing.sealed_rounds import SealedRounds
-from frost_hsm.ceremony.store import ACTIVE, GIVEN_UP, PROPOSAL, PUBLIC_KEY_PACKAGE, StateDirectory, given_up_folder
+from frost_hsm.ceremony.store import StateDirectory, given_up_folder
 from frost_hsm.errors import (
     CeremonyStopped,
     DeserializationError,
@@ -63,16 +66,6 @@ class Finished:
     check_code: str
 
 
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a ceremony stands: the step that comes next, and whose message for it is not here yet."""
-
-    step: str  # round1, round2, finish, confirm, active, stopped
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-    why: str = ""  # it was stopped; missing are then those who have to answer a complaint
-
-
 class Rounds(ABC):
     """One run of the three rounds, as one of its participants sees it. Subclasses say which FROST parts are run.
 
@@ -97,7 +90,7 @@ class Rounds(ABC):
         self.title = seat.title
         self.command = seat.command
         self.stem = stem
-        self._folder = folder
+        self.folder = folder
         self.transcript = Transcript(
             home,
             folder,
@@ -107,27 +100,33 @@ class Rounds(ABC):
             title=title,
             stem=stem,
             expected=[identity.name for identity in self.roster],
+            voters=[identity.name for identity in self.roster],
             beginning=self._beginning,
         )
         self._blame = Blame(seat, self.transcript)
 
     # ── What differs ──
 
+    @property
+    @abstractmethod
+    def _hint_if_done(self) -> str:
+        """Say what can be done once all have confirmed."""
+
     @abstractmethod
     def _beginning(self) -> Iterable[Signed[Any]]:
         """Return what evidence begins with: the lineage of the key, and this proposal."""
 
     @abstractmethod
-    def _kept_proposal(self) -> Signed[Any] | None:
-        """Read the proposal that is kept in the folder, this one or another."""
+    def _require_no_other(self) -> None:
+        """Raise `StepConflict` if another proposal has the place of this one."""
 
     @abstractmethod
-    def _conflict(self) -> StepConflict:
-        """Say that another proposal has the place of this one."""
+    def _confirm(self, holder: Holder, confirmation: Confirmation) -> Signed[Confirmation]:
+        """Cast one's own vote, once the share is sealed."""
 
     @abstractmethod
-    def _part1(self, entropy: Entropy) -> tuple[frost_round1.SecretPackage, frost_round1.Package]:
-        """Make a secret polynomial and the package for all others."""
+    def _part1(self, entropy: Entropy) -> tuple[frost_round1.SecretPackage, frost_round1.Package, bytes]:
+        """Make a secret polynomial, the package for all others, and what proves every coefficient, if it has to be."""
 
     @abstractmethod
     def _part2(
@@ -150,20 +149,25 @@ class Rounds(ABC):
 
     @property
     def is_accepted(self) -> bool:
-        """Whether this proposal is kept here; `StepConflict` if another one has its place."""
-        kept = self._kept_proposal()
-        is_kept = kept is not None and kept.content_digest == self.id
-        if self.home.exists(given_up_folder(self.id)) or (is_kept and self.home.exists(f"{self._folder}/{GIVEN_UP}")):
+        """Whether this proposal is kept here; `CeremonyStopped` if it was given up before one confirmed it."""
+        if self.home.exists(given_up_folder(self.id)):
             raise CeremonyStopped(f"this proposal of {self.seat.title} was given up here", hint="ask for a new one")
-        if kept is not None and not is_kept:
-            raise self._conflict()
-        return is_kept
+        return self.home.exists(f"{self.folder}/{BEGINNING}")
+
+    @property
+    def has_agreed(self) -> bool:
+        """Whether one has agreed to take part: by having proposed it, or by a message of one's own."""
+        if not self.is_accepted:
+            return False
+        kinds: tuple[type[Message], ...] = (Round1, Confirmation)
+        return self.proposal.sender == self.me or any(self.transcript.sent(kind) is not None for kind in kinds)
 
     def accept(self) -> None:
-        """Keep the proposal: agree to take part."""
+        """Keep the proposal: agree to take part. Raises `StepConflict` if another one has its place."""
         with self.home.lock():
             if not self.is_accepted:
-                self.home.put(f"{self._folder}/{PROPOSAL}", self.proposal.to_pem())
+                self._require_no_other()
+                self.home.put(f"{self.folder}/{BEGINNING}", self.proposal.to_pem())
 
     # ── The steps ──
 
@@ -175,8 +179,8 @@ class Rounds(ABC):
             with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Round1)
                 if sent is None:
-                    package = sealed.draw(lambda: self._part1(entropy))
-                    said = Round1(self.id, package.serialize(), package.y_coordinates())
+                    package, proofs = sealed.draw(lambda: self._part1(entropy))
+                    said = Round1(self.id, package.serialize(), package.y_coordinates(), proofs)
                     sent = self.transcript.write(said, holder)
         return sent.to_pem()
 
@@ -247,9 +251,9 @@ class Rounds(ABC):
                 if sent is None:
                     key_package, public = self.add_up_shares(holder, packages, first, second, strict)
                     digest = hashlib.sha256(public.serialize()).digest()
-                    confirmation = Confirmation(self.id, round1_hash, round2_hash, digest)
+                    confirmation = Confirmation(self.id, (round1_hash, round2_hash), digest)
                     sent = self.seal(holder, sealed, key_package, public, confirmation, first, second)
-        self._require_same(sent.message.round2_hash == round2_hash)
+        self._require_same(sent.message.messages == (round1_hash, round2_hash))
         return self.finished(sent)
 
     def seal(
@@ -266,8 +270,8 @@ class Rounds(ABC):
         sealed.forget_polynomial()
         for of_one_step in received:
             self.transcript.keep(of_one_step)
-        self.home.put(f"{self._folder}/{PUBLIC_KEY_PACKAGE}", public.to_json().encode())
-        return self.transcript.write(confirmation, holder)
+        self.home.put(f"{self.folder}/{kept.PUBLIC_KEY_PACKAGE}", public.to_json().encode())
+        return self._confirm(holder, confirmation)
 
     def add_up_shares(
         self,
@@ -293,14 +297,14 @@ class Rounds(ABC):
         try:
             for name, said in second.items():
                 if name != self.me.name:
-                    package = self._blame.open_share(holder, first[name], said, second[self.me.name])
+                    package = self._blame.open_share(holder, first.values(), said, second[self.me.name])
                     received[self.seat.identifier(name)] = package
             try:
                 return self._part3(holder, state, others, received, strict)
             except InvalidSecretShare as violation:
-                of_first, of_second = (self._of_culprits(violation, received) for received in (first, second))
+                of_second = self._of_culprits(violation, second)
                 what = "sent you a share that does not match the round 1 commitment"
-                raise self._blame.complain(holder, of_first, of_second, InvalidSecretShare, what) from violation
+                raise self._blame.complain(holder, first.values(), of_second, InvalidSecretShare, what) from violation
             except ProtocolViolation as violation:
                 raise self._blame.convict(*self._of_culprits(violation, first)) from violation
         finally:
@@ -315,13 +319,11 @@ class Rounds(ABC):
         """As `compare`; when all n are here and equal, the shares are active."""
         with self.home.lock():
             received = self._compare(inbox)
-            own = received[self.me.name]
             self.transcript.keep(received)
-            self.home.put(f"{self._folder}/{ACTIVE}", own.message.check_code.encode() + b"\n")
-        return self.finished(own)
+        return self.finished(received[self.me.name])
 
     def _compare(self, inbox: Inbox) -> dict[str, Signed[Confirmation]]:
-        if self.is_accepted and (agreed := self.transcript.agreed(Confirmation, inbox)) is not None:
+        if self.is_accepted and (agreed := self.transcript.agreed(inbox)) is not None:
             return agreed
         self._require_running()
         received = self.transcript.gather(Confirmation, inbox)
@@ -336,30 +338,44 @@ class Rounds(ABC):
                 )
         return received
 
-    def _give_up(self, open_holder: OpenHolder) -> None:
-        """Give this ceremony up for good, on our side: destroy what was sealed for it, put away the rest."""
+    def abort(self, open_holder: OpenHolder) -> bool:
+        """Give this up on our side; returns whether it is undone.
+
+        Before one's own confirmation left, that is for good: what was sealed is destroyed. After it, a vote that others
+        may hold is not taken back: the shares and all messages are kept, it is noted as given up here, and should all n
+        confirm it after all, it ends well. Raises `NotPossible` for what all have confirmed.
+        """
         with open_holder() as holder, self.home.lock():
-            if self.is_active:  # taken in while we waited for the token
-                raise NotPossible(f"{self.seat.title} was confirmed by all in the meantime")
-            if self._kept_proposal() is None:  # given up by another process in the meantime
+            if self.is_active:  # maybe taken in while we waited for the token
+                raise NotPossible(f"{self.seat.title} was confirmed by all", hint=self._hint_if_done)
+            if not self.home.exists(f"{self.folder}/{BEGINNING}"):  # given up by another process in the meantime
                 raise NotKnown(f"{self.seat.title} was given up already", hint="there is nothing left to do")
-            self.home.put(f"{self._folder}/{GIVEN_UP}", b"")
-            SealedRounds(self.seat, holder, self.home).destroy_all()
-            self.home.move(self._folder, given_up_folder(self.id))
+            if self.transcript.sent(Confirmation) is None:
+                Marks(holder, self.home).gone(self.id)
+                SealedRounds(self.seat, holder, self.home).destroy_all()
+                self.home.move(self.folder, given_up_folder(self.id))
+                return True
+            if not self.transcript.is_given_up:
+                self.home.put(f"{self.folder}/{GIVEN_UP}", signed.write(GivenUp(self.id), holder))
+            return False
 
     @property
     def is_active(self) -> bool:
         """Whether all n have confirmed, and it was taken in here."""
-        return self.home.exists(f"{self._folder}/{ACTIVE}")
+        return self.transcript.is_complete
 
     def status(self) -> Status:
         """Say what comes next, and whose message for it has not been taken in."""
+        if self.transcript.is_given_up:
+            known = self.transcript.known(Confirmation)
+            missing = tuple(name for name in self.transcript.voters if name not in known)
+            return Status("given-up", tuple(known), missing)
         if self.transcript.is_stopped:
             verdict = self.transcript.verdict()
             return Status("stopped", missing=verdict.awaiting, why=verdict.sentence) if verdict else Status("stopped")
         if self.is_active:
             return Status("active")
-        steps: list[tuple[type[Message], str]] = [(Confirmation, "confirm"), (Round2, "finish"), (Round1, "round2")]
+        steps: list[tuple[type[Any], str]] = [(Confirmation, "confirm"), (Round2, "finish"), (Round1, "round2")]
         for kind, step in steps:
             if self.transcript.sent(kind) is not None:
                 known = self.transcript.known(kind)
@@ -388,12 +404,13 @@ class Rounds(ABC):
     # ── What others signed ──
 
     def round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
-        """Read everybody's package; one that is none convicts its sender."""
+        """Read everybody's package; one that is none, or proves nothing where it has to, convicts its sender."""
         packages = {}
         for name, said in received.items():
             try:
-                packages[self.seat.identifier(name)] = read_round1(self.seat, said)
-            except DeserializationError as error:
+                packages[self.seat.identifier(name)] = package = read_round1(self.seat, said)
+                check_proofs(self.seat, said, package)
+            except (DeserializationError, ProtocolViolation) as error:
                 raise self._blame.convict(said) from error
         return packages
 
@@ -425,6 +442,6 @@ class Rounds(ABC):
 
     def finished(self, confirmation: Signed[Confirmation]) -> Finished:
         """Return what one's own confirmation says."""
-        path = f"{self._folder}/{PUBLIC_KEY_PACKAGE}"
-        package = read_public_key_package(self.home, path, self.suite, confirmation)
+        digest = confirmation.message.public_key_package_hash
+        package = kept.read_package(self.home, self.folder, self.suite.id, digest)
         return Finished(confirmation.to_pem(), package.verifying_key.serialize(), confirmation.message.check_code)

@@ -9,7 +9,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 
-from frost_hsm.ceremony.messages.making import HASH_LENGTH, Confirmation
+from frost_hsm.ceremony.messages.making import Confirmation
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing import seeds
 from frost_hsm.ceremony.sealing.context import Context, Kind
@@ -32,22 +33,23 @@ class SealedRounds:
         self._seat = seat
         self._records = SealedRecords(holder, home)
 
-    def draw(self, part1: Callable[[], tuple[SecretPackage, Package]]) -> Package:
-        """Draw the polynomial, by ``part1``, and seal it, unless that was done before; returns its round-1 package.
+    def draw(self, part1: Callable[[], tuple[SecretPackage, Package, bytes]]) -> tuple[Package, bytes]:
+        """Draw the polynomial, by ``part1``, and seal it, unless that was done before.
 
-        Raises `StateRolledBack` if the token shows that a later step was taken.
+        Returns its round-1 package, and what proves that we know every coefficient; empty for a new key. Raises
+        `StateRolledBack` if the token shows that a later step was taken.
         """
         if not self._has(Kind.ROUND1_STATE):
             self._require_none_later()
-            secret, package = part1()
-            # The proof of knowledge is kept beside the polynomial, so that a second try says the same.
+            secret, package, proofs = part1()
+            # What is proven is kept beside the polynomial, so that a second try says the same.
             proof = package.proof_of_knowledge.serialize()
-            with secret.serialize() as state, Secret.join(state, proof) as plaintext:
+            with secret.serialize() as state, Secret.join(state, proof, proofs) as plaintext:
                 self._records.put(self._name(Kind.ROUND1_STATE), self._context(Kind.ROUND1_STATE), plaintext)
             secret.wipe()
-        secret, package = self._recall()
+        secret, package, proofs = self._recall()
         secret.wipe()
-        return package
+        return package, proofs
 
     def recall(self) -> SecretPackage:
         """Return the polynomial; the caller wipes it. Raises `StateRolledBack` as `draw` does, `KeyNotFound`."""
@@ -94,15 +96,17 @@ class SealedRounds:
         """Destroy every record of this ceremony; none is fine."""
         self._records.destroy_all(self._seat.ceremony, self._seat.position)
 
-    def _recall(self) -> tuple[SecretPackage, Package]:
+    def _recall(self) -> tuple[SecretPackage, Package, bytes]:
         suite = self._seat.suite
+        proofs_length = suite.group.element_length + suite.group.scalar_length if self._seat.epoch else 0
         with self._records.get(self._name(Kind.ROUND1_STATE), self._context(Kind.ROUND1_STATE)) as plaintext:
-            split = len(plaintext) - suite.signature_length
-            with plaintext.part(0, split) as state, plaintext.part(split, len(plaintext)) as proof:
+            split = len(plaintext) - suite.signature_length - proofs_length
+            with plaintext.part(0, split) as state, plaintext.part(split, len(plaintext)) as proven:
                 secret = SecretPackage.deserialize(suite, state)
-                with proof.reveal() as public:
-                    signature = Signature.deserialize(suite, bytes(public))
-        return secret, Package(suite, secret.commitment, signature)
+                with proven.reveal() as public:
+                    signature = Signature.deserialize(suite, bytes(public[: suite.signature_length]))
+                    proofs = bytes(public[suite.signature_length :])
+        return secret, Package(suite, secret.commitment, signature), proofs
 
     def _put_same(self, context: Context, plaintext: Secret) -> None:
         """Seal a record, unless an earlier try that was cut short has sealed the same; else `StepConflict`."""

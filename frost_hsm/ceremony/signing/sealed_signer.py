@@ -53,20 +53,36 @@ class SealedSigner:
         request: the id of what the nonces are for, if there is one; the same again returns the same commitments. Raises
         `NonceUsed` if those have served.
         """
+        [commitments] = self.commit_all(1, request, entropy=entropy)
+        return commitments
+
+    def commit_all(
+        self, count: int, request: bytes = b"", *, entropy: Entropy = system_entropy
+    ) -> list[SigningCommitments]:
+        """As `commit`, of as many pairs as a request has items; in an order that is the same at each call."""
         with self._working():
+            found = []
             if request:
                 self._require_unserved(request)
                 for name in self._waiting(request):
                     with self._records.get(name, self._context(request)) as waiting:
-                        return self._commitments(waiting)
-            package = self._unseal()
-            nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
-            package.wipe()
-            try:
-                self._seal(nonces, request)
-            finally:
-                nonces.wipe()
-            return commitments
+                        found.append(self._commitments(waiting))
+            if len(found) < count:
+                package = self._unseal()
+                try:
+                    for _ in range(count - len(found)):  # of a try that was cut short, no commitment has left
+                        found.append(self._draw(package, request, entropy))
+                finally:
+                    package.wipe()
+            return sorted(found, key=_hash)[:count]
+
+    def _draw(self, package: KeyPackage, request: bytes, entropy: Entropy) -> SigningCommitments:
+        nonces, commitments = signing.commit(package.signing_share, entropy=entropy)
+        try:
+            self._seal(nonces, request)
+        finally:
+            nonces.wipe()
+        return commitments
 
     def preprocess(self, count: int, *, entropy: Entropy = system_entropy) -> list[SigningCommitments]:
         """Make many pairs of nonces at once, to sign in one round later (ZcashFoundation: ``preprocess``).
@@ -121,13 +137,12 @@ class SealedSigner:
         """
         with self._working():
             mine = self._check(signing_package)
-            subject = request or _hash(mine)
-            self._require_unserved(subject)
+            self._require_unserved(_hash(mine))
             with self._find(request, mine) as plaintext:
                 package = self._unseal()
                 nonces = SigningNonces.deserialize(self.key.suite, plaintext)
             try:
-                self._let_out(subject, self._name(request, mine))
+                self._let_out(self._name(request, mine), *filter(None, (request, _hash(mine))))
                 if randomizer_seed is None:
                     share = signing.sign(signing_package, nonces, package)
                 else:
@@ -159,7 +174,7 @@ class SealedSigner:
             self._records.require_still_own()
             yield
 
-    def _let_out(self, subject: bytes, name: str) -> None:
+    def _let_out(self, name: str, *subjects: bytes) -> None:
         """Let nonces out to serve, once and for all: destroyed by us and nobody else, durably, and noted durably."""
         try:
             self._records.destroy(name)
@@ -167,7 +182,8 @@ class SealedSigner:
             raise NonceUsed("these nonces were used from another place at this instant") from None
         if self._is_software:
             os.sync()  # SoftHSM2 leaves that to the system, and a power cut would bring the record back
-        self._served.add(subject)
+        for subject in subjects:
+            self._served.add(subject)
 
     def _unseal(self) -> KeyPackage:
         """Open the share. First of all goes what would have settled a dispute about the rounds: the key is active."""
@@ -245,7 +261,9 @@ class Served:
 
     def add(self, subject: bytes) -> None:
         """Note a subject; when this returns a power cut does not forget it."""
-        self._home.replace(self._path(subject), b"".join([*self._read(subject), _line(subject)]))
+        present = self._read(subject)
+        if _line(subject) not in present:
+            self._home.replace(self._path(subject), b"".join([*present, _line(subject)]))
 
     def _read(self, subject: bytes) -> list[bytes]:
         return (self._home.read(self._path(subject)) or b"").splitlines(keepends=True)

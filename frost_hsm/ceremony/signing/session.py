@@ -1,26 +1,27 @@
 """Signing between people: request → commit → respond → aggregate.
 
-A request fixes the key, the message and the signers; every signer sees the message itself. There is no
-coordinator: whoever holds all commitments and responses can aggregate, without a token. A request that holds
-commitments made ahead (`SealedSigner.preprocess`) goes straight to respond.
+A request fixes the state of the key, the items and the signers; every signer's own program makes of each item what is
+signed, and shows the item itself. There is no coordinator: whoever holds all commitments and responses can aggregate,
+without a token. A request that holds commitments made ahead (`SealedSigner.preprocess`) goes straight to respond.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from frost_hsm.ceremony.history import signature_shares
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.lineage import confirmed_package, lineage
-from frost_hsm.ceremony.history.transcript import STEPS, Transcript
+from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.making import HASH_LENGTH, Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
+from frost_hsm.ceremony.messages.using import RAW, Commitment, Derive, Item, Response, SigningRequest, raw
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
+from frost_hsm.ceremony.sharing.refresh import retire
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
-from frost_hsm.ceremony.store import REQUEST, SIGNATURE, StateDirectory, request_folder
+from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import (
     DeserializationError,
     ForeignMessage,
@@ -42,32 +43,28 @@ from frost_hsm.frost.packages import (
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
-
-@dataclass(frozen=True, slots=True)
-class Status:
-    """Where a request stands: the step that comes next, and who has not been heard for it."""
-
-    step: str  # commit, respond, aggregate, done
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
+SIGNATURES = "signatures"
+"""The folder of the signatures of a request, one file an item, by its number."""
 
 
 def request(
     holder: Holder,
     key: GroupKey,
-    message: bytes,
+    items: bytes | Sequence[Item],
     signers: Sequence[str],
     *,
-    commitments: Mapping[str, SigningCommitments] | None = None,
+    commitments: Mapping[str, Sequence[SigningCommitments]] | None = None,
     is_rerandomized: bool = False,
     entropy: Entropy = system_entropy,
 ) -> bytes:
-    """Write a request: which key signs which message, by whom. Any participant may; returns the signed message.
+    """Write a request: which key signs what, by whom. Any participant may; returns the signed message.
 
-    commitments: one for each signer, made ahead; None if they are to commit. is_rerandomized: whether the signature is
-    to verify under a key that nobody can link to the group's without request and commitments (`rerandomized`).
+    items: what is signed, or one raw message. commitments: of each signer one for each item, made ahead; None if they
+    are to commit. is_rerandomized: whether the signatures are to verify under keys that nobody can link to the group's
+    without request and commitments (`rerandomized`).
     """
     key.require_active()
+    wanted = (Item(RAW, "", items),) if isinstance(items, bytes) else tuple(items)
     if len(set(signers)) < key.min_signers or len(set(signers)) != len(signers):
         raise NotPossible(f"{key.name} needs {key.min_signers} or more different signers, not {len(set(signers))}")
     if commitments is not None and commitments.keys() != set(signers):
@@ -77,36 +74,35 @@ def request(
     entropy(memoryview(random))
     seed = bytearray(key.suite.group.scalar_length if is_rerandomized else 0)
     entropy(memoryview(seed))
-    wanted = SigningRequest(
+    ahead: tuple[bytes, ...] = ()
+    if commitments is not None:
+        if any(len(commitments[name]) != len(wanted) for name in ordered):
+            raise NotPossible(f"it takes one pair of nonces made ahead for each of {len(wanted)} items, of each signer")
+        ahead = tuple(commitments[name][item].serialize() for item in range(len(wanted)) for name in ordered)
+    message = SigningRequest(
         key.ceremony,
-        key.verifying_key,
-        key.epoch,
+        key.state.digest,
+        key.position,
         bytes(random),
-        message,
+        wanted,
         tuple(map(key.roster.position, ordered)),
         bytes(seed),
-        tuple(commitments[name].serialize() for name in ordered) if commitments is not None else (),
+        ahead,
     )
-    return signed.write(wanted, holder)
+    return signed.write(message, holder)
 
 
 class SigningSession:
-    """One request, as one of the participants sees it."""
+    """One request, as one of the participants sees it. derive: makes of an item, for a key, the bytes to sign."""
 
-    def __init__(self, home: StateDirectory, key: GroupKey, request: Signed[SigningRequest]) -> None:
+    def __init__(
+        self, home: StateDirectory, key: GroupKey, request: Signed[SigningRequest], derive: Derive = raw
+    ) -> None:
         wanted = request.message
-        if (wanted.ceremony, wanted.key) != (key.ceremony, key.verifying_key):
-            raise ForeignMessage(f"the request is not for key {key.name}")
-        if wanted.epoch != key.epoch:
-            raise ForeignMessage(
-                f"the request is for epoch {wanted.epoch} of {key.name}, which is in epoch {key.epoch} here",
-                hint=f"somebody has not finished the refresh: frost-hsm refresh status {key.name}",
-            )
-        if wanted.signers[-1] > len(key.roster):  # no fault of the sender: somebody may have joined the others
-            raise ForeignMessage(
-                f"the request names participant {wanted.signers[-1]} of {key.name}, which has {len(key.roster)} here",
-                hint="if somebody joined, take in their repair first: frost-hsm repair confirm",
-            )
+        if (wanted.ceremony, wanted.state) != (key.ceremony, key.state.digest):
+            raise ForeignMessage(f"the request is not for key {key.name} in this state")
+        if wanted.signers[-1] > len(key.roster):
+            raise _invalid(request, f"a request with signers that {key.name} does not have")
         if len(wanted.signers) < key.min_signers:
             raise _invalid(request, f"a request with signers that {key.name} cannot have")
         if wanted.randomizer_seed and len(wanted.randomizer_seed) != key.suite.group.scalar_length:
@@ -115,9 +111,11 @@ class SigningSession:
         self.key = key
         self.request = request
         self.id = request.content_digest
+        self.items = wanted.items
         self.signers = tuple(key.roster.at(position).name for position in wanted.signers)
         self.is_rerandomized = bool(wanted.randomizer_seed)
         self.is_prepared = bool(wanted.commitments)
+        self._derive = derive
         self._folder = request_folder(self.id)
         self.transcript = Transcript(
             home,
@@ -128,36 +126,35 @@ class SigningSession:
             title=f"request {self.id[:8].hex()}",
             stem=self.id[:8].hex(),
             expected=self.signers,
-            beginning=lambda: [*lineage(home, key, is_confirmed=True), request],
+            beginning=lambda: [*key.history.lineage(key.state), request],
+            derive=derive,
         )
 
     @classmethod
-    def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity) -> SigningSession:
-        """Take a request file; its sender and its key have to be known here."""
+    def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity, derive: Derive = raw) -> SigningSession:
+        """Take a request file; its sender, its key and the state that it names have to be known here."""
         wanted = signed.peek(data, SigningRequest)
-        key = GroupKey.find(home, wanted.ceremony, me)
-        if wanted.epoch < key.epoch:
-            key = GroupKey.load(home, key.name, me, epoch=wanted.epoch)
-        return cls(home, key, signed.read(data, key.roster).expect(SigningRequest))
+        key = GroupKey.find(home, wanted.ceremony, me, at=wanted.state)
+        return cls(home, key, signed.read(data, key.roster).expect(SigningRequest), derive)
 
     @classmethod
     def names(cls, home: StateDirectory) -> list[str]:
         """List the ids, in hex, of the requests that are kept here. Evidence may be kept without its request."""
-        return [name for name in home.names("requests") if home.exists(f"requests/{name}/{REQUEST}")]
+        return [name for name in home.names("requests") if home.exists(f"requests/{name}/{BEGINNING}")]
 
     @classmethod
-    def load(cls, home: StateDirectory, prefix: str, me: PublicIdentity) -> SigningSession:
+    def load(cls, home: StateDirectory, prefix: str, me: PublicIdentity, derive: Derive = raw) -> SigningSession:
         """Take up a request that was kept before, by the first digits of its id."""
         names = [name for name in cls.names(home) if prefix and name.startswith(prefix)]
-        data = home.read(f"requests/{names[0]}/{REQUEST}") if len(names) == 1 else None
+        data = home.read(f"requests/{names[0]}/{BEGINNING}") if len(names) == 1 else None
         if data is None:
             raise NotKnown(f'there is no one request "{prefix}" here', hint="see: frost-hsm sign status")
-        return cls.read(home, data, me)
+        return cls.read(home, data, me, derive)
 
     # ── The steps ──
 
     def commit(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
-        """Agree to sign: draw nonces and publish their commitments; returns the message for the other signers."""
+        """Agree to sign: draw nonces for each item and publish commitments; returns the message for the others."""
         self._require_signer()
         self.key.require_active()
         if self.is_prepared:
@@ -172,9 +169,13 @@ class SigningSession:
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
                     signer.forget(self._answered())
-                    self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
-                    commitments = signer.commit(self.id, entropy=entropy)
-                    said = Commitment(self.id, commitments.serialize(), commitments.y_coordinates())
+                    self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
+                    commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
+                    said = Commitment(
+                        self.id,
+                        tuple(each.serialize() for each in commitments),
+                        tuple(y for each in commitments if (y := each.y_coordinates()) is not None),
+                    )
                     sent = self.transcript.write(said, holder)
         return sent.to_pem()
 
@@ -189,22 +190,24 @@ class SigningSession:
         commitments_hash = transcript_hash(received.values())
         sent = self.transcript.sent(Response)
         if sent is None:
-            package = self._signing_package(received)
+            packages = self._signing_packages(received)
             with open_holder() as holder, self.home.lock():
                 sent = self.transcript.sent(Response)
                 if sent is None:
                     answers: list[Signed[Response]] = []
 
-                    def keep(share: SignatureShare) -> None:
-                        self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
+                    def keep(shares: Sequence[SignatureShare]) -> None:
+                        self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
                         self.transcript.keep(received)
-                        said = Response(self.id, commitments_hash, share.serialize())
+                        said = Response(self.id, commitments_hash, tuple(share.serialize() for share in shares))
                         answers.append(self.transcript.write(said, holder))
 
-                    SealedSigner(self.key, holder, self.home).sign(
-                        package, b"" if self.is_prepared else self.id, randomizer_seed=self._seed, keep=keep
-                    )
+                    signer = SealedSigner(self.key, holder, self.home)
+                    subject = b"" if self.is_prepared else self.id
+                    keep([signer.sign(package, subject, randomizer_seed=self._seed) for package in packages])
                     [sent] = answers
+                    if not self.is_prepared:  # as many as sign have committed: they are all in this state of the key
+                        retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
         return sent.to_pem()
@@ -217,47 +220,57 @@ class SigningSession:
         commitments = self._gather_commitments(inbox)
         responses = self.transcript.find(Response, inbox)
         self._require_answers_to(commitments, responses)
-        package = self._signing_package(commitments)
-        shares = {self.key.identifier(name): share for name, share in self._shares(responses).items()}
-        bad = signing.find_cheaters(package, shares, self._public_key_package(package))
-        if bad:
-            raise self._convict(self.key.participants(bad), commitments, responses)
+        for package, shares, public in self._checked(commitments, responses):
+            bad = signing.find_cheaters(package, shares, public)
+            if bad:
+                raise self._convict(self.key.participants(bad), commitments, responses)
         return self._status("aggregate", responses)
 
-    def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> bytes:
-        """Put the responses together and verify the signature before it is let out; needs no token.
+    def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> list[bytes]:
+        """Put the responses together and verify each signature before it is let out; needs no token.
 
-        Returns the encoded signature, which verifies under `verifying_key`. `InvalidSignatureShare` names the signers
-        whose share is bad, as many as ``cheater_detection`` looks for; `InvalidSignature` if it looks for none.
+        Returns the encoded signatures, one an item, which verify under `verifying_keys`. `InvalidSignatureShare` names
+        the signers whose share is bad, as many as ``cheater_detection`` looks for; `InvalidSignature` if it looks for
+        none.
         """
         commitments = self._gather_commitments(inbox)
         responses = self.transcript.gather(Response, inbox)
         self._require_answers_to(commitments, responses)
-        package = self._signing_package(commitments)
-        shares = {self.key.identifier(name): share for name, share in self._shares(responses).items()}
-        public = self._public_key_package(package)
-        try:
-            signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
-        except InvalidSignatureShare as error:
-            names = self.key.participants(each for each in error.culprits if isinstance(each, Identifier))
-            raise self._convict(names, commitments, responses) from error
-        encoded = signature.serialize()
+        signatures = []
+        for package, shares, public in self._checked(commitments, responses):
+            try:
+                signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
+            except InvalidSignatureShare as error:
+                names = self.key.participants(each for each in error.culprits if isinstance(each, Identifier))
+                raise self._convict(names, commitments, responses) from error
+            signatures.append(signature.serialize())
         with self.home.lock():
-            self.home.put(f"{self._folder}/{REQUEST}", self.request.to_pem())
+            self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
             self.transcript.keep(commitments)
             self.transcript.keep(responses)
-            self.home.replace(f"{self._folder}/{SIGNATURE}", encoded)
-        return encoded
+            for number, encoded in enumerate(signatures):
+                self.home.replace(f"{self._folder}/{SIGNATURES}/{number}", encoded)
+        return signatures
+
+    def signature(self, item: int = 0) -> bytes | None:
+        """Return the signature of an item that was aggregated here before, encoded."""
+        return self.home.read(f"{self._folder}/{SIGNATURES}/{item}")
 
     @property
-    def verifying_key(self) -> VerifyingKey:
-        """The key under which the signature verifies: the group's, or one of its own if the request is re-randomized.
+    def messages(self) -> list[bytes]:
+        """The bytes to sign, one an item, as one's own program makes them."""
+        return [self._derive(item, self.key.public_key_package.verifying_key) for item in self.items]
+
+    @property
+    def verifying_keys(self) -> list[VerifyingKey]:
+        """The keys under which the signatures verify: the group's, or one an item if the request is re-randomized.
 
         For that the commitments of all signers have to be here; raises `NotYet`.
         """
         if not self.is_rerandomized:
-            return self.key.public_key_package.verifying_key
-        return self._public_key_package(self._signing_package(self._gather_commitments(Inbox()))).verifying_key
+            return [self.key.public_key_package.verifying_key] * len(self.items)
+        packages = self._signing_packages(self._gather_commitments(Inbox()))
+        return [self._public_key_package(package).verifying_key for package in packages]
 
     def _answered(self) -> Iterator[bytes]:
         """Name the nonces of the requests that were answered here: they have served, whatever is left of them."""
@@ -268,7 +281,7 @@ class SigningSession:
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""
-        if self.home.exists(f"{self._folder}/{SIGNATURE}"):
+        if self.signature() is not None:
             return Status("done")
         if self.transcript.sent(Response) is not None:
             return self._status("aggregate", self.transcript.known(Response))
@@ -288,22 +301,29 @@ class SigningSession:
         """Return the commitments of all signers; none if they stand in the request, whose id then stands for them."""
         return {} if self.is_prepared else self.transcript.gather(Commitment, inbox)
 
-    def _signing_package(self, received: Mapping[str, Signed[Commitment]]) -> SigningPackage:
-        said: dict[str, tuple[Signed[Any], bytes, bytes | None]] = {
-            name: (each, each.message.commitments, each.message.y_coordinates) for name, each in received.items()
-        }
-        if self.is_prepared:
-            ahead = zip(self.signers, self.request.message.commitments, strict=True)
-            said = {name: (self.request, commitments, None) for name, commitments in ahead}
-        commitments = {}
-        for name, (by, encoded, y_coordinates) in said.items():
+    def _signing_packages(self, received: Mapping[str, Signed[Commitment]]) -> list[SigningPackage]:
+        """Return what all sign, one package an item; what is none convicts its sender."""
+        state, wanted = self.key.state, self.request.message
+        for said in received.values():
             try:
-                read = SigningCommitments.deserialize(self.key.suite, encoded, y_coordinates)
+                signature_shares.read_commitments(state, said, len(self.items))
             except DeserializationError as error:
-                self.transcript.stop([by])
-                raise _invalid(by, f"commitments that are none: {error}") from error
-            commitments[self.key.identifier(name)] = read
-        return SigningPackage(self.key.suite, commitments, self.request.message.message)
+                self.transcript.stop([said])
+                raise _invalid(said, f"commitments that are none: {error}") from error
+        try:
+            return signature_shares.signing_packages(state, wanted, self.messages, list(received.values()))
+        except DeserializationError as error:
+            self.transcript.stop([])
+            raise _invalid(self.request, f"commitments that are none: {error}") from error
+
+    def _checked(
+        self, commitments: Mapping[str, Signed[Commitment]], responses: Mapping[str, Signed[Response]]
+    ) -> Iterator[tuple[SigningPackage, dict[Identifier, SignatureShare], PublicKeyPackage]]:
+        """Go through the items: what is signed, the shares that are here, and what they are checked with."""
+        shares = self._shares(responses)
+        for item, package in enumerate(self._signing_packages(commitments)):
+            of_item = {self.key.identifier(name): each[item] for name, each in shares.items()}
+            yield package, of_item, self._public_key_package(package)
 
     def _public_key_package(self, package: SigningPackage) -> PublicKeyPackage:
         """Return what shares and signature are checked with: the group's, randomized if the request says so."""
@@ -317,11 +337,11 @@ class SigningSession:
         seed = self.request.message.randomizer_seed
         return Secret(seed) if seed else None
 
-    def _shares(self, received: Mapping[str, Signed[Response]]) -> dict[str, SignatureShare]:
+    def _shares(self, received: Mapping[str, Signed[Response]]) -> dict[str, list[SignatureShare]]:
         shares = {}
         for name, said in received.items():
             try:
-                shares[name] = SignatureShare.deserialize(self.key.suite, said.message.share)
+                shares[name] = signature_shares.read_shares(self.key.state, said, len(self.items))
             except DeserializationError as error:
                 self.transcript.stop([said])
                 raise _invalid(said, f"a share that is none: {error}") from error
@@ -345,7 +365,7 @@ class SigningSession:
         responses: Mapping[str, Signed[Response]],
     ) -> InvalidSignatureShare:
         proof: list[Signed[Any]] = [*commitments.values(), *(responses[name] for name in names)]
-        self.transcript.stop(proof, confirmed_package(self.home, self.key))
+        self.transcript.stop(proof, [self.key.public_key_package.serialize()])
         return InvalidSignatureShare(
             f"{' and '.join(names)} signed a signature share that does not verify", culprits=names
         )

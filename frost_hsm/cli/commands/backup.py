@@ -10,8 +10,10 @@ from pathlib import Path
 import click
 
 from frost_hsm.ceremony.history import backup as ceremony_backup
+from frost_hsm.ceremony.history import bundle, kept
 from frost_hsm.ceremony.history.backup import Backup
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.history.chain import History
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.people import identity as identities
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.sharing import recovery
@@ -44,13 +46,20 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
     """
     path = output or f"{place.me.name}.backup.pem"
     door.check_output(path, force=force)
-    peers = place.peers().values()
+    peers = list(place.peers().values())
     with place.holder() as holder:
-        data = ceremony_backup.create(place.home, holder, peers)
-    raw = door.write(path, data, force=force)
-    made = ceremony_backup.read(data)
-    lines = [f"Backup of {made.owner.name}; keys: {len(made.keys)}, peers: {len(made.peers)}", f"Wrote {path}"]
-    fields = {"owner": made.owner.name, "keys": len(made.keys), "peers": len(made.peers), "file": path}
+        made = ceremony_backup.create(place.home, holder, peers)
+    raw = door.write(path, made.data, force=force)
+    lines = [f"Backup of {place.me.name}; keys: {len(made.keys)}, peers: {len(peers)}"]
+    lines += [f"warn  key {name} is NOT in it: {why}" for name, why in made.left_out.items()]
+    lines.append(f"Wrote {path}")
+    fields = {
+        "owner": place.me.name,
+        "keys": len(made.keys),
+        "peers": len(peers),
+        "left_out": list(made.left_out),
+        "file": path,
+    }
     return Result(
         "backup-create", lines, fields, f"keep it where the token is not; see: frost-hsm backup verify {path}", raw
     )
@@ -67,7 +76,8 @@ def verify(place: Workplace, file: str, check_token: bool) -> Result:
     """
     with _temporary_directory() as directory:
         staging = StateDirectory.create(Path(directory) / "verifying")
-        found, keys = door.parse(file, lambda data: ceremony_backup.verify(staging, data))
+        read = door.parse(file, ceremony_backup.read)
+        found, keys = read.backup, [_stage(staging, history, read.backup.owner) for history in read.keys]
         can = {key.name: recovery.is_possible(staging, key) for key in keys}
         tried = [key for key in keys if can[key.name]] if check_token else []
         if check_token:
@@ -77,14 +87,27 @@ def verify(place: Workplace, file: str, check_token: bool) -> Result:
         *_owner(found),
         f"  peers        {', '.join(peer.name for peer in found.peers) or 'none'}",
         *(f"  key          {_described(key, can[key.name])}" for key in keys),
-        f"It is whole. To make the shares again it takes {second}, and the PIN",
+        *(f"  damaged      {which}: {why}" for which, why in read.damaged.items()),
+        f"{'The rest' if read.damaged else 'It'} is whole. To make the shares again it takes {second}, and the PIN",
     ]
     if check_token:
         lines.append(f"Your token makes the shares of {', '.join(key.name for key in tried) or 'no key'}")
     listed = [{**_fields(key), "share_can_be_made": can[key.name]} for key in keys]
     peers = [peer.name for peer in found.peers]
-    fields = {"owner": identity_fields(found.owner), "peers": peers, "keys": listed, "checked": check_token}
+    fields = {
+        "owner": identity_fields(found.owner),
+        "peers": peers,
+        "keys": listed,
+        "damaged": list(read.damaged),
+        "checked": check_token,
+    }
     return Result("backup-verify", lines, fields)
+
+
+def _stage(staging: StateDirectory, history: History, owner: PublicIdentity) -> GroupKey:
+    """Put a key where it would be had we been there."""
+    bundle.take_in(staging, history, owner)
+    return GroupKey.read(staging, kept.folder_of(history.proposal), owner)
 
 
 def _try_token(place: Workplace, staging: StateDirectory, found: Backup, keys: Sequence[GroupKey]) -> None:
@@ -115,7 +138,7 @@ def restore(place: Workplace, file: str) -> Result:
     """
     data = door.read(file)
     with door.naming(file):
-        found = ceremony_backup.read(data)
+        found = ceremony_backup.parse(data)
         me = _me(place, found)
         restored = ceremony_backup.restore(place.home, data, me)
     place.home.replace("identity.pem", me.to_pem())
@@ -142,7 +165,7 @@ def _me(place: Workplace, found: Backup) -> PublicIdentity:
         raise NotPossible(f"this is the backup of {found.owner.name}, and you are {place.config.me}")
     if place.home.exists("identity.pem"):
         me = place.me
-        if me.is_same_token(found.owner) and not place.home.names("ceremonies"):
+        if me.is_same_token(found.owner) and not place.home.names(kept.KEYS):
             me = found.owner  # made again by a token that cannot tell of the second
     else:
         with place.public_token() as token:
@@ -167,10 +190,10 @@ def _owner(found: Backup) -> list[str]:
 
 def _described(key: GroupKey, can: bool) -> str:
     text = f"{key.name} ({key.verifying_key[:8].hex()}), {key.min_signers} of {len(key.roster)}, epoch {key.epoch}"
-    if key.state is not KeyState.ACTIVE:
-        text += f", {key.state}"
+    if key.status is not KeyStatus.ACTIVE:
+        text += f", {key.status}"
     return text if can else f"{text}; the messages that made your share are not in it"
 
 
 def _fields(key: GroupKey) -> dict[str, object]:
-    return {"name": key.name, "key": key.verifying_key.hex(), "epoch": key.epoch, "state": key.state}
+    return {"name": key.name, "key": key.verifying_key.hex(), "epoch": key.epoch, "state": key.status}

@@ -8,8 +8,7 @@ from contextlib import contextmanager
 import click
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation, Proposal
-from frost_hsm.ceremony.messages.upkeep import RefreshProposal
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.sharing import dealing as ceremony_dealing

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from frost_hsm.ceremony.history.judgement import Verdict
+from frost_hsm.ceremony.history.evidence import Verdict
 from frost_hsm.ceremony.sharing import dispute as ceremony_dispute
 from frost_hsm.ceremony.sharing.rounds import Rounds
 from frost_hsm.cli.commands import rounds

@@ -7,14 +7,14 @@ from dataclasses import replace
 import click
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import HASH_LENGTH, Proposal
+from frost_hsm.ceremony.messages.making import Proposal
+from frost_hsm.ceremony.messages.message import HASH_LENGTH
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sharing import keygen
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
-from frost_hsm.ceremony.store import PROPOSAL, ceremony_folder
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import rounds
 from frost_hsm.cli.files import door
@@ -79,11 +79,12 @@ def propose(
         purpose,
         ciphersuites.by_name(suite).id,
         threshold,
+        1,
         Roster((place.me, *_peers(place, others))),
         Numbering(identifiers),
     )
-    if place.home.exists(f"{ceremony_folder(name)}/{PROPOSAL}"):
-        ceremony = KeyGeneration.load(place.home, name, place.me)
+    ceremony = _of_this_name(place, name)
+    if ceremony is not None:
         if replace(ceremony.proposal.message, random=plan.random) != plan:
             raise StepConflict(f'another ceremony or key has the name "{name}" here', hint="propose another name")
         data = ceremony.proposal.to_pem()
@@ -108,6 +109,15 @@ def propose(
     return Result("dkg-propose", lines, {**rounds.fields(ceremony), "file": path}, after, raw)
 
 
+def _of_this_name(place: Workplace, name: str) -> KeyGeneration | None:
+    """Return the ceremony or key that has this name here, unless it was given up."""
+    try:
+        ceremony = KeyGeneration.load(place.home, name, place.me)
+    except NotKnown:
+        return None
+    return None if ceremony.transcript.is_given_up else ceremony
+
+
 def _peers(place: Workplace, names: str) -> list[PublicIdentity]:
     known, found = place.peers(), []
     for name in split_names(names):
@@ -129,7 +139,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     ceremony = door.parse(
         proposal, lambda data: KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
     )
-    if not ceremony.is_accepted:
+    if not ceremony.has_agreed:
         ceremony.check_roster(place.peers())
     return rounds.round1(place, ceremony, _plan(ceremony), output, force)
 
@@ -208,10 +218,9 @@ def status(place: Workplace, name: str | None) -> Result:
 
     Without NAME, of all ceremonies. Needs no token.
     """
-    names = [name] if name is not None else KeyGeneration.names(place.home, place.me)
+    one = [KeyGeneration.load(place.home, name, place.me)] if name is not None else None
     lines, entries, after = [], [], None
-    for each in names:
-        ceremony = KeyGeneration.load(place.home, each, place.me)
+    for ceremony in one or KeyGeneration.all(place.home, place.me):
         line, entry = rounds.status(ceremony, _STATES)
         after = _next(ceremony, ceremony.status().step)
         lines.append(line)
@@ -225,15 +234,17 @@ def status(place: Workplace, name: str | None) -> Result:
 @click.argument("name", shell_complete=completing.keys)
 @click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
 def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
-    """Give a ceremony up for good, on your side.
+    """Give a ceremony up, on your side.
 
-    Destroys what was sealed for it in the token; nobody can take part again with the same proposal. A key that
-    is active is not touched. The name has to be typed again; --yes does not answer that.
+    Before your confirmation was sent, for good: what was sealed for it in the token is destroyed, and nobody can take
+    part again with the same proposal. After it, nobody takes it back alone: the ceremony is given up here but not
+    undone, your share is kept, its name is free for another key, and should everybody confirm it after all, it ends
+    well. A key that is active is not touched. The name has to be typed again; --yes does not answer that.
     """
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    place.terminal.confirm_by_name(f"This gives up ceremony {name} and what you sealed for it", name, confirm_name)
-    ceremony.abort(place.holder)
-    return Result("dkg-abort", [f"Ceremony {name} is given up and forgotten here"], rounds.fields(ceremony))
+    place.terminal.confirm_by_name(f"This gives up ceremony {name}", name, confirm_name)
+    lines, after = rounds.given_up(ceremony, ceremony.abort(place.holder))
+    return Result("dkg-abort", lines, rounds.fields(ceremony), after)
 
 
 _STATES = {
@@ -243,6 +254,7 @@ _STATES = {
     "confirm": "finished; the key is pending",
     "active": "the key is active",
     "stopped": "stopped",
+    "given-up": "given up here, but not undone",
 }
 
 
@@ -256,7 +268,7 @@ def _plan(ceremony: KeyGeneration) -> list[str]:
         f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
         f"  participants  {names}",
         *(["  identifiers   derived from the names"] if plan.numbering is Numbering.NAMES else []),
-        f"  ceremony      {grouped(ceremony.id[:8])}",
+        f"  ceremony      {grouped(ceremony.id[:16])}",
     ]
 
 

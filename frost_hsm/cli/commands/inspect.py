@@ -6,10 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Proposal
+from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.people.identity import PublicIdentity
-from frost_hsm.ceremony.store import PROPOSAL, ceremony_folder
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.description import Description, describe, message_of
 from frost_hsm.cli.options import command
@@ -49,10 +47,10 @@ def _known(place: Workplace) -> Iterator[PublicIdentity]:
     """Everybody whose identity is kept here; nobody where nothing is set up."""
     if not place.resolved_home.is_dir():
         return
-    for name in place.home.names("ceremonies"):
-        data = place.home.read(f"{ceremony_folder(name)}/{PROPOSAL}")
-        if data is not None:
-            yield from signed.read(data).expect(Proposal).message.roster
+    for folder in kept.folders(place.home):
+        proposal = kept.proposal(place.home, folder)
+        if proposal is not None:
+            yield from proposal.message.roster
     yield from place.peers().values()
     own = place.home.read("identity.pem")
     if own is not None:

@@ -10,7 +10,7 @@ from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.public_keys import to_pem
 from frost_hsm.cli.options import command, output
-from frost_hsm.cli.talk.output import Result, table
+from frost_hsm.cli.talk.output import Result, grouped, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import StorageProblem
 
@@ -38,11 +38,11 @@ def list_(place: Workplace) -> Result:
             key.verifying_key[:8].hex(),
             key.suite.name,
             f"{key.min_signers} of {len(key.roster)}",
-            key.state,
+            key.status,
         ]
         for key in found
     ]
-    lines = table(["NAME", "KEY", "SUITE", "THRESHOLD", "STATE"], rows) if rows else ["no keys"]
+    lines = table(["NAME", "KEY", "SUITE", "THRESHOLD", "STATUS"], rows) if rows else ["no keys"]
     return Result("keys-list", lines, {"keys": [_fields(key) for key in found]})
 
 
@@ -56,7 +56,7 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
     """
     key = GroupKey.load(place.home, name, place.me)
     lines = [
-        f'Key "{key.name}", {key.state}',
+        f'Key "{key.name}", {key.status}',
         *([f"  purpose       {key.purpose}"] if key.purpose else []),
         f"  group key     {key.verifying_key.hex()}",
         f"  suite         {key.suite.id}",
@@ -64,6 +64,8 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
         f"  participants  {', '.join(each.name for each in key.roster)} (you: {key.me.name})",
         *(["  identifiers   derived from the names"] if key.numbering is Numbering.NAMES else []),
         f"  epoch         {key.epoch}",
+        f"  state         {grouped(key.state.digest[:16])}",
+        *([f"  why           {key.why}"] if key.why else []),
         f"  ceremony      {key.ceremony.hex()}",
         *(["  origin        a dealer made it, and knew it"] if key.is_dealt else []),
         f"  token         {place.config.token}",
@@ -112,7 +114,7 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
     elif form == "confirmations":
         from frost_hsm.ceremony.history import agreement
 
-        written = agreement.write(place.home, key)
+        written = agreement.write(key)
     elif form == "hex":
         written = package.verifying_key.serialize().hex().encode() + b"\n"
     elif form == "pem":
@@ -175,7 +177,8 @@ def delete(place: Workplace, name: str, confirm_name: str | None) -> Result:
 def _fields(key: GroupKey) -> dict[str, object]:
     return {
         "name": key.name,
-        "state": key.state,
+        "state": key.status,
+        "state_digest": key.state.digest.hex(),
         "key": key.verifying_key.hex(),
         "suite": key.suite.id,
         "min_signers": key.min_signers,

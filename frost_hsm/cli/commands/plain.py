@@ -48,7 +48,10 @@ def package(
     given: as for `preparing.read`. is_rerandomized: write a randomizer seed for it as well.
     """
     key = GroupKey.load(place.home, name, place.me)
-    commitments = {key.identifier(who): each for who, each in preparing.read(key, given).items()}
+    read = preparing.read(key, given)
+    if any(len(each) != 1 for each in read.values()):
+        raise UsageProblem("a signing package is of one message: one line of commitments for each signer")
+    commitments = {key.identifier(who): each for who, [each] in read.items()}
     made = SigningPackage(key.suite, commitments, door.read(message))
     lines, fields, seed_option = [f"Wrote {path}"], _fields(key, path), ""
     if is_rerandomized:
@@ -84,7 +87,7 @@ def respond(
         *([requests.OWN_KEY] if seed is not None else []),
         message_line(package.message),
     ]
-    agree(place.terminal, lines, package.message)
+    agree(place.terminal, lines, [(package_path, package.message)])
     written: list[bytes | None] = []
 
     def keep(share: SignatureShare) -> None:
@@ -146,7 +149,9 @@ def aggregate(
         raise _bad_shares(key, error.culprits) from error
     encoded = signature.serialize()
     own_key = public.verifying_key if seed_path is not None else None
-    lines, fields = requests.write_signature_key(own_key, requests.stem(package_path), force)
+    lines, fields = requests.write_signature_keys(
+        [own_key] if own_key is not None else [], [path], requests.stem(package_path), force
+    )
     raw = door.write(path, encoded, force=force)
     lines = [
         f"Signature verified under {name if own_key is None else 'a key of its own'}",

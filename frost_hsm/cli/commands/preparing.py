@@ -62,18 +62,21 @@ def discard(place: Workplace, key: str) -> Result:
     return Result("sign-discard", [f"Destroyed {count} pairs of nonces"], {"key": key, "count": count})
 
 
-def read(key: GroupKey, given: tuple[str, ...]) -> dict[str, SigningCommitments]:
-    """Read the commitments of each signer, given as NAME=FILE, or NAME:LINE=FILE where there are several."""
-    found: dict[str, SigningCommitments] = {}
+def read(key: GroupKey, given: tuple[str, ...]) -> dict[str, list[SigningCommitments]]:
+    """Read the commitments of each signer, given as NAME=FILE, or NAME:LINE=FILE where there are several.
+
+    For several items, a signer is named several times, in the order of the items.
+    """
+    found: dict[str, list[SigningCommitments]] = {}
     for each in given:
         who, equals, path = each.partition("=")
         name, colon, line = who.partition(":")
         key.roster.position(name)
-        if not equals or name in found or (colon and not (line.isascii() and line.isdecimal())):
-            raise UsageProblem(f'"{each}" is not NAME=FILE or NAME:LINE=FILE with a name of its own')
+        if not equals or (colon and not (line.isascii() and line.isdecimal())):
+            raise UsageProblem(f'"{each}" is not NAME=FILE or NAME:LINE=FILE')
         data = _line(path, int(line) if colon else None)
         with door.naming(path):
-            found[name] = packages.read(SigningCommitments, key.suite, data)
+            found.setdefault(name, []).append(packages.read(SigningCommitments, key.suite, data))
     return found
 
 

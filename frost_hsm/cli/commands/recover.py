@@ -35,17 +35,17 @@ def recover(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
         given += [Incoming(str(path), door.read(str(path), beginning=FIRST_LINE), named=False) for path in found]
     recovered = recovery.recover(place.home, name, place.me, place.holder, given)
     key = recovered.key
-    fields = {"name": name, "state": key.state, "epoch": key.epoch, "was_there": recovered.was_there}
+    fields = {"name": name, "state": key.status, "epoch": key.epoch, "was_there": recovered.was_there}
     epoch = f" of epoch {key.epoch}" if key.epoch else ""
     if recovered.was_there:
         lines = [f"The token holds your share of {name}{epoch}: it opens, and is the one of this key"]
     else:
-        lines = [f"Your share of {name}{epoch} is made again and sealed in the token; the key is {key.state}"]
+        lines = [f"Your share of {name}{epoch} is made again and sealed in the token; the key is {key.status}"]
     if recovered.takeover is None:
         return Result("recover", lines, {**fields, "files": []})
     written = _write(recovered.takeover, force=force)
     lines += [
-        f"This token is participant {recovered.takeover.position} of {name}",
+        f"This token becomes participant {recovered.takeover.position} of {name} once the others have confirmed it",
         *(f"Wrote {each}" for each in written),
     ]
     after = f"send {' and '.join(written)} to everybody; they run: frost-hsm repair confirm {' '.join(written)}"

@@ -115,8 +115,8 @@ def finish(
 def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str | None) -> Result:
     """Take in the confirmations of all; when they agree, the new shares are active.
 
-    Destroys your old share and its nonces in the token, for good. Before you answer yes, hear from the others, by
-    voice, that their check code is the same.
+    Your old share signs nothing from then on; it is destroyed once as many as sign are seen to have the new ones, with
+    the next signature. Before you answer yes, hear from the others, by voice, that their check code is the same.
     """
     ceremony = Refresh.load(place.home, name, place.me)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
@@ -129,10 +129,16 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
     lines = [
         f"All {len(ceremony.roster)} confirm the same transcript",
         *rounds.key_lines(finished),
-        f'Key "{name}" is in epoch {ceremony.epoch}; your old share is destroyed',
+        _counting(ceremony, name),
     ]
     result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
     return Result("refresh-confirm", lines, result, f"frost-hsm sign request {name} FILE")
+
+
+def _counting(ceremony: Refresh, name: str) -> str:
+    if ceremony.is_counting:
+        return f'Key "{name}" is in epoch {ceremony.epoch}'
+    return f'Key "{name}" stays in epoch {ceremony.epoch - 1} here: you have confirmed what displaces this refresh'
 
 
 @command(refresh, "status")
@@ -162,19 +168,16 @@ def status(place: Workplace, name: str | None) -> Result:
 @click.argument("name", shell_complete=completing.keys)
 @click.option("--confirm-name", metavar="NAME", help="The name again, instead of typing it.")
 def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
-    """Give a refresh up for good, on your side; the present shares go on.
+    """Give a refresh up, on your side; the present shares go on.
 
-    If your confirmation was sent, ask everybody first: whoever has all confirmations has destroyed their old share,
-    and then yours is worth nothing. The name has to be typed again; --yes does not answer that.
+    Before your confirmation was sent, for good. After it, nobody takes it back alone: the refresh is given up here but
+    not undone, all shares are kept, and should everybody confirm it after all, it ends well. The name has to be typed
+    again; --yes does not answer that.
     """
     ceremony = Refresh.load(place.home, name, place.me)
-    place.terminal.confirm_by_name(
-        f"This gives up {ceremony.title}; if others have confirmed it all, your old share is worth nothing",
-        name,
-        confirm_name,
-    )
-    ceremony.abort(place.holder)
-    return Result("refresh-abort", [f"Gave up {ceremony.title}; the present shares go on"], rounds.fields(ceremony))
+    place.terminal.confirm_by_name(f"This gives up {ceremony.title}", name, confirm_name)
+    lines, after = rounds.given_up(ceremony, ceremony.abort(place.holder))
+    return Result("refresh-abort", [*lines, "The present shares go on"], rounds.fields(ceremony), after)
 
 
 _STATES = {
@@ -184,6 +187,7 @@ _STATES = {
     "confirm": "finished; the old shares are active until you confirm",
     "active": "the new shares are active",
     "stopped": "stopped; the old shares are active",
+    "given-up": "given up here, but not undone; the old shares are active",
 }
 
 
@@ -196,7 +200,7 @@ def plan(ceremony: Refresh) -> list[str]:
         f"  group key     {ceremony.key.verifying_key.hex()} stays",
         f"  threshold     {ceremony.min_signers} of {len(ceremony.roster)} stays",
         f"  participants  {names}",
-        f"  ceremony      {grouped(ceremony.id[:8])}",
+        f"  ceremony      {grouped(ceremony.id[:16])}",
     ]
 
 
@@ -208,4 +212,6 @@ def _next(ceremony: Refresh) -> str:
         return f"frost-hsm sign request {name} FILE"
     if step == "stopped":
         return f"frost-hsm refresh abort {name}, then propose a new one"
+    if step == "given-up":
+        return f"frost-hsm refresh confirm {name} --in DIR, should all confirm it; or: frost-hsm history show {name}"
     return f"frost-hsm refresh {step} {name} --in DIR"

@@ -6,12 +6,14 @@ import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import STEPS
-from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.messages.making import Confirmation
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.sharing import repair as ceremony_repair
 from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.cli import completing
+from frost_hsm.cli.commands.history import unfinished
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
@@ -22,17 +24,18 @@ from frost_hsm.errors import Aborted, UsageProblem
 
 @click.group()
 def repair() -> None:
-    """Rebuild a lost share, or make one for a new participant.
+    """Rebuild a lost share, make one for a new participant, or give a blocker's place to somebody else.
 
-    It is made for the token of whoever asks: a new one in place of the lost, or a newcomer's.
+    It is made for the token of whoever asks: a new one in place of the lost, a newcomer's, or that of somebody who
+    takes the place of a participant who blocks a step of all.
 
     As many of the others as the threshold help; nobody learns anything, and the key and all other shares stay. The
     steps are request (by the one who receives), delta and sigma (by each helper), finish (by the one who receives) and
-    confirm (by everybody else). The one who receives first takes in what is public: keys export --format bundle by
-    another, keys import.
+    confirm (by everybody else, to everybody). The one who receives first takes in what is public: keys export --format
+    bundle by another, keys import.
 
-    Whoever receives a share signs from then on. After the repair of a lost token, refresh: until then the lost token
-    still holds the share.
+    Whoever receives a share signs once all others have confirmed it. After the repair of a lost token, refresh: until
+    then the lost token still holds the share.
     """
 
 
@@ -40,6 +43,14 @@ def repair() -> None:
 @click.argument("name", shell_complete=completing.keys)
 @click.option("--helpers", metavar="NAMES", required=True, help="Who helps: alice,bob; as many as sign, or more.")
 @click.option("--replace", metavar="NAME", help="Whose share was lost; else whoever has your name.")
+@click.option("--absent", metavar="NAMES", help="Whose confirmation is not waited for: they, too, cannot be reached.")
+@click.option(
+    "--displace",
+    metavar="ID",
+    multiple=True,
+    help="What is begun and hangs, and that this takes the place of, by the first digits of its id, as history show "
+    "has it; once for each.",
+)
 @click.option("--new", "is_new", is_flag=True, help="Ask for a share of your own, as a new participant.")
 @output
 def request(
@@ -47,6 +58,8 @@ def request(
     name: str,
     helpers: str,
     replace: str | None,
+    absent: str | None,
+    displace: tuple[str, ...],
     is_new: bool,
     output: str | None,
     force: bool,
@@ -63,7 +76,9 @@ def request(
     door.check_output(path, force=force)
     names = split_names(helpers)
     with place.holder() as holder:
-        data = ceremony_repair.request(holder, key, position, names)
+        data = ceremony_repair.request(
+            holder, key, position, names, absent=split_names(absent or ""), displaces=unfinished(key, displace)
+        )
     asked = Repair.read(place.home, data, place.me)
     raw = door.write(path, data, force=force)
     after = f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {path}"
@@ -99,7 +114,7 @@ def sigma(
 ) -> Result:
     """Add up the pieces of all helpers, for the one who receives.
 
-    The file is your agreement, for everybody to see, that they take the place.
+    It makes nobody a participant yet: that takes everybody's confirmation.
     """
     asked = _read(place, request)
     path = _check_output(asked, RepairSigma, output, force)
@@ -119,7 +134,7 @@ def finish(
 ) -> Result:
     """Add up what the helpers sent to your share, check it and seal it in the token.
 
-    Writes NAME.repairP.YOU.done.pem, for everybody. You can sign with all who have taken it in.
+    Writes NAME.repairP.YOU.done.pem, for everybody. You can sign once all others have confirmed it.
     """
     asked = _read(place, request)
     path = _check_output(asked, RepairDone, output, force)
@@ -131,29 +146,40 @@ def finish(
     return Result("repair-finish", lines, {**_fields(asked), "file": path}, after, raw)
 
 
-@command(repair, "confirm", asks=True)
+@command(repair, "confirm", token=True, asks=True)
 @click.argument("request")
 @inputs
-def confirm(place: Workplace, request: str, paths: tuple[str, ...], directory: str | None) -> Result:
-    """Take in that a repair is done: from then on the new identity is a participant.
+@output
+def confirm(
+    place: Workplace, request: str, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+) -> Result:
+    """Confirm a repair, and take in who else has: with all confirmations the new identity is a participant.
 
-    Needs no token. It takes the sigmas of all helpers, who thereby agreed, and the file of finish. If REQUEST is for a
-    second token, which its owner's identity names, it takes the file of recover alone: hear from the owner, by voice,
-    that the first is lost.
+    Writes NAME.repairP.YOU.confirm.pem, for everybody; run it again with theirs. It takes the sigmas of all helpers and
+    the file of finish. If REQUEST is for a second token, which its owner's identity names, it takes the file of recover
+    alone: hear from the owner, by voice, that the first is lost. Whoever receives the share only takes in the others'.
     """
     asked = _read(place, request)
-    if not asked.is_done:
-        _agree(place, asked, "Take them in?")
+    path = _check_output(asked, Confirmation, output, force)
+    if asked.status().step == "confirm" and asked.transcript.sent(Confirmation) is None and asked.me != asked.receiver:
+        _agree(place, asked, "Confirm it?")
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
-        asked.confirm(inbox)
-    who = asked.receiver.name
-    lines = [f"{who} is participant {asked.position} of {asked.key.name}"]
+        data = asked.confirm(place.holder, inbox)
+    who, raw, lines = asked.receiver.name, None, []
+    if data is not None:
+        raw = door.write(path, data, force=force)
+        lines.append(f"Wrote {path}")
+    if not asked.is_done:
+        lines.append(f"Not yet confirmed by {', '.join(asked.missing)}")
+        after = f"send {path} to everybody; with theirs: frost-hsm repair confirm {request} --in DIR"
+        return Result("repair-confirm", lines, {**_fields(asked), "state": "confirm", "file": path}, after, raw)
+    lines.append(f"{who} is participant {asked.position} of {asked.key.name}")
     if asked.is_takeover and asked.me != asked.receiver:
         lines.append(f"For new keys with {who}: frost-hsm peer remove {who}, then peer add, with the new identity")
-    after = None
+    again = None
     if asked.replaced is not None:
-        after = f"the lost token still holds the share; make it worthless: frost-hsm refresh propose {asked.key.name}"
-    return Result("repair-confirm", lines, _fields(asked), after)
+        again = f"the lost token still holds the share; make it worthless: frost-hsm refresh propose {asked.key.name}"
+    return Result("repair-confirm", lines, {**_fields(asked), "state": "done", "file": path}, again, raw)
 
 
 @command(repair, "status")
@@ -179,7 +205,7 @@ _STATES = {
     "delta": "you have not helped",
     "sigma": "your delta is sent",
     "finish": "waiting for the sigmas of all helpers",
-    "confirm": "waiting for the one who receives",
+    "confirm": "waiting for everybody's confirmation",
     "done": "done",
 }
 
@@ -204,7 +230,9 @@ def _plan(asked: Repair) -> list[str]:
         f"  receives     {'a new share' if old is None else f'the share of {old.name}'}, position {asked.position}",
         *([f"  in place of  {old.fingerprint}"] if old is not None else []),
         f"  helpers      {_helpers(asked)}",
-        f"  request      {grouped(asked.id[:8])}",
+        *(f"  displaces    {chapter.title} ({grouped(chapter.id[:16])})" for chapter in asked.displaced),
+        *([f"  not asked    {', '.join(each.name for each in asked.absent)}"] if asked.absent else []),
+        f"  request      {grouped(asked.id[:16])}",
     ]
 
 
@@ -229,4 +257,5 @@ def _fields(asked: Repair) -> dict[str, object]:
         "position": asked.position,
         "replaces": asked.replaced.name if asked.replaced is not None else None,
         "helpers": [helper.name for helper in asked.helpers],
+        "displaces": [each.hex() for each in asked.request.message.displaces],
     }

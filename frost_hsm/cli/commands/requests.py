@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path, PurePath
 
 from frost_hsm.ceremony.history.transcript import STEPS
-from frost_hsm.ceremony.messages.making import Message
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import Item
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import door
 from frost_hsm.cli.talk.agreement import agree, message_line
@@ -30,19 +31,24 @@ def take(place: Workplace, request: str) -> SigningSession:
 
 def lines(session: SigningSession) -> list[str]:
     """Say what is to be signed, by whom and for whom."""
-    key, message = session.key, session.request.message.message
+    key = session.key
     return [
         f"Request {grouped(session.id[:16])} by {session.request.sender.name} (signature good)",
         f"  key      {key.name} ({key.verifying_key[:17].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
         *([OWN_KEY] if session.is_rerandomized else []),
-        message_line(message),
+        *(line for item in session.items for line in item_lines(item, len(session.items))),
         f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
     ]
 
 
+def item_lines(item: Item, of: int) -> list[str]:
+    """Say what one item is; of several, with its name."""
+    return [*([f"  item     {item.name or 'without a name'}"] if of > 1 else []), message_line(item.thing)]
+
+
 def require_agreement(place: Workplace, session: SigningSession) -> None:
     """Show the request and ask. Raises `Aborted`."""
-    agree(place.terminal, lines(session), session.request.message.message)
+    agree(place.terminal, lines(session), [(item.name, item.thing) for item in session.items])
 
 
 def status(session: SigningSession) -> tuple[str, dict[str, object]]:
@@ -85,7 +91,10 @@ def fields(session: SigningSession) -> dict[str, object]:
     return {
         "request": session.id.hex(),
         "key": session.key.name,
-        "message_sha256": hashlib.sha256(session.request.message.message).hexdigest(),
+        "items": [
+            {"target": item.target, "name": item.name, "sha256": hashlib.sha256(item.thing).hexdigest()}
+            for item in session.items
+        ],
         "signers": list(session.signers),
         "rerandomized": session.is_rerandomized,
     }
@@ -104,13 +113,35 @@ def checked_lines(have: Sequence[str], missing: Sequence[str]) -> list[str]:
     return [*(f"good share of {name}" for name in have), *(f"no share of {name} yet" for name in missing)]
 
 
-def write_signature_key(key: VerifyingKey | None, stem: str, force: bool) -> tuple[list[str], dict[str, object]]:
-    """Write the key of one re-randomized signature, in hex, and say so; nothing for a signature of the group's own."""
-    if key is None:
-        return [], {}
-    path, digits = f"{stem}.public.hex", key.serialize().hex()
-    door.write(path, f"{digits}\n".encode(), force=force)
-    return [f"Wrote {path}, the key that it verifies under"], {"verifying_key": digits, "key_file": path}
+def signature_paths(session: SigningSession, request: str, output: str | None) -> list[str]:
+    """Return where each signature is written: of one item, as was asked; of several, after the items, into a folder."""
+    if len(session.items) == 1:
+        return [output or f"{stem(request)}.sig"]
+    names = [item.name or f"{stem(request)}.{number}" for number, item in enumerate(session.items, start=1)]
+    if len(set(names)) != len(names):
+        names = [f"{stem(request)}.{number}.{name}" for number, name in enumerate(names, start=1)]
+    return [str(PurePath(output or "") / f"{PurePath(name).name}.sig") for name in names]
+
+
+def item_name(file: str) -> str:
+    """Return what people call a file, as an item is named; nothing for standard input."""
+    return PurePath(file).name if file != door.STANDARD else ""
+
+
+def write_signature_keys(
+    keys: Sequence[VerifyingKey], outputs: Sequence[str], stem: str, force: bool
+) -> tuple[list[str], dict[str, object]]:
+    """Write the keys of re-randomized signatures, in hex, and say so; nothing for signatures of the group's own."""
+    lines: list[str] = []
+    fields: dict[str, object] = {}
+    for key, output in zip(keys, outputs, strict=False):
+        path = f"{stem if len(outputs) == 1 else output.removesuffix('.sig')}.public.hex"
+        digits = key.serialize().hex()
+        door.write(path, f"{digits}\n".encode(), force=force)
+        lines.append(f"Wrote {path}, the key that it verifies under")
+        fields.setdefault("verifying_key", digits)
+        fields.setdefault("key_file", path)
+    return lines, fields
 
 
 def stem(file: str) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 from frost_hsm.ceremony.history.transcript import STEPS
-from frost_hsm.ceremony.messages.making import Confirmation, Message, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.cli.files import door
@@ -17,7 +18,7 @@ from frost_hsm.errors import Aborted
 
 def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | None, force: bool) -> Result:
     """Show what is proposed and ask, unless that was done before; then send one's own commitment."""
-    is_new = not ceremony.is_accepted
+    is_new = not ceremony.has_agreed
     if is_new:
         for line in plan:
             place.terminal.message(line)
@@ -79,6 +80,20 @@ def status(ceremony: Rounds, states: dict[str, str]) -> tuple[str, dict[str, obj
     if found.why:
         entry["why"] = found.why
     return line, entry
+
+
+def given_up(ceremony: Rounds, is_undone: bool) -> tuple[list[str], str | None]:
+    """Say what giving up came to, and what leads on where it is not undone."""
+    if is_undone:
+        return [f"Gave up {ceremony.title}"], None
+    lines = [
+        f"{ceremony.title} is given up here, but not undone: your confirmation was sent, others may have all",
+        "Your shares and all messages are kept; should everybody confirm it after all, take that in",
+    ]
+    after = f"ask for all confirmations, then: frost-hsm {ceremony.command} confirm {ceremony.name} --in DIR"
+    if ceremony.epoch:
+        after += f"; or end it for good, together: frost-hsm history abandon {ceremony.name}"
+    return lines, after
 
 
 def others(ceremony: Rounds) -> str:

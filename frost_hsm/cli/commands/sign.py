@@ -6,10 +6,9 @@ import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
-from frost_hsm.ceremony.store import SIGNATURE, request_folder
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import plain, preparing, requests
 from frost_hsm.cli.files import door
@@ -55,7 +54,7 @@ def _plain_key(function: Function) -> Function:
 
 @command(sign, "request", token=True)
 @click.argument("key", shell_complete=completing.keys)
-@click.argument("file")
+@click.argument("paths", nargs=-1, required=True, metavar="FILE...")
 @click.option("--signers", metavar="NAMES", help="Who signs: alice,carol. Needed unless all must.")
 @click.option(
     "--prepared",
@@ -79,7 +78,7 @@ def _plain_key(function: Function) -> Function:
 def request(
     place: Workplace,
     key: str,
-    file: str,
+    paths: tuple[str, ...],
     signers: str | None,
     prepared: tuple[str, ...],
     commitments: tuple[str, ...],
@@ -87,13 +86,16 @@ def request(
     output: str | None,
     force: bool,
 ) -> Result:
-    """Ask for a signature with KEY on FILE.
+    """Ask for a signature with KEY on each FILE, all in one request.
 
-    Writes FILE.request.pem, which holds the whole message for every signer to see.
+    Writes FILE.request.pem, after the first of them, which holds the whole messages for every signer to see.
     """
     if sum(map(bool, (signers, prepared, commitments))) > 1:
         raise UsageProblem("--signers, --prepared and --commitments exclude each other: each names the signers")
+    file = paths[0]
     if commitments:
+        if len(paths) > 1:
+            raise UsageProblem("a plain signing package is of one message")
         path = output or f"{requests.stem(file)}.package.json"
         return plain.package(place, key, file, commitments, path, is_rerandomized, force)
     group_key = GroupKey.load(place.home, key, place.me)
@@ -102,9 +104,9 @@ def request(
     door.check_output(path, force=force)
     ahead = preparing.read(group_key, prepared) if prepared else None
     names = list(ahead) if ahead is not None else _signers(group_key, signers)
-    message = door.read(file)
+    items = [Item(RAW, requests.item_name(each), door.read(each)) for each in paths]
     with place.holder() as holder:
-        data = signing.request(holder, group_key, message, names, commitments=ahead, is_rerandomized=is_rerandomized)
+        data = signing.request(holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized)
     session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
     raw = door.write(path, data, force=force)
     step = "respond" if session.is_prepared else "commit"
@@ -245,30 +247,33 @@ def aggregate(
     are plain signature shares as NAME=FILE. For a re-randomized signature the key that verifies it is written too,
     as REQUEST.public.hex.
     """
-    path = output or f"{requests.stem(request)}.sig"
     detection = CheaterDetection(mode)
     if key is not None:
+        path = output or f"{requests.stem(request)}.sig"
         shares = _plain_shares(paths, directory)
         return plain.aggregate(place, key, request, shares, seed, detection, path, force)
     _refuse_seed(seed)
     session = requests.take(place, request)
-    again = session.home.read(f"{request_folder(session.id)}/{SIGNATURE}")
-    door.check_output(path, force=force, again=again, is_text=False)
+    outputs = requests.signature_paths(session, request, output)
+    for number, path in enumerate(outputs):
+        door.check_output(path, force=force, again=session.signature(number), is_text=False)
     with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
-        signature = session.aggregate(inbox, cheater_detection=detection)
-    own_key = session.verifying_key if session.is_rerandomized else None
-    of_key, fields = requests.write_signature_key(own_key, requests.stem(request), force)
-    raw = door.write(path, signature, force=force)
+        signatures = session.aggregate(inbox, cheater_detection=detection)
+    own_keys = session.verifying_keys if session.is_rerandomized else []
+    of_key, fields = requests.write_signature_keys(own_keys, outputs, requests.stem(request), force)
+    raws = [door.write(path, each, force=force) for path, each in zip(outputs, signatures, strict=True)]
     lines = [
         f"Checked the signature shares of {', '.join(session.signers)}",
         f"Signature verified under {'a key of its own' if session.is_rerandomized else session.key.name}",
         *of_key,
-        f"Wrote {path} ({len(signature)} bytes)",
+        *(f"Wrote {path} ({len(each)} bytes)" for path, each in zip(outputs, signatures, strict=True)),
     ]
-    fields = {**requests.fields(session), **fields, "signature": signature.hex(), "file": path}
+    made = [{"file": path, "signature": each.hex()} for path, each in zip(outputs, signatures, strict=True)]
+    fields = {**requests.fields(session), **fields, "signatures": made}
     verifier = fields.get("key_file", session.key.name)
     suite = f" --suite {session.key.suite.name}" if session.is_rerandomized else ""
-    return Result("sign-aggregate", lines, fields, f"frost-hsm verify --key {verifier}{suite} MESSAGE {path}", raw)
+    after = f"frost-hsm verify --key {verifier}{suite} MESSAGE {outputs[0]}"
+    return Result("sign-aggregate", lines, fields, after, raws[0] if len(raws) == 1 else None)
 
 
 def _plain_shares(paths: tuple[str, ...], directory: str | None) -> tuple[str, ...]:

@@ -7,18 +7,11 @@ from collections.abc import Iterator, Mapping
 
 from frost_hsm.ceremony.history import backup, dossier
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Standing
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import (
-    Commitment,
-    Confirmation,
-    Message,
-    Proposal,
-    Response,
-    Round1,
-    Round2,
-    SigningRequest,
-)
-from frost_hsm.ceremony.messages.upkeep import Dealing, RefreshProposal
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.cli.files import dossiers, packages
 from frost_hsm.cli.files.public_keys import read_package
@@ -82,9 +75,9 @@ def _several(data: bytes, known: Known) -> Iterator[Description]:
             yield _message(signed.parse(der), known)
         return
     yield dossiers.describe(case)
-    known = {**known, **{said.sender.sign_key.key_id: said.sender for said in case.messages}}
-    for said in case.messages:
-        yield _message(signed.parse(said.der), known)
+    known = {**known, **{each.sign_key.key_id: each for each in case.participants()}}
+    for der in dossier.blocks(data)[0]:
+        yield _message(signed.parse(der), known)
 
 
 def identity(public: PublicIdentity) -> Description:
@@ -93,7 +86,7 @@ def identity(public: PublicIdentity) -> Description:
 
 
 def _backup(data: bytes) -> Description:
-    found = backup.read(data)
+    found = backup.parse(data)
     return {
         "kind": "backup",
         **identity_fields(found.owner),
@@ -143,22 +136,30 @@ def _details(message: Message) -> Description:
             return {"ceremony": message.ceremony.hex(), "check_code": message.check_code}
         case Dealing():
             return {"ceremony": message.ceremony.hex(), "envelopes": len(message.envelopes)}
-        case RefreshProposal():
+        case RefreshProposal() | Abandonment() | Standing():
+            return {"ceremony": message.ceremony.hex(), "state": message.state.hex()}
+        case RepairRequest():
             return {
                 "ceremony": message.ceremony.hex(),
-                "key": message.key.hex(),
-                "epoch": message.epoch,
+                "state": message.state.hex(),
+                "receiver": f"{message.receiver.name} {message.receiver.fingerprint}",
+                "position": message.position,
+                "helpers": list(message.helpers),
+                "absent": list(message.absent),
+                "displaces": [each.hex() for each in message.displaces],
             }
         case SigningRequest():
             return {
                 "ceremony": message.ceremony.hex(),
-                "key": message.key.hex(),
-                "epoch": message.epoch,
+                "state": message.state.hex(),
                 "signers": list(message.signers),
                 "rerandomized": bool(message.randomizer_seed),
                 "prepared": bool(message.commitments),
-                "message_size": len(message.message),
-                "message_sha256": hashlib.sha256(message.message).hexdigest(),
+                "items": [
+                    f"{item.target} {item.name or '-'} {len(item.thing)} bytes, sha256 "
+                    f"{hashlib.sha256(item.thing).hexdigest()}"
+                    for item in message.items
+                ],
             }
         case Complaint():
             return {"ceremony": message.ceremony.hex(), "accused": message.accused, "round2": message.round2.hex()}
@@ -170,10 +171,12 @@ def _details(message: Message) -> Description:
 
 
 def message_of(data: bytes) -> bytes:
-    """Return the message that a signing request, or a signing package in JSON, wants signed."""
+    """Return the thing that a signing request of one item, or a signing package in JSON, wants signed."""
     wanted = _package(data) if _is_json(data) else signed.decode(signed.parse(data))
-    if not isinstance(wanted, SigningRequest | SigningPackage):
-        raise NotPossible("--message takes a signing request or a signing package, and this is none")
+    if isinstance(wanted, SigningRequest) and len(wanted.items) == 1:
+        return wanted.items[0].thing
+    if not isinstance(wanted, SigningPackage):
+        raise NotPossible("--message takes a signing request of one item or a signing package, and this is neither")
     return wanted.message
 
 

@@ -11,7 +11,7 @@ import click
 
 from frost_hsm.ceremony.history.transcript import Transcript
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
+from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import Function
 from frost_hsm.cli.talk import looks
@@ -113,6 +113,8 @@ def _wrong(path: str) -> list[FrostHsmError]:
         data = door.read(path)
     except (FileMissing, MalformedMessage) as error:
         return [error]
+    if data.count(FIRST_LINE) > 1:  # a bundle, or evidence: whole in itself, or nobody's business here
+        return []
     try:
         signed.parse(door.inside(data))
     except (ForeignMessage, InvalidContents):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from frost_hsm.ceremony.people.names import NAME
-from frost_hsm.ceremony.store import PUBLIC_KEY_PACKAGE, ceremony_folder
 from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import DeserializationError, FileMissing, NotKnown, NotPossible
@@ -34,9 +33,10 @@ def find(place: Workplace, key: str, suite: str | None) -> VerifyingKey:
 
 def _find(place: Workplace, key: str, suite: Ciphersuite | None) -> VerifyingKey:
     if NAME.fullmatch(key) and place.resolved_home.is_dir():
-        data = place.home.read(f"{ceremony_folder(key)}/{PUBLIC_KEY_PACKAGE}")
-        if data is not None:
-            return read_package(data).verifying_key
+        from frost_hsm.ceremony.history import kept  # here, because a key that is given needs none of it
+
+        if kept.folders(place.home, key):
+            return kept.verifying_key(place.home, key)
     if _HEX.fullmatch(key):
         return _from_hex(key, suite)
     try:

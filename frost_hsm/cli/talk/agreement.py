@@ -30,15 +30,27 @@ def message_line(message: bytes) -> str:
     return f"  message  {len(message)} bytes, sha256 {_digest(message)}"
 
 
-def agree(terminal: Terminal, lines: Sequence[str], message: bytes) -> None:
-    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes. lines: by whom, for which key."""
-    shown = _shown(message)
+def agree(terminal: Terminal, lines: Sequence[str], messages: Sequence[tuple[str, bytes]]) -> None:
+    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes.
+
+    lines: by whom, for which key. messages: each with what people call it.
+    """
+    shown = [(name, _shown(message)) for name, message in messages]
+    several = len(messages) > 1
+    parts = [[*([f"  {visible(name)}"] if several else []), f"  {each.kind}", *each.preview()] for name, each in shown]
+    digest = _digest(
+        b"".join(hashlib.sha256(message).digest() for _, message in messages) if several else messages[0][1]
+    )
     is_agreed = terminal.agree(
-        "Agree to sign this message?",
-        what="the last 4 digits of its sha256",
-        shown=_digest(message)[-4:],
-        lines=[*lines, f"  {shown.kind}", *shown.preview()],
-        view=shown.all if shown.is_long else None,
+        f"Agree to sign these {len(messages)} messages?" if several else "Agree to sign this message?",
+        what="the last 4 digits of the sha256 of all" if several else "the last 4 digits of its sha256",
+        shown=digest[-4:],
+        lines=[
+            *lines,
+            *(line for part in parts for line in part),
+            *([f"  all      sha256 {digest}"] if several else []),
+        ],
+        view=(lambda: "\n".join(each.all() for _, each in shown)) if any(each.is_long for _, each in shown) else None,
     )
     if not is_agreed:
         raise Aborted("you did not agree to sign; nothing was changed")

@@ -1,0 +1,248 @@
+"""The one chain of signed statements that a key is, read from messages in whatever order they come.
+
+Name, epoch, roster and public key package of a key are computed here, and nowhere else. Nothing is trusted but what is
+signed: a chapter is read once the state that it starts from is known, and makes the next one once all who have to have
+confirmed it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from frost_hsm.ceremony.history.chapter import Chapter, about
+from frost_hsm.ceremony.history.rules import Claim, View
+from frost_hsm.ceremony.history.state import State
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Standing
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.errors import Equivocation, ForeignMessage, NotKnown, UsageProblem
+from frost_hsm.forms import cms
+from frost_hsm.frost import ciphersuites, repair
+from frost_hsm.frost.packages import PublicKeyPackage
+
+
+@dataclass
+class Request:
+    """A signing request in a history: what was asked, in which state, and what was answered."""
+
+    beginning: Signed[SigningRequest]
+    state: State
+    commitments: list[Signed[Commitment]] = field(default_factory=list)
+    responses: list[Signed[Response]] = field(default_factory=list)
+
+
+class History:
+    """All that was signed about one key, as far as it is here."""
+
+    def __init__(self, proposal: Signed[Proposal]) -> None:
+        try:
+            ciphersuites.by_id(proposal.message.suite)
+        except UsageProblem as error:
+            raise ForeignMessage(f"the proposal is of a key that cannot be here: {error}") from None
+        self.proposal = proposal
+        self.chapters: dict[bytes, Chapter] = {proposal.content_digest: Chapter(proposal, None)}
+        self.states: dict[bytes, State] = {}
+        self.requests: dict[bytes, Request] = {}
+        self.standings: dict[bytes, Signed[Standing]] = {}
+        self.packages: dict[bytes, bytes] = {}
+        self._made_by: dict[bytes, Chapter] = {}
+
+    @classmethod
+    def read(cls, blocks: Iterable[bytes], packages: Iterable[bytes] = ()) -> History:
+        """Read signed messages, DER or PEM, and public key packages, postcard; verify all of it.
+
+        Raises `MalformedMessage`, `UnknownSender`, `BadMessageSignature`; `ForeignMessage` for what belongs to nothing
+        in it; `InvalidContents` naming whoever signed what is no message.
+        """
+        parsed = [signed.parse(block) for block in blocks]
+        proposals = [each for each in parsed if each.content_type == Proposal.content_type]
+        if not proposals:
+            raise ForeignMessage("there is no proposal of a key in it")
+        history = cls(signed.read(proposals[0].der).expect(Proposal))
+        for package in packages:
+            history.packages[hashlib.sha256(package).digest()] = package
+        waiting = [(each, signed.decode(each)) for each in parsed if each is not proposals[0]]
+        while waiting:
+            left = [(each, message) for each, message in waiting if not history._admit(each, message)]
+            if len(left) == len(waiting):
+                raise ForeignMessage(f"the {left[0][1].title} in it belongs to nothing in it")
+            waiting = left
+        return history
+
+    @property
+    def plan(self) -> Proposal:
+        """What was proposed: name, suite, threshold, first roster."""
+        return self.proposal.message
+
+    # ── Reading ──
+
+    def _admit(self, parsed: cms.SignedMessage, message: Message) -> bool:
+        """Take a message in if what it is about is known by now; returns whether it is."""
+        match message:
+            case Proposal():
+                if parsed.content_digest != self.proposal.content_digest:
+                    raise ForeignMessage("there are proposals of several keys in it")
+                return True
+            case RefreshProposal() | RepairRequest() | Abandonment() | SigningRequest() | Standing():
+                return self._admit_about_state(parsed, message)
+        belongs_to = about(message)
+        if belongs_to is None:
+            raise ForeignMessage(f"a {message.title} has no place in it")
+        if belongs_to in self.chapters:
+            self._admit_to_chapter(self.chapters[belongs_to], parsed, message)
+            return True
+        if belongs_to in self.requests:
+            request = self.requests[belongs_to]
+            said = signed.read(parsed.der, request.state.roster)
+            kept: list[Any] = request.commitments if isinstance(message, Commitment) else request.responses
+            kept.append(said)
+            return True
+        return False
+
+    def _admit_about_state(self, parsed: cms.SignedMessage, message: Any) -> bool:
+        if message.ceremony != self.proposal.content_digest:
+            raise ForeignMessage(f"the {message.title} in it is about another key than the proposal")
+        state = self.states.get(message.state)
+        if state is None:
+            return False
+        roster: Roster | None = None if isinstance(message, RepairRequest) else state.roster
+        said = signed.read(parsed.der, roster)
+        if isinstance(message, Standing):
+            self.standings.setdefault(said.content_digest, said)
+        elif isinstance(message, SigningRequest):
+            self.requests.setdefault(said.content_digest, Request(said, state))
+        else:
+            if isinstance(message, RepairRequest):
+                try:
+                    state.require_possible(message)
+                except (UsageProblem, NotKnown) as error:  # who signed it has only said who they are
+                    raise ForeignMessage(f"the repair request cannot be: {error}") from error
+            self.chapters.setdefault(said.content_digest, Chapter(said, state))
+        return True
+
+    def _admit_to_chapter(self, chapter: Chapter, parsed: cms.SignedMessage, message: Message) -> None:
+        chapter.add(signed.read(parsed.der, chapter.speakers(message)))
+        if isinstance(message, Confirmation):
+            for state in chapter.outcomes():
+                self.states.setdefault(state.digest, state)
+                self._made_by.setdefault(state.digest, chapter)
+
+    # ── The line ──
+
+    def made_by(self, state: State) -> Chapter:
+        """Return the chapter that made a state."""
+        return self._made_by[state.digest]
+
+    def path(self, state: State) -> list[Chapter]:
+        """Return the chapters that lead to a state, from the making of the key on."""
+        found: list[Chapter] = []
+        step: State | None = state
+        while step is not None:
+            found.insert(0, self.made_by(step))
+            step = found[0].before
+        return found
+
+    def successors(self, state: State) -> list[Chapter]:
+        """List the chapters that start from a state, complete or not."""
+        return [
+            each for each in self.chapters.values() if each.before is not None and each.before.digest == state.digest
+        ]
+
+    def view(self, state: State, me: PublicIdentity) -> View:
+        """Return what ``me`` knows of the successors of a state, for the rules."""
+        key_id = me.sign_key.key_id
+        successors = self.successors(state)
+        return View(
+            key_id,
+            frozenset(each.successor for each in successors if each.is_complete),
+            frozenset(each.successor for each in successors if me in each.by_sender(Confirmation)),
+            self.claims(),
+        )
+
+    def claims(self) -> Mapping[bytes, Claim]:
+        """Return what people have said of where they stand, by the digest of the message."""
+        return {
+            digest: Claim(said.sender.sign_key.key_id, self._made_by[said.message.state].id, said.message.shown or None)
+            for digest, said in self.standings.items()
+        }
+
+    def line(self, me: PublicIdentity, given_up: Iterable[bytes] = ()) -> Iterator[State]:
+        """Follow the states that count for ``me``, from the first to the present; none while the key is not made.
+
+        given_up: ids of chapters that are not followed where another one could be as well. Raises `Equivocation` where
+        people were parted, naming whoever voted for both.
+        """
+        left = frozenset(given_up)
+        state = self._only(self.chapters[self.proposal.content_digest])
+        while state is not None:
+            yield state
+            counting = {each.id for each in self.view(state, me).counting()}
+            following = counting if len(counting) < 2 else counting - left
+            if len(following) > 1:
+                raise self._parted([self.chapters[each] for each in following])
+            state = self._only(self.chapters[following.pop()]) if following else None
+
+    def _only(self, chapter: Chapter) -> State | None:
+        outcomes = chapter.outcomes()
+        if len(outcomes) > 1:
+            raise self._parted([chapter, chapter])
+        return outcomes[0] if outcomes else None
+
+    def _parted(self, chapters: list[Chapter]) -> Equivocation:
+        voters = set.intersection(*({each.name for each in chapter.voters} for chapter in chapters))
+        names = sorted(voters)
+        titles = " and ".join(each.title for each in chapters)
+        return Equivocation(
+            f"{', '.join(names)} confirmed what excludes each other: {titles}",
+            hint=f"agree with the others which one to follow, then: frost-hsm keys leave {self.plan.name} ID",
+            culprits=names,
+        )
+
+    def latest(self) -> list[State]:
+        """List the states that no complete chapter has ended: one, unless people were parted."""
+        ended = {each.before.digest for each in self.chapters.values() if each.before is not None and each.is_complete}
+        return [state for digest, state in self.states.items() if digest not in ended]
+
+    def participants(self) -> Iterator[PublicIdentity]:
+        """List everybody who took part at some time, or asked to."""
+        yield from self.plan.roster
+        for chapter in self.chapters.values():
+            if isinstance(chapter.beginning.message, RepairRequest):
+                yield chapter.beginning.message.receiver
+
+    # ── Public key packages ──
+
+    def package(self, state: State) -> PublicKeyPackage | None:
+        """Return the public key package of a state, as was confirmed; None if it is not here."""
+        encoded = self.packages.get(state.package_hash)
+        if encoded is not None:
+            return PublicKeyPackage.deserialize(state.suite, encoded)
+        made = self.made_by(state)
+        if made.before is None or not isinstance(made.beginning.message, RepairRequest):
+            return None
+        before = self.package(made.before)
+        return None if before is None else package_with(before, state, made.beginning.message)
+
+    # ── Messages, in the one order in which they are written ──
+
+    def lineage(self, state: State) -> Iterator[Signed[Any]]:
+        """List the messages that show how a state came about: each beginning, and the confirmations of all."""
+        for chapter in self.path(state):
+            yield chapter.beginning
+            yield from chapter.confirmed()[0].values()
+
+
+def package_with(package: PublicKeyPackage, state: State, request: RepairRequest) -> PublicKeyPackage:
+    """Return the public key package that has the verifying share of whoever receives a share too."""
+    identifier = state.identifier(request.receiver.name)
+    if identifier in package.verifying_shares:
+        return package
+    return repair.add_participant(package, identifier)

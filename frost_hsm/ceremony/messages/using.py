@@ -1,0 +1,168 @@
+"""What participants say to sign with a key: a request of many items, and the two rounds of signing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from frost_hsm.ceremony.messages.message import (
+    POSITIONS,
+    Message,
+    are_ascending,
+    require_hashes,
+    require_line,
+    require_position,
+)
+from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
+from frost_hsm.errors import NotPossible
+from frost_hsm.forms import der, oids
+from frost_hsm.forms.asn1 import NUMBER, OCTETS, Form, many, optional
+from frost_hsm.frost.values import VerifyingKey
+
+MAX_THINGS: Final = 8 << 20
+"""Bytes of all things in one request together."""
+MAX_ITEMS: Final = 1024
+RAW: Final = "raw"
+
+_TARGET = re.compile(r"[a-z0-9-]{1,32}")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing to be signed.
+
+    target: what the signature is for (`frost_hsm.targets`), by which the bytes to sign are made of the thing. name:
+    what people call the thing, a file name; may be empty. thing: whatever the target takes; of ``raw`` the message
+    itself.
+
+    SEQUENCE { target, name UTF8String, thing OCTET STRING }
+    """
+
+    target: str
+    name: str
+    thing: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if not _TARGET.fullmatch(self.target):
+            raise NotPossible("a signing request names a target that cannot be")
+        require_line("signing request", "name of an item", self.name)
+
+    def encode(self) -> bytes:
+        """Encode in DER."""
+        return der.sequence(der.utf8_string(self.target), der.utf8_string(self.name), der.octet_string(self.thing))
+
+    @classmethod
+    def read(cls, reader: der.Reader) -> Item:
+        """Read what `encode` wrote."""
+        item = reader.sequence()
+        return cls(item.utf8_string(), item.utf8_string(), item.octet_string())
+
+
+Derive = Callable[[Item, VerifyingKey], bytes]
+"""Makes the bytes to sign of an item, for a key. Raises `InputProblem` or `UsageProblem` for what is none."""
+
+
+def raw(item: Item, key: VerifyingKey) -> bytes:
+    """Derive the bytes to sign of a raw item, which is the message itself; raises `NotPossible` for any other."""
+    if item.target != RAW:
+        raise NotPossible(f'what is signed for target "{item.target}" is not known here')
+    return item.thing
+
+
+_ITEMS = many(Form(der.SEQUENCE, Item.encode, Item.read), MAX_ITEMS)
+_OF_EACH_ITEM = many(OCTETS, MAX_ITEMS)
+_AHEAD = optional(1, many(OCTETS, MAX_PARTICIPANTS * MAX_ITEMS), ())
+_Y_OF_EACH_ITEM = optional(0, _OF_EACH_ITEM, ())
+
+
+@dataclass(frozen=True, slots=True)
+class SigningRequest(Message):
+    """Things to be signed. Its content digest is the request's id.
+
+    ceremony: that of the key. state: the digest of the key's `State`. author: the roster position of who asks. random:
+    32 bytes. items: what is signed, 1 to 1024, for every signer to see, 8 MiB at the most. signers: roster positions,
+    ascending. randomizer_seed: for signatures under a key that is not linked to the group's, as long as a scalar; empty
+    where there is none. commitments: signing commitments that the signers made ahead, for one item after the other in
+    the order of the signers; empty where each is to commit now.
+
+    SEQUENCE { version INTEGER (2), ceremony, state OCTET STRING, author INTEGER, random OCTET STRING,
+    items SEQUENCE OF SEQUENCE { target, name UTF8String, thing OCTET STRING }, signers SEQUENCE OF INTEGER,
+    randomizerSeed [0] OCTET STRING OPTIONAL, commitments [1] SEQUENCE OF OCTET STRING OPTIONAL }
+    """
+
+    content_type = oids.SIGNING_REQUEST
+    title = "signing request"
+    asn1 = (OCTETS, OCTETS, NUMBER, OCTETS, _ITEMS, POSITIONS, optional(0, OCTETS, b""), _AHEAD)
+
+    ceremony: bytes
+    state: bytes
+    author: int
+    random: bytes
+    items: tuple[Item, ...] = field(repr=False)
+    signers: tuple[int, ...]
+    randomizer_seed: bytes = field(default=b"", repr=False)
+    commitments: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.ceremony, self.state, self.random)
+        require_position(self.title, self.author)
+        if not 1 <= len(self.items) <= MAX_ITEMS:
+            raise NotPossible(f"a signing request has 1 to {MAX_ITEMS} items, not {len(self.items)}")
+        if sum(len(item.thing) for item in self.items) > MAX_THINGS:
+            raise NotPossible(f"what is to be signed is larger than {MAX_THINGS} bytes")
+        if len(self.signers) < 2 or not are_ascending(self.signers):
+            raise NotPossible("the signers are not two or more positions in ascending order")
+        wanted = len(self.signers) * len(self.items)
+        if self.commitments and len(self.commitments) != wanted:
+            raise NotPossible(f"there are {len(self.commitments)} commitments, and not {wanted}: one a signer and item")
+
+
+@dataclass(frozen=True, slots=True)
+class Commitment(Message):
+    """The first round of signing.
+
+    request: 32 bytes, the request's id. commitments: signing commitments, one an item. y_coordinates: as in `Round1`,
+    one an item, or none at all.
+
+    SEQUENCE { version INTEGER (2), request OCTET STRING, commitments SEQUENCE OF OCTET STRING,
+    yCoordinates [0] SEQUENCE OF OCTET STRING OPTIONAL }
+    """
+
+    content_type = oids.COMMITMENT
+    title = "commitment"
+    asn1 = (OCTETS, _OF_EACH_ITEM, _Y_OF_EACH_ITEM)
+
+    request: bytes
+    commitments: tuple[bytes, ...]
+    y_coordinates: tuple[bytes, ...] = ()
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.request)
+        if not 1 <= len(self.commitments) <= MAX_ITEMS or len(self.y_coordinates) not in (0, len(self.commitments)):
+            raise NotPossible("a commitment is not of 1 or more items, or has other y coordinates")
+
+
+@dataclass(frozen=True, slots=True)
+class Response(Message):
+    """The second round of signing.
+
+    request: the request's id. commitments_hash: `transcript_hash` of the commitments in the order of the
+    signers. shares: signature shares, one an item.
+
+    SEQUENCE { version INTEGER (2), request, commitmentsHash OCTET STRING, shares SEQUENCE OF OCTET STRING }
+    """
+
+    content_type = oids.RESPONSE
+    title = "response"
+    asn1 = (OCTETS, OCTETS, _OF_EACH_ITEM)
+
+    request: bytes
+    commitments_hash: bytes
+    shares: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.request, self.commitments_hash)
+        if not 1 <= len(self.shares) <= MAX_ITEMS:
+            raise NotPossible("a response is not of 1 or more items")
