@@ -42,7 +42,7 @@ _MAKES_NO_KEYS = {
 }
 """What else tokens answer that make no such keys, at least not for us."""
 
-_ADOPT = "make one with the token's own tool and adopt it: frost-hsm doctor lists what can be adopted"
+_ADOPT = "make one with the token's own tool and adopt it: frost-hsm doctor --login lists what can be adopted"
 
 
 def make(session: SharedSession, kind: KeyKind, key_id: bytes, label: str) -> tuple[int, int]:

@@ -24,7 +24,6 @@ from frost_hsm.ceremony.people.names import NAME, require_name
 from frost_hsm.errors import (
     InputProblem,
     KeyExists,
-    KeyNotFound,
     KeyPolicy,
     MalformedMessage,
     MechanismUnsupported,
@@ -295,8 +294,8 @@ def adopt(
     """
     require_name(name)
     keys = token.keys()
-    sign = _existing_key(keys, sign_key_id, (KeyKind.SIGN,))
-    agree = _existing_key(keys, agree_key_id, (KeyKind.AGREE, KeyKind.DECRYPT))
+    sign = trial.key_for(keys, sign_key_id, (KeyKind.SIGN,))
+    agree = trial.key_for(keys, agree_key_id, (KeyKind.AGREE, KeyKind.DECRYPT))
     if sign.public_key == agree.public_key:
         raise NotPossible("one key cannot both sign and open envelopes", hint="name two keys")
     if not allow_imported:
@@ -362,23 +361,6 @@ def _own_key(token: Token, kind: KeyKind, label: str, allow_imported: bool, entr
     if not key.attributes.is_confined or not (key.attributes.stays_inside or allow_imported):
         raise KeyPolicy(_OUTSIDE.format(label, key.id.hex()), hint=_ALLOW)
     return key
-
-
-def _existing_key(keys: list[TokenKey], key_id: bytes, kinds: tuple[KeyKind, ...]) -> TokenKey:
-    """Return the key of this id, for one of these uses; claimed, or else possible for a key of its type."""
-    named = [key for key in keys if key.id == key_id]
-    for kind in kinds:
-        for key in named:
-            if key.kind is kind:
-                return key
-    for key in named:
-        possible = KeyKind.DECRYPT if key.kind is KeyKind.DECRYPT else kinds[0]
-        if possible in kinds:
-            return replace(key, kind=possible)
-    raise KeyNotFound(
-        f"the token holds no key for {' or '.join(kinds)} with id {key_id.hex()}",
-        hint="frost-hsm doctor lists the keys that can be adopted",
-    )
 
 
 def _certify(

@@ -1,18 +1,39 @@
-"""Trying what a key of a token does, where what the token says of it is not enough."""
+"""Choosing a key that a token holds, and trying what it does: what the token says of it is not enough."""
 
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
 
-from frost_hsm.backends import Token, TokenKey
+from frost_hsm.backends import KeyKind, Token, TokenKey
 from frost_hsm.errors import KeyNotFound
 from frost_hsm.forms import public_key
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import PublicKey
 from frost_hsm.secret import Secret, system_entropy
+
+
+def key_for(keys: list[TokenKey], key_id: bytes, kinds: tuple[KeyKind, ...]) -> TokenKey:
+    """Choose the key of an id for one of these uses: claimed, or else possible for a key of its type.
+
+    Raises `KeyNotFound` if there is none.
+    """
+    named = [key for key in keys if key.id == key_id]
+    for kind in kinds:
+        for key in named:
+            if key.kind is kind:
+                return key
+    for key in named:
+        possible = KeyKind.DECRYPT if key.kind is KeyKind.DECRYPT else kinds[0]
+        if possible in kinds:
+            return replace(key, kind=possible)
+    raise KeyNotFound(
+        f"the token holds no key for {' or '.join(kinds)} with id {key_id.hex()}",
+        hint="frost-hsm doctor --login lists the keys that can be adopted",
+    )
 
 
 def sign(token: Token, key: TokenKey) -> None:
