@@ -22,6 +22,7 @@ from typing import NoReturn
 PROGRAM = "frost-hsm"
 
 COMMANDS = {
+    "setup": "Find your token and make your identity in it.",
     "init": "Say who you are and which token is yours.",
     "doctor": "Check the machine, the backends and the token.",
     "token": "See the tokens in reach.",
@@ -56,7 +57,7 @@ Usage: frost-hsm COMMAND [ARGS]...
   share is in this machine's memory for an instant; whoever controls the machine
   at that instant can read it.
 
-  A key:        init, identity create, peer add,
+  A key:        setup, peer add,
                 dkg propose, round1, round2, finish, confirm
   A signature:  sign request, commit, respond, aggregate; then verify
 

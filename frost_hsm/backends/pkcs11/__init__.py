@@ -3,13 +3,14 @@
 ``pkcs11:…`` (RFC 7512) selects a token. Modules are C libraries with habits of their own. What this package
 does about them is told where it does it: ``return_values`` ``answers`` (every error a sentence), ``attributes``
 (nothing left to defaults), ``native`` (the module's functions, as they are), ``initialising`` ``module`` (loading; one
-call at a time), ``p11kit`` (whose module it is), ``session`` (one login), ``generating`` ``records`` ``oaep`` (which
-hashes a token knows). On them stand ``token`` and ``backend``.
+call at a time), ``p11kit`` ``known`` (which modules there are), ``session`` (one login), ``generating`` ``records``
+``oaep`` (which hashes a token knows). On them stand ``token`` and ``backend``.
 """
 
 from __future__ import annotations
 
 from frost_hsm.backends.pkcs11.backend import Pkcs11Backend
+from frost_hsm.backends.pkcs11.known import known_modules
 from frost_hsm.backends.pkcs11.p11kit import own_module
 
-__all__ = ["Pkcs11Backend", "own_module"]
+__all__ = ["Pkcs11Backend", "known_modules", "own_module"]

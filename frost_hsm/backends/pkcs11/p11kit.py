@@ -37,22 +37,11 @@ def own_module(info: TokenInfo) -> tuple[str, str] | None:
     None if there is not exactly one that shows the token by itself, as for a remote token.
     """
     wanted = (info.label, info.serial, info.manufacturer, info.model)
-    found = [(name, path) for name, path in _configured() if wanted in _shown(path)]
+    found = [(name, path) for name, path in configured() if wanted in _shown(path)]
     return found[0] if len(found) == 1 else None
 
 
-def _shown(path: str) -> Iterator[tuple[str, str, str, str]]:
-    try:
-        module = load(path)
-        with locked(), explained(f"looking for tokens of {path}"):
-            for token in module.present_tokens():
-                serial = token.serial.rstrip(b"\0 ").decode("utf-8", "replace")
-                yield token.label, serial, token.manufacturer_id, token.model
-    except TokenProblem:
-        return
-
-
-def _configured() -> list[tuple[str, str]]:
+def configured() -> list[tuple[str, str]]:
     """List p11-kit's modules that start without words of its configuration: name and path."""
     proxy = find_proxy()
     if proxy is None:
@@ -72,3 +61,14 @@ def _configured() -> list[tuple[str, str]]:
     ]
     p11kit.p11_kit_modules_release(modules)
     return [(name.decode(), path.decode()) for name, path in named if name and path and path.startswith(b"/")]
+
+
+def _shown(path: str) -> Iterator[tuple[str, str, str, str]]:
+    try:
+        module = load(path)
+        with locked(), explained(f"looking for tokens of {path}"):
+            for token in module.present_tokens():
+                serial = token.serial.rstrip(b"\0 ").decode("utf-8", "replace")
+                yield token.label, serial, token.manufacturer_id, token.model
+    except TokenProblem:
+        return

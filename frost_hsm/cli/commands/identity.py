@@ -53,21 +53,45 @@ def create(
     be lost, the second one makes your shares again and takes its place: see frost-hsm recover. So whoever has the
     second token, its PIN and the messages has your shares, too. Name it before you take part in any key.
     """
+    if (adopt_sign is None) != (adopt_agree is None):
+        raise UsageProblem("--adopt-sign and --adopt-agree belong together")
+    adopt = None if adopt_sign is None or adopt_agree is None else (_key_id(adopt_sign), _key_id(adopt_agree))
+    return make(
+        place,
+        output,
+        force=force,
+        rsa=rsa,
+        adopt=adopt,
+        earlier=earlier,
+        allow_imported=allow_imported,
+        recovery=recovery,
+    )
+
+
+def make(
+    place: Workplace,
+    output: str | None,
+    *,
+    force: bool,
+    rsa: bool = False,
+    adopt: tuple[bytes, bytes] | None = None,
+    earlier: str | None = None,
+    allow_imported: bool = False,
+    recovery: str | None = None,
+) -> Result:
+    """Make the identity of whoever init named, in their token, and write it to a file."""
     name = place.config.me
     path = output or f"{name}.identity.pem"
     present = place.home.read("identity.pem")
     door.check_output(path, force=force, again=present)
-    if (adopt_sign is None) != (adopt_agree is None):
-        raise UsageProblem("--adopt-sign and --adopt-agree belong together")
     second = door.parse(recovery, PublicIdentity.from_pem) if recovery is not None else None
     if present is not None and second is not None and not place.me.is_recovered_by(second):
         _require_unused(place)
     with place.token() as token, place.home.lock():
-        if adopt_sign is not None and adopt_agree is not None:
-            ids = (_key_id(adopt_sign), _key_id(adopt_agree))
+        if adopt is not None:
             before = door.parse(earlier, PublicIdentity.from_pem) if earlier is not None else None
             made = identities.adopt(
-                token, name, *ids, allow_imported=allow_imported, recovery=second, earlier=before or _present(place)
+                token, name, *adopt, allow_imported=allow_imported, recovery=second, earlier=before or _present(place)
             )
         else:
             wants_rsa = rsa or Capability.AGREE not in token.capabilities

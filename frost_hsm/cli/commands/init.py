@@ -53,8 +53,18 @@ def init(
         if not take_over:
             raise UsageProblem("--me is missing", hint="for example frost-hsm init --me alice")
         return _take_over(place)
+    lines, fields = write_down(place, me, modules, uri=place.token_uri, create=create, force=force)
+    if take_over:
+        taken = _take_over(place)
+        return Result("init", [*lines, *taken.lines], {**fields, **taken.fields}, taken.next_step)
+    return Result("init", lines, fields, "frost-hsm identity create")
+
+
+def write_down(
+    place: Workplace, me: str, modules: dict[str, str], *, uri: str | None, create: bool = False, force: bool = False
+) -> tuple[list[str], dict[str, object]]:
+    """Write config.toml; returns what to say of it, for people and for programs."""
     require_name(me)
-    uri = place.token_uri
     backend_name = backends.scheme(uri) if uri is not None else "pkcs11"
     if create and uri is None:
         raise UsageProblem("--create needs --token", hint="for example --token software:alice.token --create")
@@ -81,11 +91,8 @@ def init(
         lines.append(f"From now on it is looked for in its own module alone: {', '.join(settings['pkcs11'].values())}")
     if info.is_software:
         lines.append("This is a software token: a file, without the protection of hardware")
-    fields = {"me": me, "token": info.uri, "home": str(home.path), "software": info.is_software}
-    if take_over:
-        taken = _take_over(place)
-        return Result("init", [*lines, *taken.lines], {**fields, **taken.fields}, taken.next_step)
-    return Result("init", lines, fields, "frost-hsm identity create")
+    fields: dict[str, object] = {"me": me, "token": info.uri, "home": str(home.path), "software": info.is_software}
+    return lines, fields
 
 
 def _take_over(place: Workplace) -> Result:

@@ -88,6 +88,10 @@ class Terminal:
             self.message(f"that is not {what}, as it is shown above; Enter alone is no")
         return False
 
+    def ask(self, prompt: str, *, hint: str) -> str:
+        """Have one line typed, which may be empty. hint: what to do where nobody can answer."""
+        return self._answer(prompt, hint)
+
     def confirm_by_name(self, what: str, name: str, given: str | None) -> None:
         """Have the name of what will be lost typed again; ``--yes`` does not answer this."""
         if given is None:

@@ -1,0 +1,102 @@
+"""``setup``: from nothing to an identity, in one command."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from cli.at_terminal import Session
+from stage import softhsm
+from stage.parties import PROGRAM
+
+from frost_hsm.ceremony.people.identity import PublicIdentity
+
+PIN = "frost-1234"
+Ran = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture
+def environment(softhsm_module: str, tmp_path: Path) -> dict[str, str]:
+    """A machine of one's own: a SoftHSM2 without tokens, and no state directory."""
+    return {
+        **os.environ,
+        "SOFTHSM2_CONF": str(softhsm.configure(tmp_path)),
+        "FROST_HSM_HOME": str(tmp_path / "home"),
+        "SECRET": PIN,
+    }
+
+
+@pytest.fixture
+def make_token(environment: dict[str, str]) -> Callable[[str], None]:
+    def make(label: str) -> None:
+        command = ["softhsm2-util", "--init-token", "--free", "--label", label, "--pin", PIN, "--so-pin", PIN]
+        subprocess.run(command, check=True, capture_output=True, env=environment)
+
+    return make
+
+
+@pytest.fixture
+def setup(softhsm_module: str, environment: dict[str, str], tmp_path: Path) -> Callable[..., Ran]:
+    def setup(*arguments: str) -> Ran:
+        command = [*PROGRAM, "setup", "--module", softhsm_module, "--pin-source", "env:SECRET", *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return setup
+
+
+def test_one_token_is_taken_and_the_identity_made(
+    make_token: Callable[[str], None], setup: Callable[..., Ran], tmp_path: Path
+) -> None:
+    make_token("mine")
+    ran = setup("--me", "alice", "--json")
+    assert ran.returncode == 0, ran.stderr
+    document = json.loads(ran.stdout)
+    made = PublicIdentity.from_pem((tmp_path / "alice.identity.pem").read_bytes())
+    assert (document["me"], document["fingerprint"]) == ("alice", made.fingerprint.replace(" ", ""))
+    again = setup("--me", "alice")
+    assert again.returncode == 0, again.stderr
+    assert PublicIdentity.from_pem((tmp_path / "alice.identity.pem").read_bytes()) == made
+
+
+def test_which_of_several_is_not_guessed(
+    make_token: Callable[[str], None], setup: Callable[..., Ran], tmp_path: Path
+) -> None:
+    make_token("one")
+    make_token("two")
+    ran = setup("--me", "alice")
+    assert ran.returncode == 69
+    assert "2 tokens are in reach" in ran.stderr
+    assert not (tmp_path / "home").exists()
+    (uri,) = [line.strip() for line in ran.stderr.splitlines() if line.startswith("  pkcs11:token=two")]
+    assert setup("--me", "alice", "--token", uri).returncode == 0
+
+
+def test_a_person_chooses_and_is_asked_for_a_name(
+    make_token: Callable[[str], None], softhsm_module: str, environment: dict[str, str], tmp_path: Path
+) -> None:
+    make_token("one")
+    make_token("two")
+    arguments = ["setup", "--module", softhsm_module, "--pin-source", "env:SECRET"]
+    with Session(arguments, cwd=tmp_path, environment=environment) as session:
+        session.expect("is yours?")
+        (number,) = [line.split()[0] for line in session.shown.splitlines() if 'token "two"' in line]
+        session.type("7\n")
+        session.expect("not a number from 1 to 2")
+        session.expect("is yours?")
+        session.type(f"{number}\n")
+        session.expect("in lower case?")
+        session.type("bob\n")
+        assert session.end() == 0
+    assert 'token = "pkcs11:token=two;' in (tmp_path / "home/config.toml").read_text()
+    assert (tmp_path / "bob.identity.pem").is_file()
+
+
+def test_no_token(setup: Callable[..., Ran], tmp_path: Path) -> None:
+    ran = setup("--me", "alice")
+    assert ran.returncode == 69
+    assert "no initialised token with a PIN is in reach" in ran.stderr
+    assert not (tmp_path / "home").exists()
