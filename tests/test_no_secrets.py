@@ -17,8 +17,9 @@ from stage.recording import Recorder
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Proposal, Response, Round1, SigningRequest
+from frost_hsm.ceremony.messages.making import Proposal, Round1
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.errors import InvalidSecretShare, PinIncorrect
 from frost_hsm.frost import round1
 from frost_hsm.frost.packages import SigningCommitments

@@ -13,9 +13,9 @@ from test_no_secrets import files, search
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Response, Round1, SigningRequest
+from frost_hsm.ceremony.messages.making import RefreshProposal, Round1
 from frost_hsm.ceremony.messages.signed import transcript_hash
-from frost_hsm.ceremony.messages.upkeep import RefreshProposal
+from frost_hsm.ceremony.messages.using import Response, SigningRequest
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stage import parties
 
-from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import CeremonyStopped, ForeignMessage, FrostHsmError, NotYet
 from frost_hsm.frost.packages import SigningPackage
@@ -17,12 +17,12 @@ from frost_hsm.frost.packages import SigningPackage
 @pytest.mark.parametrize(
     ("state", "expected"),
     [
-        (KeyState.PENDING, NotYet),
-        (KeyState.STOPPED, CeremonyStopped),
-        (KeyState.SUPERSEDED, ForeignMessage),
+        (KeyStatus.PENDING, NotYet),
+        (KeyStatus.STOPPED, CeremonyStopped),
+        (KeyStatus.SUPERSEDED, ForeignMessage),
     ],
 )
-def test_it_neither_commits_nor_signs(tmp_path: Path, state: KeyState, expected: type[FrostHsmError]) -> None:
+def test_it_neither_commits_nor_signs(tmp_path: Path, state: KeyStatus, expected: type[FrostHsmError]) -> None:
     alice, bob, _ = people = parties.gather(tmp_path)
     key = parties.generate(people)
     with alice.holder() as holder, bob.holder() as other:

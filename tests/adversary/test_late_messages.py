@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from stage import parties
 from stage.mallory import Mallory
-from stage.parties import KEY, Party, inbox
+from stage.parties import Party, inbox
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment
+from frost_hsm.ceremony.messages.using import Commitment
 from frost_hsm.errors import ForeignMessage, StepConflict
 
 
@@ -27,11 +27,11 @@ def test_a_finished_ceremony_does_not_take_another_round2(trio: list[Party]) -> 
     first["carol"] = mallory.round1()
     second = parties.round2([alice, bob], first)
     finished = alice.ceremony().finish(alice.holder, inbox(first.values(), second.values(), mallory.round2(first)))
-    alice.home.remove(f"ceremonies/{KEY}/round2/carol.pem")
+    alice.home.remove(f"{alice.folder()}/round2/carol.pem")
     with pytest.raises(StepConflict):
         alice.ceremony().finish(alice.holder, inbox(mallory.round2(first)))
     assert alice.ceremony().transcript.evidence() is None
-    assert alice.files()[f"ceremonies/{KEY}/confirm/alice.pem"] == finished.message
+    assert alice.files()[f"{alice.folder()}/confirm/alice.pem"] == finished.message
 
 
 def test_nobody_signs_who_was_not_asked(trio: list[Party]) -> None:

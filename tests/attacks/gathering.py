@@ -20,8 +20,7 @@ from ceremony.memory_token import MemoryToken
 from stage import parties, upkeep
 from stage.parties import Messages, Party
 
-from frost_hsm.ceremony.history import judgement
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
 from frost_hsm.ceremony.messages.making import Round1, Round2
@@ -217,12 +216,12 @@ class Gathering:
         assert active in ([], self.honest), states
         if active:
             keys = [self.key(person) for person in active]
-            assert {key.state for key in keys} == {KeyState.ACTIVE}
+            assert {key.status for key in keys} == {KeyStatus.ACTIVE}
             assert len({key.public_key_package.serialize() for key in keys}) == 1
         for name, data in evidence.items():
             if data is not None:
                 self.settle([each for each in self.honest if each.name != name], data)
-                assert set(judgement.judge(data).names) <= set(self.cheats)
+                assert set(evidence.judge(data).names) <= set(self.cheats)
         return bool(active)
 
     def _identities_of_cheats(self) -> dict[str, identity.PublicIdentity]:

@@ -11,7 +11,7 @@ from stage.mallory import Mallory
 from stage.parties import KEY, Messages, Party, inbox
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.errors import CeremonyStopped, Equivocation, FrostHsmError, ProtocolViolation
 from frost_hsm.secret import Entropy, system_entropy

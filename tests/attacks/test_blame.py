@@ -10,11 +10,12 @@ from stage import mallory, parties
 from stage.p256 import public_bytes
 from stage.parties import Messages, Party
 
-from frost_hsm.ceremony.history import dossier, judgement
-from frost_hsm.ceremony.history.judgement import Verdict
+from frost_hsm.ceremony.history import dossier, evidence
+from frost_hsm.ceremony.history.evidence import Verdict
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Message, Round2
+from frost_hsm.ceremony.messages.making import Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.sealing import shares
 from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.errors import BadMessageSignature, ForeignMessage, InvalidSecretShare, SealBroken, UnknownSender
@@ -50,10 +51,10 @@ def falsely(table: Table) -> tuple[Messages, bytes]:
 def test_k28_false_accusation(table: Table) -> None:
     """Mallory complains about a good share of Bob's, to have him thrown out."""
     _, accusation = falsely(table)
-    verdict = judgement.judge(accusation)
+    verdict = evidence.judge(accusation)
     assert (verdict.names, verdict.awaiting, verdict.claiming) == ((), ("bob",), ("mallory",))
     answered = answer(table.bob, accusation)
-    assert judgement.judge(answered).names == ("mallory",), "to anybody"
+    assert evidence.judge(answered).names == ("mallory",), "to anybody"
     for party in (table.alice, table.bob):
         assert settle(party, answered).names == ("mallory",)
 
@@ -83,7 +84,7 @@ def test_k28_accusing_strangers(table: Table, tmp_path: Path) -> None:
         settle(table.alice, file_of(table, *shown, elsewhere))
     for accused, round2 in ((9, honest.round2), (honest.accused, bytes(32)), (3, honest.round2)):
         said = table.mallory.say(Complaint(table.mallory.seat.ceremony, accused, round2))
-        assert judgement.judge(file_of(table, *shown, said)).names == ()
+        assert evidence.judge(file_of(table, *shown, said)).names == ()
         with pytest.raises(ForeignMessage):
             settle(table.alice, file_of(table, *shown, said))
     assert table.alice.ceremony().status().step == "finish", "it goes on"
@@ -124,7 +125,7 @@ def seed_for(table: Table, name: str) -> bytes:
 def test_k28_a_cheat_who_will_not_show_it(table: Table, shows: str) -> None:
     """Mallory, accused with good reason, opens the envelope with something else."""
     _, evidence = cheated(table)
-    assert judgement.judge(evidence).awaiting == ("mallory",)
+    assert evidence.judge(evidence).awaiting == ("mallory",)
     seed = bytes(32) if shows == "another seed" else seed_for(table, "bob")
     opening: Message = Opening(table.mallory.seat.ceremony, 1, seed)
     assert settle(table.bob, evidence + table.mallory.say(opening)).names == ("mallory",)

@@ -13,10 +13,10 @@ from stage.parties import Party, inbox
 
 from frost_hsm import P256
 from frost_hsm.ceremony.history import bundle
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation
-from frost_hsm.ceremony.messages.upkeep import RefreshProposal, RepairDone
+from frost_hsm.ceremony.messages.changing import RepairDone
+from frost_hsm.ceremony.messages.making import Confirmation, RefreshProposal
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import (
@@ -125,7 +125,7 @@ def test_k31_one_confirmation_for_each_half(group: list[Party]) -> None:
     assert upkeep.load(bob).status().step == "stopped"
     upkeep.confirm([bob], {**good, "lie": bad})  # as Alice hands on what she has, among whatever else there is
     assert upkeep.load(bob).status().step == "active"
-    assert alice.key().state is bob.key().state is KeyState.ACTIVE
+    assert alice.key().status is bob.key().status is KeyStatus.ACTIVE
     assert len(parties.sign([alice, bob], b"message")) == 65
 
 

@@ -18,7 +18,7 @@ from attacks.gathering import Gathering, Person, Refreshing, gather, verify_once
 from stage import parties, upkeep
 from stage.parties import KEY
 
-from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.sharing import keygen
 
@@ -102,7 +102,7 @@ def to_everybody(proposal: bytes) -> dict[str, bytes]:
 
 def test_nobody_cheats(people: list[Person]) -> None:
     assert Gathering(people, {}, to_everybody(propose(people))).run()
-    assert [person.key().state for person in people] == [KeyState.ACTIVE] * 5
+    assert [person.key().status for person in people] == [KeyStatus.ACTIVE] * 5
     assert len(parties.sign(people[2:], b"message")) == 65
 
 

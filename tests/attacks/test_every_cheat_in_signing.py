@@ -18,10 +18,9 @@ from attacks.cheating import EVERYTHING, NAMES, Sent, Way, halves, to_all
 from attacks.gathering import NobodyHonestNamed, Person, gather, verify_once
 from stage import parties
 
-from frost_hsm.ceremony.history import judgement
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.messages.signed import transcript_hash
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import signing
@@ -191,7 +190,7 @@ class Session:
         for person in self.honest:
             evidence = person.session(self.wanted[person.name]).transcript.evidence()
             if evidence is not None:
-                assert set(judgement.judge(evidence).names) <= set(self.cheats)
+                assert set(evidence.judge(evidence).names) <= set(self.cheats)
 
     def _post(self, sent: Mapping[str, Sequence[bytes]]) -> None:
         for person in self.honest:

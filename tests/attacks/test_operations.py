@@ -18,15 +18,9 @@ from stage.parties import KEY, PIN, Party, inbox
 
 from frost_hsm import P256
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import (
-    Confirmation,
-    Message,
-    Proposal,
-    Round1,
-    Round2,
-    SigningRequest,
-    require_hashes,
-)
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message, require_hashes
+from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.sealing import envelope, records
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.envelope import Envelope
@@ -155,7 +149,7 @@ def test_p02_odd_packages(table: Table) -> None:
         with pytest.raises(FrostHsmError) as caught:
             table.round2(table.alice, table.first["bob"], data)
         assert caught.value.culprits == ("mallory",)
-        table.alice.home.remove(f"ceremonies/{KEY}/evidence.pem")
+        table.alice.home.remove(f"{table.alice.folder()}/evidence.pem")
 
 
 def test_p03_another_version(table: Table) -> None:
@@ -328,7 +322,7 @@ def _fail(*_: object) -> None:
 def test_p08_damaged_and_exchanged_files(group: list[Party]) -> None:
     """Files of the state directory are cut short, or put in each other's place: nothing goes on with them."""
     alice = group[0]
-    folder = alice.directory / f"home/ceremonies/{KEY}"
+    folder = alice.directory / f"home/{alice.folder()}"
     for name in ("proposal.pem", "confirm/alice.pem", "public-key-package.json"):
         whole = (folder / name).read_bytes()
         for damaged in (whole[: len(whole) // 2], b"", b"\xff" * 40):
@@ -344,7 +338,7 @@ def test_p08_kept_messages_in_each_others_place(trio: list[Party]) -> None:
     alice = trio[0]
     first = parties.round1(trio, parties.propose(trio))
     parties.round2(trio, first)
-    alice.home.replace(f"ceremonies/{KEY}/round1/bob.pem", first["carol"])
+    alice.home.replace(f"{alice.folder()}/round1/bob.pem", first["carol"])
     error = refused(alice, StorageProblem, lambda: alice.ceremony().finish(alice.holder, inbox()))
     assert "round1/bob.pem is not what its name says" in str(error)
 

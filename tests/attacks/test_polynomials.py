@@ -13,7 +13,8 @@ from stage.p256 import scalar
 from stage.parties import Party
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Proposal, Round1, SigningRequest
+from frost_hsm.ceremony.messages.making import Proposal, Round1
+from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import (
     CeremonyStopped,
@@ -132,7 +133,7 @@ def test_k01b_a_failed_check_leaves_nothing(table: Table) -> None:
     convicted(table.alice, IncorrectNumberOfCommitments, step)  # compares every file and record
     with pytest.raises(CeremonyStopped):
         table.round2(table.alice, *table.first.values())
-    assert not (table.alice.directory / "home/ceremonies/treasury/round2").exists()
+    assert not (table.alice.directory / f"home/{table.alice.folder()}/round2").exists()
 
 
 def test_k02_top_coefficient_identity(table: Table) -> None:
@@ -280,7 +281,7 @@ def test_k10_the_share_of_another_recipient(table: Table) -> None:
 def test_k11_share_overwrite(table: Table) -> None:
     """Mallory sends a second, different message after the first was taken in, hoping that the later one counts."""
     table.honest_round2()
-    kept = table.alice.files()["ceremonies/treasury/round1/mallory.pem"]
+    kept = table.alice.files()[f"{table.alice.folder()}/round1/mallory.pem"]
     other = Mallory(table.mallory.party, table.proposal).round1()
     evidence = convicted(table.alice, Equivocation, lambda: table.round2(table.alice, other))
     assert kept in evidence

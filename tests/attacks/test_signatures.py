@@ -23,7 +23,7 @@ import frost_hsm
 from frost_hsm import P256
 from frost_hsm.backends import Token
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing import session as ceremony_signing

@@ -10,9 +10,9 @@ import pytest
 from attacks.table import Table, convicted, refused, stopped
 from stage import parties
 from stage.mallory import Mallory
-from stage.parties import KEY, Messages, Party, inbox
+from stage.parties import Messages, Party, inbox
 
-from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
 from frost_hsm.ceremony.messages.making import Confirmation, Round1
@@ -78,7 +78,7 @@ def test_k12_another_view_with_the_same_group_key(table: Table) -> None:
     evidence = stopped(table.alice, lambda: table.alice.ceremony().confirm(inbox(confirmations.values())))
     assert confirmations["alice"] in evidence
     assert confirmations["bob"] in evidence
-    assert table.alice.key().state is KeyState.STOPPED
+    assert table.alice.key().status is KeyStatus.STOPPED
     with pytest.raises(CeremonyStopped):
         parties.request([table.alice, table.bob], b"message")
 
@@ -120,7 +120,7 @@ def test_k14_a_pending_key_does_not_sign(table: Table) -> None:
     for step in (table.bob.key().require_active, lambda: parties.request([table.bob, table.alice], b"message")):
         refused(table.bob, NotYet, step)
     table.bob.ceremony().confirm(inbox(said["alice"], said["mallory"]))
-    assert table.bob.key().state is KeyState.ACTIVE
+    assert table.bob.key().status is KeyStatus.ACTIVE
 
 
 def test_k14_nobody_is_parted_from_the_others(table: Table) -> None:
@@ -133,9 +133,9 @@ def test_k14_nobody_is_parted_from_the_others(table: Table) -> None:
     box = inbox(said["alice"], lie, said["mallory"])
     table.bob.ceremony().confirm(box)
     assert box.passed_over == ["file 1"]
-    assert table.bob.key().state is KeyState.ACTIVE
+    assert table.bob.key().status is KeyStatus.ACTIVE
     table.alice.ceremony().confirm(inbox(lie))  # and what is told to Alice afterwards changes nothing either
-    assert table.alice.key().state is KeyState.ACTIVE
+    assert table.alice.key().status is KeyStatus.ACTIVE
 
 
 def test_k14_what_was_given_up_does_not_come_back(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -147,7 +147,7 @@ def test_k14_what_was_given_up_does_not_come_back(table: Table, monkeypatch: pyt
             table.bob.ceremony().abort(table.bob.holder)
     with pytest.raises(CeremonyStopped):
         table.bob.ceremony().confirm(inbox(said.values()))
-    assert table.bob.key().state is KeyState.STOPPED
+    assert table.bob.key().status is KeyStatus.STOPPED
     table.bob.ceremony().abort(table.bob.holder)
     assert table.bob.records() == {}
 
@@ -228,7 +228,7 @@ def test_k18_another_round1_at_the_end(table: Table) -> None:
     table.mallory.secret, table.mallory.package = table.mallory.draw()
     other = dict(table.first, mallory=table.mallory.round1())
     second["mallory"] = table.mallory.round2(other)
-    table.alice.home.replace(f"ceremonies/{KEY}/round1/mallory.pem", other["mallory"])
+    table.alice.home.replace(f"{table.alice.folder()}/round1/mallory.pem", other["mallory"])
     with pytest.raises((StepConflict, Equivocation)):
         table.finish(table.alice, *second.values())
     with pytest.raises(Exception, match="there is no key"):

@@ -15,7 +15,8 @@ from stage.parties import Party, inbox
 from stage.plain_curves import Edwards, multiply
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Proposal, Round1
+from frost_hsm.ceremony.messages.making import Proposal, Round1
+from frost_hsm.ceremony.messages.using import Commitment
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.envelope import Envelope

@@ -13,9 +13,10 @@ from stage.parties import Party
 
 from frost_hsm.ceremony.history import agreement, bundle, dossier
 from frost_hsm.ceremony.history.agreement import Agreement
-from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation, Response
+from frost_hsm.ceremony.messages.making import Confirmation
+from frost_hsm.ceremony.messages.using import Response
 from frost_hsm.errors import ForeignMessage, FrostHsmError, InvalidSignatureShare, MalformedMessage, NotYet
 
 PROPOSAL, ALICE, BOB, CAROL = range(4)
@@ -49,9 +50,7 @@ def test_all_confirm_the_same(trio: list[Party]) -> None:
         shown = verified(written(party))
         assert shown.package == key.public_key_package
         assert shown.seat.roster == key.roster
-        assert (
-            shown.confirmation.check_code == (party.directory / "home/ceremonies/treasury/active").read_text().strip()
-        )
+        assert shown.confirmation.check_code == (party.directory / f"home/{party.folder()}/active").read_text().strip()
     assert judge(written(trio[0])).sentence == "this shows nothing against anybody"
 
 

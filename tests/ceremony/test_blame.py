@@ -10,19 +10,20 @@ from typing import Any
 
 import pytest
 from attacks.table import Table, refused
+from frost_hsm.ceremony.history.lineage import lineage
 from stage import mallory, parties, upkeep
 from stage.mallory import Mallory, Saboteur
 from stage.parties import Messages, Party
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.history import dossier
-from frost_hsm.ceremony.history.judgement import Verdict, judge
-from frost_hsm.ceremony.history.lineage import lineage
+from frost_hsm.ceremony.history.evidence import Verdict, judge
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Response, Round2, SigningRequest
+from frost_hsm.ceremony.messages.making import Confirmation, Round2
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealing import shares
 from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.ceremony.sealing.recipients import KeyAgreement
@@ -325,7 +326,7 @@ def test_a_crash_between_mark_and_message_sends_the_same_envelopes(tmp_path: Pat
     alice = table.alice
     [(name, polynomial)] = alice.records().items()
     sent = table.round2(alice, *table.first.values())
-    alice.home.remove("ceremonies/treasury/round2/alice.pem")
+    alice.home.remove(f"{alice.folder()}/round2/alice.pem")
     with alice.open_token() as token:
         token.write_record(name, polynomial)
     again = table.round2(alice, *table.first.values())

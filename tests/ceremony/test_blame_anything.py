@@ -7,24 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from frost_hsm.ceremony.history.lineage import lineage
 from stage import parties, upkeep
 from stage.parties import Party
 
 from frost_hsm.ceremony.history import dossier
-from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.lineage import lineage
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Response, Round1, Round2, SigningRequest
-from frost_hsm.ceremony.messages.upkeep import (
-    Dealing,
-    RefreshProposal,
-    RepairDelta,
-    RepairDone,
-    RepairRequest,
-    RepairSigma,
-)
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, RefreshProposal, Round1, Round2
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.errors import InputProblem, InvalidContents
 from frost_hsm.forms import pem
 
@@ -43,7 +37,7 @@ def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
     commitments = parties.commit([alice, bob], wanted)
     honest = [said.to_pem() for said in lineage(alice.home, key, is_confirmed=True)]
     honest += [wanted, *commitments.values(), *parties.respond([alice, bob], wanted, commitments).values()]
-    folder = alice.directory / "home/ceremonies/treasury"
+    folder = alice.directory / f"home/{alice.folder()}"
     honest += [path.read_bytes() for step in ("round1", "round2") for path in (folder / step).iterdir()]
     refresh = upkeep.propose(alice)
     honest += [refresh, *upkeep.round1([alice, bob], refresh).values()]

@@ -9,7 +9,8 @@ from stage import mallory, parties, stock_verifiers
 from stage.parties import Party
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Proposal, Round1
+from frost_hsm.ceremony.messages.making import Proposal, Round1
+from frost_hsm.ceremony.messages.using import Commitment
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import InvalidSecretShare
 from frost_hsm.frost import ciphersuites, signing

@@ -52,7 +52,7 @@ def test_a_damaged_key_hides_no_other(trio: list[Party], damage: bytes | None) -
 def test_damage_to_the_key_itself_is_told(trio: list[Party]) -> None:
     alice, bob, _ = trio
     wanted = parties.request([alice, bob], b"message")
-    (alice.directory / f"home/ceremonies/{KEY}/confirm/alice.pem").write_bytes(b"damaged")
+    (alice.directory / f"home/{alice.folder()}/confirm/alice.pem").write_bytes(b"damaged")
     with pytest.raises(StorageProblem, match="changed from outside"):
         alice.session(wanted)
 

@@ -11,7 +11,7 @@ import pytest
 from stage import parties
 from stage.parties import Party, inbox
 
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal, Round1, Round2
 from frost_hsm.ceremony.people.identity import Holder
@@ -77,7 +77,7 @@ def test_all_end_with_the_same_key_and_can_sign(trio: list[Party]) -> None:
     parties.generate(trio)
     keys = [party.key() for party in trio]
     assert {key.verifying_key for key in keys} == {keys[0].verifying_key}
-    assert {key.state for key in keys} == {KeyState.ACTIVE}
+    assert {key.status for key in keys} == {KeyStatus.ACTIVE}
     assert {key.transcript for key in keys} == {keys[0].transcript}
     assert len(parties.sign(trio[1:], b"message")) == 65
 
@@ -153,7 +153,7 @@ def test_a_pending_key_does_not_sign_and_a_late_finisher_makes_it_active(trio: l
     first = parties.round1(trio, parties.propose(trio))
     second = parties.round2(trio, first)
     third = parties.finish([alice, bob], first, second)
-    assert alice.key().state is KeyState.PENDING
+    assert alice.key().status is KeyStatus.PENDING
     with alice.holder() as holder:
         refused(alice, NotYet, lambda: signing.request(holder, alice.key(), b"message", ["alice", "bob"]))
     refused(alice, NotYet, lambda: alice.ceremony().confirm(inbox(third.values())))

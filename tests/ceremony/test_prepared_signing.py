@@ -11,9 +11,9 @@ from stage import parties, staging, upkeep
 from stage.parties import Party, inbox
 from stage.staging import Stage
 
-from frost_hsm.ceremony.history import judgement
+from frost_hsm.ceremony.history import evidence
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Response, SigningRequest
 from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing import session as signing
@@ -289,7 +289,7 @@ def test_anybody_can_judge_a_bad_share_made_in_one_round(tmp_path: Path, numberi
     assert session.check(inbox(responses.values())).have == ("alice", "bob")
     with pytest.raises(InvalidSignatureShare):
         session.check(inbox(spoil(alice, responses["alice"]), responses["bob"]))
-    assert judgement.judge(session.transcript.evidence() or b"").culprits == (alice.public,)
+    assert evidence.judge(session.transcript.evidence() or b"").culprits == (alice.public,)
 
 
 @two_suites

@@ -14,7 +14,7 @@ from stage.parties import Party
 from frost_hsm import P256
 from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.history import bundle
-from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Incoming
 from frost_hsm.ceremony.sealing.context import Kind
@@ -110,7 +110,7 @@ def test_a_pending_share_stays_pending(tmp_path: Path) -> None:
     confirmations = parties.finish(people, first, parties.round2(people, first))
     bob = people[1]
     lost = lose_share(bob)
-    assert recover(bob).key.state is KeyState.PENDING
+    assert recover(bob).key.status is KeyStatus.PENDING
     assert share(bob) == lost
     parties.confirm(people, confirmations)
     assert len(parties.sign(people[:2], b"message")) == 65
@@ -136,7 +136,7 @@ def test_a_damaged_record_is_replaced(trio: list[Party]) -> None:
     lost, name = lose_share(bob), key.record_name(Kind.SIGNING_SHARE)
     with bob.open_token() as token:
         token.write_record(name, b"damaged")
-    bob.home.move("ceremonies/treasury/round1", "given-up/round1")
+    bob.home.move(f"{bob.folder()}/round1", "given-up/round1")
     with pytest.raises(NotYet):
         recover(bob)
     assert bob.records()[name] == b"damaged"
@@ -168,14 +168,14 @@ def test_messages_come_from_files_where_the_state_directory_lacks_them(trio: lis
 def test_other_messages_than_were_confirmed_make_no_share(tmp_path: Path, trio: list[Party]) -> None:
     bob = trio[1]
     lose_share(bob)
-    home = bob.directory / "home/ceremonies/treasury"
-    bob.home.remove("ceremonies/treasury/round2")
+    home = bob.directory / f"home/{bob.folder()}"
+    bob.home.remove(f"{bob.folder()}/round2")
     with bob.holder() as holder:
         said = signed.read((home / "round1/bob.pem").read_bytes(), bob.key().roster)
         package = P256.group.encode(P256.group.multiply_base(P256.group.random_scalar(system_entropy)))
         other = signed.write(replace(said.message, package=package), holder)
-    bob.home.replace("ceremonies/treasury/round1/bob.pem", other)
-    second = [path.read_bytes() for path in (trio[0].directory / "home/ceremonies/treasury/round2").iterdir()]
+    bob.home.replace(f"{bob.folder()}/round1/bob.pem", other)
+    second = [path.read_bytes() for path in (trio[0].directory / f"home/{trio[0].folder()}/round2").iterdir()]
     with pytest.raises(ForeignMessage, match="not those that all have confirmed"):
         recover(bob, second)
 

@@ -17,7 +17,7 @@ from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.history import bundle
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.upkeep import RepairDone, RepairRequest
+from frost_hsm.ceremony.messages.changing import RepairDone, RepairRequest
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import Addressee
 from frost_hsm.ceremony.sealing import recipients

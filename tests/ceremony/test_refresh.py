@@ -12,10 +12,10 @@ from stage import mallory, parties, upkeep
 from stage.mallory import Saboteur
 from stage.parties import Party
 
-from frost_hsm.ceremony.history.judgement import judge
-from frost_hsm.ceremony.history.keys import GroupKey, KeyState
+from frost_hsm.ceremony.history.evidence import judge
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.upkeep import RefreshProposal
+from frost_hsm.ceremony.messages.making import RefreshProposal
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import (
@@ -64,7 +64,7 @@ def test_the_key_stays_and_every_share_is_replaced(trio: list[Party]) -> None:
     old = before[0].public_key_package
     upkeep.refresh(trio)
     keys = [party.key() for party in trio]
-    assert [(key.epoch, key.state, key.ceremony) for key in keys] == [(1, KeyState.ACTIVE, before[0].ceremony)] * 3
+    assert [(key.epoch, key.state, key.ceremony) for key in keys] == [(1, KeyStatus.ACTIVE, before[0].ceremony)] * 3
     assert {key.transcript for key in keys} == {keys[0].transcript} != {before[0].transcript}
     package = keys[0].public_key_package
     assert keys[2].public_key_package == package
@@ -89,7 +89,7 @@ def test_again_and_again(trio: list[Party]) -> None:
         upkeep.refresh(trio)
         assert trio[1].key().epoch == epoch
     assert trio[0].key().verifying_key == key
-    assert GroupKey.load(trio[0].home, parties.KEY, trio[0].public, epoch=2).state is KeyState.SUPERSEDED
+    assert GroupKey.load(trio[0].home, parties.KEY, trio[0].public, epoch=2).status is KeyStatus.SUPERSEDED
     assert len(parties.sign(trio[1:], b"message")) == 65
 
 

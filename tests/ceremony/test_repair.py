@@ -11,9 +11,9 @@ from stage import parties, upkeep
 from stage.parties import Party, inbox
 
 from frost_hsm.ceremony.history import bundle
-from frost_hsm.ceremony.history.keys import KeyState
+from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.upkeep import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import (
@@ -69,7 +69,7 @@ def test_a_lost_share_is_rebuilt_on_a_new_token_and_signs(trio: list[Party]) -> 
     new = newcomer(trio, "carol")
     upkeep.repair(new, 3, [alice, bob], [alice, bob])
     assert share(new) == lost
-    assert new.key().state is KeyState.ACTIVE
+    assert new.key().status is KeyStatus.ACTIVE
     for party in (alice, bob, new):
         assert party.key().roster.at(3) == new.public
         assert party.key().public_key_package == carol.key().public_key_package
@@ -353,9 +353,9 @@ def test_no_part_of_a_bundle_can_be_left_out_or_changed(trio: list[Party]) -> No
     assert not (eve.directory / "home/ceremonies").exists()
     assert bundle.read(eve.home, data, eve.public, known).roster == alice.key().roster
     assert bundle.read(eve.home, data, eve.public, known) == eve.key()
-    eve.home.remove("ceremonies/treasury/active")
+    eve.home.remove(f"{eve.folder()}/active")
     assert bundle.read(eve.home, data, eve.public, known) == eve.key()
-    eve.home.replace("ceremonies/treasury/active", b"something else")
+    eve.home.replace(f"{eve.folder()}/active", b"something else")
     with pytest.raises(NotPossible, match="something else has the name"):
         bundle.read(eve.home, data, eve.public, known)
 

@@ -11,10 +11,11 @@ import pytest
 from stage import parties
 from stage.parties import Messages, Party, inbox
 
-from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Message, Response, SigningRequest
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.signing.session import SigningSession

@@ -9,7 +9,8 @@ from typing import Any
 from stage.parties import Party
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Response, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages.using import Commitment, Response
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.forms import cms, oids, pem

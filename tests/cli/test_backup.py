@@ -86,9 +86,9 @@ def test_recover_says_what_it_found_and_what_it_made(group: list[Party]) -> None
     lose_share(alice)
     assert "made again and sealed in the token; the key is active" in done(alice, "recover", KEY).stdout
     lose_share(alice)
-    alice.home.remove("ceremonies/treasury/round2")
+    alice.home.remove(f"{alice.folder()}/round2")
     refused(alice, "recover", KEY, status=75, code="waiting", says="round-2 message of alice, bob, carol is missing")
-    folder = str(group[1].directory / "home/ceremonies/treasury/round2")
+    folder = str(group[1].directory / f"home/{group[1].folder()}/round2")
     done(alice, "recover", KEY, "--in", folder)
     refused(alice, "recover", "other", status=66, code="not-known", says="other")
 

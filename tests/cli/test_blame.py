@@ -16,7 +16,7 @@ from stage.killing import Traced
 from stage.parties import KEY, Party
 
 from frost_hsm.ceremony.history import dossier
-from frost_hsm.ceremony.history.judgement import judge
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint
 from frost_hsm.errors import CeremonyStopped
@@ -157,7 +157,7 @@ def test_an_active_key_is_not_disputed(case: Case) -> None:
     claim = str(case.false_complaint(bob, alice))
     refused(alice, "dispute", "answer", claim, status=76, code="refused", says="nothing of it is opened any more")
     assert "is done, all have confirmed it, and stays" in alice.run("dispute", "settle", claim).stdout
-    assert alice.key().state == "active"
+    assert alice.key().status == "active"
 
 
 def test_evidence_overwrites_nothing(case: Case) -> None:
@@ -165,7 +165,7 @@ def test_evidence_overwrites_nothing(case: Case) -> None:
     alice, _, carol = case.people
     Path(alice.directory / "treasury.evidence.pem").write_bytes(b"of an earlier run")
     there = folder(alice, "other", {**case.first, "carol": bad_proof(carol, case.first["carol"])})
-    alice.home.remove(f"ceremonies/{KEY}/round2")
+    alice.home.remove(f"{alice.folder()}/round2")
     kept = f"home/ceremonies/{KEY}/evidence.pem"
     error = refused(
         alice, "dkg", "round2", KEY, "--in", there,
@@ -228,4 +228,4 @@ def test_killed_at_any_instant_a_dispute_goes_on(case: Case, tmp_path: Path) -> 
 
 
 def evidence(party: Party) -> bytes:
-    return (party.directory / f"home/ceremonies/{KEY}/evidence.pem").read_bytes()
+    return (party.directory / f"home/{party.folder()}/evidence.pem").read_bytes()

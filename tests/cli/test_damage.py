@@ -12,7 +12,9 @@ from stage import parties
 from stage.parties import KEY, Party
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Commitment, Confirmation, Message, Response, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import Commitment, Response
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.errors import BadMessageSignature, ForeignMessage, MalformedMessage, UnknownSender
 

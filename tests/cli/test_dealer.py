@@ -10,8 +10,7 @@ from stage import by_command, parties, upkeep
 from stage.parties import Party, Ran, inbox
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Proposal
-from frost_hsm.ceremony.messages.upkeep import Dealing
+from frost_hsm.ceremony.messages.making import Dealing, Proposal
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration

@@ -14,7 +14,7 @@ from stage.parties import KEY, Party, Ran, inbox
 from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.upkeep import Dealing
+from frost_hsm.ceremony.messages.making import Dealing
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing import dealing

@@ -16,7 +16,7 @@ from stage.parties import KEY, Party, Ran
 from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Response
+from frost_hsm.ceremony.messages.using import Response
 
 MESSAGE = b"pay 5 to dave"
 BOX = "../inbox"
@@ -284,7 +284,7 @@ def test_many_signatures_at_once(group: list[Party]) -> None:
         pairs += [f"message{number}", f"signature{number}"]
     pairs *= 7  # enough for them to be added up
     ran = alice.run("verify", "--key", KEY, *pairs)
-    assert (ran.status, ran.stdout) == (0, f"21 good signatures by {KEY} ({alice.key().verifying_key[:8].hex()})\n")
+    assert (ran.status, ran.stdout) == (0, f"21 good signatures by {KEY} ({alice.key().verifying_key[:17].hex()})\n")
     assert json.loads(alice.run("verify", "--key", KEY, *pairs, "--json").stdout)["signatures"] == 21
     pairs[0], pairs[2] = pairs[2], pairs[0]
     (alice.directory / "no signature").write_bytes(b"x")

@@ -25,7 +25,8 @@ from stage import parties, upkeep
 from frost_hsm.ceremony.history import backup, bundle, dossier
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.making import Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.forms import der, oids
@@ -64,10 +65,9 @@ def ceremony(directory: Path) -> Seeds:
     deltas = upkeep.deltas(three[:2], asked)
     sigmas = upkeep.sigmas(three[:2], asked, deltas)
     done = upkeep.repairing(people[3], asked).finish(people[3].holder, parties.inbox(sigmas.values()))
-    for party in three:
-        upkeep.repairing(party, asked).confirm(parties.inbox(sigmas.values(), done))
+    confirmed = upkeep.confirm_repair(people, asked, *sigmas.values(), done)
     said = (proposal, first["bob"], second["bob"], confirmations["bob"], wanted, commitments["bob"], responses["bob"])
-    kept = (refreshing, asked, deltas["bob"], sigmas["bob"], done)
+    kept = (refreshing, asked, deltas["bob"], sigmas["bob"], done, confirmed["bob"])
     for data in (*said, *kept, dealt(people)):
         yield from of_message(data)
     yield "upkeep", "complaint", prefixed(UPKEEP, Complaint, Complaint(bytes(32), 2, bytes(32)).encode())
@@ -98,7 +98,7 @@ def of_backup(directory: Path) -> Seeds:
     upkeep.take_over(second, [bob])
     upkeep.refresh([bob, second])
     with bob.holder() as holder:
-        data = backup.create(bob.home, holder, [alice.public])
+        data = backup.create(bob.home, holder, [alice.public]).data
     yield "backup", "file", b"\0" + data
     yield "backup", "content", b"\1" + signed.parse(data).content
 

@@ -156,6 +156,13 @@ def repair(new: Party, position: int, helpers: Sequence[Party], others: Sequence
     for helper in helpers:
         step(helper, "repair", "sigma", request, *given)
     step(new, "repair", "finish", request, *given)
-    for party in (*helpers, *others):
-        step(party, "repair", "confirm", request, *given)
+    confirm_repair((*helpers, *others), new, request, *given)
     return request
+
+
+def confirm_repair(voters: Sequence[Party], new: Party, *request: str) -> None:
+    """Let everybody confirm a repair, and then take in who else has."""
+    for party in voters:
+        step(party, "repair", "confirm", *request)
+    for party in (*voters, new):
+        step(party, "repair", "confirm", *request)

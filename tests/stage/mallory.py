@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from stage.parties import Messages, Party
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Message, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.making import Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sealing import seeds, shares

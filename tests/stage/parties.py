@@ -17,6 +17,7 @@ from typing import Any
 
 from frost_hsm import backends, cli
 from frost_hsm.backends import KeyKind, TokenInfo
+from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
@@ -44,6 +45,7 @@ _ASKING = (
     "dealer accept",
     *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),
     *(f"repair {step}" for step in ("delta", "confirm")),
+    "history abandon",
     *(f"sign {step}" for step in ("commit", "respond", "discard")),
 )
 _WITH_TOKEN = (
@@ -51,7 +53,8 @@ _WITH_TOKEN = (
     "identity create",
     *(f"dkg {step}" for step in ("propose", "round1", "round2", "finish", "abort")),
     *(f"refresh {step}" for step in ("propose", "round1", "round2", "finish", "confirm", "abort")),
-    *(f"repair {step}" for step in ("request", "delta", "sigma", "finish")),
+    *(f"repair {step}" for step in ("request", "delta", "sigma", "finish", "confirm")),
+    *(f"history {step}" for step in ("standing", "abandon", "leave")),
     *(f"sign {step}" for step in ("request", "commit", "respond", "preprocess", "discard")),
     "keys delete",
     "recover",
@@ -143,6 +146,11 @@ class Party:
 
     def key(self, name: str = KEY) -> GroupKey:
         return GroupKey.load(self.home, name, self.public)
+
+    def folder(self, name: str = KEY) -> str:
+        """Where the making of a key lies in the state directory."""
+        folder = kept.folders(self.home, name)[0]
+        return kept.chapter_folder(folder, kept.id_of(folder))
 
     def ceremony(self, name: str = KEY) -> KeyGeneration:
         return KeyGeneration.load(self.home, name, self.public)
@@ -302,4 +310,4 @@ def sign(signers: Sequence[Party], message: bytes, name: str = KEY) -> bytes:
     wanted = request(signers, message, name)
     commitments = commit(signers, wanted)
     responses = respond(signers, wanted, commitments)
-    return signers[0].session(wanted).aggregate(inbox(commitments.values(), responses.values()))
+    return signers[0].session(wanted).aggregate(inbox(commitments.values(), responses.values()))[0]

@@ -93,9 +93,18 @@ def repair(receiver: Party, position: int, helpers: Sequence[Party], people: Seq
     request = ask(receiver, position, helpers)
     second = sigmas(helpers, request, deltas(helpers, request))
     done = repairing(receiver, request).finish(receiver.holder, inbox(second.values()))
-    for party in people:
-        repairing(party, request).confirm(inbox(second.values(), done))
+    confirm_repair([*people, receiver], request, *second.values(), done)
     return request
+
+
+def confirm_repair(people: Iterable[Party], request: bytes, *ending: bytes) -> Messages:
+    """Let everybody confirm a repair and take in who else has; returns the confirmations."""
+    everybody = list({party.name: party for party in people}.values())
+    said = {party.name: repairing(party, request).confirm(party.holder, inbox(ending)) for party in everybody}
+    confirmations = {name: data for name, data in said.items() if data is not None}
+    for party in everybody:
+        repairing(party, request).confirm(party.holder, inbox(ending, confirmations.values()))
+    return confirmations
 
 
 # ── A second token ──
@@ -115,5 +124,4 @@ def take_over(second: Party, people: Iterable[Party]) -> None:
     """Let a second token, which has the transcript, take the place of the first, and everybody take that in."""
     asked = recovery.recover(second.home, KEY, second.public, second.holder).takeover
     assert asked is not None and asked.ending is not None
-    for party in people:
-        repairing(party, asked.request.to_pem()).confirm(inbox(asked.ending.to_pem()))
+    confirm_repair([*people, second], asked.request.to_pem(), asked.ending.to_pem())

@@ -91,7 +91,7 @@ OF_KEYS = (
     defence(
         "k14_a_pending_key_does_not_sign",
         "a key signs once all have confirmed it",
-        ("ceremony/history/keys.py", "if self.state is KeyState.PENDING:", "if False:"),
+        ("ceremony/history/keys.py", "if self.status is KeyStatus.PENDING:", "if False:"),
     ),
     defence(
         "k14_nobody_is_parted_from_the_others",
@@ -283,7 +283,7 @@ OF_KEYS = (
         "k31_shares_of_two_epochs",
         "a request is for one epoch",
         ("ceremony/signing/session.py", "if wanted.epoch != key.epoch:", "if False:"),
-        ("ceremony/history/keys.py", "if self.state is KeyState.SUPERSEDED:", "if False:"),
+        ("ceremony/history/keys.py", "if self.status is KeyStatus.SUPERSEDED:", "if False:"),
     ),
     defence(
         "k31_the_old_share_is_gone",
