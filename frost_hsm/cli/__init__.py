@@ -28,6 +28,8 @@ COMMANDS = {
     "token": "See the tokens in reach.",
     "identity": "Make, show and hand out your identity.",
     "peer": "Keep the identities of the others.",
+    "join": "Do every step that is open for you, over a board.",
+    "status": "Say all that is open, and whose turn it is.",
     "dkg": "Make a key together.",
     "sign": "Sign together.",
     "verify": "Check signatures.",

@@ -17,6 +17,7 @@ from frost_hsm.ceremony.sharing import keygen
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import rounds
+from frost_hsm.cli.commands.posting import Posting, meet, posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
@@ -36,7 +37,7 @@ def dkg() -> None:
     """
 
 
-@command(dkg, "propose", token=True)
+@command(dkg, "propose", token=True, asks=True)
 @click.argument("name")
 @click.option("-t", "--threshold", type=int, required=True, help="How many participants it takes to sign.")
 @click.option(
@@ -56,6 +57,7 @@ def dkg() -> None:
     show_default=True,
     help="FROST identifiers: 1, 2, 3, … in order, or derived from the names, as some programs have them.",
 )
+@to_board
 @output
 def propose(
     place: Workplace,
@@ -65,6 +67,7 @@ def propose(
     suite: str,
     purpose: str,
     identifiers: str,
+    board: str | None,
     output: str | None,
     force: bool,
 ) -> Result:
@@ -73,40 +76,41 @@ def propose(
     Writes NAME.proposal.pem, which everybody has to see and agree to with round1, you included.
     """
     path = output or f"{require_name(name)}.proposal.pem"
-    plan = Proposal(
-        bytes(HASH_LENGTH),
-        name,
-        purpose,
-        ciphersuites.by_name(suite).id,
-        threshold,
-        1,
-        Roster((place.me, *_peers(place, others))),
-        Numbering(identifiers),
-    )
-    ceremony = _of_this_name(place, name)
+    with posting(place, board, name) as there:
+        roster = Roster((place.me, *_peers(place, others, there)))
+        suite_id = ciphersuites.by_name(suite).id
+        plan = Proposal(bytes(HASH_LENGTH), name, purpose, suite_id, threshold, 1, roster, Numbering(identifiers))
+        ceremony = _proposed(place, plan, path, force)
+        data = ceremony.proposal.to_pem()
+        raw = door.write(path, data, force=force)
+        lines = [*_plan(ceremony), f"Wrote {path}", *there.post(data)]
+    by_file = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
+    fields = {**rounds.fields(ceremony), "file": path, **there.fields}
+    return Result("dkg-propose", lines, fields, there.next_step(by_file), raw)
+
+
+def _proposed(place: Workplace, plan: Proposal, path: str, force: bool) -> KeyGeneration:
+    """Return the ceremony that was proposed before by this plan; else propose it."""
+    ceremony = _of_this_name(place, plan.name)
     if ceremony is not None:
         if replace(ceremony.proposal.message, random=plan.random) != plan:
-            raise StepConflict(f'another ceremony or key has the name "{name}" here', hint="propose another name")
-        data = ceremony.proposal.to_pem()
-        door.check_output(path, force=force, again=data)
-    else:
-        door.check_output(path, force=force)
-        with place.holder() as holder:
-            data = keygen.propose(
-                holder,
-                name,
-                list(plan.roster)[1:],
-                min_signers=threshold,
-                suite=suite,
-                purpose=purpose,
-                numbering=plan.numbering,
-            )
-        ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
-        ceremony.accept()
-    raw = door.write(path, data, force=force)
-    lines = [*_plan(ceremony), f"Wrote {path}"]
-    after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
-    return Result("dkg-propose", lines, {**rounds.fields(ceremony), "file": path}, after, raw)
+            raise StepConflict(f'another ceremony or key has the name "{plan.name}" here', hint="propose another name")
+        door.check_output(path, force=force, again=ceremony.proposal.to_pem())
+        return ceremony
+    door.check_output(path, force=force)
+    with place.holder() as holder:
+        data = keygen.propose(
+            holder,
+            plan.name,
+            list(plan.roster)[1:],
+            min_signers=plan.min_signers,
+            suite=ciphersuites.by_id(plan.suite).name,
+            purpose=plan.purpose,
+            numbering=plan.numbering,
+        )
+    ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
+    ceremony.accept()
+    return ceremony
 
 
 def _of_this_name(place: Workplace, name: str) -> KeyGeneration | None:
@@ -118,11 +122,13 @@ def _of_this_name(place: Workplace, name: str) -> KeyGeneration | None:
     return None if ceremony.transcript.is_given_up else ceremony
 
 
-def _peers(place: Workplace, names: str) -> list[PublicIdentity]:
+def _peers(place: Workplace, names: str, there: Posting) -> list[PublicIdentity]:
+    """Return the identities of the others; of who is no peer yet, the one handed out on the board, once compared."""
     known, found = place.peers(), []
     for name in split_names(names):
         if name not in known:
-            raise NotKnown(f'there is no peer "{name}"', hint=f"add them first: frost-hsm peer add {name}.identity.pem")
+            known[name] = there.identity_of(name)
+            meet(place, known[name])
         found.append(known[name])
     return found
 

@@ -9,6 +9,7 @@ from frost_hsm.ceremony.sharing import refresh as ceremony_refresh
 from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import rounds
+from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output
@@ -30,8 +31,9 @@ def refresh() -> None:
 
 @command(refresh, "propose", token=True)
 @click.argument("name", shell_complete=completing.keys)
+@to_board
 @output
-def propose(place: Workplace, name: str, output: str | None, force: bool) -> Result:
+def propose(place: Workplace, name: str, board: str | None, output: str | None, force: bool) -> Result:
     """Propose to refresh the shares of key NAME.
 
     Any participant may. Writes NAME.refreshN.proposal.pem, which everybody has to agree to with round1, you included;
@@ -40,21 +42,22 @@ def propose(place: Workplace, name: str, output: str | None, force: bool) -> Res
     key = GroupKey.load(place.home, name, place.me)
     key.require_active()
     path = output or f"{name}.refresh{key.epoch + 1}.proposal.pem"
-    ceremony = _running(place, key)
-    if ceremony is not None:
-        data = ceremony.proposal.to_pem()
-        door.check_output(path, force=force, again=data)
-    else:
-        door.check_output(path, force=force)
-        with place.holder() as holder:
-            data = ceremony_refresh.propose(holder, key)
-            ceremony = Refresh.read(place.home, data, place.me)
-            ceremony.accept()
-    raw = door.write(path, data, force=force)
-    after = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm refresh round1 {path}"
-    return Result(
-        "refresh-propose", [*plan(ceremony), f"Wrote {path}"], {**rounds.fields(ceremony), "file": path}, after, raw
-    )
+    with posting(place, board, name) as there:
+        ceremony = _running(place, key)
+        if ceremony is not None:
+            data = ceremony.proposal.to_pem()
+            door.check_output(path, force=force, again=data)
+        else:
+            door.check_output(path, force=force)
+            with place.holder() as holder:
+                data = ceremony_refresh.propose(holder, key)
+                ceremony = Refresh.read(place.home, data, place.me)
+                ceremony.accept()
+        raw = door.write(path, data, force=force)
+        lines = [*plan(ceremony), f"Wrote {path}", *there.post(data)]
+    by_file = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm refresh round1 {path}"
+    fields = {**rounds.fields(ceremony), "file": path, **there.fields}
+    return Result("refresh-propose", lines, fields, there.next_step(by_file), raw)
 
 
 def _running(place: Workplace, key: GroupKey) -> Refresh | None:

@@ -14,6 +14,7 @@ from frost_hsm.ceremony.sharing import repair as ceremony_repair
 from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands.history import unfinished
+from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
@@ -52,6 +53,7 @@ def repair() -> None:
     "has it; once for each.",
 )
 @click.option("--new", "is_new", is_flag=True, help="Ask for a share of your own, as a new participant.")
+@to_board
 @output
 def request(
     place: Workplace,
@@ -61,6 +63,7 @@ def request(
     absent: str | None,
     displace: tuple[str, ...],
     is_new: bool,
+    board: str | None,
     output: str | None,
     force: bool,
 ) -> Result:
@@ -75,14 +78,17 @@ def request(
     path = output or f"{name}.repair{position}.request.pem"
     door.check_output(path, force=force)
     names = split_names(helpers)
-    with place.holder() as holder:
-        data = ceremony_repair.request(
-            holder, key, position, names, absent=split_names(absent or ""), displaces=unfinished(key, displace)
-        )
-    asked = Repair.read(place.home, data, place.me)
-    raw = door.write(path, data, force=force)
-    after = f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {path}"
-    return Result("repair-request", [*_plan(asked), f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
+    with posting(place, board, name) as there:
+        with place.holder() as holder:
+            data = ceremony_repair.request(
+                holder, key, position, names, absent=split_names(absent or ""), displaces=unfinished(key, displace)
+            )
+        asked = Repair.read(place.home, data, place.me)
+        raw = door.write(path, data, force=force)
+        lines = [*_plan(asked), f"Wrote {path}", *there.post(data)]
+    by_file = f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {path}"
+    fields = {**_fields(asked), "file": path, **there.fields}
+    return Result("repair-request", lines, fields, there.next_step(by_file), raw)
 
 
 @command(repair, "delta", token=True, asks=True)

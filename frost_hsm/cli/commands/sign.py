@@ -5,12 +5,15 @@ from __future__ import annotations
 import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.transcript import BEGINNING
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import plain, preparing, requests
+from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import Function, command, output, split_names
@@ -74,6 +77,7 @@ def _plain_key(function: Function) -> Function:
     is_flag=True,
     help="Sign under a key of its own, which nobody can link to KEY who has not seen the request and commitments.",
 )
+@to_board
 @output
 def request(
     place: Workplace,
@@ -83,6 +87,7 @@ def request(
     prepared: tuple[str, ...],
     commitments: tuple[str, ...],
     is_rerandomized: bool,
+    board: str | None,
     output: str | None,
     force: bool,
 ) -> Result:
@@ -105,14 +110,19 @@ def request(
     ahead = preparing.read(group_key, prepared) if prepared else None
     names = list(ahead) if ahead is not None else _signers(group_key, signers)
     items = [Item(RAW, requests.item_name(each), door.read(each)) for each in paths]
-    with place.holder() as holder:
-        data = signing.request(holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized)
-    session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
-    raw = door.write(path, data, force=force)
+    with posting(place, board, key, sum(len(item.thing) for item in items)) as there:
+        with place.holder() as holder:
+            data = signing.request(holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized)
+        session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
+        if there.board is not None:  # to be put there again, should the board lose it
+            place.home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
+        raw = door.write(path, data, force=force)
+        posted = there.post(data)
     step = "respond" if session.is_prepared else "commit"
-    after = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {path}"
-    lines = [*requests.lines(session), f"Wrote {path}"]
-    return Result("sign-request", lines, {**requests.fields(session), "file": path}, after, raw)
+    by_file = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {path}"
+    lines = [*requests.lines(session), f"Wrote {path}", *posted]
+    fields = {**requests.fields(session), "file": path, **there.fields}
+    return Result("sign-request", lines, fields, there.next_step(by_file), raw)
 
 
 def _signers(key: GroupKey, given: str | None) -> list[str]:

@@ -1,0 +1,129 @@
+"""What one hears on a board: read once, verified, and put where it belongs.
+
+A board is trusted with nothing. A message counts if it is signed by somebody known; it goes to the matter that it
+names. Whatever else lies there is passed over, and said to be. What cannot be placed yet is read again when more is
+known: another person, or a key that was not there before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from frost_hsm.boards import Board, name_of
+from frost_hsm.boards.reading import Reading
+from frost_hsm.ceremony.history.chapter import about
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.cli.commands import matters
+from frost_hsm.cli.commands.matters import Matter
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import FrostHsmError, InputProblem, InvalidContents, UsageProblem
+
+_FIRST_LINE_OF_IDENTITIES = b"-----BEGIN CERTIFICATE-----"
+_IDENTITIES, _EVIDENCE = "whoever hands out identities", "whoever hands out evidence"  # as no person is called
+_MAX_OF_STRANGERS = 20  # matters that somebody proposes whose identity nobody here has compared
+
+
+class Heard:
+    """All that was heard on one board, if there is one, and what the state directory knew before.
+
+    matters: by their id, those that are mine. there: what lies on the board, by `name_of`. evidence: files about
+    ceremonies that were stopped. identities: those that were said, by name; nobody has compared them.
+    """
+
+    def __init__(self, place: Workplace, board: Board | None) -> None:
+        self._place = place
+        self._board = board
+        self._known = {each.sign_key.key_id: each for each in (place.me, *place.peers().values())}
+        self._messages: dict[bytes, dict[str, Incoming]] = {}
+        self._unplaced = False
+        self._strangers = 0
+        self.matters: dict[bytes, Matter] = {}
+        self.there: set[str] = set()
+        self.evidence: dict[str, bytes] = {}
+        self.identities: dict[str, dict[bytes, PublicIdentity]] = {}
+        for data in matters.known_here(place):
+            self._begin(data, signed.decode(signed.parse(data)))
+        self._reading = self._from_the_beginning()
+
+    def read(self) -> None:
+        """Read what is new on the board, and again what could not be placed before, if more is known now."""
+        if self._reading is None:
+            return
+        known = -1
+        while known != len(self._known):
+            known = len(self._known)
+            for _ in self._reading.new():
+                pass
+            if self._unplaced and known != len(self._known):
+                self.read_again()
+
+    def read_again(self) -> None:
+        """Have the next `read` begin anew: somebody was added, or a key is there now."""
+        if self._unplaced:
+            self._unplaced = False
+            self._reading = self._from_the_beginning()
+
+    def inbox(self, matter: Matter) -> Inbox:
+        """Return what was said in a matter."""
+        return Inbox(self._messages.get(matter.id, {}).values())
+
+    @property
+    def passed_over(self) -> Sequence[str]:
+        """What does not count, one line each."""
+        return self._reading.passed_over if self._reading is not None else []
+
+    def _from_the_beginning(self) -> Reading | None:
+        return Reading(self._board, self._take_in) if self._board is not None else None
+
+    def _take_in(self, data: bytes) -> str | None:
+        """Put a message where it belongs; returns whose it is, None for what does not count."""
+        name = name_of(data)
+        self.there.add(name)
+        if data.startswith(_FIRST_LINE_OF_IDENTITIES):
+            return self._take_in_identity(data)
+        if data.count(FIRST_LINE) > 1:
+            self.evidence[name] = data
+            return _EVIDENCE
+        try:
+            parsed = signed.parse(data)
+            message = signed.decode(parsed)
+            if isinstance(message, matters.BEGINNINGS):
+                matter = self.matters.get(parsed.content_digest) or self._begin(data, message)
+                return matter.begun.sender.name if matter is not None else None
+            sender = self._known.get(parsed.signer_key_id)
+            if sender is None:
+                self._unplaced = True
+                return None
+            parsed.verify(sender.sign_key)
+        except (InputProblem, InvalidContents):
+            return None
+        said = self._messages.setdefault(about(message) or b"", {})
+        said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
+        return sender.name
+
+    def _take_in_identity(self, data: bytes) -> str | None:
+        try:
+            public = PublicIdentity.from_pem(data)
+        except (InputProblem, UsageProblem):
+            return None
+        self.identities.setdefault(public.name, {})[public.digest] = public
+        return _IDENTITIES
+
+    def _begin(self, data: bytes, message: Message) -> Matter | None:
+        try:
+            matter = matters.begin(self._place, data, message)
+        except FrostHsmError:  # of a key that is not here, or not yet; or nothing that could be
+            self._unplaced = True
+            return None
+        if matter is None:
+            return None
+        if matter.begun.sender.sign_key.key_id not in self._known:
+            self._strangers += 1
+            if self._strangers > _MAX_OF_STRANGERS:
+                return None
+        self.matters[matter.id] = matter
+        self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
+        return matter

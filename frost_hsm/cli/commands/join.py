@@ -1,0 +1,279 @@
+"""``frost-hsm join``: everything that is open for me, over a board, until a person has to decide."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from frost_hsm.boards import Board, name_of
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.sharing import dispute
+from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.cli.commands import requests
+from frost_hsm.cli.commands.heard import Heard
+from frost_hsm.cli.commands.matters import Matter
+from frost_hsm.cli.commands.posting import meet
+from frost_hsm.cli.options import command
+from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import visible
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import (
+    Aborted,
+    BoardUnreachable,
+    CeremonyStopped,
+    FrostHsmError,
+    NotYet,
+    ProtocolViolation,
+    TokenProblem,
+    UsageProblem,
+)
+
+_LOOK = 2.0  # seconds to wait for the board before what is there is looked at again
+_AGAIN = 15.0  # seconds after which my messages are put on the board again: it may have lost them
+
+
+@command(None, "join", token=True, asks=True)
+@click.argument("board", metavar="[BOARD]", required=False)
+@click.option("--once", is_flag=True, help="Do what can be done now, and do not wait for the others.")
+def join(place: Workplace, board: str | None, once: bool) -> Result:
+    """Do every step that is open for you, over a board.
+
+    It waits for the others as long as it takes. Whatever is on BOARD and concerns you: keys that are made, shares that
+    are made anew or again, signatures. You are asked what only a person can decide, each question once: whether
+    identities and check codes are the same, whether you take part, whether you sign. The PIN is asked once. Your
+    identity is handed out there too.
+
+    It ends when nothing is left for you to do; if there is nothing yet, it waits for it. Ctrl-C ends it at any time:
+    nothing is lost, and the same command goes on where it was. Without BOARD it is the one of config.toml for all keys.
+    """
+    uri = board or place.config.board_of("")
+    if uri is None:
+        raise UsageProblem("no board is named", hint='name one, or put it into config.toml: [boards] "*" = "dir:PATH"')
+    with Sitting(place, uri) as sitting:
+        done = sitting.run(is_once=once)
+    lines = [f"{title}: nothing is left for you to do" for title in done] or [f"nothing is open for you on {uri}"]
+    return Result("join", lines, {"board": uri, "done": done})
+
+
+class Sitting:
+    """One person at work on a board: the token is opened once, each question asked once."""
+
+    def __init__(self, place: Workplace, uri: str) -> None:
+        self._place = place
+        self._uri = uri
+        self._stack = ExitStack()
+        self._holder: Holder | None = None
+        self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
+        self._posted: dict[str, float] = {}
+        self._settled: set[str] = set()
+        self._over: set[bytes] = set()  # what is over, and lies on the board as far as it is mine
+        self._line = _Line(place)
+
+    def __enter__(self) -> Sitting:
+        self._board: Board = self._stack.enter_context(self._place.board(self._uri))
+        self._heard = Heard(self._place, self._board)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._line.clear()
+        self._stack.close()
+
+    # ── What a matter asks for ──
+
+    @contextmanager
+    def holder(self) -> Iterator[Holder]:
+        """Lend the open token, which stays open."""
+        if self._holder is None:
+            self._line.clear()
+            self._holder = self._stack.enter_context(self._place.holder())
+        yield self._holder
+
+    def agree(self, lines: list[str], question: str) -> None:
+        """Ask. Raises `Aborted` for no."""
+        self._line.clear()
+        for line in lines:
+            self._place.terminal.message(line)
+        if not self._place.terminal.confirm(question):
+            raise Aborted("you said no; nothing was changed")
+
+    def compare(self, lines: list[str], question: str, check_code: str) -> None:
+        """Have a check code compared. Raises `Aborted` unless it is the same."""
+        self._line.clear()
+        what = "the last 4 digits of the check code"
+        if not self._place.terminal.agree(question, what=what, shown=check_code[-4:], lines=lines):
+            raise Aborted("the check codes were not compared; the same command asks again")
+
+    def agree_to_sign(self, session: SigningSession) -> None:
+        """Show what is to be signed, and ask. Raises `Aborted` for no."""
+        self._line.clear()
+        requests.require_agreement(self._place, session)
+
+    def meet(self, people: Iterable[PublicIdentity]) -> None:
+        """Have the fingerprints of strangers compared, and keep their identities as those of peers."""
+        for public in people:
+            if public != self._place.me:
+                self._line.clear()
+                meet(self._place, public)
+
+    # ── The work ──
+
+    def run(self, *, is_once: bool) -> list[str]:
+        """Go on until nothing is left to do; returns the titles of what was open. Raises what was refused."""
+        opened: dict[bytes, str] = {}
+        while True:
+            try:
+                self._heard.read()
+                self._settle_disputes()
+                opened |= {matter.id: matter.title for matter in self._open()}
+                has_moved = self._advance_all()
+                has_arrived = self._hand_out()
+            except BoardUnreachable as error:
+                if is_once:
+                    raise
+                self._line.show(f"{error}; trying again")
+                time.sleep(_LOOK)
+                continue
+            if has_moved:
+                continue
+            waiting = list(self._open())
+            if not waiting and has_arrived and (opened or is_once):
+                break
+            if not is_once:
+                self._line.show(self._waiting_for(waiting))
+            elif has_arrived:
+                raise NotYet(f"waiting for {self._waiting_for(waiting)}", hint="run the same command again later")
+            self._wait()
+        for refusal in self._refused.values():
+            raise refusal
+        return sorted(opened.values())
+
+    def _open(self) -> Iterator[Matter]:
+        for matter in self._heard.matters.values():
+            if matter.id not in self._over and matter.id not in self._refused and not matter.is_over:
+                yield matter
+
+    def _advance_all(self) -> bool:
+        """Take every step that can be taken; returns whether any was."""
+        has_moved = False
+        for matter in list(self._open()):
+            try:
+                said = matter.advance(self, self._heard.inbox(matter))
+            except NotYet:
+                continue
+            except TokenProblem:
+                raise
+            except (ProtocolViolation, CeremonyStopped) as error:
+                self._refuse(matter, error)
+                self._hand_out_evidence(matter)
+            except FrostHsmError as error:
+                self._refuse(matter, error)
+            else:
+                self._say(f"{matter.title}: {said}")
+                has_moved = True
+            self._hand_out()
+        if has_moved:
+            self._heard.read_again()
+        return has_moved
+
+    def _refuse(self, matter: Matter, error: FrostHsmError) -> None:
+        self._refused[matter.id] = error
+        self._say(f"{matter.title}: {error}")
+
+    def _hand_out(self) -> bool:
+        """Post what is mine and not on the board; returns whether all of it was seen there."""
+        has_arrived = self._post([self._place.me.to_pem()])
+        for matter in self._heard.matters.values():
+            if matter.id not in self._over:
+                is_there = self._post(list(matter.sent()))
+                has_arrived &= is_there
+                if is_there and matter.is_over:
+                    self._over.add(matter.id)
+        return has_arrived
+
+    def _post(self, messages: list[bytes]) -> bool:
+        """Post messages that were not seen on the board, and again what may have been lost; whether all were seen."""
+        now = time.monotonic()
+        for data in messages:
+            name = name_of(data)
+            pause = _AGAIN if name in self._heard.there else _LOOK
+            if now - self._posted.get(name, -_AGAIN) >= pause:
+                self._board.post(data)
+                self._posted[name] = now
+        return all(name_of(data) in self._heard.there for data in messages)
+
+    def _wait(self) -> None:
+        self._board.wait(_LOOK)
+
+    # ── Disputes ──
+
+    def _settle_disputes(self) -> None:
+        """Take in what shows whose fault it is that a ceremony was stopped, and answer what is said of me."""
+        for name, data in self._heard.evidence.items():
+            if name in self._settled:
+                continue
+            self._settled.add(name)
+            try:
+                found = dispute.find(self._place.home, data, self._place.me)
+                verdict = found.settle()
+                if self._place.me.name in verdict.awaiting:
+                    answer, verdict = found.answer(self.holder)
+                    self._board.post(answer)
+            except FrostHsmError:
+                continue
+            self._say(f"{found.ceremony.title}: {verdict.sentence}")
+
+    def _hand_out_evidence(self, matter: Matter) -> None:
+        evidence = matter.transcript.evidence()
+        if evidence is not None:
+            self._settled.add(name_of(evidence))
+            self._board.post(evidence)
+
+    # ── Talk ──
+
+    def _say(self, text: str) -> None:
+        self._line.clear()
+        self._place.terminal.message(text)
+
+    def _waiting_for(self, waiting: list[Matter]) -> str:
+        parts = []
+        for matter in waiting:
+            found = matter.standing(self._heard.inbox(matter))
+            whom = f"{found.what} of {', '.join(found.missing)}" if found.missing else "the others"
+            parts.append(f"{matter.title}: {whom}" + (f" (here: {', '.join(found.have)})" if found.have else ""))
+        return "; ".join(parts) or f"something for you on {self._uri}"
+
+
+class _Line:
+    """The line that says what is waited for: on a terminal rewritten in its place, elsewhere written again."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self._shown = ""
+        self._is_live = sys.stderr is not None and sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        """Show it."""
+        if text == self._shown:
+            return
+        if self._is_live:
+            width = shutil.get_terminal_size().columns - 1
+            line = visible(f"waiting: {text}")
+            line = line if len(line) <= width else line[: width - 1] + "…"
+            sys.stderr.write(f"\r{line.ljust(width)}")
+            sys.stderr.flush()
+        else:
+            self._place.terminal.waiting(text)
+        self._shown = text
+
+    def clear(self) -> None:
+        """Make place for what is said or asked."""
+        if self._is_live and self._shown:
+            width = shutil.get_terminal_size().columns - 1
+            sys.stderr.write("\r" + " " * width + "\r")
+            sys.stderr.flush()
+        self._shown = "" if self._is_live else self._shown

@@ -1,0 +1,421 @@
+"""What people do together, each as one of them sees it: which step is open, what it asks of a person, who is missing.
+
+A matter begins with one message, which anybody can read, and goes on by the steps that have commands of their own.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from frost_hsm.ceremony.history import kept
+from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
+from frost_hsm.ceremony.messages import changing, signed
+from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.messages.inbox import Inbox
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.ceremony.sharing.abandonment import Abandonment
+from frost_hsm.ceremony.sharing.keygen import KeyGeneration
+from frost_hsm.ceremony.sharing.refresh import Refresh
+from frost_hsm.ceremony.sharing.repair import Repair
+from frost_hsm.ceremony.signing.session import SIGNATURES, SigningSession
+from frost_hsm.ceremony.store import request_folder
+from frost_hsm.cli.commands import dkg, refresh, repair, requests
+from frost_hsm.cli.files import door
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import NotYet
+
+BEGINNINGS = (Proposal, RefreshProposal, RepairRequest, changing.Abandonment, SigningRequest)
+"""The messages that begin a matter."""
+
+
+class Person(Protocol):
+    """Who decides, and whose token it takes: once for everything that is done in a sitting."""
+
+    def holder(self) -> AbstractContextManager[Holder]:
+        """Lend the open token; asks for the PIN the first time."""
+
+    def agree(self, lines: list[str], question: str) -> None:
+        """Show something and ask. Raises `Aborted` for no."""
+
+    def compare(self, lines: list[str], question: str, check_code: str) -> None:
+        """Have a check code compared. Raises `Aborted` unless it is the same."""
+
+    def agree_to_sign(self, session: SigningSession) -> None:
+        """Show what is to be signed, all of it, and ask. Raises `Aborted` for no."""
+
+    def meet(self, people: Iterable[PublicIdentity]) -> None:
+        """Have the fingerprints compared of all whose identity is not known here. Raises `Aborted`, `UnknownSender`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a matter stands: the step that is next for me, and for it whose messages are here and whose are not."""
+
+    step: str
+    what: str = ""
+    have: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
+class Matter(ABC):
+    """One matter. title: what it is called in sentences; begun: its first message."""
+
+    title: str
+    begun: Signed[Any]
+    roster: Roster
+    transcript: Transcript
+    me: PublicIdentity
+
+    @property
+    def id(self) -> bytes:
+        """What its messages name: the digest of its beginning."""
+        return self.begun.content_digest
+
+    @property
+    @abstractmethod
+    def step(self) -> str:
+        """The step that is next for me."""
+
+    @property
+    @abstractmethod
+    def is_over(self) -> bool:
+        """Whether nothing is left for me to do."""
+
+    @property
+    @abstractmethod
+    def next_command(self) -> str:
+        """What to type, for those who carry files."""
+
+    @abstractmethod
+    def advance(self, person: Person, inbox: Inbox) -> str:
+        """Take the next step; returns what was done. Raises `NotYet` if it takes more messages."""
+
+    @abstractmethod
+    def needs(self) -> type[Message] | None:
+        """The kind of message that the next step takes from everybody."""
+
+    def standing(self, inbox: Inbox) -> Standing:
+        """Say who has done what of the step before the next."""
+        kind = self.needs()
+        if kind is None:
+            return Standing(self.step)
+        found = self.transcript.find(kind, inbox)
+        names = self.transcript.voters if kind is Confirmation else self.transcript.expected
+        have, missing = ([name for name in names if (name in found) is there] for there in (True, False))
+        return Standing(self.step, kind.title, tuple(have), tuple(missing))
+
+    def waits_for(self, inbox: Inbox) -> list[str]:
+        """Name whose turn it is: mine, unless messages of others are missing."""
+        found = self.standing(inbox)
+        return [name for name in found.missing if name != self.me.name] or ["you"]
+
+    def sent(self) -> Iterator[bytes]:
+        """Give my own messages of it so far."""
+        if self.begun.sender == self.me:
+            yield self.begun.to_pem()
+        for kind in STEPS:
+            said = self.transcript.sent(kind)
+            if said is not None:
+                yield said.to_pem()
+
+
+class _RoundsMatter(Matter):
+    """Three rounds and an agreement."""
+
+    def __init__(self, ceremony: KeyGeneration | Refresh, plan: list[str]) -> None:
+        self.ceremony = ceremony
+        self.begun = ceremony.proposal
+        self.roster = ceremony.roster
+        self.transcript = ceremony.transcript
+        self.me = ceremony.me
+        self.title = ceremony.title
+        self._plan = plan
+
+    @property
+    def step(self) -> str:
+        """The step that is next."""
+        return self.ceremony.status().step
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.step in ("active", "stopped", "given-up")
+
+    @property
+    def next_command(self) -> str:
+        """What to type, for those who carry files."""
+        return f"frost-hsm {self.ceremony.command} status {self.ceremony.name}"
+
+    def needs(self) -> type[Message] | None:
+        """The kind of message that the next step takes."""
+        return {"round2": Round1, "finish": Round2, "confirm": Confirmation}.get(self.step)
+
+    def advance(self, person: Person, inbox: Inbox) -> str:
+        """Take the next step."""
+        step = self.step
+        if step == "round1":
+            self._take_part(person)
+            return "your commitment is sent"
+        if step == "round2":
+            self.ceremony.round2(person.holder, inbox)
+            return "everybody's commitment is good; their shares are sent"
+        if step == "finish":
+            finished = self.ceremony.finish(person.holder, inbox)
+            return f"everybody's share is good; yours is sealed in the token; check code {finished.check_code}"
+        agreed = self.ceremony.compare(inbox)
+        others = ", ".join(each.name for each in self.roster if each != self.me)
+        lines = [f"{self.title}: all {len(self.roster)} have finished", f"  check code    {agreed.check_code}"]
+        person.compare(lines, f"Did {others} read the same check code?", agreed.check_code)
+        self._confirm(person, inbox)
+        return f"all confirm the same; group key {agreed.verifying_key.hex()} is active"
+
+    def _take_part(self, person: Person) -> None:
+        if self.ceremony.has_agreed:
+            self.ceremony.round1(person.holder)
+            return
+        person.meet(self.roster)
+        person.agree(self._plan, "Take part?")
+        with person.holder() as holder:  # agreed to once the token is open: until then nothing has changed
+            self.ceremony.accept()
+            self.ceremony.round1(lambda: nullcontext(holder))
+
+    @abstractmethod
+    def _confirm(self, person: Person, inbox: Inbox) -> None: ...
+
+
+class MakingMatter(_RoundsMatter):
+    """A key that is being made."""
+
+    def __init__(self, making: KeyGeneration) -> None:
+        super().__init__(making, dkg._plan(making))
+        self._making = making
+        self.title = f'key "{making.name}"'
+
+    def _confirm(self, person: Person, inbox: Inbox) -> None:
+        self._making.confirm(inbox)
+
+
+class RefreshMatter(_RoundsMatter):
+    """Shares that are made anew."""
+
+    def __init__(self, refreshing: Refresh) -> None:
+        super().__init__(refreshing, refresh.plan(refreshing))
+        self._refreshing = refreshing
+        self.title = f'refresh of "{refreshing.name}"'
+
+    def _confirm(self, person: Person, inbox: Inbox) -> None:
+        self._refreshing.confirm(person.holder, inbox)
+
+
+class RepairMatter(Matter):
+    """A share that is made again, or for somebody new."""
+
+    def __init__(self, asked: Repair) -> None:
+        self._asked = asked
+        self.begun = asked.request
+        self.roster = asked.roster
+        self.transcript = asked.transcript
+        self.me = asked.me
+        self.title = f'repair of "{asked.key.name}" for {asked.receiver.name}'
+
+    @property
+    def step(self) -> str:
+        """The step that is next."""
+        return self._asked.status().step
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do; a second token takes over by a command of its own."""
+        waits_for_recover = self._asked.is_takeover and self.me == self._asked.receiver and self.step == "finish"
+        return self.step == "done" or self.transcript.is_stopped or waits_for_recover
+
+    @property
+    def next_command(self) -> str:
+        """What to type, for those who carry files."""
+        return "frost-hsm repair status REQUEST"
+
+    def needs(self) -> type[Message] | None:
+        """The kind of message that the next step takes."""
+        if self.step == "confirm":
+            return RepairSigma if self._asked.ending is None else Confirmation
+        return {"sigma": RepairDelta, "finish": RepairSigma}.get(self.step)
+
+    def advance(self, person: Person, inbox: Inbox) -> str:
+        """Take the next step."""
+        step, asked = self.step, self._asked
+        if step == "delta":
+            self._agree(person, "Help?")
+            asked.delta(person.holder)
+            return "your part for the other helpers is sent"
+        if step == "sigma":
+            asked.sigma(person.holder, inbox)
+            return "your part for the one who receives is sent"
+        if step == "finish":
+            asked.finish(person.holder, inbox)
+            return "the share is checked against the group, and sealed in your token"
+        return self._confirm(person, inbox)
+
+    def _confirm(self, person: Person, inbox: Inbox) -> str:
+        asked = self._asked
+        if asked.me in asked.voters and self.transcript.sent(Confirmation) is None:
+            self.transcript.gather(RepairSigma, inbox)
+            if not self.transcript.find(RepairDone, inbox):
+                raise NotYet(f"{asked.receiver.name} has not finished", hint="ask them to")
+            if asked.me not in asked.helpers:
+                self._agree(person, "Confirm it?")
+        else:
+            require_confirmed(self.transcript, inbox)
+        asked.confirm(person.holder, inbox)
+        return f"{asked.receiver.name} is participant {asked.position}" if asked.is_done else "you have confirmed it"
+
+    def _agree(self, person: Person, question: str) -> None:
+        if self._asked.receiver != self.me and not self._asked.is_takeover:
+            person.meet([self._asked.receiver])
+        person.agree(repair._plan(self._asked), question)
+
+
+class AbandonmentMatter(Matter):
+    """What some have confirmed and not all, and everybody is asked to give up."""
+
+    def __init__(self, asked: Abandonment) -> None:
+        self._asked = asked
+        self.begun = asked.asked
+        self.roster = asked.key.roster
+        self.transcript = asked.transcript
+        self.me = asked.me
+        self.title = f'abandonment of "{asked.key.name}"'
+
+    @property
+    def step(self) -> str:
+        """The step that is next."""
+        return "done" if self._asked.is_done else "confirm"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do."""
+        return self._asked.is_done or self.transcript.is_stopped
+
+    @property
+    def next_command(self) -> str:
+        """What to type, for those who carry files."""
+        return f"frost-hsm history show {self._asked.key.name}"
+
+    def needs(self) -> type[Message] | None:
+        """The kind of message that the next step takes."""
+        return None if self.transcript.sent(Confirmation) is None else Confirmation
+
+    def advance(self, person: Person, inbox: Inbox) -> str:
+        """Take the next step."""
+        asked = self._asked
+        if self.transcript.sent(Confirmation) is None:
+            lines = [f"{asked.asked.sender.name} asks to abandon for good: {asked.titles}"]
+            person.agree(lines, "Abandon it?")
+        else:
+            require_confirmed(self.transcript, inbox)
+        asked.confirm(person.holder, inbox)
+        return "all have abandoned it" if asked.is_done else "you have agreed"
+
+
+def require_confirmed(transcript: Transcript, inbox: Inbox) -> None:
+    """Raise `NotYet` unless everybody's confirmation is here."""
+    missing = [name for name in transcript.voters if name not in transcript.find(Confirmation, inbox)]
+    if missing:
+        raise NotYet(f"no confirmation of {', '.join(missing)}", hint="ask them for it")
+
+
+class SigningMatter(Matter):
+    """A signature that is asked for."""
+
+    def __init__(self, session: SigningSession) -> None:
+        self.session = session
+        self.begun = session.request
+        self.roster = session.key.roster
+        self.transcript = session.transcript
+        self.me = session.key.me
+        self.title = f'signature {session.id[:4].hex()} with "{session.key.name}"'
+
+    @property
+    def step(self) -> str:
+        """The step that is next."""
+        return self.session.status().step
+
+    @property
+    def is_over(self) -> bool:
+        """For who asked, once it is signed; for who signs, once they have."""
+        return self.step == "done" or (self.step == "aggregate" and self.begun.sender != self.me)
+
+    @property
+    def next_command(self) -> str:
+        """What to type, for those who carry files."""
+        return f"frost-hsm sign status {self.session.id[:4].hex()}"
+
+    def needs(self) -> type[Message] | None:
+        """The kind of message that the next step takes."""
+        if self.session.is_prepared and self.step == "respond":
+            return None
+        return {"respond": Commitment, "aggregate": Response}.get(self.step)
+
+    def advance(self, person: Person, inbox: Inbox) -> str:
+        """Take the next step."""
+        step, session = self.step, self.session
+        if step == "commit" or (step == "respond" and session.is_prepared):
+            person.agree_to_sign(session)
+        if step == "commit":
+            session.commit(person.holder)
+            return "your commitment is sent"
+        if step == "respond":
+            session.respond(person.holder, inbox)
+            return "signed; your signature share is sent"
+        signatures = session.aggregate(inbox)
+        if self.begun.sender != self.me:
+            return "the shares make a good signature"
+        return f"signed; wrote {', '.join(self._write(signatures))}"
+
+    def _write(self, signatures: list[bytes]) -> list[str]:
+        """Write the signatures of what I asked for, named after the items."""
+        [item, *more] = self.session.items
+        stem = item.name if item.name and not more else f"{self.session.key.name}.{self.session.id[:4].hex()}"
+        paths = requests.signature_paths(self.session, stem, None)
+        for path, signature in zip(paths, signatures, strict=True):
+            door.write(path, signature)
+        return paths
+
+
+def begin(place: Workplace, data: bytes, message: Message) -> Matter | None:
+    """Take up the matter that a message begins; None if it is not mine. Raises what its readers raise."""
+    if isinstance(message, Proposal):
+        if place.me not in message.roster:
+            return None
+        return MakingMatter(KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me))
+    if isinstance(message, RefreshProposal):
+        return RefreshMatter(Refresh.read(place.home, data, place.me))
+    if isinstance(message, RepairRequest):
+        return RepairMatter(Repair.read(place.home, data, place.me))
+    if isinstance(message, changing.Abandonment):
+        return AbandonmentMatter(Abandonment.read(place.home, data, place.me))
+    session = SigningSession.read(place.home, data, place.me)
+    matter = SigningMatter(session)
+    return matter if session.key.me.name in session.signers or matter.begun.sender == place.me else None
+
+
+def known_here(place: Workplace) -> Iterator[bytes]:
+    """Give the first messages of all that the state directory holds, requests apart that are signed."""
+    home = place.home
+    folders = [each for folder in kept.folders(home) for each in kept.chapters(home, folder)]
+    for request in SigningSession.names(home):
+        folder = request_folder(bytes.fromhex(request))
+        if not home.exists(f"{folder}/{SIGNATURES}/0"):
+            folders.append(folder)
+    for folder in folders:
+        data = home.read(f"{folder}/{BEGINNING}")
+        if data is not None:
+            yield data

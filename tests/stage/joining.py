@@ -1,0 +1,80 @@
+"""Several people who join on a board, each in a process of their own."""
+
+from __future__ import annotations
+
+import random
+import subprocess
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from stage.parties import PROGRAM, Party
+
+PATIENCE = 90.0  # seconds
+
+
+def forget_each_other(people: Sequence[Party]) -> None:
+    """Let nobody have compared anybody's fingerprint."""
+    for party in people:
+        for other in people:
+            if other is not party:
+                party.home.remove(f"peers/{other.name}.pem")
+
+
+def start(
+    party: Party, uri: str, *options: str, environment: Mapping[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Join, saying yes to everything; what is said goes to ``join.log`` in the party's folder."""
+    arguments = party.arguments(["join", uri, *options, "--yes", "--pin-source", f"file:{party.directory / 'pin'}"])
+    with (party.directory / "join.log").open("ab") as log:
+        return subprocess.Popen([*PROGRAM, *arguments], cwd=party.directory, stdout=log, stderr=log, env=environment)
+
+
+def said(party: Party) -> str:
+    return (party.directory / "join.log").read_text()
+
+
+def join(people: Iterable[Party], uri: str, *options: str) -> None:
+    """Let them join at once, and wait until all have nothing left to do."""
+    running = [(party, start(party, uri, *options)) for party in people]
+    deadline = time.monotonic() + PATIENCE
+    try:
+        for party, process in running:
+            assert process.wait(max(deadline - time.monotonic(), 1)) == 0, said(party)
+    except subprocess.TimeoutExpired:
+        raise AssertionError("\n".join(f"{party.name}:\n{said(party)}" for party, _ in running)) from None
+    finally:
+        for _, process in running:
+            process.kill()
+            process.wait()
+
+
+def join_while_killed(
+    people: Sequence[Party], uri: str, chance: random.Random, kills: int, environment: Mapping[str, str] | None = None
+) -> None:
+    """As `join`, while now and then somebody is killed and begins again; none of it may take anybody's turn."""
+    running = {party.name: start(party, uri, environment=environment) for party in people}
+    by_name = {party.name: party for party in people}
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while any(process.poll() is None for process in running.values()):
+            assert time.monotonic() < deadline, "\n".join(f"{each.name}:\n{said(each)}" for each in people)
+            time.sleep(chance.uniform(0.1, 1.2))
+            victim = chance.choice([*running])
+            if kills and running[victim].poll() is None:
+                running[victim].kill()
+                running[victim].wait()
+                running[victim] = start(by_name[victim], uri, environment=environment)
+                kills -= 1
+        for name, process in running.items():
+            assert process.returncode == 0, said(by_name[name])
+    finally:
+        for process in running.values():
+            process.kill()
+            process.wait()
+
+
+def board(directory: Path) -> str:
+    """Make a board in a directory; returns its URI."""
+    directory.mkdir(parents=True)
+    return f"dir:{directory}"
