@@ -163,7 +163,7 @@ KINDS: dict[str, Text] = {
     "NAME[:LINE]=FILE": NamedFile(),
     "[ALIAS=]PATH": NamedFile(),
     "SOURCE": Source(),
-    **dict.fromkeys(("NAME", "NAMES", "KEY", "ID", "URI", "HEX", "TARGET"), Text()),
+    **dict.fromkeys(("NAME", "NAMES", "KEY", "ID", "URI", "HEX", "TARGET", "NAME=VALUE"), Text()),
 }
 """What help calls a value → what it is."""
 

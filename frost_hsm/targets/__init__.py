@@ -40,7 +40,10 @@ class Thing(Protocol):
     """What is to be signed, read from bytes in their one form. Holds nothing secret."""
 
     ending: str
-    """Of the name of the file that `finish` makes, with its dot."""
+    """Of the name of the file that `finish` makes."""
+
+    contents: bytes | None = None
+    """All of a file, where it travels in the request, for people to look into."""
 
     own_copy: Literal["file", "clone"] | None = None
     """What a signer may have a copy of, to compare with by `check_own_copy`: the file, or a clone of a repository."""
@@ -63,6 +66,10 @@ class Thing(Protocol):
         Raises `InputProblem` if it is not the same, or not there, and `NotPossible` where there is no file.
         """
         raise NotPossible("there is no file to compare with: all that is signed is shown")
+
+    def file_name(self, name: str) -> str:
+        """Return what the file is called that `finish` makes, by what people call the thing."""
+        return f"{name}{self.ending}"
 
     def use(self, file: str) -> str:
         """Return a command by which somebody else takes the file that was made."""

@@ -95,6 +95,11 @@ class Jws(Thing):
         thing.lines()
         return thing
 
+    @property
+    def contents(self) -> bytes:  # type: ignore[override]
+        """The payload."""
+        return self.payload
+
     def _build(self, key: PrivateKey) -> str:
         # PyJWT puts in a type of its own unless it is told of none
         header = {"typ": None, **self.header}

@@ -61,7 +61,7 @@ class MinisignFile(DigestedFile):
 
     comment: one printable line of up to 1024 characters.
 
-    SEQUENCE { version INTEGER (1), size INTEGER, digest OCTET STRING, contents [0] OCTET STRING OPTIONAL,
+    SEQUENCE { version INTEGER (2), size INTEGER, digest OCTET STRING, contents [0] OCTET STRING OPTIONAL,
     comment UTF8String }
     """
 
@@ -124,7 +124,7 @@ class MinisignComment(MinisignFile):
 
     signature: 64 bytes, the first.
 
-    SEQUENCE { version INTEGER (1), size INTEGER, digest OCTET STRING, contents [0] OCTET STRING OPTIONAL,
+    SEQUENCE { version INTEGER (2), size INTEGER, digest OCTET STRING, contents [0] OCTET STRING OPTIONAL,
     comment UTF8String, signature OCTET STRING }
     """
 
@@ -154,6 +154,10 @@ class MinisignComment(MinisignFile):
     def check_own_copy(self, directory: Path, name: str) -> str:
         """Compare the file, whose name comes before the ending of the first signature."""
         return self.file.check(directory, name.removesuffix(HALF))
+
+    def file_name(self, name: str) -> str:
+        """Return what minisign looks for beside the file."""
+        return f"{name.removesuffix(HALF)}{self.ending}"
 
     def use(self, file: str) -> str:
         """Verify with minisign."""

@@ -30,7 +30,7 @@ class OpenPgpFile(Structure, Thing):
 
     made: seconds since 1970. contents: all of the file. Raises `NotPossible`.
 
-    SEQUENCE { version INTEGER (1), made INTEGER, contents OCTET STRING }
+    SEQUENCE { version INTEGER (2), made INTEGER, contents OCTET STRING }
     """
 
     title = "file for an OpenPGP signature"
@@ -97,7 +97,7 @@ class OpenPgpText(OpenPgpFile):
     contents: UTF-8, lines ended by a line feed, without what a signature on text would not cover: space at the end of
     a line, and control characters.
 
-    SEQUENCE { version INTEGER (1), made INTEGER, contents OCTET STRING }
+    SEQUENCE { version INTEGER (2), made INTEGER, contents OCTET STRING }
     """
 
     title = "text for an OpenPGP signature"

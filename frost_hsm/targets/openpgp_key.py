@@ -23,7 +23,7 @@ class OpenPgpKey(Structure, Thing):
 
     made, expires: seconds since 1970; expires is 0 for a key that never does. Raises `NotPossible`.
 
-    SEQUENCE { version INTEGER (1), made, expires INTEGER, userId UTF8String }
+    SEQUENCE { version INTEGER (2), made, expires INTEGER, userId UTF8String }
     """
 
     title = "certificate of OpenPGP to sign"
@@ -116,7 +116,7 @@ class OpenPgpRevoked(Structure, Thing):
     made: seconds since 1970. reason: its number (RFC 9580 §5.2.3.31). comment: one line, may be empty. Raises
     `NotPossible`.
 
-    SEQUENCE { version INTEGER (1), made, reason INTEGER, comment UTF8String }
+    SEQUENCE { version INTEGER (2), made, reason INTEGER, comment UTF8String }
     """
 
     title = "revocation of OpenPGP to sign"

@@ -46,7 +46,7 @@ class BitcoinSpend(Structure, Thing):
     psbt: version 0, for every input the output that it spends, for some the witness that makes them final, and no more.
     number: of the input, from 0. network: by which addresses are written. Raises `NotPossible`.
 
-    SEQUENCE { version INTEGER (1), psbt OCTET STRING, number INTEGER, network UTF8String }
+    SEQUENCE { version INTEGER (2), psbt OCTET STRING, number INTEGER, network UTF8String }
     """
 
     title = "spend of Bitcoin to sign"

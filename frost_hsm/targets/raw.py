@@ -17,17 +17,17 @@ from frost_hsm.targets.recognising import warnings
 class Message(Thing):
     """The message itself."""
 
-    message: bytes
+    contents: bytes
     ending = ".sig"
     own_copy = "file"
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return it."""
-        return self.message
+        return self.contents
 
     def lines(self) -> list[str]:
         """Say its size, digest and beginning, and what it is to another program."""
-        return [*words.contents_lines(self.message), *warnings(self.message)]
+        return [*words.contents_lines(self.contents), *warnings(self.contents)]
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Return R ‖ z."""
@@ -35,7 +35,7 @@ class Message(Thing):
 
     def check_own_copy(self, directory: Path, name: str) -> str:
         """Compare it."""
-        return FileDigest.of_contents(self.message, "sha256").check(directory, name)
+        return FileDigest.of_contents(self.contents, "sha256").check(directory, name)
 
     def use(self, file: str) -> str:
         """Verify with this program."""

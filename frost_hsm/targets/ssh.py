@@ -22,7 +22,7 @@ class SshFile(DigestedFile):
     namespace: 1 to 128 printable ASCII characters without a space, not "git": what git signs is shown by its own
     target.
 
-    SEQUENCE { version INTEGER (1), size INTEGER, digest OCTET STRING, contents [0] OCTET STRING OPTIONAL,
+    SEQUENCE { version INTEGER (2), size INTEGER, digest OCTET STRING, contents [0] OCTET STRING OPTIONAL,
     namespace UTF8String }
     """
 

@@ -204,6 +204,10 @@ class SshCertificate(Thing):
         blob = self.encode() + string(ssh_wire.signature_blob(signature))
         return f"{certified(self.key_type)} {base64.b64encode(blob).decode()} {self.key_id}\n".encode()
 
+    def file_name(self, name: str) -> str:
+        """Return what ssh looks for beside the key: id_ed25519.pub → id_ed25519-cert.pub."""
+        return f"{name.removesuffix('.pub')}{self.ending}"
+
     def use(self, file: str) -> str:
         """Show it with OpenSSH."""
         return f"ssh-keygen -L -f {file}"

@@ -52,4 +52,4 @@ def suite_for(use: str) -> str:
 def takers(suite: str) -> list[str]:
     """Say who will verify signatures of a suite and who will not: two lines."""
     will, will_not = TAKEN[suite]
-    return [f"  verified by  {will}", f"  not by       {will_not}"]
+    return [f"  verified by   {will}", f"  not by        {will_not}"]

@@ -46,7 +46,7 @@ class X509Answer(Structure, Thing):
     good, or why it is revoked. revoked, made, until: seconds since 1970; revoked is 0 for a good one. Raises
     `NotPossible`.
 
-    SEQUENCE { version INTEGER (1), issuerName, issuerKey, serial OCTET STRING, status UTF8String, revoked, made,
+    SEQUENCE { version INTEGER (2), issuerName, issuerKey, serial OCTET STRING, status UTF8String, revoked, made,
     until INTEGER }
     """
 

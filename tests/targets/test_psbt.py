@@ -15,6 +15,7 @@ from stage.signing_things import make, sign, verify
 from frost_hsm import targets
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.forms import der
+from frost_hsm.forms.asn1 import VERSION
 from frost_hsm.targets.psbt import descriptor, script_of
 
 pbk = pytest.importorskip("pbk")
@@ -127,7 +128,7 @@ def test_a_psbt_with_more_in_it_is_not_what_signers_read() -> None:
     more.inputs[0].unknown = {b"\xfcmore": b"hidden"}
     assert make("psbt", more.serialize(), by=BY) == make("psbt", psbt().serialize(), by=BY)
     for data in (more.serialize(), psbt().serialize() + b"\0"):
-        thing = der.sequence(der.integer(1), der.octet_string(data), der.integer(0), der.utf8_string("main"))
+        thing = der.sequence(der.integer(VERSION), der.octet_string(data), der.integer(0), der.utf8_string("main"))
         with pytest.raises(MalformedMessage):
             targets.load("psbt").read(thing)
 

@@ -23,8 +23,9 @@ from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.talk.output import Result, grouped
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NotKnown, StepConflict
+from frost_hsm.errors import Aborted, NotKnown, StepConflict, UsageProblem
 from frost_hsm.frost import ciphersuites
+from frost_hsm.targets import suites
 
 
 @click.group()
@@ -48,7 +49,10 @@ def dkg() -> None:
     shell_complete=completing.peers,
     help="The other participants, from your peers: bob,carol.",
 )
-@click.option("--suite", default="p256", show_default=True, help="The ciphersuite.")
+@click.option(
+    "--for", "use", type=click.Choice(list(suites.USES)), help="What the key is for, which chooses the ciphersuite."
+)
+@click.option("--suite", metavar="NAME", help="The ciphersuite; without it, and without --for, p256.")
 @click.option("--purpose", default="", metavar="TEXT", help="What the key is for; every signer sees it.")
 @click.option(
     "--identifiers",
@@ -64,7 +68,8 @@ def propose(
     name: str,
     threshold: int,
     others: str,
-    suite: str,
+    use: str | None,
+    suite: str | None,
     purpose: str,
     identifiers: str,
     board: str | None,
@@ -78,7 +83,7 @@ def propose(
     path = output or f"{require_name(name)}.proposal.pem"
     with posting(place, board, name) as there:
         roster = Roster((place.me, *_peers(place, others, there)))
-        suite_id = ciphersuites.by_name(suite).id
+        suite_id = ciphersuites.by_name(_suite(use, suite)).id
         plan = Proposal(bytes(HASH_LENGTH), name, purpose, suite_id, threshold, 1, roster, Numbering(identifiers))
         ceremony = _proposed(place, plan, path, force)
         data = ceremony.proposal.to_pem()
@@ -111,6 +116,15 @@ def _proposed(place: Workplace, plan: Proposal, path: str, force: bool) -> KeyGe
     ceremony = KeyGeneration(place.home, signed.read(data).expect(Proposal), place.me)
     ceremony.accept()
     return ceremony
+
+
+def _suite(use: str | None, suite: str | None) -> str:
+    if use is None:
+        return suite or ciphersuites.P256.name
+    suits = suites.suite_for(use)
+    if suite not in (None, suits):
+        raise UsageProblem(f"for {use} a key is of {suits}, not of {suite}", hint="leave out --suite, or --for")
+    return suits
 
 
 def _of_this_name(place: Workplace, name: str) -> KeyGeneration | None:
@@ -271,6 +285,7 @@ def _plan(ceremony: KeyGeneration) -> list[str]:
         f'Key "{plan.name}", proposed by {ceremony.proposal.sender.name} (signature good)',
         *([f"  purpose       {plan.purpose}"] if plan.purpose else []),
         f"  suite         {plan.suite}",
+        *suites.takers(ciphersuites.by_id(plan.suite).name),
         f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
         f"  participants  {names}",
         *(["  identifiers   derived from the names"] if plan.numbering is Numbering.NAMES else []),

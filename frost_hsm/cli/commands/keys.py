@@ -13,6 +13,8 @@ from frost_hsm.cli.options import command, output
 from frost_hsm.cli.talk.output import Result, grouped, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import StorageProblem
+from frost_hsm.targets import exporting
+from frost_hsm.targets.exporting import FORMATS
 
 
 @click.group()
@@ -88,12 +90,12 @@ def show(place: Workplace, name: str, check_token: bool) -> Result:
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", "bundle", "transcript", "confirmations"]),
+    type=click.Choice(["json", "json-v2", "postcard", "hex", "pem", *FORMATS, "bundle", "transcript", "confirmations"]),
     default="json",
     show_default=True,
     help="json-v2 is for programs on version 2 of ZcashFoundation's crates; hex and pem are the key alone, pem for "
-    "whatever verifies Ed25519 or Ed448; bundle and transcript are for keys import; confirmations are for "
-    "inspect.",
+    "whatever verifies Ed25519 or Ed448; ssh to jwk are for the tools of these names; bundle and transcript are for "
+    "keys import; confirmations are for inspect.",
 )
 @output
 def export(place: Workplace, name: str, form: str, output: str | None, force: bool) -> Result:
@@ -119,9 +121,12 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
         written = package.verifying_key.serialize().hex().encode() + b"\n"
     elif form == "pem":
         written = to_pem(package.verifying_key)
+    elif form in FORMATS:
+        written = exporting.export(form, package.verifying_key, name)
     else:
         written = (package.as_v2() if form == "json-v2" else package).to_json().encode() + b"\n"
-    path = output or f"{name}.public.{_ENDINGS.get(form, form)}"
+    ending = FORMATS[form].ending if form in FORMATS else f"public.{_ENDINGS.get(form, form)}"
+    path = output or f"{name}.{ending}"
     door.check_output(path, force=force, again=written, is_text=form != "postcard")
     raw = door.write(path, written, force=force)
     return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)

@@ -29,7 +29,7 @@ from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.ceremony.signing.session import SIGNATURES, SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.commands import dkg, refresh, repair, requests
-from frost_hsm.cli.files import door
+from frost_hsm.cli.files import door, things
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotYet
 
@@ -385,8 +385,9 @@ class SigningMatter(Matter):
         [item, *more] = self.session.items
         stem = item.name if item.name and not more else f"{self.session.key.name}.{self.session.id[:4].hex()}"
         paths = requests.signature_paths(self.session, stem, None)
-        for path, signature in zip(paths, signatures, strict=True):
-            door.write(path, signature)
+        key = self.session.key.public_key_package.verifying_key
+        for path, item, signature in zip(paths, self.session.items, signatures, strict=True):
+            door.write(path, things.finish(item, key, signature))
         return paths
 
 
@@ -402,7 +403,7 @@ def begin(place: Workplace, data: bytes, message: Message) -> Matter | None:
         return RepairMatter(Repair.read(place.home, data, place.me))
     if isinstance(message, changing.Abandonment):
         return AbandonmentMatter(Abandonment.read(place.home, data, place.me))
-    session = SigningSession.read(place.home, data, place.me)
+    session = SigningSession.read(place.home, data, place.me, things.derive)
     matter = SigningMatter(session)
     return matter if session.key.me.name in session.signers or matter.begun.sender == place.me else None
 

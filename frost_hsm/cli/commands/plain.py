@@ -11,7 +11,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.cli.commands import preparing, requests
 from frost_hsm.cli.files import door, packages
-from frost_hsm.cli.talk.agreement import agree, message_line
+from frost_hsm.cli.talk.agreement import Asked, agree, message_line
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -21,6 +21,7 @@ from frost_hsm.frost.packages import Identifier, PublicKeyPackage, SignatureShar
 from frost_hsm.frost.rerandomized import RandomizedParams
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Secret
+from frost_hsm.targets.recognising import warnings
 
 T = TypeVar("T")
 
@@ -86,8 +87,9 @@ def respond(
         f"Signing package for key {name}, signers {signers}",
         *([requests.OWN_KEY] if seed is not None else []),
         message_line(package.message),
+        *warnings(package.message),
     ]
-    agree(place.terminal, lines, [(package_path, package.message)])
+    agree(place.terminal, lines, [Asked(package_path, package.message, package.message)])
     written: list[bytes | None] = []
 
     def keep(share: SignatureShare) -> None:

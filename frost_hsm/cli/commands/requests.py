@@ -8,14 +8,16 @@ from pathlib import Path, PurePath
 
 from frost_hsm.ceremony.history.transcript import STEPS
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.using import Item
+from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing.session import SigningSession
-from frost_hsm.cli.files import door
-from frost_hsm.cli.talk.agreement import agree, message_line
+from frost_hsm.cli.files import door, things
+from frost_hsm.cli.talk.agreement import Asked, agree, message_line
 from frost_hsm.cli.talk.output import grouped
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
+from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
+from frost_hsm.targets.recognising import warnings
 
 OWN_KEY = "  (verifies under a key of its own, which nobody can link to this one)"
 """What signers are told of a re-randomized signature."""
@@ -25,8 +27,8 @@ def take(place: Workplace, request: str) -> SigningSession:
     """Take a request by its file, or by the first digits of its id."""
     is_id = len(request) >= 4 and all(digit in "0123456789abcdef" for digit in request)
     if is_id and not Path(request).exists():
-        return SigningSession.load(place.home, request, place.me)
-    return door.parse(request, lambda data: SigningSession.read(place.home, data, place.me))
+        return SigningSession.load(place.home, request, place.me, things.derive)
+    return door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
 
 
 def lines(session: SigningSession) -> list[str]:
@@ -36,19 +38,35 @@ def lines(session: SigningSession) -> list[str]:
         f"Request {grouped(session.id[:16])} by {session.request.sender.name} (signature good)",
         f"  key      {key.name} ({key.verifying_key[:17].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
         *([OWN_KEY] if session.is_rerandomized else []),
-        *(line for item in session.items for line in item_lines(item, len(session.items))),
+        *(line for item in session.items for line in item_lines(item, key.suite, len(session.items))),
         f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
     ]
 
 
-def item_lines(item: Item, of: int) -> list[str]:
-    """Say what one item is; of several, with its name."""
-    return [*([f"  item     {item.name or 'without a name'}"] if of > 1 else []), message_line(item.thing)]
+def item_lines(item: Item, suite: Ciphersuite, of: int) -> list[str]:
+    """Say what one item is: of several its name, and all that its target says of it."""
+    named = [f"  item     {item.name or 'without a name'}"] if of > 1 else []
+    if item.target == RAW:
+        return [*named, message_line(item.thing), *warnings(item.thing)]
+    digest = hashlib.sha256(item.thing).hexdigest()
+    said = [f"  as       {item.target}, {len(item.thing)} bytes, sha256 {digest}"]
+    return [*named, *said, *things.read(item, suite).lines()]
 
 
-def require_agreement(place: Workplace, session: SigningSession) -> None:
-    """Show the request and ask. Raises `Aborted`."""
-    agree(place.terminal, lines(session), [(item.name, item.thing) for item in session.items])
+def require_agreement(
+    place: Workplace, session: SigningSession, files: str | None = None, clone: str | None = None
+) -> None:
+    """Compare what is to be signed with one's own copies, show the request and ask. Raises `Aborted`.
+
+    files: the folder that the copies are in. clone: a repository. Raises what `things.compare` does.
+    """
+    compared = things.compare(session.items, session.key.suite, files, clone)
+    asked = [Asked(item.name, item.thing, _to_look_into(item, session.key.suite)) for item in session.items]
+    agree(place.terminal, [*lines(session), *(f"  compared: {each}" for each in compared)], asked)
+
+
+def _to_look_into(item: Item, suite: Ciphersuite) -> bytes | None:
+    return item.thing if item.target == RAW else things.read(item, suite).contents
 
 
 def status(session: SigningSession) -> tuple[str, dict[str, object]]:
@@ -115,17 +133,26 @@ def checked_lines(have: Sequence[str], missing: Sequence[str]) -> list[str]:
 
 def signature_paths(session: SigningSession, request: str, output: str | None) -> list[str]:
     """Return where each signature is written: of one item, as was asked; of several, after the items, into a folder."""
-    if len(session.items) == 1:
+    called = [item.name or stem(request) for item in session.items]
+    if len(called) == 1 and session.items[0].target == RAW:
         return [output or f"{stem(request)}.sig"]
-    names = [item.name or f"{stem(request)}.{number}" for number, item in enumerate(session.items, start=1)]
+    names = [
+        _file_name(item, name, session.key.suite) for item, name in zip(session.items, map(_last, called), strict=True)
+    ]
+    if len(names) == 1:
+        return [output or names[0]]
     if len(set(names)) != len(names):
-        names = [f"{stem(request)}.{number}.{name}" for number, name in enumerate(names, start=1)]
-    return [str(PurePath(output or "") / f"{PurePath(name).name}.sig") for name in names]
+        names = [f"{number}.{name}" for number, name in enumerate(names, start=1)]
+    return [str(PurePath(output or "") / name) for name in names]
 
 
-def item_name(file: str) -> str:
-    """Return what people call a file, as an item is named; nothing for standard input."""
-    return PurePath(file).name if file != door.STANDARD else ""
+def _last(name: str) -> str:
+    """Leave nothing of a name that leads into another folder."""
+    return PurePath(name).name or "unnamed"
+
+
+def _file_name(item: Item, name: str, suite: Ciphersuite) -> str:
+    return f"{name}.sig" if item.target == RAW else things.read(item, suite).file_name(name)
 
 
 def write_signature_keys(
@@ -142,6 +169,15 @@ def write_signature_keys(
         fields.setdefault("verifying_key", digits)
         fields.setdefault("key_file", path)
     return lines, fields
+
+
+def use(session: SigningSession, path: str, key: str) -> str:
+    """Return a command by which somebody else takes the first file that was made, with the key by name or file."""
+    item = session.items[0]
+    if item.target != RAW:
+        return things.read(item, session.key.suite).use(quoted(path))
+    suite = f" --suite {session.key.suite.name}" if session.is_rerandomized else ""
+    return f"frost-hsm verify --key {quoted(key)}{suite} MESSAGE {quoted(path)}"
 
 
 def stem(file: str) -> str:

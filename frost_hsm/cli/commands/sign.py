@@ -7,14 +7,14 @@ import click
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import RAW, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import plain, preparing, requests
 from frost_hsm.cli.commands.posting import posting, to_board
-from frost_hsm.cli.files import door
+from frost_hsm.cli.files import door, things
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import Function, command, output, split_names
 from frost_hsm.cli.talk.output import Result
@@ -55,9 +55,36 @@ def _plain_key(function: Function) -> Function:
     )(function)
 
 
+def _own_copies(function: Function) -> Function:
+    function = click.option(
+        "--clone",
+        metavar="DIR",
+        help="Your own clone of a repository: it is asked whether it has what a tag or commit of git names.",
+    )(function)
+    return click.option(
+        "--files", metavar="DIR", help="Where your own copies are of the files to be signed: they are compared."
+    )(function)
+
+
 @command(sign, "request", token=True)
 @click.argument("key", shell_complete=completing.keys)
 @click.argument("paths", nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--as",
+    "target",
+    metavar="TARGET",
+    default=RAW,
+    show_default=True,
+    shell_complete=completing.targets,
+    help="What the signature is for: ssh, git, openpgp, minisign, x509-end, …; TARGET=FILE says it for one of several.",
+)
+@click.option(
+    "--with",
+    "options",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="What the target has to be told: namespace=file, subject=CN=Root, …; a wrong NAME lists what there is.",
+)
 @click.option("--signers", metavar="NAMES", help="Who signs: alice,carol. Needed unless all must.")
 @click.option(
     "--prepared",
@@ -83,6 +110,8 @@ def request(
     place: Workplace,
     key: str,
     paths: tuple[str, ...],
+    target: str,
+    options: tuple[str, ...],
     signers: str | None,
     prepared: tuple[str, ...],
     commitments: tuple[str, ...],
@@ -93,7 +122,8 @@ def request(
 ) -> Result:
     """Ask for a signature with KEY on each FILE, all in one request.
 
-    Writes FILE.request.pem, after the first of them, which holds the whole messages for every signer to see.
+    Writes FILE.request.pem, after the first of them, which holds the whole messages for every signer to see. Of a
+    large file some targets sign a digest: each signer has a copy of it then.
     """
     if sum(map(bool, (signers, prepared, commitments))) > 1:
         raise UsageProblem("--signers, --prepared and --commitments exclude each other: each names the signers")
@@ -101,6 +131,8 @@ def request(
     if commitments:
         if len(paths) > 1:
             raise UsageProblem("a plain signing package is of one message")
+        if target != RAW:
+            raise UsageProblem("a plain signing package is of a raw message", hint="leave out --as, or --commitments")
         path = output or f"{requests.stem(file)}.package.json"
         return plain.package(place, key, file, commitments, path, is_rerandomized, force)
     group_key = GroupKey.load(place.home, key, place.me)
@@ -109,11 +141,14 @@ def request(
     door.check_output(path, force=force)
     ahead = preparing.read(group_key, prepared) if prepared else None
     names = list(ahead) if ahead is not None else _signers(group_key, signers)
-    items = [Item(RAW, requests.item_name(each), door.read(each)) for each in paths]
+    items = things.make(paths, target, options, group_key.public_key_package.verifying_key)
+    if is_rerandomized and any(item.target != RAW for item in items):
+        raise UsageProblem("a re-randomized signature is by a key that no tool knows", hint="leave out --as")
     with posting(place, board, key, sum(len(item.thing) for item in items)) as there:
         with place.holder() as holder:
             data = signing.request(holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized)
-        session = SigningSession(place.home, group_key, signed.read(data, group_key.roster).expect(SigningRequest))
+        asked = signed.read(data, group_key.roster).expect(SigningRequest)
+        session = SigningSession(place.home, group_key, asked, things.derive)
         if there.board is not None:  # to be put there again, should the board lose it
             place.home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
         raw = door.write(path, data, force=force)
@@ -141,8 +176,17 @@ def _signers(key: GroupKey, given: str | None) -> list[str]:
 @command(sign, "commit", token=True, asks=True)
 @click.argument("request", required=False, shell_complete=completing.requests)
 @_plain_key
+@_own_copies
 @output
-def commit(place: Workplace, request: str | None, key: str | None, output: str | None, force: bool) -> Result:
+def commit(
+    place: Workplace,
+    request: str | None,
+    key: str | None,
+    files: str | None,
+    clone: str | None,
+    output: str | None,
+    force: bool,
+) -> Result:
     """Agree to sign what REQUEST asks for.
 
     You are shown the key, the signers and the message, and asked, before the token is used. With --key and
@@ -155,7 +199,7 @@ def commit(place: Workplace, request: str | None, key: str | None, output: str |
     session = requests.take(place, request)
     path = requests.check_output(session, Commitment, request, output, force)
     if session.transcript.sent(Commitment) is None:
-        requests.require_agreement(place, session)
+        requests.require_agreement(place, session, files, clone)
     data = session.commit(place.holder)
     raw = door.write(path, data, force=force)
     others = ", ".join(name for name in session.signers if name != place.me.name)
@@ -166,6 +210,7 @@ def commit(place: Workplace, request: str | None, key: str | None, output: str |
 @command(sign, "respond", token=True, asks=True)
 @click.argument("request", shell_complete=completing.requests)
 @_plain
+@_own_copies
 @inputs
 @output
 def respond(
@@ -173,6 +218,8 @@ def respond(
     request: str,
     key: str | None,
     seed: str | None,
+    files: str | None,
+    clone: str | None,
     paths: tuple[str, ...],
     directory: str | None,
     output: str | None,
@@ -191,7 +238,7 @@ def respond(
     session = requests.take(place, request)
     path = requests.check_output(session, Response, request, output, force)
     if session.is_prepared and session.transcript.sent(Response) is None:
-        requests.require_agreement(place, session)
+        requests.require_agreement(place, session, files, clone)
     with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
         data = session.respond(place.holder, inbox)
     raw = door.write(path, data, force=force)
@@ -265,24 +312,27 @@ def aggregate(
     _refuse_seed(seed)
     session = requests.take(place, request)
     outputs = requests.signature_paths(session, request, output)
-    for number, path in enumerate(outputs):
-        door.check_output(path, force=force, again=session.signature(number), is_text=False)
+    verifying_key = session.key.public_key_package.verifying_key
+    for number, (item, path) in enumerate(zip(session.items, outputs, strict=True)):
+        before = session.signature(number)
+        again = things.finish(item, verifying_key, before) if before is not None else None
+        door.check_output(path, force=force, again=again, is_text=False)
     with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
         signatures = session.aggregate(inbox, cheater_detection=detection)
     own_keys = session.verifying_keys if session.is_rerandomized else []
     of_key, fields = requests.write_signature_keys(own_keys, outputs, requests.stem(request), force)
-    raws = [door.write(path, each, force=force) for path, each in zip(outputs, signatures, strict=True)]
+    pairs = zip(session.items, signatures, strict=True)
+    finished = [things.finish(item, verifying_key, signature) for item, signature in pairs]
+    raws = [door.write(path, each, force=force) for path, each in zip(outputs, finished, strict=True)]
     lines = [
         f"Checked the signature shares of {', '.join(session.signers)}",
         f"Signature verified under {'a key of its own' if session.is_rerandomized else session.key.name}",
         *of_key,
-        *(f"Wrote {path} ({len(each)} bytes)" for path, each in zip(outputs, signatures, strict=True)),
+        *(f"Wrote {path} ({len(each)} bytes)" for path, each in zip(outputs, finished, strict=True)),
     ]
     made = [{"file": path, "signature": each.hex()} for path, each in zip(outputs, signatures, strict=True)]
     fields = {**requests.fields(session), **fields, "signatures": made}
-    verifier = fields.get("key_file", session.key.name)
-    suite = f" --suite {session.key.suite.name}" if session.is_rerandomized else ""
-    after = f"frost-hsm verify --key {verifier}{suite} MESSAGE {outputs[0]}"
+    after = requests.use(session, outputs[0], str(fields.get("key_file", session.key.name)))
     return Result("sign-aggregate", lines, fields, after, raws[0] if len(raws) == 1 else None)
 
 
@@ -311,7 +361,7 @@ def status(place: Workplace, request: str | None) -> Result:
     found = []
     for each in SigningSession.names(place.home):
         try:
-            found.append(requests.status(SigningSession.load(place.home, each, place.me)))
+            found.append(requests.status(SigningSession.load(place.home, each, place.me, things.derive)))
         except (InputProblem, InvalidContents) as error:
             place.terminal.message(f"note: request {each[:16]} is passed over: {error}")
     lines = [line for line, _ in found] or ["no requests"]

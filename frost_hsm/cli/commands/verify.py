@@ -7,7 +7,7 @@ from typing import NamedTuple
 import click
 
 from frost_hsm.cli import completing
-from frost_hsm.cli.files import door, things
+from frost_hsm.cli.files import door, finished
 from frost_hsm.cli.files.public_keys import find
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.looks import look
@@ -65,7 +65,7 @@ def verify(place: Workplace, key: str, suite: str | None, target: str | None, pa
 
 
 def _verify_as(name: str, verifying_key: VerifyingKey, key: str, paths: tuple[str, ...]) -> Result:
-    target = things.load(name, verifying_key.ciphersuite)
+    target = finished.load(name, verifying_key.ciphersuite)
     if target.stands_alone:
         pairs: list[tuple[str | None, str]] = [(None, path) for path in paths]
     elif len(paths) % 2:
@@ -75,7 +75,7 @@ def _verify_as(name: str, verifying_key: VerifyingKey, key: str, paths: tuple[st
     lines = []
     for message, signature in pairs:
         try:
-            thing = things.verify(target, verifying_key, signature, message)
+            thing = finished.verify(target, verifying_key, signature, message)
         except InvalidSignature as error:
             signed = "" if message is None else f" on {message}"
             raise InvalidSignature(f"BAD signature: {signature} is not one by {key}{signed}", hint=error.hint) from None

@@ -8,11 +8,12 @@ from frost_hsm.ceremony.history import agreement
 from frost_hsm.ceremony.history.chain import History
 from frost_hsm.ceremony.history.evidence import judge_history
 from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.cli.files import things
 
 
 def describe(history: History) -> dict[str, object]:
     """Say what it shows. Raises `MalformedMessage` for confirmations that are not those of all, once each."""
-    verdict = judge_history(history)
+    verdict = judge_history(history, things.derive)
     if history.packages and not history.requests and verdict.error is None and not verdict.awaiting:
         return _agreement(history)
     return {

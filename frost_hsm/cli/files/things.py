@@ -1,12 +1,19 @@
-"""Things to be signed, as people handle them: what a thing is, its target says, which is loaded when it is named."""
+"""Things to be signed, as people handle them: made of files and options, shown, compared with own copies, finished.
+
+What a thing is, its target says (`frost_hsm.targets`), which is loaded when it is named. Raw messages need none.
+"""
 
 from __future__ import annotations
 
-import io
-from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, BinaryIO
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING
 
+from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.cli.files import door
+from frost_hsm.cli.files.finished import load, opened
+from frost_hsm.errors import NotPossible, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 
@@ -14,26 +21,118 @@ if TYPE_CHECKING:
     from frost_hsm.targets import Target, Thing
 
 
-def load(name: str, suite: Ciphersuite) -> Target:
-    """Load a target; raises `NotPossible` for one that is not installed, or takes no signatures of the suite."""
-    from frost_hsm import targets
-
-    target = targets.load(name)
-    targets.require_suite(target, suite)
-    return target
+def read(item: Item, suite: Ciphersuite) -> Thing:
+    """Read the thing of an item, as every signer's program does. Raises what `load` does, and `MalformedMessage`."""
+    return load(item.target, suite).read(item.thing)
 
 
-def verify(target: Target, key: VerifyingKey, finished: str, file: str | None) -> Thing:
-    """Verify a file that was made of a signature, against the file that was signed where it takes one.
+def derive(item: Item, key: VerifyingKey) -> bytes:
+    """Make of an item, for a key, the bytes to sign: a `Derive` that knows every target that is installed."""
+    return item.thing if item.target == RAW else read(item, key.ciphersuite).to_sign(key)
 
-    Returns what was signed. Raises `InvalidSignature` and `MalformedMessage`.
+
+# ── Who asks ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def make(arguments: Sequence[str], target: str, options: Sequence[str], key: VerifyingKey) -> list[Item]:
+    """Make an item of each argument: FILE for the target, TARGET=FILE for another one.
+
+    options: NAME=VALUE each, for every target that knows the name. Raises `UsageProblem` for one that none knows.
     """
+    wanted = [_split(argument, target) for argument in arguments]
+    loaded = {name: load(name, key.ciphersuite) for name, _ in wanted if name != RAW}
+    given = _given(options, loaded)
+    return [
+        Item(name, _called(file), door.read(file) if name == RAW else _make(loaded[name], file, given, key))
+        for name, file in wanted
+    ]
+
+
+def _split(argument: str, default: str) -> tuple[str, str]:
+    name, equals, file = argument.partition("=")
+    if equals:
+        from frost_hsm import targets
+
+        if name in targets.installed():
+            return name, file
+    return default, argument
+
+
+def _called(file: str) -> str:
+    """Return what people call a file; nothing for standard input."""
+    return PurePath(file).name if file != door.STANDARD else ""
+
+
+def _given(options: Sequence[str], loaded: Mapping[str, Target]) -> dict[str, str]:
+    known = {option.name: option.says for target in loaded.values() for option in target.options}
+    given: dict[str, str] = {}
+    for each in options:
+        name, equals, value = each.partition("=")
+        if not equals:
+            raise UsageProblem(f"--with takes NAME=VALUE, not {each}")
+        if name in given:
+            raise UsageProblem(f"--with {name} was given twice")
+        if name not in known:
+            said = "; ".join(f"{option}: {says}" for option, says in known.items())
+            raise UsageProblem(
+                f"{' and '.join(loaded) or RAW} cannot be told its {name}",
+                hint=f"what there is: {said}" if said else "a raw message has no options; add --as TARGET",
+            )
+        given[name] = value
+    return given
+
+
+def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey) -> bytes:
+    from frost_hsm.targets import Given
+
+    texts: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    for option in target.options:
+        value = given.get(option.name, option.default)
+        if value is None:
+            raise UsageProblem(
+                f"{target.name} has to be told its {option.name}", hint=f"--with {option.name}=…: {option.says}"
+            )
+        if option.is_file:
+            files[option.name] = door.read(value)
+        else:
+            texts[option.name] = value
+    with opened(file if target.takes_file else None) as data:
+        return target.make(Given(key, data, int(time.time()), texts, files))
+
+
+# ── Who signs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def compare(items: Sequence[Item], suite: Ciphersuite, files: str | None, clone: str | None) -> list[str]:
+    """Compare things with the signer's own copies, in a folder of files and in a clone; returns what was seen.
+
+    Raises `InputProblem` for what differs, and `NotPossible` if a file travels by its digest and no folder is given.
+    """
+    places = {"file": files, "clone": clone}
+    seen = []
+    for item in items:
+        if item.target == RAW and files is None:
+            continue
+        thing = read(item, suite)
+        place = places.get(thing.own_copy or "")
+        if place is not None:
+            seen.append(thing.check_own_copy(Path(place), item.name))
+        elif thing.needs_own_copy:
+            raise NotPossible(
+                f"{item.name or 'a file'} is too large for the request, which has its digest alone",
+                hint="get the file by another way, and name the folder that it is in: --files DIR",
+            )
+    return seen
+
+
+# ── Who puts together ──────────────────────────────────────────────────────────────────────────
+
+
+def finish(item: Item, key: VerifyingKey, signature: bytes) -> bytes:
+    """Make of an item and its signature the file that tools take: of a raw message the signature itself."""
+    if item.target == RAW:
+        return signature
     from frost_hsm import targets
 
-    data = door.read(finished)
-    with _opened(file) as opened, door.naming(finished, data):
-        return targets.verify(target, key, data, opened)
-
-
-def _opened(file: str | None) -> AbstractContextManager[BinaryIO]:
-    return io.BytesIO() if file is None else door.opened(file)
+    return targets.finish(read(item, key.ciphersuite), key, signature)

@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.terminal import Terminal
@@ -30,19 +31,22 @@ def message_line(message: bytes) -> str:
     return f"  message  {len(message)} bytes, sha256 {_digest(message)}"
 
 
-def agree(terminal: Terminal, lines: Sequence[str], messages: Sequence[tuple[str, bytes]]) -> None:
-    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes.
+class Asked(NamedTuple):
+    """One thing that is to be signed: what people call it, its bytes, and what of it they may look into."""
 
-    lines: by whom, for which key. messages: each with what people call it.
-    """
-    shown = [(name, _shown(message)) for name, message in messages]
-    several = len(messages) > 1
+    name: str
+    data: bytes
+    shown: bytes | None
+
+
+def agree(terminal: Terminal, lines: Sequence[str], asked: Sequence[Asked]) -> None:
+    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes. lines: by whom, for which key."""
+    shown = [(each.name, _shown(each.shown)) for each in asked if each.shown is not None]
+    several = len(asked) > 1
     parts = [[*([f"  {visible(name)}"] if several else []), f"  {each.kind}", *each.preview()] for name, each in shown]
-    digest = _digest(
-        b"".join(hashlib.sha256(message).digest() for _, message in messages) if several else messages[0][1]
-    )
+    digest = _digest(b"".join(hashlib.sha256(each.data).digest() for each in asked) if several else asked[0].data)
     is_agreed = terminal.agree(
-        f"Agree to sign these {len(messages)} messages?" if several else "Agree to sign this message?",
+        f"Agree to sign these {len(asked)} messages?" if several else "Agree to sign this message?",
         what="the last 4 digits of the sha256 of all" if several else "the last 4 digits of its sha256",
         shown=digest[-4:],
         lines=[

@@ -1,0 +1,219 @@
+"""Signatures for other tools, by command: signers see what they sign, and the tools take what aggregate writes."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+from stage import parties
+from stage.authority import REQUEST
+from stage.by_command import inbox, step
+from stage.memory_group import run
+from stage.parties import KEY, Party
+
+from frost_hsm.targets import CARRIED
+
+RELEASE = b"release 1.0\n"
+
+
+@pytest.fixture
+def group(people: list[Party]) -> list[Party]:
+    """The three with an active key of Ed25519, of which two sign."""
+    parties.generate(people, suite="ed25519")
+    return people
+
+
+def ask(people: list[Party], *arguments: str, name: str = "it") -> tuple[str, str]:
+    """Have alice ask her and carol; returns the request, and what she was told."""
+    asked = step(people[0], "sign", "request", KEY, *arguments, "--signers", "alice,carol", "-o", f"{name}.request.pem")
+    return str(inbox(people[0]) / f"{name}.request.pem"), asked.stdout
+
+
+def answer(people: list[Party], request: str, *own: str) -> str:
+    """Have both sign and carol put together; returns what she was shown before she agreed."""
+    alice, _, carol = people
+    given = ["--in", str(inbox(alice))]
+    step(alice, "sign", "commit", request, *own)
+    shown = step(carol, "sign", "commit", request, *own).stderr
+    for party in (alice, carol):
+        step(party, "sign", "respond", request, *given)
+    step(carol, "sign", "aggregate", request, *given)
+    return shown
+
+
+def export(party: Party, form: str, path: Path) -> None:
+    assert party.run("keys", "export", KEY, "--format", form, "-o", str(path)).status == 0
+
+
+@pytest.fixture
+def clone(group: list[Party]) -> Path:
+    """A repository with a commit and an unsigned tag; alice has the tag in a file."""
+    alice = group[0]
+    clone = alice.directory / "clone"
+    clone.mkdir()
+    export(alice, "allowed-signers", clone / "allowed")
+    for words in (
+        ["init", "-q", "."],
+        ["config", "user.name", "Team"],
+        ["config", "user.email", "team@example.org"],
+        ["config", "gpg.format", "ssh"],
+        ["config", "gpg.ssh.allowedSignersFile", str(clone / "allowed")],
+        ["commit", "-q", "--allow-empty", "-m", "first"],
+        ["tag", "-a", "v1.0", "-m", "Version 1.0"],
+    ):
+        assert run("git", *words, cwd=clone).returncode == 0
+    (alice.directory / "v1.0").write_bytes(run("git", "cat-file", "tag", "v1.0", cwd=clone).stdout)
+    return clone
+
+
+def test_a_release_in_one_request(group: list[Party], clone: Path) -> None:
+    """A tarball, its digests, a tag and a list for apt: one question each, and every tool takes its own."""
+    alice, _, carol = group
+    (alice.directory / "app.tar").write_bytes(RELEASE)
+    digests = f"{hashlib.sha256(RELEASE).hexdigest()}  app.tar\n".encode()
+    (alice.directory / "SHA256SUMS").write_bytes(digests)
+    (alice.directory / "Release").write_bytes(b"Origin: Team\n")
+    things = ["ssh=app.tar", "openpgp=SHA256SUMS", "openpgp-cleartext=Release", "git=v1.0", "minisign=app.tar"]
+    things.append("openpgp-certificate=team")
+    request, told = ask(group, *things, "--with", "user-id=Team <team@example.org>", "--with", "comment=2 of 3")
+    shown = answer(group, request, "--clone", str(clone))
+    for wanted in (
+        'for      the SSH namespace "file"',
+        'tag      "v1.0"',
+        "| Version 1.0",
+        "compared: the clone",
+        'user id  "Team <team@example.org>"',
+        'comment  "2 of 3"',
+        "Origin: Team",
+    ):
+        assert wanted in shown
+        assert wanted in told or wanted in ("compared: the clone", "Origin: Team")
+    made = carol.directory
+    (made / "app.tar").write_bytes(RELEASE)
+    (made / "SHA256SUMS").write_bytes(digests)
+
+    export(carol, "allowed-signers", made / "allowed")
+    names = sorted(path.name for path in made.iterdir() if path.suffix in (".sig", ".asc", ".tag", ".half", ".pgp"))
+    assert names == ["Release.asc", "SHA256SUMS.asc", "app.tar.half", "app.tar.sig", "team.pgp", "v1.0.tag"]
+    words = ("-Y", "verify", "-f", "allowed", "-I", KEY, "-n", "file", "-s", "app.tar.sig")
+    assert run("ssh-keygen", *words, cwd=made, stdin=RELEASE).returncode == 0
+    for signed in (("SHA256SUMS.asc", "SHA256SUMS"), ("Release.asc",)):
+        done = run("gpgv", "--keyring", str(made / "team.pgp"), *signed, cwd=made)
+        assert done.returncode == 0, done.stderr
+    tag = (made / "v1.0.tag").read_bytes()
+    oid = run("git", "hash-object", "-t", "tag", "-w", "--stdin", cwd=clone, stdin=tag).stdout.decode().strip()
+    assert run("git", "verify-tag", oid, cwd=clone).returncode == 0
+
+    # the second of minisign's two signatures
+    shutil.copy(made / "app.tar.half", alice.directory)
+    request, _ = ask(group, "minisign-comment=app.tar.half", name="second")
+    answer(group, request)
+    export(carol, "minisign", made / "key.pub")
+    done = run("minisign", "-V", "-p", "key.pub", "-x", "app.tar.minisig", "-m", "app.tar", cwd=made)
+    assert done.returncode == 0, done.stderr
+
+    for target, *files in (
+        ("ssh", "app.tar", "app.tar.sig"),
+        ("openpgp", "SHA256SUMS", "SHA256SUMS.asc"),
+        ("openpgp-cleartext", "Release.asc"),
+        ("git", "v1.0.tag"),
+        ("minisign-comment", "app.tar", "app.tar.minisig"),
+    ):
+        assert carol.run("verify", "--key", KEY, "--as", target, *files).status == 0
+
+
+def test_an_authority(group: list[Party]) -> None:
+    """Root, a server's certificate, a revocation list; OpenSSL judges."""
+    alice, _, carol = group
+    request, _ = ask(group, "x509-root=root", "--with", "subject=CN=Team Root,O=Team", name="root")
+    assert 'subject  O="Team", CN="Team Root"' in answer(group, request)
+    made = carol.directory
+    shutil.copy(made / "root.pem", alice.directory)
+    (alice.directory / "www.csr").write_bytes(REQUEST)
+    (alice.directory / "revoked").write_bytes(b"5a0b 2025-01-31\n")
+    request, _ = ask(group, "x509-end=www.csr", "x509-crl=revoked", "--with", "issuer=root.pem", "--with", "days=30")
+    assert "for      dns www.example.org" in answer(group, request)
+    files = ("-crl_check", "-CRLfile", "revoked.crl", "-CAfile", "root.pem", "www.csr.pem")
+    done = run("openssl", "verify", "-verify_hostname", "www.example.org", *files, cwd=made)
+    assert done.returncode == 0, done.stderr
+    for target, file in (("x509-root", "root.pem"), ("x509-end", "www.csr.pem"), ("x509-crl", "revoked.crl")):
+        assert carol.run("verify", "--key", KEY, "--as", target, file).status == 0
+
+
+def test_a_login(group: list[Party]) -> None:
+    alice, _, carol = group
+    assert run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "id", cwd=alice.directory).returncode == 0
+    request, told = ask(group, "id.pub", "--as", "ssh-cert", "--with", "principals=alice")
+    assert "Next:" not in told
+    shown = answer(group, request)
+    assert 'as       "alice"' in shown
+    done = run("ssh-keygen", "-L", "-f", "id-cert.pub", cwd=carol.directory)
+    assert done.returncode == 0
+    said = re.search(r"SHA256:\S+", shown)
+    assert said is not None
+    assert said[0] in done.stdout.decode()
+
+
+def test_a_large_file_is_compared_with_ones_own_copy(group: list[Party], tmp_path: Path) -> None:
+    alice, _, carol = group
+    large = bytes(CARRIED + 1)
+    (alice.directory / "disk.img").write_bytes(large)
+    request, _ = ask(group, "disk.img", "--as", "ssh")
+    own = tmp_path / "own"
+    own.mkdir()
+    without = carol.run("sign", "commit", request)
+    assert without.status == 2
+    assert "--files DIR" in without.stderr
+    (own / "disk.img").write_bytes(large[1:])
+    other = carol.run("sign", "commit", request, "--files", str(own))
+    assert other.status == 65
+    assert "is not what is to be signed" in other.stderr
+    (own / "disk.img").write_bytes(large)
+    assert "is the same" in answer(group, request, "--files", str(own))
+    assert carol.run("verify", "--key", KEY, "--as", "ssh", str(own / "disk.img"), "disk.img.sig").status == 0
+
+
+def test_raw_bytes_that_are_anothers_are_called_what_they_are(group: list[Party]) -> None:
+    alice, _, carol = group
+    (alice.directory / "innocent").write_bytes(b"SSHSIG\0\0\0\3git" + bytes(80))
+    request, told = ask(group, "innocent")
+    assert 'CAREFUL  to other programs this is what an SSH signature for "git"' in told
+    assert "CAREFUL" in step(carol, "sign", "commit", request).stderr
+
+
+def test_requests_that_cannot_be(group: list[Party]) -> None:
+    alice = group[0]
+    (alice.directory / "it").write_bytes(RELEASE)
+    for arguments, says in (
+        (["--as", "smoke"], 'no target "smoke"'),
+        (["--as", "ssh", "--with", "colour=red"], "namespace: what the signature is for"),
+        (["--as", "ssh", "--with", "namespace"], "NAME=VALUE"),
+        (["--as", "ssh", "--with", "namespace=a", "--with", "namespace=b"], "twice"),
+        (["--with", "namespace=a"], "--as TARGET"),
+        (["--as", "x509-root"], "--with subject=…"),
+        (["--as", "git"], "git cat-file"),
+        (["--as", "ssh", "--rerandomized"], "no tool knows"),
+        (["--as", "nostr"], "secp256k1-tr"),
+    ):
+        refused = alice.run("sign", "request", KEY, "it", *arguments, "--signers", "alice,carol")
+        assert refused.status == 2, arguments
+        assert says in refused.stderr
+        assert not (alice.directory / "it.request.pem").exists()
+
+
+def test_a_use_chooses_the_suite_and_everybody_is_told(people: list[Party]) -> None:
+    alice, bob, _ = people
+    said = step(alice, "dkg", "propose", KEY, "-t", "2", "--with", "bob,carol", "--for", "bitcoin").stdout
+    assert "suite         FROST-secp256k1-SHA256-TR-v1" in said
+    asked = bob.run("dkg", "round1", str(inbox(alice) / f"{KEY}.proposal.pem")).stderr
+    for told in (said, asked):
+        assert "verified by   Bitcoin (Taproot)" in told
+        assert "not by        OpenSSH" in told
+    refused = alice.run("dkg", "propose", "other", "-t", "2", "--with", "bob,carol", "--for", "git", "--suite", "p256")
+    assert refused.status == 2
+    assert "of ed25519, not of p256" in refused.stderr
+    plain = step(alice, "dkg", "propose", "third", "-t", "2", "--with", "bob,carol").stdout
+    assert "not by        OpenSSL, X.509" in plain
