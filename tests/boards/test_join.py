@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,23 +85,40 @@ def git_board(tmp_path: Path) -> str:
     return f"git:file://{repository}#board"
 
 
-@pytest.fixture
-def nats_board(tmp_path: Path) -> Iterator[str]:
-    with nats_server.running(tmp_path) as server:
-        yield f"nats://{server.host}/FROST"
+def sign(first: Party, second: Party, board: str) -> None:
+    (first.directory / "m").write_text("hello\n")
+    names = f"{first.name},{second.name}"
+    asked = first.run("sign", "request", KEY, "m", "--signers", names, "--board", board)
+    assert asked.status == 0, asked.stderr
+    joining.join([first, second], board)
+    assert first.run("verify", "--key", KEY, "m", "m.sig").status == 0
 
 
-@pytest.mark.parametrize("kind", ["git_board", "nats_board"])
-def test_other_boards(people: list[Party], request: pytest.FixtureRequest, kind: str, tmp_path: Path) -> None:
-    board = request.getfixturevalue(kind)
-    propose(people, board)
-    joining.join(people, board)
+def test_a_git_repository(people: list[Party], git_board: str) -> None:
+    propose(people, git_board)
+    joining.join(people, git_board)
     assert len({key_of(party) for party in people}) == 1
-    bob, carol = people[1:]
-    (bob.directory / "m").write_text("hello\n")
-    assert bob.run("sign", "request", KEY, "m", "--signers", "bob,carol", "--board", board).status == 0
-    joining.join([bob, carol], board)
-    assert bob.run("verify", "--key", KEY, "m", "m.sig").status == 0
+    sign(people[1], people[2], git_board)
+
+
+@pytest.mark.slow
+def test_a_cluster_of_nats_whose_leader_is_killed_in_mid_ceremony(people: list[Party], tmp_path: Path) -> None:
+    with nats_server.cluster(tmp_path) as servers:
+        board = f"nats://{','.join(server.host for server in servers)}/FROST?replicas=3"
+        propose(people, board)
+        running = [joining.start(party, board) for party in people]
+        try:
+            joining.wait_to_hear(people[0], "your commitment is sent")
+            leader = nats_server.leader_of("FROST", servers)
+            assert leader is not None
+            leader.kill()
+            assert [process.wait(joining.PATIENCE) for process in running] == [0, 0, 0], joining.said(people[0])
+        finally:
+            for process in running:
+                process.kill()
+                process.wait()
+        assert len({key_of(party) for party in people}) == 1
+        sign(people[1], people[2], board)
 
 
 def test_a_share_for_somebody_new(tmp_path: Path, board: str) -> None:

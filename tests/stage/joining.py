@@ -34,6 +34,13 @@ def said(party: Party) -> str:
     return (party.directory / "join.log").read_text()
 
 
+def wait_to_hear(party: Party, what: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while what not in said(party):
+        assert time.monotonic() < deadline, said(party)
+        time.sleep(0.05)
+
+
 def join(people: Iterable[Party], uri: str, *options: str) -> None:
     """Let them join at once, and wait until all have nothing left to do."""
     running = [(party, start(party, uri, *options)) for party in people]

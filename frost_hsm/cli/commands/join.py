@@ -40,7 +40,8 @@ _AGAIN = 15.0  # seconds after which my messages are put on the board again: it 
 @command(None, "join", token=True, asks=True)
 @click.argument("board", metavar="[BOARD]", required=False)
 @click.option("--once", is_flag=True, help="Do what can be done now, and do not wait for the others.")
-def join(place: Workplace, board: str | None, once: bool) -> Result:
+@click.option("--stay", is_flag=True, help="Do not end when nothing is left: wait for what comes next, until Ctrl-C.")
+def join(place: Workplace, board: str | None, once: bool, stay: bool) -> Result:
     """Do every step that is open for you, over a board.
 
     It waits for the others as long as it takes. Whatever is on BOARD and concerns you: keys that are made, shares that
@@ -54,8 +55,10 @@ def join(place: Workplace, board: str | None, once: bool) -> Result:
     uri = board or place.config.board_of("")
     if uri is None:
         raise UsageProblem("no board is named", hint='name one, or put it into config.toml: [boards] "*" = "dir:PATH"')
+    if once and stay:
+        raise UsageProblem("--once and --stay exclude each other")
     with Sitting(place, uri) as sitting:
-        done = sitting.run(is_once=once)
+        done = sitting.run(is_once=once, is_staying=stay)
     lines = [f"{title}: nothing is left for you to do" for title in done] or [f"nothing is open for you on {uri}"]
     return Result("join", lines, {"board": uri, "done": done})
 
@@ -122,7 +125,7 @@ class Sitting:
 
     # ── The work ──
 
-    def run(self, *, is_once: bool) -> list[str]:
+    def run(self, *, is_once: bool = False, is_staying: bool = False) -> list[str]:
         """Go on until nothing is left to do; returns the titles of what was open. Raises what was refused."""
         opened: dict[bytes, str] = {}
         while True:
@@ -141,7 +144,7 @@ class Sitting:
             if has_moved:
                 continue
             waiting = list(self._open())
-            if not waiting and has_arrived and (opened or is_once):
+            if not waiting and has_arrived and not is_staying and (opened or is_once):
                 break
             if not is_once:
                 self._line.show(self._waiting_for(waiting))
