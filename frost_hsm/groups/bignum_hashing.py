@@ -12,7 +12,7 @@ _B = DIGEST_LENGTHS["sha256"]
 
 
 class HashRoom:
-    """What secret data of one length are hashed in, as often as wanted; wiped at the end of the block.
+    """What secret data of one length are hashed in, as often as wanted; wiped at the end of a block, and good for more.
 
     data: where the caller puts them. at, length: where the integer is after `hash`, and its bytes.
     """
@@ -34,6 +34,7 @@ class HashRoom:
         self._wide = bytearray(self.length)
         self._at_message, self.at = address(self._message), address(self._wide)
         self.data = memoryview(self._message)[len(before) : len(before) + data_length]
+        self._secret = self.data, memoryview(self._block)[:_B], memoryview(self._wide)
 
     def _digest(self) -> None:
         digest(self._library, self._algorithm, self._message, self._wide)
@@ -56,8 +57,8 @@ class HashRoom:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for buffer in (self._message, self._block, self._wide):
-            buffer[:] = bytes(len(buffer))
+        for secret in self._secret:
+            secret[:] = bytes(len(secret))
 
 
 def digest(library: Libcrypto, algorithm: str, source: bytearray | memoryview, target: bytearray | memoryview) -> None:

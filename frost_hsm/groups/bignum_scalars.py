@@ -224,9 +224,9 @@ class BignumScalars:
         self, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
     ) -> list[SecretScalar]:
         """Hash fresh randomness with the share, so many times."""
-        context = SecretContext(self._library)
+        context, rooms = SecretContext(self._library), self._spaces.mine.rooms
         nonces: list[SecretScalar] = []
-        with HashRoom(self._library, how, RANDOMNESS + self.scalar_length) as room:
+        with rooms.pop(how, None) or HashRoom(self._library, how, RANDOMNESS + self.scalar_length) as room:
             self._write_to(share, room.data[RANDOMNESS:])
             randomness = room.data[:RANDOMNESS]
             while len(nonces) < count:
@@ -234,6 +234,7 @@ class BignumScalars:
                 nonce = self._hash_in(room, context)
                 if not self.is_zero(nonce):
                     nonces.append(nonce)
+        rooms[how] = room  # for the next time: making one takes as long as a hash
         return nonces
 
     def _hash_in(self, room: HashRoom, context: SecretContext) -> _Scalar:

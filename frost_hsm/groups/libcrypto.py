@@ -106,7 +106,9 @@ class Libcrypto:
 
 
 class _Workspace:
-    """What one thread computes with: a BN_CTX, two BIGNUMs and a buffer, for public values only."""
+    """What one thread computes with: a BN_CTX, two BIGNUMs and a buffer, for public values only; and what it may use
+    again, wiped, to hash in.
+    """
 
     def __init__(self, library: Libcrypto) -> None:
         self._library = library
@@ -114,6 +116,7 @@ class _Workspace:
         self.a = library.BN_new()
         self.b = library.BN_new()
         self.buffer = (c_ubyte * 65)()
+        self.rooms: dict[Any, Any] = {}
 
     def __del__(self) -> None:
         self._library.BN_CTX_free(self.context)

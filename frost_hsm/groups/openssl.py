@@ -7,7 +7,7 @@ in constant time. Point addition and multi-scalar multiplication take variable t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from ctypes import c_void_p
+from ctypes import addressof, c_ubyte, c_void_p
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element, SecretScalar
@@ -79,6 +79,17 @@ class LibcryptoCurve(BignumScalars, ElementsOneByOne):
     def encode(self, element: Element) -> bytes:
         """Write 33 bytes (SEC 1, compressed)."""
         return self._octets(element, COMPRESSED, 33)
+
+    def encode_all(self, elements: Sequence[Element]) -> bytes:
+        """Write 33 bytes each."""
+        write, context = self._library.EC_POINT_point2oct, self._spaces.mine.context
+        written = (c_ubyte * (33 * len(elements)))()
+        at = addressof(written)
+        for element in elements:
+            if write(self._group, element.handle, COMPRESSED, at, 33, context) != 33:
+                raise self._no_encoding()
+            at += 33
+        return bytes(written)
 
     def y_coordinate(self, element: Element) -> bytes:
         """Return the affine y, 32 bytes big-endian."""
@@ -173,8 +184,7 @@ class LibcryptoCurve(BignumScalars, ElementsOneByOne):
             self._group, element.handle, form, space.buffer, length, space.context
         )
         if written != length:
-            self._library.ERR_clear_error()
-            raise InvalidIdentityElement(f"the identity of {self.name} has no encoding")
+            raise self._no_encoding()
         return bytes(memoryview(space.buffer)[:length])
 
     def _read_octets(self, data: bytes) -> _Point:
@@ -183,6 +193,10 @@ class LibcryptoCurve(BignumScalars, ElementsOneByOne):
             self._library.ERR_clear_error()
             raise self._not_a_point(data)
         return point
+
+    def _no_encoding(self) -> InvalidIdentityElement:
+        self._library.ERR_clear_error()
+        return InvalidIdentityElement(f"the identity of {self.name} has no encoding")
 
     def _not_a_point(self, data: bytes) -> MalformedElement | InvalidIdentityElement:
         if not any(data):
@@ -196,3 +210,12 @@ class P256Libcrypto(LibcryptoCurve):
     def __init__(self, library: Libcrypto, *, points_mul: bool = True) -> None:
         order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
         super().__init__(library, "P-256", 415, order, points_mul=points_mul)  # NID_X9_62_prime256v1
+
+    def commit(self, scalars: Sequence[SecretScalar]) -> tuple[list[Element], bytes]:
+        """Multiply each scalar with G, in constant time."""
+        secret_context = SecretContext(self._library)
+        multiply, context = self._library.EC_POINT_mul, secret_context.handle
+        points: list[Element] = [self._new_point() for _ in scalars]
+        for point, scalar in zip(points, scalars, strict=True):
+            self._check(multiply(self._group, point.handle, scalar.handle, None, None, context))
+        return points, self.encode_all(points)
