@@ -212,6 +212,48 @@ def test_doctor_gives_a_command_that_makes_a_token(softhsm_module: str, tmp_path
     assert "pkcs11:token=NAME;serial=" in after[1]
 
 
+def test_fifty_processes_open_one_token_at_once(run: Callable[[str], list[str]]) -> None:
+    """Each login rewrites a file of SoftHSM2 in place, which the others misread; all come through, with one PIN each."""
+    lines = run("""
+begun, go = os.pipe()
+children = []
+for _ in range(50):
+    child = os.fork()  # before the module is loaded
+    if child == 0:
+        os.close(go)
+        os.read(begun, 1)  # until all are there
+        try:
+            asked = []
+            with backend.open("pkcs11:token=alice", lambda info: asked.append(info) or "1234") as token:
+                token.write_record(f"of {os.getpid()}", b"value")
+                token.delete_record(f"of {os.getpid()}")
+            os._exit(len(asked) != 1)
+        except BaseException as error:
+            print(type(error).__name__, error, flush=True)
+            os._exit(2)
+    children.append(child)
+os.close(go)
+print([os.waitpid(child, 0)[1] for child in children] == [0] * 50)
+with open_token() as token:
+    print(token.record_names())
+""")
+    assert lines == ["True", "[]"]
+
+
+def test_a_full_disk_takes_no_token_away(run: Callable[[str], list[str]]) -> None:
+    """SoftHSM2 would empty the file of the token, and then find no space to write it again."""
+    first, second = run("""
+from frost_hsm.backends.pkcs11 import softhsm
+truly = os.statvfs
+os.statvfs = lambda path: type("Disk", (), {"f_bavail": 0, "f_frsize": 4096})()
+print(outcome(open_token))
+os.statvfs = truly
+print(outcome(lambda: open_token().keys()))
+""")
+    assert first.startswith("TokenProblem: no space is left on the disk of ")
+    assert second == "[]"
+
+
 # ── Several processes, one token ─────────────────────────────────────────────────────────────────────────────
 
 

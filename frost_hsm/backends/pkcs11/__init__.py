@@ -2,9 +2,9 @@
 
 ``pkcs11:…`` (RFC 7512) selects a token. Modules are C libraries with habits of their own. What this package
 does about them is told where it does it: ``return_values`` ``answers`` (every error a sentence), ``attributes``
-(nothing left to defaults), ``native`` (the module's functions, as they are), ``initialising`` ``module`` (loading; one
-call at a time), ``p11kit`` ``known`` (which modules there are), ``session`` (one login), ``generating`` ``records``
-``oaep`` (which hashes a token knows). On them stand ``token`` and ``backend``.
+(nothing left to defaults), ``native`` (the module's functions, as they are), ``softhsm`` (its files), ``initialising``
+``module`` (loading; one call at a time), ``p11kit`` ``known`` (which modules there are), ``session`` (one login),
+``generating`` ``records`` ``oaep`` (which hashes a token knows). On them stand ``token`` and ``backend``.
 """
 
 from __future__ import annotations

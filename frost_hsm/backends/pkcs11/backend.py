@@ -16,7 +16,7 @@ from pkcs11 import TokenFlag
 
 from frost_hsm.backends import Interaction, PinSource, PinState, TokenInfo
 from frost_hsm.backends.pkcs11.answers import explained
-from frost_hsm.backends.pkcs11.module import PAUSES, Module, load, locked
+from frost_hsm.backends.pkcs11.module import Module, load, locked, pauses
 from frost_hsm.backends.pkcs11.p11kit import NAME, find_proxy
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.backends.pkcs11.token import Pkcs11Token
@@ -111,7 +111,7 @@ class Pkcs11Backend:
         if pin_source is None:
             return Pkcs11Token(session, info, logged_in=False)
         ask = cache(lambda: self._pin(info, pin_source, allow_final_try))
-        pauses = list(PAUSES)
+        waits = pauses()
         while True:
             try:
                 session.log_in(ask)
@@ -120,9 +120,10 @@ class Pkcs11Backend:
                 session.release(logged_in=False)
                 # SoftHSM2 misreads a token that another process logs in to; the PIN was given, and not counted as wrong
                 may_be_misread = ask.cache_info().currsize and _may_be_misread(error)
-                if not pauses or not may_be_misread or not self._start_again(self._sources(selector)):
+                pause = next(waits, None) if may_be_misread else None
+                if pause is None or not self._start_again(self._sources(selector)):
                     raise
-            time.sleep(pauses.pop(0))
+            time.sleep(pause)
             info, session = self._acquire(selector)
 
     def _acquire(self, selector: Pkcs11Uri) -> tuple[TokenInfo, SharedSession]:
@@ -199,7 +200,7 @@ class Pkcs11Backend:
         return found
 
     def _select(self, uri: Pkcs11Uri) -> tuple[_Source, Module, pkcs11.Token]:
-        for pause in PAUSES:
+        for pause in pauses():
             present = self._present(uri)
             matching = [each for each in present if _matches(uri, each[1], each[2])]
             ready = [each for each in matching if each[2].flags & TokenFlag.TOKEN_INITIALIZED]

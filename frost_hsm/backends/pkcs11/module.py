@@ -7,6 +7,7 @@ calls: two threads in SoftHSM2 at once crash it. So there is one lock for all, t
 from __future__ import annotations
 
 import os
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -16,6 +17,7 @@ from pathlib import Path
 import pkcs11
 
 from frost_hsm import file_lock
+from frost_hsm.backends.pkcs11 import softhsm
 from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
 from frost_hsm.backends.pkcs11.attributes import attribute_mapper
 from frost_hsm.backends.pkcs11.initialising import initialised
@@ -24,6 +26,9 @@ from frost_hsm.errors import ModuleUnavailable, TokenLost, TokenProblem
 
 PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)
 """Seconds before each look at a token. SoftHSM2 finds none, or another, while a process logs in to the one sought."""
+
+PATIENCE = 10.0
+"""Seconds to go on looking while other processes log in to SoftHSM2, many of them perhaps."""
 
 _LOCK = threading.RLock()
 _PATIENCE = 30.0  # seconds
@@ -95,10 +100,27 @@ class Module:
         finally:
             os.close(descriptor)
 
+    def require_space(self) -> None:
+        """Raise `TokenProblem` where a login would lose the token: SoftHSM2 rewrites its file in place."""
+        full = softhsm.lacks_space() if "softhsm" in self.library.manufacturer_id.lower() else None
+        if full is not None:
+            raise TokenProblem(
+                f"no space is left on the disk of {full}; nothing was tried, since SoftHSM2 may lose the token then",
+                hint="make space, and run the same command again",
+            )
+
     def describe(self) -> str:
         """Name the module and its version."""
         version = ".".join(map(str, self.library.library_version))
         return f"{self.library.library_description} {version} by {self.library.manufacturer_id} ({self.path})"
+
+
+def pauses() -> Iterator[float]:
+    """Give the seconds to wait before each look at a token, more of them while other processes log in to SoftHSM2."""
+    yield from PAUSES
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end and softhsm.was_just_written():
+        yield random.uniform(0.02, 0.2)  # noqa: S311 - that not all come again at once
 
 
 @contextmanager

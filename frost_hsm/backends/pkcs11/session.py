@@ -20,7 +20,7 @@ from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.pkcs11.answers import Answer, Stale, explain, explained, name_of, says_nothing
 from frost_hsm.backends.pkcs11.attributes import Template, Told
-from frost_hsm.backends.pkcs11.module import PAUSES, Module, locked
+from frost_hsm.backends.pkcs11.module import Module, locked, pauses
 from frost_hsm.backends.pkcs11.native import PinAgain
 from frost_hsm.errors import KeyNotFound, TokenLost, TokenProblem
 from frost_hsm.secret import Secret
@@ -116,6 +116,7 @@ class SharedSession:
 
     def _log_in_first(self, pin: str | None) -> None:
         self.check_serial()
+        self.module.require_space()
         secret = None if pin is None else Secret(pin.encode())
         try:
             self.module.functions.login(self.handle, secret)
@@ -218,7 +219,7 @@ class SharedSession:
 
     def check_serial(self) -> None:
         """Raise `TokenLost` if the slot does not hold the token that was opened any more."""
-        for pause in PAUSES:
+        for pause in pauses():
             time.sleep(pause)
             reason = self._what_is_else()
             if reason is None:
