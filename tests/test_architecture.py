@@ -38,7 +38,18 @@ MAY_IMPORT = {
 WINGS = {
     "ceremony": ("people", "index", "store", "messages", "sealing", "history", "sharing", "signing"),
     "cli": (
-        *("config", "ending", "memory", "surroundings", "talk", "workplace", "completing", "parsing", "options"),
+        *(
+            "config",
+            "token_copy",
+            "ending",
+            "memory",
+            "surroundings",
+            "talk",
+            "workplace",
+            "completing",
+            "parsing",
+            "options",
+        ),
         *("files", "program", "commands"),
     ),
 }

@@ -4,7 +4,7 @@ A command is loaded when it is named, so that ``verify`` and completion start fa
 nothing else. ``frost-hsm --help`` alone needs neither commands nor click: loading click takes longer than
 starting Python three times.
 
-- one run: ``program`` ``ending`` ``memory`` ``surroundings`` ``workplace`` ``config``
+- one run: ``program`` ``ending`` ``memory`` ``surroundings`` ``workplace`` ``config`` ``token_copy``
 - what is typed: ``options`` ``parsing`` ``completing``
 - what a person sees and says: ``talk``
 - what is read and written: ``files``

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -114,7 +114,10 @@ class Workplace:
         from frost_hsm import backends
 
         uri = self.token_uri or self.config.token
-        with self.backend(backends.scheme(uri)).open(uri, None) as token:
+        backend = self.backend(backends.scheme(uri))
+        with self._told_of_damage(uri):
+            token = backend.open(uri, None)
+        with token:
             yield token
 
     @contextmanager
@@ -129,8 +132,23 @@ class Workplace:
                 if public.info.uri != uri:
                     raise WrongToken(f"the token of {self.config.me} is {uri}, not {token_name(public.info)}")
         backend = self.backend(backends.scheme(uri))
-        with self.pin.log_in(backend, uri, allow_final_try=self.allow_final_pin_try) as token:
+        with self._told_of_damage(uri):
+            token = self.pin.log_in(backend, uri, allow_final_try=self.allow_final_pin_try)
+        with token:
+            if backends.scheme(uri) == "pkcs11":
+                from frost_hsm.cli import token_copy
+
+                token_copy.keep(self.home, token.info)
             yield token
+
+    def _told_of_damage(self, uri: str) -> AbstractContextManager[None]:
+        from frost_hsm import backends
+
+        if backends.scheme(uri) != "pkcs11":
+            return nullcontext()
+        from frost_hsm.cli import token_copy
+
+        return token_copy.told_of_damage(self.home)
 
     @contextmanager
     def holder(self) -> Iterator[Holder]:

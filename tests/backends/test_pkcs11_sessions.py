@@ -264,7 +264,9 @@ def test_a_token_that_stays_misread(
     misread: Callable[[int, int], list[str]],
     answer: int,
     error: type[Exception],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(module.softhsm, "was_just_written", lambda: False)
     tried, asked = misread(1000, answer), PinSourceSpy(fixture.pin)
     with pytest.raises(error):
         pkcs11_backend.open(fixture.uri, asked)

@@ -17,7 +17,7 @@ FILE = "token.object"
 _CONFIGURATIONS = ("~/.config/softhsm2/softhsm2.conf", "/etc/softhsm/softhsm2.conf", "/etc/softhsm2.conf")
 _GENERATION = 8  # bytes at the beginning that count how often the file was written
 _LEAST_SPACE = 65536
-_JUST_NOW = 1.0
+_JUST_NOW = 0.5
 
 
 def token_directory() -> Path | None:
@@ -34,7 +34,7 @@ def token_directory() -> Path | None:
 
 
 def was_just_written() -> bool:
-    """Whether a token was written to within the last second: then another process may have misread it."""
+    """Whether a token was written to within the last half second: then another process may have misread it."""
     directory = token_directory()
     for file in directory.glob(f"*/{FILE}") if directory is not None else ():
         with suppress(OSError):

@@ -61,6 +61,20 @@ def list_(place: Workplace, names: tuple[str, ...], modules: dict[str, str]) -> 
     return Result("token-list", table(header, rows) if rows else ["no tokens"], {"tokens": listed})
 
 
+@command(token, "restore")
+def restore(place: Workplace) -> Result:
+    """Put a SoftHSM2 token back that a crash took away.
+
+    SoftHSM2 rewrites one file of a token, token.object, at each login. If the machine stops in that instant, the file
+    is left empty, and the token is not found any more. At each login a copy of it is kept in the state directory; keys
+    and records lie in other files, and are not touched. Needs no PIN.
+    """
+    from frost_hsm.cli.token_copy import restore as put_back
+
+    files = [str(file) for file in put_back(place.home)]
+    return Result("token-restore", [f"Wrote {file}" for file in files], {"files": files}, "frost-hsm doctor")
+
+
 def _configured_backends(place: Workplace) -> dict[str, dict[str, str]]:
     try:
         config = place.config
