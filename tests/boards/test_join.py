@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 import random
+import re
 import subprocess
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from cli.at_terminal import Session
 from stage import hostile_board, joining, nats_server, parties
+from stage.mallory import Mallory, plus_one_for
 from stage.parties import KEY, Party
+
+from frost_hsm import boards
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Round1
+from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.errors import InputProblem
 
 
 @pytest.fixture
@@ -136,6 +146,50 @@ def test_a_share_for_somebody_new(tmp_path: Path, board: str) -> None:
     assert "dave is participant 4" in joining.said(first[2])
 
 
+def test_who_equivocates_stops_it_and_is_named(people: list[Party], board: str, tmp_path: Path) -> None:
+    alice, bob, carol = people
+    propose(people, board)
+    proposal = (alice.directory / f"{KEY}.proposal.pem").read_bytes()
+    with boards.connect(board, tmp_path) as there:
+        for mallory in (Mallory(bob, proposal), Mallory(bob, proposal)):
+            there.post(mallory.round1())
+    honest = [joining.start(party, board) for party in (alice, carol)]
+    assert [process.wait(joining.PATIENCE) for process in honest] == [76, 76]
+    for party in (alice, carol):
+        assert "bob signed two different round-1 messages" in joining.said(party)
+        assert party.run("dkg", "status", KEY, "--json").stdout.count('"state":"stopped"') == 1
+
+
+def test_everybody_hears_of_a_complaint(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Who was sent no good share complains on the board, and everybody stops until who sent it has answered."""
+    alice, bob, carol = people
+    propose(people, board)
+    proposal = (alice.directory / f"{KEY}.proposal.pem").read_bytes()
+    mallory = Mallory(bob, proposal)
+    with boards.connect(board, tmp_path) as there:
+        there.post(mallory.round1())
+        honest = [joining.start(party, board) for party in (alice, carol)]
+        first: dict[str, bytes] = {}
+        while len(first) < 3:
+            there.wait(1)
+            first |= round1_messages(there, mallory.seat.roster)
+        there.post(mallory.round2(first, plus_one_for("carol")))
+        assert [process.wait(joining.PATIENCE) for process in honest] == [76, 76]
+    for party in (alice, carol):
+        found = json.loads(party.run("dkg", "status", KEY, "--json").stdout)
+        assert (found["state"], found["missing"]) == ("stopped", ["bob"])
+
+
+def round1_messages(there: boards.Board, roster: Roster) -> dict[str, bytes]:
+    found = {}
+    for _, data in there.messages():
+        with suppress(InputProblem):
+            said = signed.read(data, roster)
+            if isinstance(said.message, Round1):
+                found[said.sender.name] = data
+    return found
+
+
 # ── status ──
 
 
@@ -149,3 +203,63 @@ def test_status_says_whose_turn_it_is(people: list[Party], board: str) -> None:
         assert [(each["what"], ", ".join(each["waits_for"])) for each in said] == [(f'key "{KEY}"', turn)]
         assert said[0]["type"] == f"frost-hsm join {board}"
     assert json.loads(alice.run("status", "--json").stdout)["open"][0]["type"] == f"frost-hsm dkg status {KEY}"
+
+
+# ── At a terminal ──
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_each_question_is_asked_once_and_ctrl_c_is_safe(people: list[Party], board: str, columns: int) -> None:
+    """What is waited for fits on a line of the terminal, and has no colour where there is none."""
+    alice, bob, carol = people
+    propose(people, board)
+    others = [joining.start(party, board) for party in (alice, carol)]
+    plain = {"LANG": "C", "LC_ALL": "C", "COLUMNS": str(columns)}
+    arguments = ["join", board, "--home", str(bob.home.path)]
+    try:
+        with Session(arguments, cwd=bob.directory, environment=plain, columns=columns) as session:
+            session.expect("Take part? [y/N]")
+            session.type("y\n")
+            session.expect("PIN for token")
+            session.interrupt()
+            assert session.end() == 130
+        with Session(arguments, cwd=bob.directory, environment=plain, columns=columns) as session:
+            session.expect("Take part? [y/N]")  # nothing has changed before
+            session.type("y\n")
+            session.expect("PIN for token")
+            session.type(f"{bob.pin}\n")
+            session.expect("your commitment is sent")
+            session.expect("read the same check code?")
+            session.interrupt()
+            assert session.end() == 130
+            assert session.shown.count("PIN for token") == 1
+        with Session(arguments, cwd=bob.directory, environment=plain, columns=columns) as session:
+            session.expect("check code    ")
+            session.expect("read the same check code?")
+            code = session.shown.split("check code    ")[1].split("\r\n")[0].strip()
+            session.type(f"{code[-4:]}\n")
+            session.expect("nothing is left for you to do")
+            assert session.end() == 0
+            assert "Take part?" not in session.shown
+            assert "PIN for token" not in session.shown
+            assert "\x1b[3" not in session.shown
+            lines = [line for line in re.split(r"[\r\n]", session.shown) if line.startswith("waiting:")]
+            assert all(len(line) <= columns for line in lines)
+        assert [process.wait(joining.PATIENCE) for process in others] == [0, 0]
+    finally:
+        for process in others:
+            process.kill()
+            process.wait()
+    assert len({key_of(party) for party in people}) == 1
+
+
+def test_status_that_watches(people: list[Party], board: str) -> None:
+    alice = people[0]
+    arguments = ["status", "--watch", "--board", board, "--home", str(alice.home.path)]
+    with Session(arguments, cwd=alice.directory, environment={"COLUMNS": "60"}, columns=60) as session:
+        session.expect("nothing is open")
+        propose(people, board)
+        session.expect(f'key "{KEY}"')
+        session.expect("round1, waits for you")
+        session.interrupt()
+        assert session.end() == 130

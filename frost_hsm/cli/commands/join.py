@@ -18,6 +18,7 @@ from frost_hsm.cli.commands import requests
 from frost_hsm.cli.commands.heard import Heard
 from frost_hsm.cli.commands.matters import Matter
 from frost_hsm.cli.commands.posting import meet
+from frost_hsm.cli.commands.sign import own_copies
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import visible
@@ -41,7 +42,8 @@ _AGAIN = 15.0  # seconds after which my messages are put on the board again: it 
 @click.argument("board", metavar="[BOARD]", required=False)
 @click.option("--once", is_flag=True, help="Do what can be done now, and do not wait for the others.")
 @click.option("--stay", is_flag=True, help="Do not end when nothing is left: wait for what comes next, until Ctrl-C.")
-def join(place: Workplace, board: str | None, once: bool, stay: bool) -> Result:
+@own_copies
+def join(place: Workplace, board: str | None, once: bool, stay: bool, files: str | None, clone: str | None) -> Result:
     """Do every step that is open for you, over a board.
 
     It waits for the others as long as it takes. Whatever is on BOARD and concerns you: keys that are made, shares that
@@ -57,7 +59,7 @@ def join(place: Workplace, board: str | None, once: bool, stay: bool) -> Result:
         raise UsageProblem("no board is named", hint='name one, or put it into config.toml: [boards] "*" = "dir:PATH"')
     if once and stay:
         raise UsageProblem("--once and --stay exclude each other")
-    with Sitting(place, uri) as sitting:
+    with Sitting(place, uri, files, clone) as sitting:
         done = sitting.run(is_once=once, is_staying=stay)
     lines = [f"{title}: nothing is left for you to do" for title in done] or [f"nothing is open for you on {uri}"]
     return Result("join", lines, {"board": uri, "done": done})
@@ -66,9 +68,10 @@ def join(place: Workplace, board: str | None, once: bool, stay: bool) -> Result:
 class Sitting:
     """One person at work on a board: the token is opened once, each question asked once."""
 
-    def __init__(self, place: Workplace, uri: str) -> None:
+    def __init__(self, place: Workplace, uri: str, files: str | None = None, clone: str | None = None) -> None:
         self._place = place
         self._uri = uri
+        self._own_copies = (files, clone)
         self._stack = ExitStack()
         self._holder: Holder | None = None
         self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
@@ -114,7 +117,7 @@ class Sitting:
     def agree_to_sign(self, session: SigningSession) -> None:
         """Show what is to be signed, and ask. Raises `Aborted` for no."""
         self._line.clear()
-        requests.require_agreement(self._place, session)
+        requests.require_agreement(self._place, session, *self._own_copies)
 
     def meet(self, people: Iterable[PublicIdentity]) -> None:
         """Have the fingerprints of strangers compared, and keep their identities as those of peers."""
@@ -229,6 +232,8 @@ class Sitting:
             except FrostHsmError:
                 continue
             self._say(f"{found.ceremony.title}: {verdict.sentence}")
+            if not found.ceremony.is_active:
+                self._refused[found.ceremony.id] = CeremonyStopped(f"{found.ceremony.title}: {verdict.sentence}")
 
     def _hand_out_evidence(self, matter: Matter) -> None:
         evidence = matter.transcript.evidence()

@@ -351,7 +351,9 @@ class SigningMatter(Matter):
     @property
     def is_over(self) -> bool:
         """For who asked, once it is signed; for who signs, once they have."""
-        return self.step == "done" or (self.step == "aggregate" and self.begun.sender != self.me)
+        if self.begun.sender == self.me:
+            return self.session.home.exists(self._written)
+        return self.step in ("aggregate", "done")
 
     @property
     def next_command(self) -> str:
@@ -375,10 +377,16 @@ class SigningMatter(Matter):
         if step == "respond":
             session.respond(person.holder, inbox)
             return "signed; your signature share is sent"
-        signatures = session.aggregate(inbox)
-        if self.begun.sender != self.me:
-            return "the shares make a good signature"
-        return f"signed; wrote {', '.join(self._write(signatures))}"
+        if step == "aggregate":
+            session.aggregate(inbox)
+        paths = self._write([session.signature(number) or b"" for number in range(len(session.items))])
+        session.home.put(self._written, b"")
+        return f"signed; wrote {', '.join(paths)}"
+
+    @property
+    def _written(self) -> str:
+        """What notes that the files were written: somebody killed before that writes them when they come back."""
+        return f"{request_folder(self.session.id)}/written"
 
     def _write(self, signatures: list[bytes]) -> list[str]:
         """Write the signatures of what I asked for, named after the items."""
@@ -409,7 +417,7 @@ def begin(place: Workplace, data: bytes, message: Message) -> Matter | None:
 
 
 def known_here(place: Workplace) -> Iterator[bytes]:
-    """Give the first messages of all that the state directory holds, requests apart that are signed."""
+    """Give the first messages of all that the state directory holds, requests apart whose signatures are here."""
     home = place.home
     folders = [each for folder in kept.folders(home) for each in kept.chapters(home, folder)]
     for request in SigningSession.names(home):

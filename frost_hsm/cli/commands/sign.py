@@ -55,7 +55,8 @@ def _plain_key(function: Function) -> Function:
     )(function)
 
 
-def _own_copies(function: Function) -> Function:
+def own_copies(function: Function) -> Function:
+    """Add ``--files`` and ``--clone``."""
     function = click.option(
         "--clone",
         metavar="DIR",
@@ -176,7 +177,7 @@ def _signers(key: GroupKey, given: str | None) -> list[str]:
 @command(sign, "commit", token=True, asks=True)
 @click.argument("request", required=False, shell_complete=completing.requests)
 @_plain_key
-@_own_copies
+@own_copies
 @output
 def commit(
     place: Workplace,
@@ -210,7 +211,7 @@ def commit(
 @command(sign, "respond", token=True, asks=True)
 @click.argument("request", shell_complete=completing.requests)
 @_plain
-@_own_copies
+@own_copies
 @inputs
 @output
 def respond(
