@@ -213,7 +213,7 @@ def test_doctor_gives_a_command_that_makes_a_token(softhsm_module: str, tmp_path
 
 
 def test_fifty_processes_open_one_token_at_once(run: Callable[[str], list[str]]) -> None:
-    """Each login rewrites a file of SoftHSM2 in place, which the others misread; all come through, with one PIN each."""
+    """Each login rewrites a file of SoftHSM2 in place, which the others misread; all come through, one PIN each."""
     lines = run("""
 begun, go = os.pipe()
 children = []
