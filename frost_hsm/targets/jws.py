@@ -7,7 +7,6 @@ Source: RFC 7515, RFC 7519, RFC 8037.
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 import re
 from dataclasses import dataclass, field
@@ -39,7 +38,7 @@ def _encode(data: bytes) -> str:
 def _decode(text: str) -> bytes:
     try:
         data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one, and so is what is not ASCII
         raise MalformedMessage("a JWS is not in base64url") from None
     if _encode(data) != text:
         raise MalformedMessage("a JWS is not in the one form of base64url")

@@ -12,7 +12,6 @@ from datetime import datetime
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -45,11 +44,11 @@ class X509Certificate(Thing):
         certificate = cls(x509_words.parsed(x509.load_der_x509_certificate, tbs, algorithm, _WHAT))
         try:
             again = certificate._build(stand_in).tbs_certificate_bytes
-        except (ValueError, UnsupportedAlgorithm, x509.DuplicateExtension) as error:
+            certificate.lines()
+        except x509_words.UNREADABLE as error:
             raise MalformedMessage(f"{_WHAT} is not of a kind that is signed here: {error}") from None
         if again != tbs:
             raise MalformedMessage(f"{_WHAT} has parts that are not shown")
-        certificate.lines()
         return certificate
 
     def _build(self, key: PrivateKey) -> x509.Certificate:

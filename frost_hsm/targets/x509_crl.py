@@ -49,11 +49,11 @@ class X509List(Thing):
         thing = cls(x509_words.parsed(x509.load_der_x509_crl, tbs, algorithm, _WHAT))
         try:
             again = thing._build(stand_in).tbs_certlist_bytes
-        except (ValueError, x509.DuplicateExtension) as error:
+            thing.lines()
+        except x509_words.UNREADABLE as error:
             raise MalformedMessage(f"{_WHAT} is not of a kind that is signed here: {error}") from None
         if again != tbs:
             raise MalformedMessage(f"{_WHAT} has parts that are not shown")
-        thing.lines()
         return thing
 
     def _build(self, key: PrivateKey) -> x509.CertificateRevocationList:
@@ -148,7 +148,7 @@ class X509Crl(Target):
         """Read a list; the file is not needed."""
         try:
             found = x509.load_pem_x509_crl(finished)
-        except ValueError:
+        except x509_words.UNREADABLE:
             raise MalformedMessage("this is not a revocation list in PEM") from None
         return self.read(found.tbs_certlist_bytes), found.signature
 

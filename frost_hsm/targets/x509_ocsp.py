@@ -148,7 +148,7 @@ class X509Ocsp(Target):
         issuer, texts = read_issuer(given), given.texts
         try:
             asked_for = x509.load_pem_x509_certificate(given.all(MAX_SIZE))
-        except ValueError:
+        except x509_words.UNREADABLE:
             raise NotPossible("this is not a certificate in PEM") from None
         try:
             asked_for.verify_directly_issued_by(issuer)
@@ -177,7 +177,7 @@ class X509Ocsp(Target):
             times = [found.revocation_time_utc, found.this_update_utc, found.next_update_utc]
             serial = found.serial_number
             names = found.issuer_name_hash, found.issuer_key_hash
-        except ValueError:
+        except x509_words.UNREADABLE:
             raise MalformedMessage("this is not an answer of OCSP for one certificate") from None
         seconds = [int(time.timestamp()) if time is not None else 0 for time in times]
         number = serial.to_bytes((serial.bit_length() + 7) // 8, "big")

@@ -65,7 +65,7 @@ class _Certificates(Target):
         """Read a certificate; the file is not needed."""
         try:
             found = x509.load_pem_x509_certificate(finished)
-        except ValueError:
+        except x509_words.UNREADABLE:
             raise MalformedMessage("this is not a certificate in PEM") from None
         return self.read(found.tbs_certificate_bytes), found.signature
 
@@ -108,7 +108,7 @@ def read_issuer(given: Given) -> x509.Certificate:
     """Read the certificate of the group that a thing is issued under; raises `NotPossible` if it is of another key."""
     try:
         found = x509.load_pem_x509_certificate(given.files["issuer"])
-    except ValueError:
+    except x509_words.UNREADABLE:
         raise NotPossible("the issuer is not a certificate in PEM") from None
     if found.public_key() != x509_words.public_key(given.key):
         raise NotPossible("the certificate of the issuer is not of the key that is to sign")
@@ -139,7 +139,7 @@ def read_request(data: bytes) -> x509.CertificateSigningRequest:
         found = load(data)
         if found.is_signature_valid:
             return found
-    except (ValueError, UnsupportedAlgorithm):
+    except x509_words.UNREADABLE:
         pass
     raise NotPossible(
         "this is not a certificate signing request with a good signature", hint="openssl req -verify -in FILE"
@@ -296,7 +296,7 @@ class X509End(_Certificates):
             return list(request.extensions.get_extension_for_class(x509.SubjectAlternativeName).value)
         except x509.ExtensionNotFound:
             return []
-        except ValueError as error:
+        except x509_words.UNREADABLE as error:
             raise NotPossible(f"the names of the request cannot be read: {error}") from None
 
     def fits(self, thing: X509Certificate) -> bool:

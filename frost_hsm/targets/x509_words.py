@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
 
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -59,6 +60,15 @@ _KEY_USES: Final = (
 _DNS_NAME: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
+UNREADABLE: Final = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.InvalidVersion,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
+"""What the library raises for what it cannot read, or makes only when a part is asked for."""
+
 T = TypeVar("T")
 
 
@@ -69,7 +79,7 @@ def parsed(load: Callable[[bytes], T], tbs: bytes, algorithm: bytes, what: str) 
     """
     try:
         return load(der.sequence(tbs, algorithm, der.bit_string(bytes(64))))
-    except ValueError as error:
+    except UNREADABLE as error:
         raise MalformedMessage(f"this is not {what}: {error}") from None
 
 
