@@ -24,6 +24,7 @@ from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.testing.judge import point_of
 
+LOGIN = "18"  # C_Login's position in CK_FUNCTION_LIST
 numbers = count()
 NewToken = Callable[..., TokenFixture]
 
@@ -83,6 +84,22 @@ def test_a_module_that_runs_already_is_shared(backend: Backend, pkcs11_backend: 
         with backend.open(fixture.uri, fixture.pin_source) as token:
             assert [key.id for key in token.keys()] == [key_id]
         assert len(direct.sign(key_id, bytes(32))) == 64
+
+
+@pytest.mark.parametrize("behind", ["", "lists", "locking", "ykcs11", "network", "brief"])
+def test_a_wrong_pin_is_one_login(
+    backend: Backend, fixture: TokenFixture, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, behind: str
+) -> None:
+    """By the calls that the module sees, whatever module it is."""
+    behave(monkeypatch, behind)
+    calls = tmp_path / "calls"
+    monkeypatch.setenv("SHIM_COUNT", str(calls))
+    with pytest.raises(errors.PinIncorrect):
+        backend.open(fixture.uri, lambda info: "wrong-9876")
+    assert calls.read_text().split().count(LOGIN) == 1
+    with backend.open(fixture.uri, fixture.pin_source) as token:
+        token.keys()
+    assert calls.read_text().split().count(LOGIN) == 2
 
 
 # ── Tokens that cannot ───────────────────────────────────────────────────────────────────────────────────────
