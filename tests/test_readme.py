@@ -5,11 +5,13 @@ from __future__ import annotations
 import inspect
 import re
 import runpy
+import tomllib
 from pathlib import Path
 
 import pytest
 from stage import stock_verifiers, walkthrough
 
+from frost_hsm import targets
 from frost_hsm.backends import Backend
 from frost_hsm.forms import oids
 from frost_hsm.frost.ciphersuites import ALL
@@ -59,3 +61,28 @@ def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> 
     assert methods
     for name, method in methods.items():
         assert list(inspect.signature(vars(example)[name]).parameters) == list(inspect.signature(method).parameters)
+
+
+def test_targets_are_those_that_are_installed() -> None:
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+) \| [^|]+ \| ([^|]+) \|$", TEXT, re.MULTILINE)
+    said = {name: (made_of, set(re.findall(r"[a-z0-9-]{4,}", keys))) for name, made_of, keys in rows}
+    ours = {name for name in targets.installed() if type(targets.load(name)).__module__.startswith("frost_hsm.")}
+    assert ours <= said.keys()
+    every = {suite.name for suite in ALL}
+    for name in ours:
+        target, (made_of, keys) = targets.load(name), said[name]
+        assert (keys or every) == target.suites, name
+        told = re.findall(r"`([a-z-]+)`", made_of.partition(";")[2])
+        assert set(told) <= {option.name for option in target.options}, name
+        needed = {option.name for option in target.options if option.default is None}
+        assert needed <= set(told), name
+
+
+def test_extras_are_those_of_the_package() -> None:
+    rows = dict(re.findall(r"^\| `frost-hsm\[([a-z]+)\]` \| ([A-Za-z]+) \|", TEXT, re.MULTILINE))
+    extras = tomllib.loads((walkthrough.README.parent / "pyproject.toml").read_text())["project"][
+        "optional-dependencies"
+    ]
+    assert rows
+    for name, brings in rows.items():
+        assert any(each.startswith(brings.lower()) for each in extras[name])
