@@ -122,8 +122,8 @@ def parse(path: str, reader: Callable[[bytes], T]) -> T:
 def inside(data: bytes) -> bytes:
     """Return a text without what is around it: of a PEM file its blocks, of JSON the value; other data as it is."""
     text = data.removeprefix(b"\xef\xbb\xbf")
-    bare = text.strip()
-    return bare if bare.startswith(b"{") else pem.without_surroundings(text)
+    is_json = text[:_BEGINNING].lstrip().startswith(b"{")
+    return text.strip() if is_json else pem.without_surroundings(text)
 
 
 def is_hex(data: bytes) -> bool:
