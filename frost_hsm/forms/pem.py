@@ -43,6 +43,8 @@ def decode(label: str, data: bytes, what: str, *, blocks: int = 1) -> list[bytes
     ders: list[bytes] = []
     position = 0
     while len(ders) < blocks and (found := block.match(text, position)):
+        if found["last"] is None and found.start("body") == found.end("body"):
+            break  # there is nothing that would be nothing in DER
         last = base64.b64decode(found["last"] or b"")
         if base64.b64encode(last) != (found["last"] or b""):
             break  # unused bits are set
