@@ -350,17 +350,17 @@ def test_without_a_terminal_nothing_is_agreed_to(bob: Party) -> None:
     )
     error = json.loads(done.stdout)["error"]
     assert (done.returncode, error["code"]) == (69, "no-terminal")
-    assert error["message"] == "there is no terminal to ask on: Take part? [y/N]"
+    assert error["message"] == "there is no terminal to ask on: Take part? To agree, type the name of the key:"
     assert error["hint"] == "look at what is asked, then add --yes"
     assert changes(before, snapshot(bob)) == []
 
 
-@pytest.mark.parametrize(("answer", "status"), [("n\n", 130), ("\n", 130), ("\x04", 130), ("yes\n", 0)])
+@pytest.mark.parametrize(("answer", "status"), [("n\n", 130), ("\n", 130), ("\x04", 130), (f"{KEY}\n", 0)])
 def test_a_question(bob: Party, answer: str, status: int) -> None:
     before = snapshot(bob)
     command = ["dkg", "round1", "proposal.pem", "--home", "home", "--pin-source", "file:pin"]
     with Session(command, cwd=bob.directory) as session:
-        session.expect("Take part? [y/N] ")
+        session.expect("Take part? To agree, type the name of the key: ")
         session.type(answer)
         assert session.end() == status
     assert bool(changes(before, snapshot(bob))) == (status == 0)
@@ -370,9 +370,9 @@ def test_a_question(bob: Party, answer: str, status: int) -> None:
 def test_an_interrupt(bob: Party, moment: str) -> None:
     command = ["dkg", "round1", "proposal.pem", "--home", "home"]
     with Session(command, cwd=bob.directory) as session:
-        session.expect("Take part? [y/N] ")
+        session.expect("Take part? To agree, type the name of the key: ")
         if moment != "Take part?":
-            session.type("y\n")
+            session.type(f"{KEY}\n")
             session.expect(moment)
         before = snapshot(bob)
         session.interrupt()

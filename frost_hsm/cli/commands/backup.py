@@ -20,14 +20,16 @@ from frost_hsm.ceremony.sharing import recovery
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotPossible, StorageProblem, WrongToken
 
 
-@click.group()
+@group
 def backup() -> None:
     """Keep what is needed when state directory or token are lost.
 
@@ -49,7 +51,7 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
     peers = list(place.peers().values())
     with place.holder() as holder:
         made = ceremony_backup.create(place.home, holder, peers)
-    raw = door.write(path, made.data, force=force)
+    raw = door.write(path, made.data, force=force, is_private=True)  # it says whom one signs with
     lines = [f"Backup of {place.me.name}; keys: {len(made.keys)}, peers: {len(peers)}"]
     lines += [f"warn  key {name} is NOT in it: {why}" for name, why in made.left_out.items()]
     lines.append(f"Wrote {path}")
@@ -61,7 +63,7 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
         "file": path,
     }
     return Result(
-        "backup-create", lines, fields, f"keep it where the token is not; see: frost-hsm backup verify {path}", raw
+        "backup-create", lines, fields, f"keep it where the token is not: frost-hsm backup verify {quoted(path)}", raw
     )
 
 
@@ -177,9 +179,13 @@ def _me(place: Workplace, found: Backup) -> PublicIdentity:
             raise WrongToken(f"the backup of {found.owner.name} is for another token than {where}")
         me = found.owner if mine else second[0]
     if found.owner.is_recovered_by(me):  # only its owner knows whose identity named this token
-        for line in _owner(found):
-            place.terminal.message(line)
-        if not place.terminal.confirm("Is this the identity of your first token, with this fingerprint?"):
+        is_theirs = place.terminal.agree(
+            "Is this the identity of your first token, with this fingerprint?",
+            what="the last 4 digits of the fingerprint",
+            shown=found.owner.fingerprint[-4:],
+            lines=_owner(found),
+        )
+        if not is_theirs:
             raise Aborted("nothing was restored")
     return me
 

@@ -10,6 +10,7 @@ import click
 
 from frost_hsm.boards.reading import PROBE
 from frost_hsm.cli.options import command
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import BoardProblem, FrostHsmError
@@ -17,7 +18,7 @@ from frost_hsm.errors import BoardProblem, FrostHsmError
 _SHOWN = 10
 
 
-@click.group()
+@group
 def board() -> None:
     """Look after the boards, where messages lie while people are apart."""
 

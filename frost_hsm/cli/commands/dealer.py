@@ -19,14 +19,16 @@ from frost_hsm.cli.commands import rounds
 from frost_hsm.cli.commands.refresh import plan as refresh_plan
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NoTerminal
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import SigningKey
 
 
-@click.group()
+@group
 def dealer() -> None:
     """Share out a key that somebody has, or refresh its shares alone.
 
@@ -73,7 +75,7 @@ def split(place: Workplace, name: str, key_file: str, output: str | None, force:
     proposal = f"{name}.proposal.pem"
     after = (
         f"send {path} and {proposal} to {rounds.others(ceremony)}; everyone, you too, runs: "
-        f"frost-hsm dealer accept {proposal} {path}; destroy the key file once all have confirmed"
+        f"frost-hsm dealer accept {quoted(proposal)} {quoted(path)}; destroy the key file once all have confirmed"
     )
     return Result(
         "dealer-split", lines, {**rounds.fields(ceremony), "key": verifying_key.hex(), "file": path}, after, raw
@@ -116,7 +118,7 @@ def refresh(place: Workplace, name: str, output: str | None, force: bool) -> Res
     proposal = f"{ceremony.stem}.proposal.pem"
     after = (
         f"send {path} and {proposal} to {rounds.others(ceremony)}; everyone, you too, runs: "
-        f"frost-hsm dealer accept {proposal} {path}"
+        f"frost-hsm dealer accept {quoted(proposal)} {quoted(path)}"
     )
     result = {**rounds.fields(ceremony), "file": path}
     return Result("dealer-refresh", [f"Wrote {path}"], result, after, raw)
@@ -182,7 +184,5 @@ def _agree(place: Workplace, ceremony: ceremony_dealing.Ceremony) -> None:
     else:
         lines = [*refresh_plan(ceremony), f"  dealer        {author}, who could bring stolen old shares up to date"]
         question = f"Take part, and trust {author} with that?"
-    for line in lines:
-        place.terminal.message(line)
-    if not place.terminal.confirm(question):
+    if not place.terminal.agree(question, what="the dealer's name", shown=author, lines=lines):
         raise Aborted("you did not agree to take part; nothing was changed")

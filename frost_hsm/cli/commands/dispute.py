@@ -10,11 +10,13 @@ from frost_hsm.ceremony.sharing.rounds import Rounds
 from frost_hsm.cli.commands import rounds
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 
 
-@click.group()
+@group
 def dispute() -> None:
     """Settle whose fault it is that a ceremony was stopped.
 
@@ -41,7 +43,7 @@ def answer(place: Workplace, complaint: str, output: str | None, force: bool) ->
     data, verdict = found.answer(place.holder)
     raw = door.write(path, data, force=force)
     lines = ["Opened the one envelope that is disputed", *_lines(verdict), f"Wrote {path}"]
-    after = f"send {path} to {rounds.others(ceremony)}; everyone else runs: frost-hsm dispute settle {path}"
+    after = f"send {path} to {rounds.others(ceremony)}; all others run: frost-hsm dispute settle {quoted(path)}"
     return Result("dispute-answer", lines, {**_fields(ceremony, verdict), "file": path}, after, raw)
 
 
@@ -60,9 +62,9 @@ def settle(place: Workplace, evidence: str) -> Result:
     lines = [f"{ceremony.title} {state}", *_lines(verdict)]
     after = f"frost-hsm {ceremony.command} abort {ceremony.name}, then propose a new one"
     if place.me.name in verdict.awaiting:
-        after = f"frost-hsm dispute answer {evidence}"
+        after = f"frost-hsm dispute answer {quoted(evidence)}"
     elif verdict.awaiting:
-        after = f"ask {', '.join(verdict.awaiting)} for an answer: frost-hsm dispute answer {evidence}"
+        after = f"ask {', '.join(verdict.awaiting)} for an answer: frost-hsm dispute answer {quoted(evidence)}"
     elif ceremony.is_active:
         after = f"show {evidence} to {rounds.others(ceremony)}"
     return Result("dispute-settle", lines, _fields(ceremony, verdict), after)

@@ -21,14 +21,16 @@ from frost_hsm.cli.commands.posting import Posting, meet, posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotKnown, StepConflict, UsageProblem
 from frost_hsm.frost import ciphersuites
 from frost_hsm.targets import suites
 
 
-@click.group()
+@group
 def dkg() -> None:
     """Make a key together.
 
@@ -89,7 +91,7 @@ def propose(
         data = ceremony.proposal.to_pem()
         raw = door.write(path, data, force=force)
         lines = [*_plan(ceremony), f"Wrote {path}", *there.post(data)]
-    by_file = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm dkg round1 {path}"
+    by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm dkg round1 {quoted(path)}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("dkg-propose", lines, fields, there.next_step(by_file), raw)
 
@@ -216,9 +218,7 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
     ceremony = KeyGeneration.load(place.home, name, place.me)
     with taking_in(paths, directory, ceremony.transcript, name) as inbox:
         agreed = ceremony.compare(inbox)
-        if ceremony.status().step != "active" and not place.terminal.confirm(
-            f"Did {rounds.others(ceremony)} read the same check code {agreed.check_code}?"
-        ):
+        if ceremony.status().step != "active" and not rounds.have_compared(place, ceremony, agreed.check_code):
             raise Aborted("the check codes were not compared; the key stays pending")
         finished = ceremony.confirm(inbox)
     lines = [

@@ -21,12 +21,14 @@ from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotKnown, NotPossible
 
 
-@click.group()
+@group
 def history() -> None:
     """See what became of a key, and go on where something hangs.
 
@@ -91,7 +93,7 @@ def standing(place: Workplace, name: str, output: str | None, force: bool) -> Re
     with place.holder() as holder:
         data = signed.write(Standing(key.ceremony, key.state.digest, _shown(key)), holder)
     raw = door.write(path, data, force=force)
-    after = f"send {path} to whoever waits; they run: frost-hsm history take {path}"
+    after = f"send {path} to whoever waits; they run: frost-hsm history take {quoted(path)}"
     return Result("history-standing", [f"Wrote {path}"], {"name": name, "file": path}, after, raw)
 
 
@@ -157,8 +159,8 @@ def abandon(
     path = output or f"{asked.stem}.{place.me.name}.confirm.pem"
     door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
     if sent is None and not asked.is_done:
-        place.terminal.message(f"{asked.asked.sender.name} asks to abandon for good: {asked.titles}")
-        if not place.terminal.confirm("Abandon it?"):
+        wanted = [f"{asked.asked.sender.name} asks to abandon for good, of key {asked.key.name}: {asked.titles}"]
+        if not place.terminal.agree("Abandon it?", what="the name of the key", shown=asked.key.name, lines=wanted):
             raise Aborted("you did not agree; nothing was changed")
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
         data = asked.confirm(place.holder, inbox)
@@ -168,7 +170,7 @@ def abandon(
         lines.append(f"All have abandoned {asked.titles}; {asked.key.name} goes on as it was")
     else:
         lines.append(f"Not yet agreed to by {', '.join(asked.missing)}")
-        after = f"send {path} to everybody; with theirs: frost-hsm history abandon {what} --in DIR"
+        after = f"send {path} to everybody; with theirs: frost-hsm history abandon {quoted(what)} --in DIR"
     return Result("history-abandon", lines, {"name": asked.key.name, "done": asked.is_done, "file": path}, after, raw)
 
 
@@ -184,7 +186,7 @@ def _ask_to_abandon(place: Workplace, name: str, ids: Sequence[str], output: str
     asked = Abandonment.read(place.home, data, place.me)
     raw = door.write(path, data, force=force)
     lines = [f"Asks to abandon for good: {asked.titles}", f"Wrote {path}"]
-    after = f"send {path} to everybody; everyone, you too, runs: frost-hsm history abandon {path}"
+    after = f"send {path} to everybody; all, you too, run: frost-hsm history abandon {quoted(path)}"
     return Result("history-abandon", lines, {"name": name, "done": False, "file": path}, after, raw)
 
 

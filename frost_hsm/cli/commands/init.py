@@ -108,10 +108,17 @@ def _take_over(place: Workplace) -> Result:
     with place.token() as token:
         marks = [Marks(Holder(replace(each, records=place.noted(each, token).records), token), home) for each in found]
         if any(each.is_owned_elsewhere() for each in marks):
-            place.terminal.message(f"{where} works with another state directory. From now on that one is refused")
-            place.terminal.message("every step, and what waits in the token to sign is destroyed: requests that were")
-            place.terminal.message("committed to and not answered need new ones")
-            if not place.terminal.confirm("Take the token over?"):
+            is_agreed = place.terminal.agree(
+                "Take the token over?",
+                what="your name",
+                shown=me,
+                lines=[
+                    f"{where}, of {me}, works with another state directory. From now on that one is refused",
+                    "every step, and what waits in the token to sign is destroyed: requests that were",
+                    "committed to and not answered need new ones",
+                ],
+            )
+            if not is_agreed:
                 raise Aborted("the token was not taken over; nothing was changed")
         for each in marks:
             each.take_over()

@@ -10,6 +10,7 @@ from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.public_keys import to_pem
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import StorageProblem
@@ -17,7 +18,7 @@ from frost_hsm.targets import exporting
 from frost_hsm.targets.exporting import FORMATS
 
 
-@click.group()
+@group
 def keys() -> None:
     """See, hand out and destroy the keys you have a share of."""
 

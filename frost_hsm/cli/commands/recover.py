@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Incoming
 from frost_hsm.ceremony.sharing import recovery
 from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
-from frost_hsm.cli.files.incoming import inputs
+from frost_hsm.cli.files.incoming import gather, inputs
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 
 
@@ -29,10 +29,7 @@ def recover(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
     On the second token that your identity names it is made for that one, which thereby takes the place of the first:
     writes NAME.repairP.request.pem and NAME.repairP.YOU.done.pem, for everybody to take in with repair confirm.
     """
-    given = [Incoming(path, door.read(path), named=False) for path in paths]
-    if directory is not None:
-        found = door.list_directory(directory)
-        given += [Incoming(str(path), door.read(str(path), beginning=FIRST_LINE), named=False) for path in found]
+    given, _ = gather(paths, directory, is_any_welcome=True)
     recovered = recovery.recover(place.home, name, place.me, place.holder, given)
     key = recovered.key
     fields = {"name": name, "state": key.status, "epoch": key.epoch, "was_there": recovered.was_there}
@@ -48,7 +45,8 @@ def recover(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
         f"This token becomes participant {recovered.takeover.position} of {name} once the others have confirmed it",
         *(f"Wrote {each}" for each in written),
     ]
-    after = f"send {' and '.join(written)} to everybody; they run: frost-hsm repair confirm {' '.join(written)}"
+    files = " ".join(map(quoted, written))
+    after = f"send {' and '.join(written)} to everybody; they run: frost-hsm repair confirm {files}"
     return Result("recover", lines, {**fields, "files": written}, after)
 
 

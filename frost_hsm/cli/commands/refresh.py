@@ -13,12 +13,14 @@ from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotKnown
 
 
-@click.group()
+@group
 def refresh() -> None:
     """Make the shares of a key anew, together.
 
@@ -55,7 +57,7 @@ def propose(place: Workplace, name: str, board: str | None, output: str | None, 
                 ceremony.accept()
         raw = door.write(path, data, force=force)
         lines = [*plan(ceremony), f"Wrote {path}", *there.post(data)]
-    by_file = f"send {path} to {rounds.others(ceremony)}; everyone, you too, runs: frost-hsm refresh round1 {path}"
+    by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm refresh round1 {quoted(path)}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("refresh-propose", lines, fields, there.next_step(by_file), raw)
 
@@ -124,9 +126,7 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
     ceremony = Refresh.load(place.home, name, place.me)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         agreed = ceremony.compare(inbox)
-        if not ceremony.is_active and not place.terminal.confirm(
-            f"Did {rounds.others(ceremony)} read the same check code {agreed.check_code}?"
-        ):
+        if not ceremony.is_active and not rounds.have_compared(place, ceremony, agreed.check_code):
             raise Aborted("the check codes were not compared; the old shares stay active")
         finished = ceremony.confirm(place.holder, inbox)
     lines = [

@@ -18,12 +18,14 @@ from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, UsageProblem
 
 
-@click.group()
+@group
 def repair() -> None:
     """Rebuild a lost share, make one for a new participant, or give a blocker's place to somebody else.
 
@@ -86,7 +88,9 @@ def request(
         asked = Repair.read(place.home, data, place.me)
         raw = door.write(path, data, force=force)
         lines = [*_plan(asked), f"Wrote {path}", *there.post(data)]
-    by_file = f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {path}"
+    by_file = (
+        f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {quoted(path)}"
+    )
     fields = {**_fields(asked), "file": path, **there.fields}
     return Result("repair-request", lines, fields, there.next_step(by_file), raw)
 
@@ -107,7 +111,8 @@ def delta(place: Workplace, request: str, output: str | None, force: bool) -> Re
     data = asked.delta(place.holder)
     raw = door.write(path, data, force=force)
     helpers = ", ".join(helper.name for helper in asked.helpers if helper != asked.me)
-    after = f"send {path} to {helpers}, put theirs into one directory; then: frost-hsm repair sigma {request} --in DIR"
+    then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
+    after = f"send {path} to {helpers}, put theirs into one directory; then: {then}"
     return Result("repair-delta", [f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
 
 
@@ -127,7 +132,7 @@ def sigma(
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
         data = asked.sigma(place.holder, inbox)
     raw = door.write(path, data, force=force)
-    after = f"send {path} to everybody; {asked.receiver.name} runs: frost-hsm repair finish {request} --in DIR"
+    after = f"send {path} to everybody; {asked.receiver.name} runs: frost-hsm repair finish {quoted(request)} --in DIR"
     return Result("repair-sigma", [f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
 
 
@@ -148,7 +153,7 @@ def finish(
         data = asked.finish(place.holder, inbox)
     raw = door.write(path, data, force=force)
     lines = ["Checked the share against the group", "Your share is sealed in the token", f"Wrote {path}"]
-    after = f"send {path} to everybody; they run: frost-hsm repair confirm {request} --in DIR"
+    after = f"send {path} to everybody; they run: frost-hsm repair confirm {quoted(request)} --in DIR"
     return Result("repair-finish", lines, {**_fields(asked), "file": path}, after, raw)
 
 
@@ -177,7 +182,7 @@ def confirm(
         lines.append(f"Wrote {path}")
     if not asked.is_done:
         lines.append(f"Not yet confirmed by {', '.join(asked.missing)}")
-        after = f"send {path} to everybody; with theirs: frost-hsm repair confirm {request} --in DIR"
+        after = f"send {path} to everybody; with theirs: frost-hsm repair confirm {quoted(request)} --in DIR"
         return Result("repair-confirm", lines, {**_fields(asked), "state": "confirm", "file": path}, after, raw)
     lines.append(f"{who} is participant {asked.position} of {asked.key.name}")
     if asked.is_takeover and asked.me != asked.receiver:
@@ -203,7 +208,7 @@ def status(place: Workplace, request: str) -> Result:
     fields = {**_fields(asked), "state": found.step, "have": list(found.have), "missing": list(found.missing)}
     after = None
     if found.step != "done":
-        after = f"frost-hsm repair {found.step} {request}" + (" --in DIR" if found.step != "delta" else "")
+        after = f"frost-hsm repair {found.step} {quoted(request)}" + (" --in DIR" if found.step != "delta" else "")
     return Result("repair-status", [line], fields, after)
 
 
@@ -222,9 +227,13 @@ def _read(place: Workplace, request: str) -> Repair:
 
 def _agree(place: Workplace, asked: Repair, question: str) -> None:
     asked.check_receiver(place.peers())
-    for line in _plan(asked):
-        place.terminal.message(line)
-    if not place.terminal.confirm(question):
+    is_agreed = place.terminal.agree(
+        question,
+        what="the last 4 digits of the fingerprint",
+        shown=asked.receiver.fingerprint[-4:],
+        lines=_plan(asked),
+    )
+    if not is_agreed:
         raise Aborted("you did not agree; nothing was changed")
 
 

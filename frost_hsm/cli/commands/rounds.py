@@ -20,9 +20,7 @@ def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | No
     """Show what is proposed and ask, unless that was done before; then send one's own commitment."""
     is_new = not ceremony.has_agreed
     if is_new:
-        for line in plan:
-            place.terminal.message(line)
-        if not place.terminal.confirm("Take part?"):
+        if not place.terminal.agree("Take part?", what="the name of the key", shown=ceremony.name, lines=plan):
             raise Aborted("you did not agree to take part; nothing was changed")
     path = _check_output(ceremony, Round1, output, force)
     if is_new:
@@ -65,6 +63,16 @@ def finish(
     )
     result = {**fields(ceremony), **key_fields(finished), "file": path}
     return Result(f"{ceremony.command}-finish", lines, result, after, raw)
+
+
+def have_compared(place: Workplace, ceremony: Rounds, check_code: str) -> bool:
+    """Ask whether all have read the same check code to each other."""
+    return place.terminal.agree(
+        f"Did {others(ceremony)} read the same check code?",
+        what="the last 4 digits of the check code",
+        shown=check_code[-4:],
+        lines=[f"  check code  {check_code}"],
+    )
 
 
 def status(ceremony: Rounds, states: dict[str, str]) -> tuple[str, dict[str, object]]:

@@ -17,13 +17,15 @@ from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door, things
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import Function, command, output, split_names
+from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import InputProblem, InvalidContents, UsageProblem
 from frost_hsm.frost.signing import CheaterDetection
 
 
-@click.group()
+@group
 def sign() -> None:
     """Sign together.
 
@@ -155,7 +157,7 @@ def request(
         raw = door.write(path, data, force=force)
         posted = there.post(data)
     step = "respond" if session.is_prepared else "commit"
-    by_file = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {path}"
+    by_file = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {quoted(path)}"
     lines = [*requests.lines(session), f"Wrote {path}", *posted]
     fields = {**requests.fields(session), "file": path, **there.fields}
     return Result("sign-request", lines, fields, there.next_step(by_file), raw)
@@ -204,7 +206,8 @@ def commit(
     data = session.commit(place.holder)
     raw = door.write(path, data, force=force)
     others = ", ".join(name for name in session.signers if name != place.me.name)
-    after = f"send {path} to {others}, put theirs into one directory; then: frost-hsm sign respond {request} --in DIR"
+    then = f"frost-hsm sign respond {quoted(request)} --in DIR"
+    after = f"send {path} to {others}, put theirs into one directory; then: {then}"
     return Result("sign-commit", [f"Wrote {path}"], {**requests.fields(session), "file": path}, after, raw)
 
 
@@ -244,7 +247,7 @@ def respond(
         data = session.respond(place.holder, inbox)
     raw = door.write(path, data, force=force)
     lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
-    after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {request} --in DIR"
+    after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {quoted(request)} --in DIR"
     return Result("sign-respond", lines, {**requests.fields(session), "file": path}, after, raw)
 
 

@@ -48,19 +48,14 @@ _BEGINNING = 1 << 16
 T = TypeVar("T")
 
 
-def read(path: str, *, beginning: bytes = b"") -> bytes:
-    """Read a file, or stdin, which can be read once; at most 16 MiB.
-
-    beginning: of a file that begins otherwise, no more is read and returned than shows it.
-    """
+def read(path: str) -> bytes:
+    """Read a file, or stdin, which can be read once; at most 16 MiB."""
     with _reading(path):
         if path == STANDARD:
             data = _stdin()
         else:
             with Path(path).open("rb") as file:
-                data = file.read(len(beginning))
-                if data == beginning:
-                    data += file.read(LARGEST + 1)
+                data = file.read(LARGEST + 1)
     if len(data) > LARGEST:
         raise MalformedMessage(f"{path} is larger than {LARGEST >> 20} MiB", hint="no file that is larger is read")
     return data

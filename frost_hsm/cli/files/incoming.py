@@ -62,8 +62,12 @@ def taking_in(paths: Sequence[str], directory: str | None, transcript: Transcrip
             say(f"note: passed over{where}, as not belonging here: {', '.join(shown)}")
 
 
-def gather(paths: Sequence[str], directory: str | None) -> tuple[list[Incoming], list[str]]:
+def gather(
+    paths: Sequence[str], directory: str | None, *, is_any_welcome: bool = False
+) -> tuple[list[Incoming], list[str]]:
     """Find the messages among the files that were named and those of a directory; also return the names of the others.
+
+    is_any_welcome: a file that was named, too, is passed over if it does not belong.
 
     One file at a time is in memory, and of what is no message only its beginning: it may be anybody's folder of
     downloads. Raises `MalformedMessage` for all at once that were messages before something happened to them.
@@ -72,10 +76,10 @@ def gather(paths: Sequence[str], directory: str | None) -> tuple[list[Incoming],
     broken: list[FrostHsmError] = []
     for path in paths:
         if path == door.STANDARD or not Path(path).is_file():  # a pipe can be read once
-            files.append(Incoming(path, door.inside(door.read(path))))
+            files.append(Incoming(path, door.inside(door.read(path)), named=not is_any_welcome))
         else:
             broken += _wrong(path)
-            files.append(Incoming(path, partial(_read, path)))
+            files.append(Incoming(path, partial(_read, path), named=not is_any_welcome))
     for found in door.list_directory(directory) if directory is not None else ():
         path = str(found)
         try:
