@@ -7,6 +7,7 @@ word they begin.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar, TypeAlias
@@ -25,12 +26,12 @@ def path(begun: str, *, lead: str = "", kind: str = "file") -> CompletionItem[st
     return CompletionItem(begun, type=kind, lead=lead)
 
 
-def _names(folder: str, suffix: str = "", *, or_files: bool = False) -> Completer:
+def _names(folder: str, ending: str, *, or_files: bool = False) -> Completer:
     def complete(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
         *before, last = incomplete.split(",")  # NAMES is a list: bob,carol
         offered = [
             CompletionItem(",".join([*before, name]))
-            for name in _kept(context, folder, suffix)
+            for name in _kept(context, folder, ending)
             if name.startswith(last) and name not in before
         ]
         return [*offered, path(incomplete)] if or_files else offered
@@ -38,11 +39,11 @@ def _names(folder: str, suffix: str = "", *, or_files: bool = False) -> Complete
     return complete
 
 
-def _kept(context: click.Context, folder: str, suffix: str) -> Iterable[str]:
+def _kept(context: click.Context, folder: str, ending: str) -> Iterable[str]:
     try:
         home = context.params.get("home")
         kept = Workplace(Path(home) if home is not None else None).home
-        return [name.removesuffix(suffix) for name in kept.names(folder)]
+        return sorted({re.sub(ending, "", name) for name in kept.names(folder)})
     except FrostHsmError:  # nothing is set up, or what is there is not ours: nothing to offer
         return []
 
@@ -54,10 +55,11 @@ def targets(context: click.Context, parameter: click.Parameter, incomplete: str)
     return [CompletionItem(name) for name in sorted(installed()) if name.startswith(incomplete)]
 
 
-keys = _names("ceremonies")
-keys_or_files = _names("ceremonies", or_files=True)
-requests = _names("requests", or_files=True)
-peers = _names("peers", ".pem")
+_OF_A_KEY = r"\.[0-9a-f]{64}$"
+keys = _names("keys", _OF_A_KEY)
+keys_or_files = _names("keys", _OF_A_KEY, or_files=True)
+requests = _names("requests", "$", or_files=True)
+peers = _names("peers", r"\.pem$")
 
 
 # ── The shells ───────────────────────────────────────────────────────────────────────────────────────────────

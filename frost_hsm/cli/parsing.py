@@ -158,12 +158,12 @@ class Source(Text):
 
 KINDS: dict[str, Text] = {
     **dict.fromkeys(("FILE", "FILES", "MESSAGE SIGNATURE [MESSAGE SIGNATURE"), File()),
-    **dict.fromkeys(("PROPOSAL", "REQUEST", "DEALING", "BUNDLE", "COMPLAINT", "EVIDENCE"), File()),
+    **dict.fromkeys(("PROPOSAL", "REQUEST", "DEALING", "BUNDLE", "COMPLAINT", "EVIDENCE", "NAME|FILE"), File()),
     "DIR": Folder(),
     "NAME[:LINE]=FILE": NamedFile(),
     "[ALIAS=]PATH": NamedFile(),
     "SOURCE": Source(),
-    **dict.fromkeys(("NAME", "NAMES", "KEY", "ID", "URI", "HEX", "TARGET", "NAME=VALUE"), Text()),
+    **dict.fromkeys(("NAME", "NAMES", "KEY", "ID", "URI", "HEX", "BOARD", "TARGET", "NAME=VALUE"), Text()),
 }
 """What help calls a value → what it is."""
 
@@ -172,12 +172,12 @@ def called(parameter: click.Parameter) -> str | None:
     """Return what help calls the value of a parameter; None for a flag, a choice or a number."""
     if isinstance(parameter, click.Option) and (parameter.is_flag or parameter.metavar is None):
         return None
-    name = parameter.metavar or (parameter.name or "").upper()
-    return name.removesuffix("...").removesuffix("]") if name.endswith("...") else name
+    name = (parameter.metavar or (parameter.name or "").upper()).removesuffix("...")
+    return name if name in KINDS else name.strip("[]")
 
 
 def _settle(parameter: click.Parameter) -> None:
-    name = (called(parameter) or "").removeprefix("[") if parameter.nargs == -1 else called(parameter)
+    name = called(parameter)
     if parameter.type is click.STRING and name in KINDS:
         parameter.type = KINDS[name]
     if name == "NAMES" and isinstance(parameter, click.Option):

@@ -28,7 +28,7 @@ MISTAKES = {
     "frobnicate": "no such command 'frobnicate'",
     "--verison": "Did you mean '--version'?",
     "sign request": "missing argument 'KEY'",
-    "sign request treasury": "missing argument 'FILE'",
+    "sign request treasury": "missing argument 'FILE...'",
     "sign request treasury m": "it has to be said who signs: 2 or more of alice, bob, carol",
     "sign request treasury m --signers alice": "treasury needs 2 or more different signers, not 1",
     "sign request treasury m --signers alice,dave": '"dave" is not a participant',
@@ -140,6 +140,8 @@ def test_the_commands_in_hints_are_there(part: str) -> None:
     found = {hint for path in [HOUSE / part, *(HOUSE / part).rglob("*.py")] if path.is_file() for hint in _hints(path)}
     for hint in found:
         name, _, verb = hint.partition(" ")
+        if name == "help":  # a page of the manual
+            continue
         assert name in COMMANDS, hint
         command = program.frost_hsm.get_command(click.Context(program.frost_hsm), name)
         assert not verb or not isinstance(command, click.Group) or verb in command.commands, hint

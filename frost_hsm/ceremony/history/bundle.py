@@ -126,7 +126,7 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
         if present is not None and not is_same and sender == me:
             raise NotPossible(
                 f"{home.path / folder / path} says something else than what is to be taken in",
-                hint=f"compare with the others: frost-hsm keys history {history.plan.name}",
+                hint=f"compare with the others: frost-hsm history show {history.plan.name}",
             )
         if present is None or (is_decided and not is_same):
             wanted.append((path, data))

@@ -202,7 +202,7 @@ class History:
         titles = " and ".join(each.title for each in chapters)
         return Equivocation(
             f"{', '.join(names)} confirmed what excludes each other: {titles}",
-            hint=f"agree with the others which one to follow, then: frost-hsm keys leave {self.plan.name} ID",
+            hint=f"agree with the others which one to follow, then: frost-hsm history leave {self.plan.name} ID",
             culprits=names,
         )
 

@@ -266,7 +266,7 @@ class GroupKey:
             case KeyStatus.PARTED:
                 raise CeremonyStopped(
                     f"key {self.name} is not used until its owner decides: {self.why}",
-                    hint=f"see what excludes each other: frost-hsm keys history {self.name}",
+                    hint=f"see what excludes each other: frost-hsm history show {self.name}",
                 )
             case KeyStatus.PENDING | KeyStatus.GIVEN_UP:
                 raise NotYet(

@@ -74,7 +74,7 @@ class Refresh(Rounds):
         if not key.is_changed_by(proposal.message):
             raise ForeignMessage(
                 f"{proposal.sender.name} proposed to refresh {key.name} from another state than it has here",
-                hint=f"compare with theirs: frost-hsm keys history {key.name}",
+                hint=f"compare with theirs: frost-hsm history show {key.name}",
             )
         self.key = key
         self.old_share = old_share or (lambda holder: key.unseal(SealedRecords(holder, home)))

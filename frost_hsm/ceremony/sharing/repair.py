@@ -104,7 +104,7 @@ class Repair:
         if not key.is_changed_by(plan):
             raise ForeignMessage(
                 f"{request.sender.name} asked for a repair of {key.name} in another state than it has here",
-                hint=f"compare with theirs: frost-hsm keys history {key.name}",
+                hint=f"compare with theirs: frost-hsm history show {key.name}",
             )
         try:
             key.state.require_possible(plan)

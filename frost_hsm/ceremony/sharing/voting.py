@@ -34,7 +34,7 @@ def require_free(key: GroupKey, chapter: Chapter) -> None:
     raise StepConflict(
         f"you have confirmed {titles or 'what excludes this'}, and nobody confirms two things that exclude each other",
         hint=f"it ends by everybody's confirmation, or by what displaces it by name: frost-hsm help stuck; "
-        f"frost-hsm keys history {key.name}",
+        f"frost-hsm history show {key.name}",
     )
 
 

@@ -195,7 +195,7 @@ def _owner(found: Backup) -> list[str]:
 
 
 def _described(key: GroupKey, can: bool) -> str:
-    text = f"{key.name} ({key.verifying_key[:8].hex()}), {key.min_signers} of {len(key.roster)}, epoch {key.epoch}"
+    text = f"{key.name} ({key.verifying_key[:17].hex()}), {key.min_signers} of {len(key.roster)}, epoch {key.epoch}"
     if key.status is not KeyStatus.ACTIVE:
         text += f", {key.status}"
     return text if can else f"{text}; the messages that made your share are not in it"

@@ -99,12 +99,10 @@ class Sitting:
             self._holder = self._stack.enter_context(self._place.holder())
         yield self._holder
 
-    def agree(self, lines: list[str], question: str) -> None:
-        """Ask. Raises `Aborted` for no."""
+    def agree(self, lines: list[str], question: str, name: str) -> None:
+        """Ask about the key of this name. Raises `Aborted` for no."""
         self._line.clear()
-        for line in lines:
-            self._place.terminal.message(line)
-        if not self._place.terminal.confirm(question):
+        if not self._place.terminal.agree(question, what="the name of the key", shown=name, lines=lines):
             raise Aborted("you said no; nothing was changed")
 
     def compare(self, lines: list[str], question: str, check_code: str) -> None:

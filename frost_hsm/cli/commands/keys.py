@@ -38,7 +38,7 @@ def list_(place: Workplace) -> Result:
     rows = [
         [
             key.name,
-            key.verifying_key[:8].hex(),
+            key.verifying_key[:17].hex(),
             key.suite.name,
             f"{key.min_signers} of {len(key.roster)}",
             key.status,

@@ -43,8 +43,8 @@ class Person(Protocol):
     def holder(self) -> AbstractContextManager[Holder]:
         """Lend the open token; asks for the PIN the first time."""
 
-    def agree(self, lines: list[str], question: str) -> None:
-        """Show something and ask. Raises `Aborted` for no."""
+    def agree(self, lines: list[str], question: str, name: str) -> None:
+        """Show something about the key of this name, and ask. Raises `Aborted` for no."""
 
     def compare(self, lines: list[str], question: str, check_code: str) -> None:
         """Have a check code compared. Raises `Aborted` unless it is the same."""
@@ -183,7 +183,7 @@ class _RoundsMatter(Matter):
             self.ceremony.round1(person.holder)
             return
         person.meet(self.roster)
-        person.agree(self._plan, "Take part?")
+        person.agree(self._plan, "Take part?", self.ceremony.name)
         with person.holder() as holder:  # agreed to once the token is open: until then nothing has changed
             self.ceremony.accept()
             self.ceremony.round1(lambda: nullcontext(holder))
@@ -280,7 +280,7 @@ class RepairMatter(Matter):
     def _agree(self, person: Person, question: str) -> None:
         if self._asked.receiver != self.me and not self._asked.is_takeover:
             person.meet([self._asked.receiver])
-        person.agree(repair._plan(self._asked), question)
+        person.agree(repair._plan(self._asked), question, self._asked.key.name)
 
 
 class AbandonmentMatter(Matter):
@@ -317,8 +317,8 @@ class AbandonmentMatter(Matter):
         """Take the next step."""
         asked = self._asked
         if self.transcript.sent(Confirmation) is None:
-            lines = [f"{asked.asked.sender.name} asks to abandon for good: {asked.titles}"]
-            person.agree(lines, "Abandon it?")
+            lines = [f"{asked.asked.sender.name} asks to abandon for good, of key {asked.key.name}: {asked.titles}"]
+            person.agree(lines, "Abandon it?", asked.key.name)
         else:
             require_confirmed(self.transcript, inbox)
         asked.confirm(person.holder, inbox)

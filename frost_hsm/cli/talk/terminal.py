@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TextIO
 
 from frost_hsm.cli.talk import keyboard
@@ -74,7 +75,8 @@ class Terminal:
         if self._assume_yes:
             return True
         if not _is_terminal(sys.stderr):  # then nobody has seen them
-            self._show(lines)
+            with suppress(NoTerminal):  # the question says so
+                self._show(lines)
         whole = ", v to see all of it" if view is not None else ""
         for _ in range(ATTEMPTS):
             answer = self._answer(f"{question} To agree, type {what}{whole}:")
