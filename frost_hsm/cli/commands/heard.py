@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from frost_hsm.boards import Board, name_of
 from frost_hsm.boards.reading import Reading
 from frost_hsm.ceremony.history.chapter import about
+from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
 from frost_hsm.ceremony.messages.message import Message
@@ -38,6 +39,7 @@ class Heard:
         self._board = board
         self._known = {each.sign_key.key_id: each for each in (place.me, *place.peers().values())}
         self._messages: dict[bytes, dict[str, Incoming]] = {}
+        self._keys: dict[tuple[bytes, bytes], GroupKey] = {}  # one key may be asked for many signatures
         self._unplaced = False
         self._strangers = 0
         self.matters: dict[bytes, Matter] = {}
@@ -65,6 +67,23 @@ class Heard:
         if self._unplaced:
             self._unplaced = False
             self._reading = self._from_the_beginning()
+
+    def renew(self, matter: Matter) -> Matter:
+        """Take a matter up again, as the state directory has it now: keys go on, other processes do steps too."""
+        self._keys.clear()
+        again = matters.begin(self._place, matter.begun.to_pem(), matter.begun.message, self._find_key)
+        if again is not None:
+            self.matters[matter.id] = again
+        return self.matters[matter.id]
+
+    def _find_key(self, ceremony: bytes, state: bytes) -> GroupKey:
+        if (ceremony, state) not in self._keys:
+            self._keys[ceremony, state] = GroupKey.find(self._place.home, ceremony, self._place.me, at=state)
+        return self._keys[ceremony, state]
+
+    def number_of(self, matter: Matter) -> int:
+        """Say how many messages were heard in a matter."""
+        return len(self._messages.get(matter.id, ()))
 
     def inbox(self, matter: Matter) -> Inbox:
         """Return what was said in a matter."""
@@ -114,7 +133,7 @@ class Heard:
 
     def _begin(self, data: bytes, message: Message) -> Matter | None:
         try:
-            matter = matters.begin(self._place, data, message)
+            matter = matters.begin(self._place, data, message, self._find_key)
         except FrostHsmError:  # of a key that is not here, or not yet; or nothing that could be
             self._unplaced = True
             return None

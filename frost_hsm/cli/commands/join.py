@@ -76,6 +76,7 @@ class Sitting:
         self._holder: Holder | None = None
         self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
         self._posted: dict[str, float] = {}
+        self._tried: dict[bytes, tuple[int, float]] = {}  # with how many messages a step was tried, and when
         self._settled: set[str] = set()
         self._over: set[bytes] = set()  # what is over, and lies on the board as far as it is mine
         self._line = _Line(place)
@@ -164,8 +165,14 @@ class Sitting:
     def _advance_all(self) -> bool:
         """Take every step that can be taken; returns whether any was."""
         has_moved = False
-        for matter in list(self._open()):
+        for known in list(self._open()):
+            matter = known
+            if not self._is_due(matter):
+                continue
             try:
+                matter = self._heard.renew(known)
+                if matter.is_over:
+                    continue
                 said = matter.advance(self, self._heard.inbox(matter))
             except NotYet:
                 continue
@@ -178,11 +185,21 @@ class Sitting:
                 self._refuse(matter, error)
             else:
                 self._say(f"{matter.title}: {said}")
+                self._tried.clear()
                 has_moved = True
             self._hand_out()
         if has_moved:
             self._heard.read_again()
         return has_moved
+
+    def _is_due(self, matter: Matter) -> bool:
+        """Whether to look at a matter: something was said in it, or not for a while."""
+        number, now = self._heard.number_of(matter), time.monotonic()
+        before, then = self._tried.get(matter.id, (-1, 0.0))
+        if number == before and now - then < _AGAIN:
+            return False
+        self._tried[matter.id] = number, now
+        return True
 
     def _refuse(self, matter: Matter, error: FrostHsmError) -> None:
         self._refused[matter.id] = error

@@ -6,12 +6,13 @@ A matter begins with one message, which anybody can read, and goes on by the ste
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from frost_hsm.ceremony.history import kept
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
 from frost_hsm.ceremony.messages import changing, signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
@@ -212,6 +213,11 @@ class RefreshMatter(_RoundsMatter):
         self._refreshing = refreshing
         self.title = f'refresh of "{refreshing.name}"'
 
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to do, or the key went on from the state that this would change."""
+        return super().is_over or self._refreshing.key.status is not KeyStatus.ACTIVE
+
     def _confirm(self, person: Person, inbox: Inbox) -> None:
         self._refreshing.confirm(person.holder, inbox)
 
@@ -236,7 +242,8 @@ class RepairMatter(Matter):
     def is_over(self) -> bool:
         """Whether nothing is left to do; a second token takes over by a command of its own."""
         waits_for_recover = self._asked.is_takeover and self.me == self._asked.receiver and self.step == "finish"
-        return self.step == "done" or self.transcript.is_stopped or waits_for_recover
+        is_late = self._asked.key.status is not KeyStatus.ACTIVE
+        return self.step == "done" or self.transcript.is_stopped or waits_for_recover or is_late
 
     @property
     def next_command(self) -> str:
@@ -302,7 +309,8 @@ class AbandonmentMatter(Matter):
     @property
     def is_over(self) -> bool:
         """Whether nothing is left to do."""
-        return self._asked.is_done or self.transcript.is_stopped
+        is_late = self._asked.key.status is not KeyStatus.ACTIVE
+        return self._asked.is_done or self.transcript.is_stopped or is_late
 
     @property
     def next_command(self) -> str:
@@ -351,6 +359,8 @@ class SigningMatter(Matter):
     @property
     def is_over(self) -> bool:
         """For who asked, once it is signed; for who signs, once they have."""
+        if self.session.key.status is not KeyStatus.ACTIVE:  # it went on from the state that this was asked in
+            return True
         if self.begun.sender == self.me:
             return self.session.home.exists(self._written)
         return self.step in ("aggregate", "done")
@@ -399,7 +409,11 @@ class SigningMatter(Matter):
         return paths
 
 
-def begin(place: Workplace, data: bytes, message: Message) -> Matter | None:
+FindKey = Callable[[bytes, bytes], GroupKey]
+"""Finds the key that a message names by its ceremony, in the state that it names."""
+
+
+def begin(place: Workplace, data: bytes, message: Message, find_key: FindKey) -> Matter | None:
     """Take up the matter that a message begins; None if it is not mine. Raises what its readers raise."""
     if isinstance(message, Proposal):
         if place.me not in message.roster:
@@ -411,9 +425,12 @@ def begin(place: Workplace, data: bytes, message: Message) -> Matter | None:
         return RepairMatter(Repair.read(place.home, data, place.me))
     if isinstance(message, changing.Abandonment):
         return AbandonmentMatter(Abandonment.read(place.home, data, place.me))
-    session = SigningSession.read(place.home, data, place.me, things.derive)
-    matter = SigningMatter(session)
-    return matter if session.key.me.name in session.signers or matter.begun.sender == place.me else None
+    if not isinstance(message, SigningRequest):
+        return None
+    key = find_key(message.ceremony, message.state)
+    request = signed.read(data, key.roster).expect(SigningRequest)
+    session = SigningSession(place.home, key, request, things.derive)
+    return SigningMatter(session) if key.me.name in session.signers or request.sender == key.me else None
 
 
 def known_here(place: Workplace) -> Iterator[bytes]:
