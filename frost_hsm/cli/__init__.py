@@ -62,6 +62,7 @@ Usage: frost-hsm COMMAND [ARGS]...
   A key:        setup, peer add,
                 dkg propose, round1, round2, finish, confirm
   A signature:  sign request, commit, respond, aggregate; then verify
+  Over a board: join does every step; status says what is open
 
 Commands:
 {commands}

@@ -70,13 +70,14 @@ def key_of(party: Party) -> str:
 
 
 @pytest.mark.slow
-def test_a_hostile_board_and_people_who_are_killed(people: list[Party], board: str, tmp_path: Path, seed: int) -> None:
+def test_a_hostile_board_and_people_who_are_killed(people: list[Party], board: str, tmp_path: Path) -> None:
     """They end with the same key, and with a signature, whatever is lost, withheld, forged and cut short."""
     environment = hostile_board.install(tmp_path / "plugin")
     hostile = f"hostile:1:{board}"
     chance = random.Random(1)
     propose(people, board)
     joining.join_while_killed(people, hostile, chance, 5, environment)
+    assert all("note: passed over on the board" in joining.said(party) for party in people)
     keys = {key_of(party) for party in people}
     assert len(keys) == 1
     assert keys != {""}

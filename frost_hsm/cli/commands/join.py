@@ -35,6 +35,7 @@ from frost_hsm.errors import (
 )
 
 _LOOK = 2.0  # seconds to wait for the board before what is there is looked at again
+_SHOWN = 5  # lines of what was passed over
 _AGAIN = 15.0  # seconds after which my messages are put on the board again: it may have lost them
 
 
@@ -153,6 +154,7 @@ class Sitting:
             elif has_arrived:
                 raise NotYet(f"waiting for {self._waiting_for(waiting)}", hint="run the same command again later")
             self._wait()
+        self._list_passed_over()
         for refusal in self._refused.values():
             raise refusal
         return sorted(opened.values())
@@ -257,6 +259,13 @@ class Sitting:
             self._board.post(evidence)
 
     # ── Talk ──
+
+    def _list_passed_over(self) -> None:
+        over = self._heard.passed_over
+        for line in over[:_SHOWN]:
+            self._say(f"note: passed over on the board: {line}")
+        if len(over) > _SHOWN:
+            self._say(f"note: and {len(over) - _SHOWN} more")
 
     def _say(self, text: str) -> None:
         self._line.clear()
