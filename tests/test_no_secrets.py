@@ -112,7 +112,7 @@ def public_values(messages: Iterable[bytes], key: GroupKey) -> set[bytes]:
             first.setdefault(message.ceremony, []).append(said)
             values |= {message.package[-65:], message.package[-32:]}
         elif isinstance(message, Response):
-            values |= {message.share, message.share[-32:]}
+            values |= {part for share in message.shares for part in (share, share[-32:])}
     for ceremony, round1_messages in first.items():
         positions = rosters[ceremony].position
         in_order = sorted(round1_messages, key=lambda said: positions(said.sender.name))
@@ -147,9 +147,10 @@ def require_recorded(secrets: set[bytes], messages: Iterable[bytes], key: GroupK
                 share = group.sum_products(powers, commitment.elements)
                 assert group.encode(share) in points, "a round-2 share"
         elif isinstance(message, Commitment):
-            commitments = SigningCommitments.deserialize(key.suite, message.commitments)
-            for nonce in (commitments.hiding, commitments.binding):
-                assert nonce.serialize() in points, "a nonce"
+            for encoded in message.commitments:
+                commitments = SigningCommitments.deserialize(key.suite, encoded)
+                for nonce in (commitments.hiding, commitments.binding):
+                    assert nonce.serialize() in points, "a nonce"
     assert {Round1, Commitment} <= kinds
 
 

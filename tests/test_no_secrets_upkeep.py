@@ -122,7 +122,11 @@ def test_no_secret_of_a_dealt_refresh_or_of_nonces_made_ahead_leaves(
         proposed.content_digest,
         asked.message.random,
         asked.message.randomizer_seed,  # known to the group: it links the signature, and opens nothing
-        *(signed.read(data, key.roster).expect(Response).message.share for data in responses.values()),
+        *(
+            share
+            for data in responses.values()
+            for share in signed.read(data, key.roster).expect(Response).message.shares
+        ),
     }
     messages = [proposal, dealt, *third.values(), request, *responses.values()]
     places = files(tmp_path) | {f"message {number}": data for number, data in enumerate(messages)}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import pickle
 import sys
 from collections.abc import Iterator
@@ -18,6 +17,9 @@ from types import FrameType
 from typing import Any
 from unittest import mock
 
+from frost_hsm import secret
+from frost_hsm.groups.bignum_hashing import HashRoom
+from frost_hsm.groups.bignum_scalars import BignumScalars, SecretContext
 from frost_hsm.secret import Secret
 
 LONG_ENOUGH = 24  # bytes; what is drawn shorter is public: key ids, serial numbers, AES-GCM nonces
@@ -33,16 +35,22 @@ class Recorder:
     @contextmanager
     def recording(self) -> Iterator[Recorder]:
         """Record in this process for the length of the block."""
-        drawing, wiping = os.readv, Secret.wipe
+        drawing, hashing, wiping = secret._getentropy(), BignumScalars._hash_in, Secret.wipe
 
-        def readv(descriptor: int, buffers: list[memoryview]) -> int:
-            count = drawing(descriptor, buffers)
-            self._add(bytes(buffers[0][:count]))
-            return count
+        def draw(buffer: memoryview) -> None:
+            assert drawing is not None
+            drawing(buffer)
+            self._add(bytes(buffer))
 
-        def wipe(secret: Secret) -> None:
-            self._add(bytes(secret._buffer))
-            wiping(secret)
+        def hash_in(field: BignumScalars, room: HashRoom, context: SecretContext) -> Any:
+            hashed = hashing(field, room, context)
+            self._add(bytes(room._wide))
+            self._add(bytes(room.data))
+            return hashed
+
+        def wipe(held: Secret) -> None:
+            self._add(bytes(held._buffer))
+            wiping(held)
 
         handler = _Lines(self.seen)
         root, level = logging.getLogger(), logging.getLogger().level
@@ -51,7 +59,11 @@ class Recorder:
         sys.addaudithook(self._audit)
         tracing = sys.gettrace()
         try:
-            with mock.patch.object(os, "readv", readv), mock.patch.object(Secret, "wipe", wipe):
+            with (
+                mock.patch.object(secret, "_getentropy", lambda: draw),
+                mock.patch.object(BignumScalars, "_hash_in", hash_in),
+                mock.patch.object(Secret, "wipe", wipe),
+            ):
                 sys.settrace(self._trace)
                 yield self
         finally:
@@ -62,9 +74,9 @@ class Recorder:
             root.removeHandler(handler)
             root.setLevel(level)
 
-    def _add(self, secret: bytes) -> None:
-        if len(secret) >= LONG_ENOUGH and len(set(secret)) > 8:  # not the number one
-            self.secrets.add(secret)
+    def _add(self, held: bytes) -> None:
+        if len(held) >= LONG_ENOUGH and len(set(held)) > 8:  # not the number one
+            self.secrets.add(held)
 
     def _trace(self, frame: FrameType, event: str, argument: Any) -> Any:
         """Note the text of every exception that is raised anywhere, caught or not."""
