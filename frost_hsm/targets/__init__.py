@@ -20,13 +20,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from pathlib import Path
-from typing import BinaryIO, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, Protocol
 
 from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP: Final = "frost_hsm.targets"
 LARGEST: Final = 8 << 20
@@ -132,18 +134,24 @@ class Target(Protocol):
         """
 
 
+def _entries() -> Mapping[str, EntryPoint]:
+    from importlib.metadata import entry_points  # here, because it is slow to load and most runs name no target
+
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+
+
 def installed() -> frozenset[str]:
     """Name the targets that are there, unloaded."""
-    return frozenset(entry.name for entry in entry_points(group=ENTRY_POINT_GROUP))
+    return frozenset(_entries())
 
 
 def load(name: str) -> Target:
     """Load one target, by name. Raises `NotPossible` if it is not there or its library is missing."""
-    found = [entry for entry in entry_points(group=ENTRY_POINT_GROUP) if entry.name == name]
-    if not found:
+    found = _entries().get(name)
+    if found is None:
         raise NotPossible(f'no target "{name}" is installed', hint=f"installed: {', '.join(sorted(installed()))}")
     try:
-        target: Target = found[0].load()()
+        target: Target = found.load()()
     except ImportError as error:
         raise NotPossible(
             f'target "{name}" needs a library that is not installed: {error.name}',

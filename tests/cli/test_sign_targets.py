@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from stage import parties
+from conftest import TokenFixture
+from stage import joining, parties
 from stage.authority import REQUEST
 from stage.by_command import inbox, step
 from stage.memory_group import run
@@ -20,8 +22,13 @@ RELEASE = b"release 1.0\n"
 
 
 @pytest.fixture
-def group(people: list[Party]) -> list[Party]:
-    """The three with an active key of Ed25519, of which two sign."""
+def group(tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings) -> list[Party]:
+    """Three with SoftHSM2 tokens and an active key of Ed25519, of whom two sign."""
+
+    def token(name: str, folder: Path) -> str:
+        return new_token(name).uri
+
+    people = parties.gather(tmp_path / "people", new_token=token, settings=backend_settings)
     parties.generate(people, suite="ed25519")
     return people
 
@@ -123,6 +130,35 @@ def test_a_release_in_one_request(group: list[Party], clone: Path) -> None:
         ("minisign-comment", "app.tar", "app.tar.minisig"),
     ):
         assert carol.run("verify", "--key", KEY, "--as", target, *files).status == 0
+
+
+def test_on_a_board(group: list[Party], clone: Path, tmp_path: Path) -> None:
+    """Nobody carries a file, and who asked has the files that the tools take."""
+    alice, _, carol = group
+    board = joining.board(tmp_path / "board")
+    (alice.directory / "app.tar").write_bytes(RELEASE)
+    asked = alice.run(
+        *("sign", "request", KEY, "ssh=app.tar", "git=v1.0", "x509-root=root", "--with", "subject=CN=Team Root"),
+        *("--signers", "alice,carol", "--board", board),
+    )
+    assert asked.status == 0, asked.stderr
+    joining.join([alice, carol], board)
+    assert "| Version 1.0" in joining.said(carol)
+    made = alice.directory
+    export(alice, "allowed-signers", made / "allowed")
+    words = ("-Y", "verify", "-f", "allowed", "-I", KEY, "-n", "file", "-s", "app.tar.sig")
+    assert run("ssh-keygen", *words, cwd=made, stdin=RELEASE).returncode == 0
+    tag = (made / "v1.0.tag").read_bytes()
+    oid = run("git", "hash-object", "-t", "tag", "-w", "--stdin", cwd=clone, stdin=tag).stdout.decode().strip()
+    assert run("git", "verify-tag", oid, cwd=clone).returncode == 0
+    assert run("openssl", "verify", "-CAfile", "root.pem", "root.pem", cwd=made).returncode == 0
+
+
+def test_inspect_says_what_is_to_be_signed(group: list[Party], clone: Path) -> None:
+    request, _ = ask(group, "git=v1.0", "x509-root=root", "--with", "subject=CN=Team Root")
+    said = group[1].run("inspect", request).stdout
+    for wanted in ('tag      "v1.0"', "| Version 1.0", 'subject  CN="Team Root"'):
+        assert wanted in said
 
 
 def test_an_authority(group: list[Party]) -> None:

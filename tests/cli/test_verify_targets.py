@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -86,3 +88,12 @@ def test_a_file_too_large_to_be_read_whole(stranger: Party) -> None:
     (stranger.directory / "disk.img").write_bytes(large)
     (stranger.directory / "signed").write_bytes(sign("ssh", make("ssh", large)).finished)
     assert verify(stranger, "ssh", "disk.img", "signed").status == 0
+
+
+def test_what_names_no_target_loads_none() -> None:
+    code = "import sys, frost_hsm.cli.commands.keys, frost_hsm.cli.commands.dkg, frost_hsm.cli.commands.requests; "
+    code += "print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    loaded = set(done.stdout.split())
+    assert "frost_hsm.targets" in loaded
+    assert not loaded & {"importlib.metadata", "frost_hsm.targets.ssh", "frost_hsm.targets.x509_words", "jwt", "embit"}

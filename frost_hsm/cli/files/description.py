@@ -11,9 +11,9 @@ from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Sta
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
-from frost_hsm.cli.files import dossiers, packages
+from frost_hsm.cli.files import dossiers, packages, things
 from frost_hsm.cli.files.public_keys import read_package
 from frost_hsm.cli.talk.fingerprints import identity_fields
 from frost_hsm.errors import DeserializationError, ForeignMessage, NotPossible
@@ -113,6 +113,12 @@ def _message(parsed: cms.SignedMessage, known: Known) -> Description:
     }
 
 
+def _item(item: Item) -> list[str]:
+    """Say which thing is to be signed, and what its target says of it."""
+    digest = hashlib.sha256(item.thing).hexdigest()
+    return [f"{item.target} {item.name or '-'} {len(item.thing)} bytes, sha256 {digest}", *things.said(item)]
+
+
 def _details(message: Message) -> Description:
     match message:
         case Proposal():
@@ -155,11 +161,7 @@ def _details(message: Message) -> Description:
                 "signers": list(message.signers),
                 "rerandomized": bool(message.randomizer_seed),
                 "prepared": bool(message.commitments),
-                "items": [
-                    f"{item.target} {item.name or '-'} {len(item.thing)} bytes, sha256 "
-                    f"{hashlib.sha256(item.thing).hexdigest()}"
-                    for item in message.items
-                ],
+                "items": [line for item in message.items for line in _item(item)],
             }
         case Complaint():
             return {"ceremony": message.ceremony.hex(), "accused": message.accused, "round2": message.round2.hex()}

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.finished import load, opened
-from frost_hsm.errors import NotPossible, UsageProblem
+from frost_hsm.errors import FrostHsmError, NotPossible, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 
@@ -29,6 +29,16 @@ def read(item: Item, suite: Ciphersuite) -> Thing:
 def derive(item: Item, key: VerifyingKey) -> bytes:
     """Make of an item, for a key, the bytes to sign: a `Derive` that knows every target that is installed."""
     return item.thing if item.target == RAW else read(item, key.ciphersuite).to_sign(key)
+
+
+def said(item: Item) -> list[str]:
+    """Say what an item's target says of it, whatever the key; why not, where it is not known here or malformed."""
+    from frost_hsm import targets
+
+    try:
+        return targets.load(item.target).read(item.thing).lines()
+    except FrostHsmError as error:
+        return [f"  (not shown: {error})"]
 
 
 # ── Who asks ─────────────────────────────────────────────────────────────────────────────────────────────────
