@@ -171,7 +171,7 @@ class Session:
                     self.answers[person.name].add(signed.read(said, session.key.roster).content_digest)
                     self._post(to_all(said))
                 else:
-                    self.signatures.append(session.aggregate(person.inbox))
+                    self.signatures.append(session.aggregate(person.inbox)[0])
 
     def cheating(self, step: str) -> None:
         for name, cheat in self.cheats.items():

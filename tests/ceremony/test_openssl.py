@@ -28,7 +28,7 @@ def said(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, bytes
     request = parties.request(signers, b"pay nobody\r\n\0")
     commitments = parties.commit(signers, request)
     responses = parties.respond(signers, request, commitments)
-    signature = people[1].session(request).aggregate(parties.inbox(commitments.values(), responses.values()))
+    signature = people[1].session(request).aggregate(parties.inbox(commitments.values(), responses.values()))[0]
     people[1].key().public_key_package.verifying_key.verify(b"pay nobody\r\n\0", Signature.deserialize(P256, signature))
     identities = {party.name: party.public.to_pem() for party in people}
     steps = {"round 1": first, "round 2": second, "confirmation": third, "commit": commitments, "respond": responses}

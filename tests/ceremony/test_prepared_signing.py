@@ -71,7 +71,7 @@ def ask(
             signers[0].key(),
             message,
             names,
-            commitments=commitments,
+            commitments=None if commitments is None else {name: [each] for name, each in commitments.items()},
             is_rerandomized=is_rerandomized,
         )
 
@@ -92,7 +92,7 @@ def test_one_round_signs_with_nonces_made_ahead(trio: list[Party]) -> None:
         assert alice.session(wanted).status().step == "respond"
         responses = parties.respond([alice, carol], wanted, {})
         assert parties.respond([alice, carol], wanted, {}) == responses, "the stored answer"
-        encoded = bob.session(wanted).aggregate(inbox(responses.values()))
+        encoded = bob.session(wanted).aggregate(inbox(responses.values()))[0]
         bob.key().public_key_package.verifying_key.verify(MESSAGE, signature(bob, encoded))
         assert [waiting(party) for party in (alice, carol)] == [2 - number] * 2
     assert not any("nonces" in name for name in alice.records())
@@ -193,8 +193,8 @@ def test_a_rerandomized_signature_verifies_under_its_own_key_alone(trio: list[Pa
     responses = parties.respond([alice, carol], wanted, commitments)
     session = bob.session(wanted)
     assert session.check(inbox(commitments.values(), responses["carol"])).have == ("carol",)
-    made = signature(bob, session.aggregate(inbox(commitments.values(), responses.values())))
-    session.verifying_key.verify(MESSAGE, made)
+    made = signature(bob, session.aggregate(inbox(commitments.values(), responses.values()))[0])
+    session.verifying_keys[0].verify(MESSAGE, made)
     with pytest.raises(InvalidSignature):
         bob.key().public_key_package.verifying_key.verify(MESSAGE, made)
     assert alice.session(wanted).is_rerandomized
@@ -209,7 +209,7 @@ def test_each_request_has_a_key_of_its_own(trio: list[Party]) -> None:
         responses = parties.respond([alice, bob], wanted, commitments)
         session = alice.session(wanted)
         session.aggregate(inbox(commitments.values(), responses.values()))
-        keys.add(session.verifying_key.encoded)
+        keys.add(session.verifying_keys[0].encoded)
     assert len(keys) == 2
     assert alice.key().verifying_key not in keys
 
