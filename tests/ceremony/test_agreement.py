@@ -18,12 +18,13 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation
 from frost_hsm.ceremony.messages.using import Response
 from frost_hsm.errors import ForeignMessage, FrostHsmError, InvalidSignatureShare, MalformedMessage, NotYet
+from frost_hsm.forms import pem
 
 PROPOSAL, ALICE, BOB, CAROL = range(4)
 
 
 def written(party: Party) -> bytes:
-    return agreement.write(party.home, party.key())
+    return agreement.write(party.key())
 
 
 def verified(data: bytes) -> Agreement:
@@ -32,9 +33,8 @@ def verified(data: bytes) -> Agreement:
 
 def rearranged(data: bytes, order: Sequence[int], package: bytes | None = None) -> bytes:
     """The same file with other messages, by their places."""
-    case = dossier.read(data)
-    parts = [case.messages[place].to_pem() for place in order]
-    return b"".join(parts) + dossier.write((), package or case.package)
+    messages, packages = dossier.blocks(data)
+    return dossier.armour([messages[place] for place in order], packages if package is None else [package])
 
 
 @pytest.fixture
@@ -65,10 +65,9 @@ def test_a_key_that_is_not_active_shows_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("order", "why"),
     [
-        ((PROPOSAL, ALICE, BOB), "no confirmation from carol of epoch 0"),
-        ((PROPOSAL,), "no confirmation from alice, bob, carol"),
-        ((PROPOSAL, ALICE, BOB, CAROL, BOB), "is in it twice"),
-        ((PROPOSAL, ALICE, BOB, BOB), "no confirmation from carol"),
+        ((PROPOSAL, ALICE, BOB), "not everybody's confirmation of treasury"),
+        ((PROPOSAL,), "not everybody's confirmation"),
+        ((PROPOSAL, ALICE, BOB, BOB), "not everybody's confirmation"),
     ],
 )
 def test_what_is_missing_or_there_twice(trio: list[Party], order: Sequence[int], why: str) -> None:
@@ -78,26 +77,31 @@ def test_what_is_missing_or_there_twice(trio: list[Party], order: Sequence[int],
 
 def test_what_belongs_elsewhere(trio: list[Party]) -> None:
     parties.generate(trio, name="other")
-    data, other = (agreement.write(trio[0].home, trio[0].key(name)) for name in ("treasury", "other"))
-    foreign = dossier.read(other)
+    data, other = (agreement.write(trio[0].key(name)) for name in ("treasury", "other"))
+    (messages, packages), (foreign, [package]) = dossier.blocks(data), dossier.blocks(other)
     with pytest.raises(ForeignMessage):
-        verified(
-            rearranged(data, range(3)).replace(b"-----BEGIN FROST", foreign.messages[3].to_pem() + b"-----BEGIN FROST")
-        )
-    with pytest.raises(MalformedMessage, match="not the one that was confirmed"):
-        verified(rearranged(data, range(4), foreign.package))
-    with pytest.raises(MalformedMessage, match="no public key package"):
-        verified(dossier.write(dossier.read(data).messages))
+        verified(dossier.armour([*messages[:3], foreign[3]], packages))
+    with pytest.raises(MalformedMessage, match="that was confirmed is not in it"):
+        verified(rearranged(data, range(4), package))
+    with pytest.raises(MalformedMessage, match="that was confirmed is not in it"):
+        verified(dossier.armour(messages, []))
+
+
+def test_it_is_read_in_any_order(trio: list[Party]) -> None:
+    """Only the proposal has to come first: what each message is about says where it belongs."""
+    upkeep.refresh(trio)
+    data = written(trio[0])
+    count = len(dossier.blocks(data)[0])
+    assert verified(rearranged(data, [0, *range(count - 1, 0, -1)])) == verified(data)
 
 
 def test_confirmations_that_differ_are_evidence_instead(trio: list[Party]) -> None:
     """Everybody's may be good, and about something else."""
-    case = dossier.read(written(trio[0]))
+    messages, packages = dossier.blocks(written(trio[0]))
     with trio[2].holder() as holder:
-        said = signed.write(Confirmation(case.proposal.content_digest, bytes(32), bytes(32), bytes(32)), holder)
-    mixed = [*case.messages[:3], signed.read(said, case.proposal.message.roster)]
-    data = dossier.write(mixed, case.package)
-    with pytest.raises(MalformedMessage, match="differ"):
+        said = signed.write(Confirmation(trio[0].key().ceremony, (bytes(32),) * 2, bytes(32)), holder)
+    data = dossier.armour([*messages[:3], signed.parse(said).der], packages)
+    with pytest.raises(MalformedMessage, match="not everybody's confirmation"):
         verified(data)
     assert "carol confirms another transcript than alice" in judge(data).sentence
 
@@ -114,20 +118,20 @@ def test_the_chain_of_a_refreshed_and_repaired_key(trio: list[Party], tmp_path: 
     upkeep.refresh([alice, bob, new])
     data = written(alice)
     shown = verified(data)
-    assert shown.seat.epoch == 2
-    assert shown.seat.roster.at(3) == new.public
+    assert shown.state.epoch == 2
+    assert shown.state.roster.at(3) == new.public
     assert shown.package == alice.key().public_key_package
-    case = dossier.read(data)
-    assert carol.public in case.proposal.message.roster
-    for place in range(1, len(case.messages)):
-        order = [each for each in range(len(case.messages)) if each != place]
+    assert carol.public in dossier.read(data).plan.roster
+    count = len(dossier.blocks(data)[0])
+    for place in range(1, count):
+        order = [each for each in range(count) if each != place]
         with pytest.raises(FrostHsmError):
             verified(rearranged(data, order))
 
 
 def test_openssl_sees_it_step_by_step(trio: list[Party], tmp_path: Path) -> None:
     """Each message verifies with its sender's certificates, and all confirmations have the same contents."""
-    blocks = [said.to_pem() for said in dossier.read(written(trio[0])).messages]
+    blocks = [pem.encode("CMS", each) for each in dossier.blocks(written(trio[0]))[0]]
     contents = []
     for party, block in zip(trio, blocks[1:], strict=True):
         ran = openssl(
@@ -143,7 +147,7 @@ def test_openssl_sees_it_step_by_step(trio: list[Party], tmp_path: Path) -> None
 
 
 def test_the_chain_of_a_key_whose_second_token_took_over(tmp_path: Path) -> None:
-    """Nobody has to agree to that: the first identity named it."""
+    """The first identity named it; all others confirm."""
     people = alice, bob = parties.gather(tmp_path / "first", ("alice", "bob"))
     [second] = parties.gather(tmp_path / "second", ("alice",))
     upkeep.name_second(alice, second, [bob])
@@ -151,18 +155,16 @@ def test_the_chain_of_a_key_whose_second_token_took_over(tmp_path: Path) -> None
     known = {"bob": bob.public}
     bundle.read(second.home, bundle.write(bob.home, bob.key(), with_rounds=True), second.public, known)
     upkeep.take_over(second, [bob])
-    assert verified(written(bob)).seat.roster.at(1).is_recovered_by(second.public), (
-        "they confirmed, not their successor"
-    )
+    assert verified(written(bob)).state.roster.at(1) == second.public
     upkeep.refresh([bob, second])
-    assert verified(written(second)).seat.roster.at(1) == second.public
+    assert verified(written(second)).state.roster.at(1) == second.public
     wanted = parties.request([bob, second], b"message")
     commitments = parties.commit([bob, second], wanted)
     responses = parties.respond([bob, second], wanted, commitments)
     message = signed.decode(signed.parse(responses["alice"]))
     assert isinstance(message, Response)
     with second.holder() as holder:
-        responses["alice"] = signed.write(replace(message, share=bytes(31) + b"\1"), holder)
+        responses["alice"] = signed.write(replace(message, shares=(bytes(31) + b"\1",)), holder)
     session = bob.session(wanted)
     with pytest.raises(InvalidSignatureShare):
         session.aggregate(parties.inbox(commitments.values(), responses.values()))

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from frost_hsm.ceremony.history import rules
 from frost_hsm.ceremony.history.rules import Claim, Successor, View
@@ -55,18 +56,17 @@ class World:
 
     def _following(self, now: Situation) -> Iterator[Situation]:
         for at, person in enumerate(now):
-            view = self.view_of(now, at)
-            changed = [
-                replace(person, votes=person.votes | {each.id})
-                for each in self.successors
-                if each.id not in person.votes and view.may_vote(each)
-            ]
+            changed = [replace(person, votes=person.votes | {id_}) for id_ in _possible_votes(self, at, person)]
             changed += [
                 replace(person, complete=person.complete | {each.id})
                 for each in self.successors
                 if each.id not in person.complete and self._is_voted_for(now, each)
             ]
-            if any(each.displaces for each in view.voted):  # nobody else heeds what people claim
+            claim = self.honest_claim(now, at)
+            said = {self.claim(each).successor for each in person.claims if self.claim(each).voter == self.honest[at]}
+            if claim is not None and self.claim(claim).successor in self.displaced - said:
+                changed.append(replace(person, claims=person.claims | {claim}))
+            if any(each.displaces and each.id in person.votes for each in self.successors):  # nobody else heeds claims
                 changed += [
                     replace(person, claims=person.claims | {claim})
                     for claim in self._claims_about(now)
@@ -83,11 +83,7 @@ class World:
 
     def view_of(self, now: Situation, at: int) -> View:
         """Return what one of the people knows."""
-        who, person = self.honest[at], now[at]
-        complete = [each for each in self.successors if each.id in person.complete]
-        voted = [each for each in self.successors if each.id in person.votes]
-        claims = {claim: self.claim(claim) for claim in person.claims}
-        return self.view(who, frozenset(complete), frozenset(voted), claims)
+        return _view(self, at, now[at])
 
     def claim(self, id_: bytes) -> Claim:
         """Return a claim by its id: who, in what, citing whom."""
@@ -96,33 +92,24 @@ class World:
 
     def _claims_about(self, now: Situation) -> Iterator[bytes]:
         """List what is said of where people stand: the honest say what is true, and the cheat whatever it likes."""
-        displaced = {id_ for each in self.successors for id_ in each.displaces}
-        yield from (b"/".join((CHEAT, id_)) for id_ in displaced)
-        for at in range(len(now)):
-            claim = self.honest_claim(now, at)
-            if claim is not None:
-                yield claim
+        yield from (b"/".join((CHEAT, id_)) for id_ in self.displaced)
+        for who, person in zip(self.honest, now, strict=True):
+            yield from (claim for claim in person.claims if self.claim(claim).voter == who)
+
+    @property
+    def displaced(self) -> frozenset[bytes]:
+        """What something else displaces: of where people stand beside that nobody needs to know."""
+        return frozenset(id_ for each in self.successors for id_ in each.displaces)
 
     def honest_claim(self, now: Situation, at: int) -> bytes | None:
         """Return what one of the people says of where they stand, as ``history standing`` does."""
-        view = self.view_of(now, at)
-        counting = view.counting()
-        if len(counting) != 1:
-            return None
-        [stands] = counting
-        claim = b"/".join((self.honest[at], stands.id))
-        if any(stands.id in later.displaces for later in view.voted):
-            shown = [
-                each for each, said in view.claims.items() if said.successor == stands.id and said.voter != view.me
-            ]
-            return b"/".join((claim, shown[0])) if shown and b"/" not in shown[0].split(b"/", 2)[-1] else None
-        return claim
+        return _claim(self, at, now[at])
 
     # ── What must hold ──
 
     def where(self, now: Situation) -> list[frozenset[bytes]]:
         """Return which successors count for each of the people."""
-        return [frozenset(each.id for each in self.view_of(now, at).counting()) for at in range(len(now))]
+        return [_counting(self, at, person) for at, person in enumerate(now)]
 
     def convicted(self, now: Situation) -> set[bytes]:
         """Return who is shown to be at fault by all that was said to anybody."""
@@ -166,3 +153,33 @@ class World:
 def successor(id_: str, voters: Sequence[bytes], *displaces: str) -> Successor:
     """Make a successor."""
     return Successor(id_.encode(), frozenset(voters), frozenset(each.encode() for each in displaces))
+
+
+@cache
+def _view(world: World, at: int, person: Person) -> View:
+    complete = [each for each in world.successors if each.id in person.complete]
+    voted = [each for each in world.successors if each.id in person.votes]
+    claims = {claim: world.claim(claim) for claim in person.claims}
+    return world.view(world.honest[at], frozenset(complete), frozenset(voted), claims)
+
+
+@cache
+def _counting(world: World, at: int, person: Person) -> frozenset[bytes]:
+    return frozenset(each.id for each in _view(world, at, person).counting())
+
+
+@cache
+def _possible_votes(world: World, at: int, person: Person) -> tuple[bytes, ...]:
+    view = _view(world, at, person)
+    return tuple(each.id for each in world.successors if each.id not in person.votes and view.may_vote(each))
+
+
+@cache
+def _claim(world: World, at: int, person: Person) -> bytes | None:
+    view = _view(world, at, person)
+    counting = view.counting()
+    if len(counting) != 1:
+        return None
+    [stands] = counting
+    cited = view.citable(stands)
+    return b"/".join((world.honest[at], stands.id, *([cited] if cited is not None else [])))

@@ -59,15 +59,20 @@ class View:
 
     def hindering(self, successor: Successor) -> list[Successor]:
         """List the successors one has voted for that keep one from following another, though it is complete."""
-        return [
-            later
-            for later in self.voted - self.complete
-            if successor.id in later.displaces
-            and not any(
-                claim.successor == successor.id and claim.voter != self.me and is_released(claim, later, self.claims)
-                for claim in self.claims.values()
-            )
-        ]
+        hindering = [later for later in self.voted - self.complete if successor.id in later.displaces]
+        return hindering if self.citable(successor) is None else []
+
+    def citable(self, successor: Successor) -> Id | None:
+        """Return the claim by which one may follow a successor in spite of one's own votes, to be cited; if there is."""
+        displacing = [later for later in self.voted if successor.id in later.displaces]
+        found = (
+            id_
+            for id_, claim in self.claims.items()
+            if claim.successor == successor.id
+            and claim.voter != self.me
+            and all(is_released(claim, later, self.claims) for later in displacing)
+        )
+        return min(found, default=None) if displacing else None
 
     def may_vote(self, successor: Successor) -> bool:
         """Whether one may vote for this, by rules 1 and 2."""

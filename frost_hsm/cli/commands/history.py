@@ -102,13 +102,7 @@ def _shown(key: GroupKey) -> bytes:
     before = key.history.made_by(key.state).before
     if before is None:
         return b""
-    made = key.history.made_by(key.state).id
-    view = key.history.view(before, key.me)
-    if not any(made in later.displaces for later in view.voted):
-        return b""
-    me = key.me.sign_key.key_id
-    shown = [digest for digest, claim in view.claims.items() if claim.successor == made and claim.voter != me]
-    return shown[0] if shown else b""
+    return key.history.view(before, key.me).citable(key.history.made_by(key.state).successor) or b""
 
 
 @command(history, "take")
