@@ -29,6 +29,7 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
     NotYet,
+    StateRolledBack,
     StepConflict,
     UnknownSender,
 )
@@ -64,7 +65,7 @@ def test_the_key_stays_and_every_share_is_replaced(trio: list[Party]) -> None:
     old = before[0].public_key_package
     upkeep.refresh(trio)
     keys = [party.key() for party in trio]
-    assert [(key.epoch, key.state, key.ceremony) for key in keys] == [(1, KeyStatus.ACTIVE, before[0].ceremony)] * 3
+    assert [(key.epoch, key.status, key.ceremony) for key in keys] == [(1, KeyStatus.ACTIVE, before[0].ceremony)] * 3
     assert {key.transcript for key in keys} == {keys[0].transcript} != {before[0].transcript}
     package = keys[0].public_key_package
     assert keys[2].public_key_package == package
@@ -75,12 +76,18 @@ def test_the_key_stays_and_every_share_is_replaced(trio: list[Party]) -> None:
         assert len(parties.sign(signers, b"message")) == 65
 
 
-def test_only_the_new_share_is_left_in_the_token(trio: list[Party]) -> None:
+def test_the_old_share_goes_once_as_many_as_sign_have_the_new_one(trio: list[Party]) -> None:
+    """Until then something might bring people back to it; it signs nothing meanwhile."""
     before = [set(party.records()) for party in trio]
     upkeep.refresh(trio)
     for party, old in zip(trio, before, strict=True):
+        assert sorted(name.split(".")[0] for name in party.records()) == ["signing-share"] * 2
+        assert old < set(party.records())
+    parties.sign(trio[:2], b"message")
+    for party, old in zip(trio[:2], before, strict=False):
         assert [name.split(".")[0] for name in party.records()] == ["signing-share"]
         assert not old & set(party.records())
+    assert before[2] < set(trio[2].records()), "who has not seen them keeps it"
 
 
 def test_again_and_again(trio: list[Party]) -> None:
@@ -89,7 +96,7 @@ def test_again_and_again(trio: list[Party]) -> None:
         upkeep.refresh(trio)
         assert trio[1].key().epoch == epoch
     assert trio[0].key().verifying_key == key
-    assert GroupKey.load(trio[0].home, parties.KEY, trio[0].public, epoch=2).status is KeyStatus.SUPERSEDED
+    assert [each.status for each in trio[0].key().earlier(trio[0].home)] == [KeyStatus.SUPERSEDED] * 3
     assert len(parties.sign(trio[1:], b"message")) == 65
 
 
@@ -144,10 +151,10 @@ def test_requests_of_another_epoch_are_refused_both_ways(trio: list[Party]) -> N
     upkeep.confirm([alice], upkeep.to_confirmations(trio))
     new = parties.request([alice, bob], b"new")
     error = refused(bob, ForeignMessage, lambda: bob.session(new))
-    assert "the request is for epoch 1 of treasury, which is in epoch 0 here" in str(error)
-    assert "frost-hsm refresh status treasury" in str(error.hint)
+    assert "a state of treasury that is not known here" in str(error)
+    assert "frost-hsm keys import" in str(error.hint)
     error = refused(alice, ForeignMessage, lambda: alice.session(old).commit(alice.holder))
-    assert "epoch 0" in str(error)
+    assert "it was followed by refresh 1 of treasury" in str(error)
 
 
 def test_nonces_of_the_old_epoch_are_gone(trio: list[Party]) -> None:
@@ -158,10 +165,11 @@ def test_nonces_of_the_old_epoch_are_gone(trio: list[Party]) -> None:
         waiting = SealedSigner(alice.key(), holder, alice.home)
     assert any(name.startswith("signing-nonces") for name in alice.records())
     upkeep.refresh(trio)
-    assert not any(name.startswith("signing-nonces") for name in alice.records())
     refused(alice, ForeignMessage, lambda: parties.respond([alice], wanted, commitments))
+    parties.sign([alice, bob], b"as many as sign are in the new epoch")
+    assert not any(name.startswith("signing-nonces") for name in alice.records())
     with alice.holder() as holder:
-        old_key = replace(alice.key(), sharing=waiting.key.sharing, epoch=0, transcript=waiting.key.transcript)
+        old_key = replace(alice.key(), state=waiting.key.state)
         program = SealedSigner(old_key, holder, alice.home)
         refused(alice, KeyNotFound, program.commit)
 
@@ -186,7 +194,7 @@ def test_a_state_directory_put_back_in_time_does_not_bring_the_old_epoch_back(tr
     shutil.copytree(copy, alice.directory / "home")
     assert alice.key().epoch == 0
     records = alice.records()
-    with pytest.raises(KeyNotFound, match="the token holds no share of treasury of epoch 0"):
+    with pytest.raises(StateRolledBack, match="the token has seen a newer state"):
         alice.session(wanted).commit(alice.holder)
     assert alice.records() == records
 
@@ -223,7 +231,7 @@ def test_what_was_given_up_is_not_joined_again(trio: list[Party]) -> None:
     before = alice.records()
     proposal = upkeep.propose(alice)
     upkeep.round1([alice], proposal)
-    upkeep.load(alice).abort(alice.holder)
+    assert upkeep.load(alice).abort(alice.holder), "nothing was confirmed: it is undone"
     assert alice.records() == before
     refused(alice, CeremonyStopped, lambda: upkeep.join(alice, proposal))
     refused(alice, NotKnown, lambda: upkeep.load(alice))

@@ -63,7 +63,7 @@ class View:
         return hindering if self.citable(successor) is None else []
 
     def citable(self, successor: Successor) -> Id | None:
-        """Return the claim by which one may follow a successor in spite of one's own votes, to be cited; if there is."""
+        """Return the claim by which one may follow a successor in spite of one's own votes; it has to be cited."""
         displacing = [later for later in self.voted if successor.id in later.displaces]
         found = (
             id_

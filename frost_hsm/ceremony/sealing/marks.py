@@ -149,6 +149,11 @@ class Marks:
                 if each[0] == _shown(ceremony):
                     self._shelf.discard(self._name("state", *each))
 
+    def made_again(self, ceremony: bytes) -> None:
+        """Let go of `gone`: the others have made a share of the key for this token again."""
+        with self._home.lock():
+            self._shelf.discard(self._name("gone", _shown(ceremony)))
+
     def is_gone(self, ceremony: bytes) -> bool:
         """Whether a ceremony was given up, or the key that it made was deleted."""
         return (_shown(ceremony),) in self._listed("gone")

@@ -36,6 +36,7 @@ from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing import voting
 from frost_hsm.ceremony.store import StateDirectory
@@ -284,6 +285,7 @@ class Repair:
                 sent = self._ending.sent(RepairDone)
                 if sent is None:
                     self.key.repaired(self.request.message).seal(make(holder), SealedRecords(holder, self.home))
+                    Marks(holder, self.home).made_again(self.key.ceremony)
                     self.home.put(f"{self.folder}/{BEGINNING}", self.request.to_pem())
                     self.transcript.keep(received)
                     sent = self._ending.write(RepairDone(self.id, sigmas_hash), holder)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
@@ -42,7 +41,6 @@ class SealedSigner:
         self.key = key
         self._records = SealedRecords(holder, home)
         self._served = Served(home, key.sharing, key.position)
-        self._is_software = holder.token.info.is_software
         self._home = home
         self._are_rounds_over = False
         self._process = OneProcess()
@@ -175,13 +173,14 @@ class SealedSigner:
             yield
 
     def _let_out(self, name: str, *subjects: bytes) -> None:
-        """Let nonces out to serve, once and for all: destroyed by us and nobody else, durably, and noted durably."""
+        """Let nonces out to serve, once and for all: destroyed by us and nobody else, and that noted durably.
+
+        SoftHSM2 syncs nothing, so a power cut may bring the record back; the note refuses it then.
+        """
         try:
             self._records.destroy(name)
         except KeyNotFound:
             raise NonceUsed("these nonces were used from another place at this instant") from None
-        if self._is_software:
-            os.sync()  # SoftHSM2 leaves that to the system, and a power cut would bring the record back
         for subject in subjects:
             self._served.add(subject)
 
