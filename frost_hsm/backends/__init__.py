@@ -200,8 +200,11 @@ class Token(Protocol):
     def delete_key(self, key_id: bytes) -> None:
         """Destroy a key pair and its certificate, if they are there, for ever. Needs a login."""
 
-    def record_names(self) -> list[str]:
-        """List the names of our private records. Needs a login and `Capability.DATA`, as all four do."""
+    def record_names(self, beginning: str = "") -> list[str]:
+        """List the names of our private records that begin so. Needs a login and `Capability.DATA`, as all four do.
+
+        Names are built as KIND.…; to list one kind costs as much as there is of it, however many others there are.
+        """
 
     def write_record(self, name: str, value: bytes) -> None:
         """Create a private record. Raises `KeyExists` if the name is taken; never overwrites.

@@ -46,6 +46,16 @@ class RecordTests(BackendFixtures):
             assert sorted(again.record_names()) == sorted(written)
             assert {name: again.read_record(name) for name in written} == written
 
+    def test_records_are_listed_by_how_they_begin(self, records: Token) -> None:
+        """`Token.record_names` gives those that begin so, and no others."""
+        names = ["share.1", "share.2", "shared.1", "share", "nonces.1.a", "nonces.2.b", "nonces.1.c"]
+        for name in names:
+            records.write_record(name, b"value")
+        for beginning in ("", "share", "share.", "nonces.", "nonces.1.", "nothing.", "nonces.1.c"):
+            expected = [name for name in names if name.startswith(beginning)]
+            assert sorted(records.record_names(beginning)) == sorted(expected)
+        assert {records.read_record(name) for name in names} == {b"value"}
+
     def test_records_are_never_overwritten(self, records: Token) -> None:
         """`Token.write_record` raises `KeyExists` if the name is taken."""
         records.write_record("name", b"first")

@@ -89,7 +89,7 @@ class MemoryToken:
     def delete_key(self, key_id: bytes) -> None:
         raise AssertionError("identities never destroy a key")
 
-    def record_names(self) -> list[str]:
+    def record_names(self, beginning: str = "") -> list[str]:
         return []
 
     def write_record(self, name: str, value: bytes) -> None:

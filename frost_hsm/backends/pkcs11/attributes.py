@@ -116,11 +116,13 @@ def private_key_template(key_id: bytes, kind: KeyKind) -> Template:
 
 def record_template(name: str) -> Template:
     """What a record is found by."""
-    return {
-        Attribute.CLASS: ObjectClass.DATA,
-        Attribute.APPLICATION: APPLICATION,
-        Attribute.LABEL: name,
-    }
+    return {Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: application_of(name), Attribute.LABEL: name}
+
+
+def application_of(name: str) -> str:
+    """Return what a record says as its application: ours, and its kind, by which one kind alone is searched for."""
+    kind, dot, _ = name.partition(".")
+    return f"{APPLICATION} {kind}" if dot else APPLICATION
 
 
 def certificate_template(key_id: bytes, label: str, der: bytes) -> Template:

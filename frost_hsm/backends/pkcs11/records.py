@@ -8,7 +8,7 @@ from contextlib import suppress
 from pkcs11 import Attribute, ObjectClass, TokenFlag
 
 from frost_hsm.backends.pkcs11.answers import Answer
-from frost_hsm.backends.pkcs11.attributes import APPLICATION, Told, record_template
+from frost_hsm.backends.pkcs11.attributes import Template, Told, application_of, record_template
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.errors import KeyExists, TokenLost, TokenProblem
 
@@ -45,16 +45,19 @@ def are_taken(session: SharedSession, *, private: bool) -> bool:
     return True
 
 
-def names(session: SharedSession) -> list[str]:
-    """List the names of our records."""
-    found = session.find({Attribute.CLASS: ObjectClass.DATA, Attribute.APPLICATION: APPLICATION})
+def names(session: SharedSession, beginning: str) -> list[str]:
+    """List the names of our records that begin so: those of one kind if it says which."""
+    wanted: Template = {Attribute.CLASS: ObjectClass.DATA}
+    if "." in beginning:
+        wanted[Attribute.APPLICATION] = application_of(beginning)
+    found = session.find(wanted)
     if not found:
         session.check_serial()
-    labels = [session.read(handle, (Attribute.LABEL,)).get(Attribute.LABEL) for handle in found]
-    times = Counter(labels)
-    known = {label: handle for label, handle in zip(labels, found, strict=True) if label}
-    session.records |= {label: handle for label, handle in known.items() if times[label] == 1}
-    return [label for label in labels if label]
+    shown = [(session.read(handle, _NAMED), handle) for handle in found]
+    ours = [(told[Attribute.LABEL], handle) for told, handle in shown if _is_named(told, told.get(Attribute.LABEL, ""))]
+    times = Counter(name for name, _ in ours)
+    session.records |= {name: handle for name, handle in ours if times[name] == 1}
+    return [name for name, _ in ours if name.startswith(beginning)]
 
 
 def write(session: SharedSession, name: str, value: bytes) -> None:
@@ -127,4 +130,4 @@ def _is_there(session: SharedSession, told: Told, name: str) -> bool:
 
 
 def _is_named(told: Told, name: str) -> bool:
-    return (told.get(Attribute.LABEL), told.get(Attribute.APPLICATION)) == (name, APPLICATION)
+    return (told.get(Attribute.LABEL), told.get(Attribute.APPLICATION)) == (name, application_of(name))

@@ -233,10 +233,10 @@ class Pkcs11Token:
 
     # ── Records ──────────────────────────────────────────────────────────────────────────────────────────
 
-    def record_names(self) -> list[str]:
+    def record_names(self, beginning: str = "") -> list[str]:
         """List the names of our records."""
         with self._login("listing records"):
-            return records.names(self._session)
+            return records.names(self._session, beginning)
 
     def write_record(self, name: str, value: bytes) -> None:
         """Create a record."""

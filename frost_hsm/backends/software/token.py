@@ -148,10 +148,10 @@ class SoftwareToken:
             certificates = tuple(stored for stored in contents.certificates if stored.id != key_id)
             self._file.replace(replace(contents, keys=keys, certificates=certificates))
 
-    def record_names(self) -> list[str]:
+    def record_names(self, beginning: str = "") -> list[str]:
         """List the names of the records."""
         with self._logged_in():
-            return [name for name, _ in self._file.read().records]
+            return [name for name, _ in self._file.read().records if name.startswith(beginning)]
 
     def write_record(self, name: str, value: bytes) -> None:
         """Create a record."""

@@ -169,8 +169,7 @@ class Marks:
 
     def _listed(self, kind: str) -> list[tuple[str, ...]]:
         beginning = self._name(kind, "")
-        names = [name for name in self._shelf.names() if name.startswith(beginning)]
-        fields = [tuple(name.removeprefix(beginning).split(".")) for name in names]
+        fields = [tuple(name.removeprefix(beginning).split(".")) for name in self._shelf.names(beginning)]
         return [each for each in fields if len(each) == FIELDS[kind]]
 
 

@@ -74,9 +74,9 @@ class SealedRecords:
         if self._is_own:
             self._marks.require_still_own()
 
-    def names(self) -> list[str]:
-        """List the sealed records there are."""
-        return [name for name in self._shelf.names() if not is_mark(name)]
+    def names(self, beginning: str = "") -> list[str]:
+        """List the sealed records whose names begin so."""
+        return [name for name in self._shelf.names(beginning) if not is_mark(name)]
 
     def put(self, name: str, context: Context, plaintext: Secret) -> None:
         """Seal and keep; the caller still owns, and wipes, the plaintext. Raises `KeyExists`."""

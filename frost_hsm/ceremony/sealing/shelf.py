@@ -24,10 +24,10 @@ class Shelf:
         self._home = home
         self._in_token = holder.identity.records is RecordPlace.TOKEN
 
-    def names(self) -> list[str]:
-        """List the records there are, in both places, sorted."""
-        in_token = self._token.record_names() if self._is_token_asked else []
-        return sorted({*in_token, *self._home.names(FOLDER)})
+    def names(self, beginning: str = "") -> list[str]:
+        """List the records there are whose names begin so, in both places, sorted."""
+        in_token = self._token.record_names(beginning) if self._is_token_asked else []
+        return sorted({*in_token, *(name for name in self._home.names(FOLDER) if name.startswith(beginning))})
 
     def write(self, name: str, data: bytes) -> None:
         """Keep a record. Raises `KeyExists` if the name is taken."""

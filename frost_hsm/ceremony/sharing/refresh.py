@@ -48,12 +48,14 @@ def retire(key: GroupKey, holder: Holder, home: StateDirectory) -> None:
 
     key: as it is in its present state. The caller holds the state directory's lock.
     """
+    earlier = [each for each in key.earlier(home) if each.sharing != key.sharing and key.me in each.roster]
+    if not earlier:
+        return
     records = SealedRecords(holder, home)
     sealed = records.names()
-    for earlier in key.earlier(home):
-        if earlier.sharing != key.sharing and key.me in earlier.roster:
-            if any(earlier.sharing[:16].hex() in name for name in sealed):
-                records.destroy_all(earlier.sharing, earlier.position)
+    for each in earlier:
+        if any(each.sharing[:16].hex() in name for name in sealed):
+            records.destroy_all(each.sharing, each.position)
 
 
 class Refresh(Rounds):

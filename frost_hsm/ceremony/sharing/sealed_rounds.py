@@ -135,7 +135,7 @@ class SealedRounds:
             )
 
     def _has(self, kind: Kind) -> bool:
-        return self._name(kind) in self._records.names()
+        return self._name(kind) in self._records.names(self._name(kind))
 
     def _destroy(self, kind: Kind) -> None:
         if self._has(kind):

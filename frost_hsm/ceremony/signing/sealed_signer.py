@@ -197,8 +197,7 @@ class SealedSigner:
 
     def _waiting(self, request: bytes = b"") -> list[str]:
         """List the records of nonces that this key has, or has for one request."""
-        beginning = f"{self._name(request)}."
-        return [name for name in self._records.names() if name.startswith(beginning)]
+        return self._records.names(f"{self._name(request)}.")
 
     def _require_unserved(self, subject: bytes) -> None:
         if subject in self._served:

@@ -120,7 +120,7 @@ class TinboxToken:
 
     def sign(self, key_id: bytes, digest: bytes) -> bytes:
         with self._in_use():
-            self._bounded(len(digest) == 32)
+            self._bounded(len(digest) == 32 and 1 <= len(key_id) <= 255)
             r, s = decode_dss_signature(
                 self._key(key_id, KeyKind.SIGN).sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
             )
@@ -144,6 +144,7 @@ class TinboxToken:
 
     def store_certificate(self, key_id: bytes, label: str, der: bytes) -> None:
         with self._in_use():
+            self._bounded(1 <= len(key_id) <= 255)
             try:
                 x509.load_der_x509_certificate(der)
             except ValueError:
@@ -163,12 +164,14 @@ class TinboxToken:
 
     def delete_key(self, key_id: bytes) -> None:
         with self._in_use():
+            self._bounded(1 <= len(key_id) <= 255)
             for folder in ("keys", "certificates"):
                 (self.path / folder / key_id.hex()).unlink(missing_ok=True)
 
-    def record_names(self) -> list[str]:
+    def record_names(self, beginning: str = "") -> list[str]:
         with self._in_use():
-            return [json.loads(path.read_text())["name"] for path in (self.path / "records").iterdir()]
+            names = [json.loads(path.read_text())["name"] for path in (self.path / "records").iterdir()]
+            return [name for name in names if name.startswith(beginning)]
 
     def write_record(self, name: str, value: bytes) -> None:
         with self._in_use():
