@@ -17,8 +17,11 @@ import sys
 import time
 from collections.abc import Callable
 
-from frost_hsm.groups import Group, SecretScalar, foundations, libcrypto
+from frost_hsm.groups import Group, SecretScalar, edwards, libcrypto, ristretto
+from frost_hsm.groups.koblitz import Secp256k1Libcrypto
+from frost_hsm.groups.native import curves, library
 from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.secret_hash import ExpandedHash, WideHash
 from frost_hsm.groups.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
 
@@ -29,11 +32,15 @@ def operations(group: Group) -> dict[str, Operation]:
     """Return what computes with secrets."""
     other = group.random_scalar()
     public = group.order // 3
+    how = WideHash("sha512", 64, b"prefix") if group.byteorder == "little" else ExpandedHash(b"domain")
     return {
         "multiply_base": group.multiply_base,
         "multiply_add": lambda scalar: group.multiply_add(other, scalar, public),
         "add_scalars": lambda scalar: group.add_scalars((other, scalar)),
         "evaluate": lambda scalar: group.evaluate((other, scalar), (3,)),
+        "commit": lambda scalar: group.commit((other, scalar)),
+        "reveal_sum": lambda scalar: group.reveal_sum((other, scalar), (1, public)),
+        "draw_nonces": lambda scalar: group.draw_nonces(how, scalar, 2),
         "encode_scalar": group.encode_scalar,
     }
 
@@ -66,21 +73,24 @@ def welch(make: Callable[[bool], object], operation: Callable[..., object], coun
 
 def main(count: int) -> None:
     """Print the table."""
+    own = next(libcrypto.find())
     backends: dict[str, Group] = {
-        "P-256, libcrypto": P256Libcrypto(next(libcrypto.find())),
+        "P-256, libcrypto": P256Libcrypto(own),
         "P-256, pycryptodome": P256Pycryptodome(),
-        **{
-            g.name: g
-            for g in (foundations.secp256k1(), foundations.ed25519(), foundations.ristretto255(), foundations.ed448())
-        },
+        **{make.name: make(own) for make in (edwards.Ed25519, ristretto.Ristretto255, edwards.Ed448)},
+        "secp256k1": Secp256k1Libcrypto(own),
     }
+    native = library.find()
+    if native:
+        kinds = (curves.Ed25519, curves.Ristretto255, curves.Secp256k1, curves.Ed448)
+        backends |= {f"{make.name}, native": make(native) for make in kinds}
     print(f"{'group':>20} {'operation':>14} {'n - 1':>8} {'1':>8}   ({count} measurements each)")
     for name, group in backends.items():
         for operation_name, operation in operations(group).items():
             large, one = (welch(fixed_or_random(group, value), operation, count) for value in (group.order - 1, 1))
             remark = "  leaks?" if abs(large) > 4.5 else ""
             print(f"{name:>20} {operation_name:>14} {large:8.1f} {one:8.1f}{remark}", flush=True)
-    order = foundations.ed25519().order
+    order = edwards.Ed25519.order
     t = welch(lambda kind: 1 if kind else random.randrange(order), lambda scalar: pow(3, scalar, order), count)
     verdict = "leaks" if abs(t) > 4.5 else "not seen: this test is blind"
     print(f"{'Python int':>20} {'pow':>14} {'':>8} {t:8.1f}  {verdict}")

@@ -62,4 +62,6 @@ def _platform_tag(library: Path) -> str:
 
 
 if __name__ == "__main__":  # for who works on this: build it in this place
-    shutil.copy(build(), _SOURCES / _FILE)
+    new = _SOURCES / f"new-{_FILE}"
+    shutil.copy(build(), new)
+    new.replace(_SOURCES / _FILE)  # a process that has the old one keeps it

@@ -1,7 +1,7 @@
 //! The border: buffers of the caller, and panics.
 //!
 //! Nothing of the caller's is borrowed while something is written: pieces are copied in, results are copied out. So
-//! buffers may overlap, or be the same.
+//! buffers that overlap do no harm, and one buffer may be target and source.
 
 use crate::curve::{Status, FAULT, MISUSED};
 use std::mem::size_of;
