@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import subprocess
 from dataclasses import dataclass
@@ -140,7 +141,8 @@ class GitObject(Thing):
     def use(self, file: str) -> str:
         """Write the object into a clone."""
         if self.is_tag:
-            return f"git update-ref refs/tags/{self.parts['tag']} $(git hash-object -t tag -w {file})"
+            name = shlex.quote(f"refs/tags/{self.parts['tag']}")
+            return f"git update-ref {name} $(git hash-object -t tag -w {file})"
         return f"git hash-object -t commit -w {file}"
 
 

@@ -65,6 +65,13 @@ def _object(data: bytes, what: str) -> dict[str, Any]:
     return found
 
 
+def _is_object(data: bytes) -> bool:
+    try:
+        return isinstance(json.loads(data), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class Jws(Thing):
     """A payload and its header, not signed yet.
@@ -116,11 +123,11 @@ class Jws(Thing):
         return message
 
     def lines(self) -> list[str]:
-        """Say the header, and every claim of a token; of another payload size, digest and beginning."""
+        """Say the header, and every claim of a token, which any JSON object can pass for; else what payload it is."""
         header = [f"  {name:<8} {words.quoted(value)}" for name, value in self.header.items()]
-        if self.header.get("typ") != _JWT:
-            return [*header, *words.contents_lines(self.payload)]
-        return [*header, *(_claim(name, value) for name, value in _object(self.payload, "a web token").items())]
+        if self.header.get("typ") == _JWT or _is_object(self.payload):
+            return [*header, *(_claim(name, value) for name, value in _object(self.payload, "a web token").items())]
+        return [*header, *words.contents_lines(self.payload)]
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write it in compact form."""

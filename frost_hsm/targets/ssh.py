@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -56,7 +57,7 @@ class SshFile(DigestedFile):
 
     def use(self, file: str) -> str:
         """Verify with OpenSSH."""
-        return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {self.namespace} -s {file} < FILE"
+        return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {shlex.quote(self.namespace)} -s {file} < FILE"
 
 
 class Ssh(Target):

@@ -16,6 +16,8 @@ from stage.by_command import inbox, step
 from stage.memory_group import run
 from stage.parties import KEY, Party
 
+from frost_hsm.ceremony.messages.using import Item
+from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.targets import CARRIED
 
 RELEASE = b"release 1.0\n"
@@ -159,6 +161,28 @@ def test_inspect_says_what_is_to_be_signed(group: list[Party], clone: Path) -> N
     said = group[1].run("inspect", request).stdout
     for wanted in ('tag      "v1.0"', "| Version 1.0", 'subject  CN="Team Root"'):
         assert wanted in said
+
+
+def test_what_hides_something_is_refused_before_the_token_is_used(group: list[Party]) -> None:
+    """Alice, who cheats, asks with the library; carol's program does not make of it what it would have to."""
+    alice, _, carol = group
+    tag = f"object {'ab' * 20}\ntype commit\ntag v1.0\ntagger A <a@b> 1 +0000\n\nshown\0hidden\n".encode()
+    for number, (target, thing, status, says) in enumerate(
+        (
+            ("git", tag, 65, "hides something"),
+            ("ssh", b"no structure", 65, "malformed"),
+            ("x509-root", b"0\0", 65, "certificate"),
+            ("nostr", b"[]", 2, "no tool takes"),
+            ("smoke", b"", 2, "no target"),
+        )
+    ):
+        with alice.holder() as holder:
+            asked = signing.request(holder, alice.key(), [Item(target, "it", thing)], ["alice", "carol"])
+        path = carol.directory / f"{number}.request.pem"
+        path.write_bytes(asked)
+        refused = carol.run("sign", "commit", str(path))
+        assert (refused.status, says in refused.stderr) == (status, True), refused.stderr
+        assert not list(carol.directory.glob(f"{number}.carol.*"))
 
 
 def test_an_authority(group: list[Party]) -> None:

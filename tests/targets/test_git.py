@@ -145,3 +145,13 @@ def test_what_is_shown_is_what_git_parses(name: str, who: str, message: str) -> 
     assert words.quoted(f"{who} <team@example.org>") in shown[2]
     signed = re.split(rb"^-----BEGIN ", body, flags=re.MULTILINE)[0]
     assert shown[3:] == words.indented(signed.decode())
+
+
+def test_the_command_that_is_said_is_one_command(tmp_path: Path) -> None:
+    """Whatever whoever asks has called the tag."""
+    thing = tag("message\n").replace(b"tag v1.0", b"tag v1;touch gone;$(touch gone)")
+    use = sign("git", thing).thing.use("made").replace("git", "echo")
+    assert run("sh", "-c", use, cwd=tmp_path).returncode == 0
+    use = sign("ssh", make("ssh", b"x", namespace="a;touch${IFS}gone")).thing.use("made")
+    assert run("sh", "-c", use.replace("ssh-keygen", "echo").replace("< FILE", ""), cwd=tmp_path).returncode == 0
+    assert not (tmp_path / "gone").exists()
