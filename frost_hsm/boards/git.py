@@ -70,7 +70,8 @@ class GitBoard(Shelf):
         self._is_local = self.repository.startswith(("/", "file://"))
         self._clone = cache
         self._blobs: dict[str, str] = {}  # the file's name → its object
-        self._tip: str | None = None
+        self._tip: str | None = None  # as it was fetched last
+        self._listed: str | None = None  # as it was read last
         self._reader: subprocess.Popen[bytes] | None = None
         try:
             cache.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -85,7 +86,7 @@ class GitBoard(Shelf):
         deadline = time.monotonic() + timeout
         pause, longest = (0.2, 1.0) if self._is_local else (2.0, 15.0)
         while True:
-            if self._remote_tip() != self._tip:
+            if self._has_unread() or self._remote_tip() != self._listed:
                 return True
             left = deadline - time.monotonic()
             if left <= 0:
@@ -98,6 +99,7 @@ class GitBoard(Shelf):
     def _list(self) -> Iterator[tuple[str, Lying | None]]:
         with self._alone():
             self._fetch()
+            self._listed = self._tip
             listed = self._git("ls-tree", "-z", "-l", self._tip).split(b"\0")[:-1] if self._tip is not None else []
         self._blobs = {}
         for line in listed:

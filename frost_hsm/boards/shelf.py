@@ -40,6 +40,7 @@ class Shelf(ABC):
         self._life = secrets.token_hex(8)
         self._found: dict[str, str] = {}  # SHA-256 → the file's name
         self._order: list[str] = []
+        self._there: Mapping[str, Lying] = {}
         self._refused: dict[str, Hashable] = {}  # name → the stamp of what was no message
         self._passed_over = PassedOver()
         self._is_closed = False
@@ -106,7 +107,12 @@ class Shelf(ABC):
 
     def _has_news(self) -> bool:
         """Whether anything lies there that `messages` would have to read."""
-        return any(self._is_new(name, file) for name, file in self._look().items())
+        self._look()
+        return self._has_unread()
+
+    def _has_unread(self) -> bool:
+        """As `_has_news`, of what was there when it was last looked at."""
+        return any(self._is_new(name, file) for name, file in self._there.items())
 
     def _look(self) -> Mapping[str, Lying]:
         """List the files that may be messages, those that were read before among them."""
@@ -124,6 +130,7 @@ class Shelf(ABC):
                 self._passed_over.note(name, f"larger than {MAX_SIZE} bytes")
             else:
                 there[name] = file
+        self._there = there
         return there
 
     def _is_new(self, name: str, file: Lying) -> bool:

@@ -108,6 +108,7 @@ class BoardConformance:
             other.post(data)
         first = list(itertools.islice(board.messages(), 2))
         cursor = first[-1][0]
+        assert board.wait(0) is True
         assert len(cursor) <= 256
         assert cursor.isprintable()
         rest = list(board.messages(cursor))
@@ -166,6 +167,16 @@ class BoardConformance:
         timer.join()
         assert board.wait(_PATIENCE) is True
         assert [data for _, data in board.messages()] == [b"at last"]
+
+    def test_what_came_while_one_posted_is_news(self, board: Board, connect: Callable[[str], Board]) -> None:
+        """`Board.wait` is about what was read, not about what was posted."""
+        list(board.messages())
+        connect("other").post(b"theirs")
+        board.post(b"mine")
+        started = time.monotonic()
+        assert board.wait(_PATIENCE) is True
+        assert time.monotonic() - started < _PATIENCE / 2
+        assert {data for _, data in board.messages()} == {b"mine", b"theirs"}
 
     def test_many_post_at_once(self, connect: Callable[[str], Board]) -> None:
         """Nothing of anybody is lost."""

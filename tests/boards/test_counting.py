@@ -96,15 +96,24 @@ def test_a_key_of_five_and_a_signature(tmp_path: Path, softhsm_module: str) -> N
         asked = ("sign", "request", "k", "m", "--signers", ",".join(NAMES[:3]), "--board", board)
         alice.run("request", *alice.frost(*asked, asks=False))
         alice.wait_to_hear("signed; wrote m.sig")
+        files = [f"f{number}" for number in range(50)]
+        for name in files:
+            (alice.home / name).write_text(f"contents of {name}\n")
+        asked = ("sign", "request", "k", *files, "--signers", ",".join(NAMES[:3]), "--board", board)
+        alice.run("requests", *alice.frost(*asked, asks=False))
+        alice.wait_to_hear("signed; wrote f0.sig")
     finally:
         for sitting in sittings:
             sitting.send_signal(signal.SIGINT)
+    for name in files:
+        assert (alice.home / f"{name}.sig").exists()
     assert {sitting.wait(PATIENCE) for sitting in sittings} == {130}
     alice.run("verify", *alice.frost("verify", "--key", "k", "m", "m.sig", asks=False, needs_token=False))
     for person in people:
-        said = "".join(map(person.said, ("setup", "join", "propose", "request")))
+        said = "".join(map(person.said, ("setup", "join", "propose", "request", "requests")))
         counts["PINs"] += said.count("note: PIN for token")
         counts["questions"] += len(QUESTIONS.findall(person.said("join"))) + person.said("propose").count("Identity of")
-    assert counts == Counter({"commands": 18, "PINs": 12, "questions": 32})
-    row = f"| {counts['commands']} | {counts['PINs']} | {counts['questions']} | 0 |"
-    assert row in walkthrough.README.read_text()
+    many = Counter({"commands": 1, "PINs": 1, "questions": 3})
+    assert counts - many == Counter({"commands": 18, "PINs": 12, "questions": 32})
+    for row in (counts - many, many):
+        assert f"| {row['commands']} | {row['PINs']} | {row['questions']} | 0 |" in walkthrough.README.read_text()

@@ -76,6 +76,7 @@ class Sitting:
         self._stack = ExitStack()
         self._holder: Holder | None = None
         self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
+        self._mine: dict[bytes, list[bytes]] = {}  # my messages in a matter, until I go on in it
         self._posted: dict[str, float] = {}
         self._tried: dict[bytes, tuple[int, float]] = {}  # with how many messages a step was tried, and when
         self._settled: set[str] = set()
@@ -188,6 +189,7 @@ class Sitting:
             else:
                 self._say(f"{matter.title}: {said}")
                 self._tried.clear()
+                self._mine.pop(matter.id, None)
                 has_moved = True
             self._hand_out()
         if has_moved:
@@ -212,7 +214,9 @@ class Sitting:
         has_arrived = self._post([self._place.me.to_pem()])
         for matter in self._heard.matters.values():
             if matter.id not in self._over:
-                is_there = self._post(list(matter.sent()))
+                if matter.id not in self._mine:
+                    self._mine[matter.id] = list(matter.sent())
+                is_there = self._post(self._mine[matter.id])
                 has_arrived &= is_there
                 if is_there and matter.is_over:
                     self._over.add(matter.id)
