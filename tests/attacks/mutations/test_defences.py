@@ -21,6 +21,7 @@ from attacks.mutations.defence import Defence
 from attacks.mutations.defences import DEFENCES
 
 import frost_hsm
+from frost_hsm.groups.native import library
 
 PROGRAM = Path(frost_hsm.__file__).parent
 
@@ -31,6 +32,7 @@ Operate = Callable[[Defence], dict[str, Any]]
 def operate() -> Iterator[Operate]:
     """Have an attack mounted on the program without one defence, by a process that forks for each."""
     environment = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "TMPDIR": tempfile.gettempdir()}
+    environment[library.SWITCH] = "0"  # what is taken out is in Python
     for name in ("PYTEST_XDIST_WORKER", "PYTEST_ADDOPTS"):
         environment.pop(name, None)
     command = [sys.executable, mounting.__file__]
