@@ -19,8 +19,8 @@ from ceremony.people import rsa_holder
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from fuzz import targets
-from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, UPKEEP, VALUES, WITH_Y, alice, public
-from stage import parties, upkeep
+from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, THINGS, UPKEEP, VALUES, WITH_Y, alice, public
+from stage import every_thing, parties, upkeep
 
 from frost_hsm.ceremony.history import backup, bundle, dossier
 from frost_hsm.ceremony.messages import signed
@@ -43,6 +43,14 @@ Seeds = Iterator[tuple[str, str, bytes]]
 
 def prefixed(kinds: tuple[Any, ...], kind: Any, data: bytes) -> bytes:
     return bytes((kinds.index(kind),)) + data
+
+
+def of_things() -> Seeds:
+    """Things to be signed for other tools."""
+    for name, made in every_thing.things().items():
+        if name in THINGS:
+            for number, (thing, _) in enumerate(made):
+                yield "things", f"{name}{number or ''}", prefixed(THINGS, name, thing)
 
 
 def ceremony(directory: Path) -> Seeds:
@@ -246,7 +254,7 @@ def of_texts() -> Seeds:
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         made = [*ceremony(Path(directory)), *of_backup(Path(directory) / "kept"), *of_rsa(), *of_sealed()]
-        made += [*of_private_keys(), *of_texts()]
+        made += [*of_private_keys(), *of_texts(), *of_things()]
     for suite in SUITES:
         made += of_suite(suite)
     for path in targets.CORPUS.glob("*/*"):

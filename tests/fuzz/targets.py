@@ -21,6 +21,7 @@ from typing import Any, cast
 from ceremony.people import golden_alice
 from pkcs11 import Attribute
 
+from frost_hsm import targets as purposes
 from frost_hsm.backends import PinState, StoredCertificate, TokenInfo
 from frost_hsm.backends.pkcs11 import attributes
 from frost_hsm.backends.software.file import TokenFile
@@ -386,6 +387,22 @@ def describe(data: bytes) -> None:
         description.message_of(data)
 
 
+THINGS = (
+    *("git", "jws", "minisign", "minisign-comment", "nostr", "openpgp", "openpgp-certificate", "openpgp-cleartext"),
+    *("openpgp-revocation", "psbt", "ssh", "ssh-cert", "x509-crl", "x509-end", "x509-intermediate", "x509-ocsp"),
+    "x509-root",
+)
+"""What signatures are for, whose things are in one form; of the others any bytes are a thing."""
+
+load_target = functools.cache(purposes.load)
+
+
+def read_thing(data: bytes) -> None:
+    """Everything that is said of a thing can be shown: nothing in it steers a terminal."""
+    for line in load_target(chosen(THINGS, data)).read(data[1:]).lines():
+        assert line.isprintable(), line
+
+
 TARGETS = {
     "der": Target(read_der),
     "pem": Target(read_pem, choosing=1),
@@ -411,4 +428,5 @@ TARGETS = {
     "config": Target(read_config, (ConfigProblem,)),
     "token-file": Target(read_token_file, (StorageProblem,)),
     "inspect": Target(describe),
+    "things": Target(read_thing, choosing=1),
 }
