@@ -83,13 +83,13 @@ def make(
     name = place.config.me
     path = output or f"{name}.identity.pem"
     present = place.home.read("identity.pem")
-    door.check_output(path, force=force, again=present)
+    before = door.parse(earlier, PublicIdentity.from_pem) if earlier is not None else None
+    door.check_output(path, force=force, again=before.to_pem() if before is not None else present)
     second = door.parse(recovery, PublicIdentity.from_pem) if recovery is not None else None
     if present is not None and second is not None and not place.me.is_recovered_by(second):
         _require_unused(place)
     with place.token() as token, place.home.lock():
         if adopt is not None:
-            before = door.parse(earlier, PublicIdentity.from_pem) if earlier is not None else None
             made = identities.adopt(
                 token, name, *adopt, allow_imported=allow_imported, recovery=second, earlier=before or _present(place)
             )
@@ -109,7 +109,8 @@ def make(
     data = public.to_pem()
     place.home.replace("identity.pem", data)
     raw = door.write(path, data, force=force)
-    lines = [*identity_lines(public), f"Keys and certificates are in {where}", f"Wrote {path}"]
+    kept = "Keys and certificates are" if is_in_token else "Keys, and no certificates, are"
+    lines = [*identity_lines(public), f"{kept} in {where}", f"Wrote {path}"]
     after = f"send {path} to the others, and read the fingerprint to them over another channel"
     return Result("identity-create", lines, {**identity_fields(public), "file": path}, after, raw)
 
