@@ -203,6 +203,18 @@ def test_an_authority(group: list[Party]) -> None:
         assert carol.run("verify", "--key", KEY, "--as", target, file).status == 0
 
 
+def test_the_home_directory_is_known_after_an_equals_sign(group: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = group[0]
+    monkeypatch.setenv("HOME", str(alice.directory))
+    (alice.directory / "app.tar").write_bytes(RELEASE)
+    _, told = ask(group, "ssh=~/app.tar")
+    assert "12 bytes" in told
+    missing = alice.run(
+        "sign", "request", KEY, "x509-crl=~/app.tar", "--with", "issuer=~/none", "--signers", "alice,bob"
+    )
+    assert f"cannot read {alice.directory}/none" in missing.stderr
+
+
 def test_a_login(group: list[Party]) -> None:
     alice, _, carol = group
     assert run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "id", cwd=alice.directory).returncode == 0

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.finished import load, opened
+from frost_hsm.cli.parsing import File
 from frost_hsm.errors import FrostHsmError, NotPossible, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
@@ -64,8 +65,14 @@ def _split(argument: str, default: str) -> tuple[str, str]:
         from frost_hsm import targets
 
         if name in targets.installed():
-            return name, file
+            return name, _path(file)
     return default, argument
+
+
+def _path(text: str) -> str:
+    """Take a path after an equals sign, where the shell leaves ``~/`` alone."""
+    path: str = File().convert(text, None, None)
+    return path
 
 
 def _called(file: str) -> str:
@@ -104,7 +111,7 @@ def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey
                 f"{target.name} has to be told its {option.name}", hint=f"--with {option.name}=…: {option.says}"
             )
         if option.is_file:
-            files[option.name] = door.read(value)
+            files[option.name] = door.read(_path(value))
         else:
             texts[option.name] = value
     with opened(file if target.takes_file else None) as data:
