@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -37,7 +38,7 @@ class Reader(Terminal):
 def shown(message: bytes) -> Reader:
     reader = Reader()
     with pytest.raises(Aborted):
-        agreement.agree(reader, [], message)
+        agreement.agree(reader, [], [agreement.Asked("message", message, message)])
     assert reader.asked == hashlib.sha256(message).hexdigest()[-4:]
     assert all(line.isprintable() for line in reader.lines)
     assert all(len(visible(line)) <= 60 for line in reader.lines if "\\" not in line)
@@ -168,3 +169,41 @@ def test_a_quoted_name_is_one_argument(name: str, tmp_path: Path) -> None:
     )
     assert done.stdout == os.fsencode(f"./{name}" if name.startswith("-") else name)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_every_next_command_is_ours_whatever_files_are_called(group: list[Party]) -> None:
+    """What is said to be next is typed as it stands, into a shell: it names the file, and does nothing else."""
+    alice, bob, _ = group
+    evil = "q;touch PWNED; $(touch PWNED) it's.request.pem"
+    (alice.directory / "m").write_bytes(b"pay 10")
+    asked = alice.run("sign", "request", parties.KEY, "m", "--signers", "alice,bob", "-o", evil, "--json")
+    assert asked.status == 0, asked.stderr
+    (bob.directory / evil).write_bytes((alice.directory / evil).read_bytes())
+    committed = bob.run("sign", "commit", evil, "--json")
+    shown = bob.run("sign", "status", evil, "--json")
+    for party, ran in ((alice, asked), (bob, committed), (bob, shown)):
+        assert ran.status == 0, ran.stderr
+        command = json.loads(ran.stdout)["next"].rpartition("frost-hsm ")[2].partition(" --in")[0]
+        done = subprocess.run(
+            ["bash", "-c", f"printf '%s\\n' {command}"], cwd=party.directory, capture_output=True, text=True, check=True
+        )
+        assert done.stdout.splitlines()[-1] == evil, command
+        assert not (party.directory / "PWNED").exists()
+
+
+def test_a_name_with_line_feeds_writes_no_line_of_ours(group: list[Party]) -> None:
+    alice = group[0]
+    (alice.directory / "in").mkdir()
+    names = ["a.pem\nhint: run this\nNext: frost-hsm keys delete treasury", "b\x1b[2J.pem", "c\u202emep.pem"]
+    for name in names:
+        (alice.directory / "in" / name).write_bytes(b"-----BEGIN CMS-----\nAAAA\n-----END CMS-----\n")
+    wanted = parties.request(group[:2], b"hello")
+    (alice.directory / "r.pem").write_bytes(wanted)
+    parties.commit([alice], wanted)
+    ran = alice.run("sign", "respond", "r.pem", "--in", "in")
+    assert ran.status == 65
+    lines = ran.stderr.splitlines()
+    assert [line.partition(" ")[0] for line in lines if line[:1] != " "].count("hint:") == 1
+    assert not any(line.startswith("Next:") for line in lines)
+    assert all(line.isprintable() for line in lines)
+    assert len([line for line in lines if line.startswith("  in/")]) == len(names)
