@@ -45,7 +45,7 @@ def quoted_printable(data: bytes) -> bytes:
 
 
 def of_one_block(data: bytes) -> bytes:
-    return base64.b64decode(b"".join(data.splitlines()[1:-1]))
+    return base64.b64decode(b"".join(data.partition(b"-----END")[0].splitlines()[1:]))
 
 
 READ: dict[str, Mangle] = {
@@ -74,7 +74,10 @@ REFUSED: dict[str, tuple[Mangle, str]] = {
     "76 columns": (rewrapped, "a block that a program has wrapped anew: our lines have 64 characters"),
     "cut off": (lambda data: data[: len(data) * 2 // 5], "the beginning of a file: it has no line -----END "),
     "one letter changed": (lambda data: data.replace(b"\nM", b"\n*", 1), "a block"),
-    "base64 alone": (lambda data: b"".join(data.splitlines(keepends=True)[1:-1]), "base64 with nothing around it"),
+    "base64 alone": (
+        lambda data: b"".join(line for line in data.splitlines(keepends=True) if b"-----" not in line),
+        "base64 with nothing around it",
+    ),
     "hex": (lambda data: of_one_block(data).hex().encode(), "hex"),
     "gzip": (gzip.compress, "a gzip archive"),
     "a web page": (lambda data: b"<!DOCTYPE html><p>-- " + data[40:], "a web page"),

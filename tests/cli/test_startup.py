@@ -7,7 +7,7 @@ import sys
 
 import pytest
 from stage import parties
-from stage.parties import KEY, Party
+from stage.parties import Party
 
 HEAVY = ("Crypto", "asn1crypto", "cryptography", "pkcs11", "importlib.metadata", "email", "tomllib", "subprocess")
 
@@ -30,7 +30,7 @@ def test_verify_loads_neither_token_nor_ceremony(group: list[Party]) -> None:
     alice = group[0]
     (alice.directory / "message").write_bytes(b"hello")
     (alice.directory / "signature").write_bytes(parties.sign(group[:2], b"hello"))
-    loaded = loaded_by(alice, "verify", "--key", KEY, "--home", "home", "message", "signature")
+    loaded = loaded_by(alice, "verify", "--key", alice.key().verifying_key.hex(), "message", "signature")
     assert "frost_hsm.frost.values" in loaded
     assert not loaded & {*HEAVY, "concurrent.futures"}
     assert not {
