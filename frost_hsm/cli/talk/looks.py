@@ -122,7 +122,7 @@ def _bare(start: bytes) -> Look | None:
     digits = b"".join(start.split())
     if re.fullmatch(rb"([0-9A-Fa-f]{2}){8,}", digits):
         return Look("hex", "decode it first: xxd -r -p")
-    if re.fullmatch(rb"[A-Za-z0-9+/_-]{12,}={0,2}", digits):
+    if re.fullmatch(rb"[A-Za-z0-9+/_=-]{12,}", digits):
         return Look(
             "base64 with nothing around it", "decode it first: base64 -d; a block in PEM has its first and last line"
         )
