@@ -50,9 +50,12 @@ class Mallory:
         """Sign what somebody else has said."""
         return self.say(signed.read(message, self.seat.roster).message)
 
+    proofs = b""
+    """Of a refresh: that every coefficient is known."""
+
     def round1(self, package: round1.Package | None = None) -> bytes:
         package = package or self.package
-        return self.say(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates()))
+        return self.say(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates(), self.proofs))
 
     def round2(self, first: Messages, alter: Alter = unaltered) -> bytes:
         """Send round 2, with the share for each recipient as ``alter`` makes it."""
@@ -82,7 +85,7 @@ class Saboteur(Mallory):
     def __init__(self, party: Party, ceremony: Refresh) -> None:
         self.party = party
         self.seat = ceremony.seat
-        self.secret, self.package = ceremony._part1(system_entropy)
+        self.secret, self.package, self.proofs = ceremony._part1(system_entropy)
 
 
 def read_all(messages: Mapping[str, bytes], roster: Roster) -> dict[str, Signed[Round1]]:

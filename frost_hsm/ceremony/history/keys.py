@@ -325,8 +325,10 @@ class GroupKey:
         """Open the sealed key package and check it against the public one. The caller wipes it.
 
         Raises `SealBroken` unless it is the share of this participant, for this key: s·G must be the verifying
-        share that all n confirmed. Raises `KeyNotFound` if the token holds no share of this epoch.
+        share that all n confirmed. Raises `KeyNotFound` if the token holds no share of this epoch, `StateRolledBack` if
+        it has seen a newer state of the key.
         """
+        records.require_not_behind(self.ceremony, self.state.height, self.state.digest)
         sealed = records.find(self.record_name(Kind.SIGNING_SHARE), self.context(Kind.SIGNING_SHARE, self.transcript))
         if sealed is None:
             raise KeyNotFound(

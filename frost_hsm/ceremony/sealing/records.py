@@ -74,6 +74,10 @@ class SealedRecords:
         if self._is_own:
             self._marks.require_still_own()
 
+    def require_not_behind(self, key: bytes, height: int, digest: bytes) -> None:
+        """See that the token has seen no newer state of a key. Raises `StateRolledBack`."""
+        self._marks.require_not_behind(key, height, digest)
+
     def names(self, beginning: str = "") -> list[str]:
         """List the sealed records whose names begin so."""
         return [name for name in self._shelf.names(beginning) if not is_mark(name)]
