@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,7 +78,8 @@ def test_cryptography_takes_a_chain() -> None:
 def test_a_lint_finds_nothing(tmp_path: Path) -> None:
     for name, made in zip(("root", "middle", "end"), chain(), strict=True):
         (tmp_path / f"{name}.pem").write_bytes(made)
-        done = run("lint_pkix_cert", "lint", "-s", "NOTICE", f"{name}.pem", cwd=tmp_path)
+        program = (sys.executable, "-m", "pkilint.bin.lint_pkix_cert")
+        done = run(*program, "lint", "-s", "NOTICE", f"{name}.pem", cwd=tmp_path)
         assert (done.returncode, done.stdout.strip()) == (0, b""), done
 
 
