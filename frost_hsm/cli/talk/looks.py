@@ -50,6 +50,8 @@ def look(data: bytes) -> Look | None:
     start = data[:_ENOUGH].removeprefix(b"\xef\xbb\xbf")
     if start[1::2].count(0) > len(start) // 4 or start[::2].count(0) > len(start) // 4:
         return Look("text in UTF-16", "save it as UTF-8, or send the file as it was made")
+    if re.match(rb"\s*<(!doctype html|html)", start, re.IGNORECASE):
+        return Look("a web page", "download the file itself, not the page that shows it")
     return _armoured(data) or _page(start.lstrip()) or _bare(start)
 
 
@@ -106,8 +108,6 @@ def _armoured(data: bytes) -> Look | None:
 
 def _page(start: bytes) -> Look | None:
     lower = start[:512].lower()
-    if lower.startswith((b"<!doctype html", b"<html")) or b"<html" in lower:
-        return Look("a web page", "download the file itself, not the page that shows it")
     if re.match(rb"(from|received|return-path|mime-version|delivered-to|content-type): ?", lower):
         return Look("the source of a mail", _SAVE)
     if lower.startswith((b"<?xml", b"<svg")):
