@@ -2,12 +2,27 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from modules.starting import Started
 from stage import by_command
 from stage.parties import PROGRAM, Party, Ran
+
+_LOSE_SHARE = """
+import sys
+from frost_hsm.backends import Capability
+from frost_hsm.backends.pkcs11 import Pkcs11Backend
+from frost_hsm.testing import SilentInteraction
+path, uri, pin = sys.argv[1:]
+with Pkcs11Backend({"it": path}, SilentInteraction()).open(uri, lambda info: pin) as token:
+    if Capability.DATA in token.capabilities:
+        shares = [name for name in token.record_names() if name.startswith("signing-share")]
+        assert shares, token.record_names()
+        for name in shares:
+            token.delete_record(name)
+"""
 
 
 @dataclass
@@ -38,6 +53,10 @@ class Owner(Party):
     def begin(self, *identity: str) -> None:
         """Make an identity, by keys of this program's own making unless told otherwise."""
         by_command.begin(self, *self.settings_of_init, identity=identity or self.module.identity)
+
+    def lose_share(self) -> None:
+        """Take the sealed share out of the token, if it is there, as nothing in the program does."""
+        self.module.run(sys.executable, "-c", _LOSE_SHARE, str(self.module.path), self.uri, self.pin)
 
     def run(self, *arguments: str) -> Ran:
         return self.launch(*arguments, program=self.module.command(*PROGRAM))

@@ -36,7 +36,7 @@ class Started:
     """A module that is ready, with one initialised token.
 
     ``directory``: where its files are; ``prefix`` comes before a program that is to use it; ``identity``: what
-    ``identity create`` is told besides.
+    ``identity create`` is told besides; ``lacks``: the capabilities that it does not have.
     """
 
     path: Path
@@ -46,6 +46,7 @@ class Started:
     pin: str = PIN
     prefix: Sequence[str] = ()
     identity: Sequence[str] = ()
+    lacks: frozenset[str] = frozenset()
 
     @property
     def uri(self) -> str:
@@ -93,7 +94,7 @@ def start(name: str) -> Iterator[Started]:
     """Start the module of this name for a block. Raises `Unavailable`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frost-hsm-", ignore_cleanup_errors=True)))
-        yield MODULES[name](Place(folder, stack))
+        yield (MODULES | OF_DEBIAN_13)[name](Place(folder, stack))
 
 
 # ── Software tokens ──
@@ -132,8 +133,45 @@ def start_nss(place: Place) -> Started:
     return _proxy(
         place,
         {"nss": nss_module(place)},
-        Started(Path(), {}, place.directory, label="NSS Certificate DB", identity=("--allow-imported",)),
+        Started(Path(), {}, place.directory, label=_NSS_LABEL, identity=_NSS_IDENTITY, lacks=_NSS_LACKS),
     )
+
+
+def start_nss_directly(place: Place) -> Started:
+    """NSS's softoken, since 3.110, which finds its argument in the environment."""
+    nss_module(place)
+    told = f"configdir='sql:{place.directory}' certPrefix='' keyPrefix='' secmod=''"
+    return Started(
+        *(_library("libsoftokn3.so"), {"NSS_LIB_PARAMS": told}, place.directory),
+        label=_NSS_LABEL,
+        identity=_NSS_IDENTITY,
+        lacks=_NSS_LACKS,
+    )
+
+
+_NSS_LABEL = "NSS Certificate DB"
+_NSS_IDENTITY = ("--allow-imported",)  # it says of no key that it made it
+_NSS_LACKS = frozenset({"data"})
+
+
+def start_opencryptoki(place: Place) -> Started:
+    """opencryptoki's software token, of which a machine has one."""
+    path = _library("opencryptoki/libopencryptoki.so.0")
+    tokens, ready = Path("/var/lib/opencryptoki/swtok"), Path("/run/opencryptoki/pkcsslotd.socket")
+    if (tokens / "NVTOK.DAT").exists():
+        raise Unavailable("this machine has a token of opencryptoki already, which is left alone")
+    place.stack.callback(_empty, tokens)
+    place.keep_running(_require("pkcsslotd"), "-f", environment={}, ready=ready.is_socket)
+    started = Started(path, {}, place.directory, pin="22223333")
+    steps = (
+        (("-I", "-S", "87654321"), f"{LABEL}\n"),
+        (("-P", "-S", "87654321", "-n", "76543210"), None),
+        (("-u", "-S", "76543210", "-n", "11111111"), None),
+        (("-p", "-U", "11111111", "-n", started.pin), None),
+    )
+    for words, given in steps:  # both PINs have to be changed once
+        started.run("pkcsconf", "-c", "0", *words, given=given)
+    return started
 
 
 def nss_module(place: Place) -> str:
@@ -180,11 +218,10 @@ def start_client(place: Place) -> Started:
     address = place.directory / "socket"
     server = (_require("p11-kit"), "server", "--foreground", "--name", str(address), "--provider", str(behind.path))
     place.keep_running(*server, behind.uri, environment=behind.environment, ready=address.is_socket)
-    return replace(
-        behind,
-        path=_library("p11-kit-client.so"),
-        environment={"P11_KIT_SERVER_ADDRESS": f"unix:path={address}", "XDG_RUNTIME_DIR": str(place.directory)},
-    )
+    environment = {"P11_KIT_SERVER_ADDRESS": f"unix:path={address}", "XDG_RUNTIME_DIR": str(place.directory)}
+    client = replace(behind, path=_library("p11-kit-client.so"), environment=environment)
+    mechanisms = client.run("pkcs11-tool", "--module", str(client.path), "--list-mechanisms")
+    return client if "ECDH1-DERIVE" in mechanisms else replace(client, lacks=frozenset({"agree"}))  # before 0.25
 
 
 def start_spy(place: Place) -> Started:
@@ -240,6 +277,7 @@ def start_tpm(place: Place) -> Started:
         },
         place.directory,
         identity=("--rsa",),
+        lacks=frozenset({"agree", "data"}),
     )
     as_root = ("--allow-root",) if os.geteuid() == 0 else ()
     place.keep_running(
@@ -271,6 +309,11 @@ MODULES: dict[str, Callable[[Place], Started]] = {
     "tpm2-pkcs11": start_tpm,
     "pkcs11-spy": start_spy,
 }
+OF_DEBIAN_13: dict[str, Callable[[Place], Started]] = {
+    "opencryptoki": start_opencryptoki,
+    "nss-direct": start_nss_directly,
+}
+"""What debian13.sh runs besides."""
 
 
 def _require(program: str) -> str:
@@ -313,6 +356,12 @@ def _is_free(port: int) -> bool:
         return tried.connect_ex(("127.0.0.1", port)) != 0
 
 
+def _empty(folder: Path) -> None:
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.is_file():
+            path.unlink()
+
+
 def _stop(process: subprocess.Popen[bytes]) -> None:
     process.terminate()
     try:
@@ -324,8 +373,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Lend a module to a command."""
-    if len(sys.argv) < 3 or sys.argv[1] not in MODULES:
-        raise SystemExit(f"{__doc__}\nModules: {', '.join(MODULES)}")
+    if len(sys.argv) < 3 or sys.argv[1] not in MODULES | OF_DEBIAN_13:
+        raise SystemExit(f"{__doc__}\nModules: {', '.join(MODULES | OF_DEBIAN_13)}")
     try:
         with start(sys.argv[1]) as module:
             told = {"MODULE_PATH": str(module.path), "MODULE_LABEL": module.label, "MODULE_PIN": module.pin}

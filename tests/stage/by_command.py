@@ -114,15 +114,17 @@ def sign_prepared(signers: Sequence[Party], message: bytes) -> None:
         step(party, "sign", "discard", KEY)
 
 
-def lose(party: Party, *init: str) -> None:
-    """Lose the share and the state directory, and bring both back from a backup and the messages in it."""
+def back_up(party: Party) -> None:
+    """Write a backup beside the home, and verify it."""
     step(party, "backup", "create", "--force")
-    backup = str(party.directory / f"{party.name}.backup.pem")
-    step(party, "backup", "verify", backup)
-    give_up(party)
+    step(party, "backup", "verify", f"{party.name}.backup.pem")
+
+
+def start_over(party: Party, *init: str) -> None:
+    """Lose the state directory, bring it back from the backup, and make the share again if the token lost it."""
     shutil.rmtree(party.directory / "home")
-    step(party, "init", "--me", party.name, "--token", party.uri, *init)
-    step(party, "backup", "restore", backup)
+    step(party, "init", "--me", party.name, "--token", party.uri, "--take-over", "--yes", *init)
+    step(party, "backup", "restore", f"{party.name}.backup.pem")
     step(party, "recover", KEY)
 
 

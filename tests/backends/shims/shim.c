@@ -10,10 +10,10 @@
  *   full       no object can be made: CKR_DEVICE_MEMORY
  *   brief      C_Decrypt answers CKR_DEVICE_ERROR to whatever it does not open: as kryoptic
  *   ykcs11     makes no keys and no objects for its user, says CKA_DERIVE false of keys that derive
- *   network    knows no ECDH, makes no keys for its user, holds certificates but no data, and each call takes SHIM_DELAY
- *              microseconds
+ *   network    knows no ECDH, makes no keys for its user, holds certificates but no data
  * SHIM_FAIL    NUMBER:VALUE: the call of this number, counted from when the variable was set, returns the value (hex)
  *              and does nothing. NUMBER may be a function's position and an f: 20f:31 is every C_CreateObject.
+ * SHIM_DELAY   microseconds that each call takes besides
  * SHIM_COUNT   a file; a line is added for each call: its position in CK_FUNCTION_LIST
  *
  * All are read at each call, so that a process can change them.
@@ -107,7 +107,7 @@ static U call(int position, U a, U b, U c, U d, U e, U f, U g, U h, U i) {
         FILE *file = fopen(counted, "a");
         if (file) { fprintf(file, "%d\n", position); fclose(file); }
     }
-    if (delay && is("network")) usleep(atoi(delay));
+    if (delay) usleep(atoi(delay));
     U value = ordered(position);
     if (!value) value = refusal(position, a, b, c);
     return value ? value : changed(position, behind->function[position](a, b, c, d, e, f, g, h, i), b, c, d);
