@@ -23,15 +23,25 @@ class Stopped(BaseException):
 class Disk(AbstractContextManager["Disk"]):
     """``with Disk(folder, stop=5) as disk: …`` has the fifth call and all later ones not made.
 
-    error: what these calls fail with, in place of the end of the process; for good, or only ``once``.
+    error: what these calls fail with, in place of the end of the process; for good, or only ``once``. before: called
+    before each of them.
     """
 
-    def __init__(self, folder: Path, *, stop: int = 0, error: int = 0, once: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        stop: int = 0,
+        error: int = 0,
+        once: bool = False,
+        before: Callable[[], None] = lambda: None,
+    ) -> None:
         self.calls = 0
         self._folder = folder
         self._stop = stop
         self._error = error
         self._once = once
+        self._before = before
         self._real: dict[str, Callable[..., Any]] = {name: getattr(os, name) for name in CALLS}
         self._listed: dict[int, dict[str, int]] = {}  # what survives: of folders and of files, by inode
         self._written: dict[int, bytes] = {}
@@ -61,6 +71,7 @@ class Disk(AbstractContextManager["Disk"]):
             if name == "open" and not arguments[1] & os.O_CREAT:
                 return real(*arguments, **options)
             self.calls += 1
+            self._before()
             if self._stop and (self.calls == self._stop or (self.calls > self._stop and not self._once)):
                 raise OSError(self._error, os.strerror(self._error)) if self._error else Stopped
             done = real(*arguments, **options)
