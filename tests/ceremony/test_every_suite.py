@@ -53,8 +53,8 @@ def test_messages_carry_what_saves_the_reader_work(suite: Ciphersuite, people: l
     parties.confirm(people, parties.finish(people, first, second))
     wanted = parties.request(people[:2], MESSAGE)
     for message in parties.commit(people[:2], wanted).values():
-        said = signed.read(message, roster).expect(Commitment).message
-        assert len(said.y_coordinates or b"") == 2 * suite.group.y_length
+        (y_coordinates,) = signed.read(message, roster).expect(Commitment).message.y_coordinates or ()
+        assert len(y_coordinates) == 2 * suite.group.y_length
 
 
 def test_a_program_signs_with_a_sealed_share(suite: Ciphersuite, people: list[Party]) -> None:

@@ -39,7 +39,7 @@ def test_a_damaged_key_hides_no_other(trio: list[Party], damage: bytes | None) -
     wanted = parties.request([alice, bob], b"message")
     proposal = upkeep.propose(bob)
     repair = upkeep.ask(carol, 3, [alice, bob])
-    path = alice.directory / "home/ceremonies/another/proposal.pem"
+    path = alice.directory / f"home/{alice.folder('another')}/beginning.pem"
     path.unlink()
     if damage is not None:
         path.write_bytes(damage)
@@ -79,7 +79,7 @@ def test_a_key_that_another_process_deletes_while_it_is_read(
 ) -> None:
     """Before whichever file it goes, there is no such key; nobody is told to restore it from a backup."""
     alice = trio[0]
-    folder, kept = f"ceremonies/{KEY}", "given-up/kept"
+    folder, kept = alice.folder().rpartition("/")[0], "given-up/kept"
     read, reads, fatal = StateDirectory.read, 0, -1
 
     def deleting(home: StateDirectory, name: str) -> bytes | None:

@@ -38,7 +38,7 @@ class Stage:
         self.expected = share(self.alice) if lost == "a token" else lose_share(self.alice)
         self.command = ("recover", KEY)
         if lost == "a state directory":
-            for name in ("ceremonies", "peers"):
+            for name in ("keys", "peers"):
                 self.alice.home.remove(name)
             self.command = ("backup", "restore", "alice.backup.pem")
         shutil.copytree(self.directory, self._kept)
