@@ -13,8 +13,7 @@ So a seat is also taken from whoever blocks a step of all: somebody else asks fo
 Where a participant has named a second token, that one makes the share without help, of what was encrypted to it too
 (`frost_hsm.ceremony.sharing.recovery`): then the request names no helpers, and the end follows at once.
 
-Nothing secret is kept between the steps but in the messages themselves, encrypted. After the repair of a lost share,
-refresh: the lost token still holds it.
+Nothing secret is kept between the steps but encrypted, in the messages. The lost token still holds its share: refresh.
 """
 
 from __future__ import annotations
