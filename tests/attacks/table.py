@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from stage import parties
 from stage.mallory import Mallory
-from stage.parties import KEY, Messages, Party, inbox
+from stage.parties import Messages, Party, inbox
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.history.evidence import judge
@@ -72,7 +72,7 @@ def _stopped(party: Party, error: type[ProtocolViolation], culprits: tuple[str, 
     assert isinstance(caught.value, error), repr(caught.value)
     assert caught.value.culprits == culprits
     now = party.files()
-    evidence = now.pop(f"ceremonies/{KEY}/evidence.pem")
+    evidence = now.pop(f"{party.folder()}/evidence.pem")
     assert now == files
     assert party.records() == records
     with pytest.raises(CeremonyStopped):

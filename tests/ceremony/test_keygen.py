@@ -243,9 +243,10 @@ def test_an_older_state_directory_changes_nothing_that_was_said(trio: list[Party
 def test_another_public_key_package_than_the_confirmed_one_is_refused(trio: list[Party]) -> None:
     parties.generate(trio)
     parties.generate(trio, name="other")
-    folder = trio[0].directory / "home/ceremonies"
-    (folder / "treasury/public-key-package.json").write_bytes((folder / "other/public-key-package.json").read_bytes())
-    refused(trio[0], StorageProblem, trio[0].key)
+    alice = trio[0]
+    other = alice.home.read(f"{alice.folder('other')}/public-key-package.json")
+    alice.home.replace(f"{alice.folder()}/public-key-package.json", other)
+    refused(alice, StorageProblem, alice.key)
 
 
 def test_status_says_what_comes_next(trio: list[Party]) -> None:

@@ -52,7 +52,7 @@ class _Broken:
     title = "broken message"
 
     def encode(self) -> bytes:
-        return b"\x30\x03\x02\x01\x01"
+        return b"\x30\x03\x02\x01\x02"
 
     @classmethod
     def decode(cls, data: bytes) -> _Broken:

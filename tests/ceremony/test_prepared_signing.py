@@ -130,7 +130,7 @@ def test_garbage_in_place_of_commitments_names_who_asked(trio: list[Party]) -> N
     alice, bob, _ = trio
     good = signed.read(ask(trio[:2]), alice.key().roster).expect(SigningRequest).message
     with bob.holder() as holder:
-        wanted = signed.write(replace(good, commitments=(b"one", b"other")), holder)
+        wanted = signed.write(replace(good, author=2, commitments=(b"one", b"other")), holder)
     with pytest.raises(InvalidContents) as caught:
         parties.respond([alice], wanted, {})
     assert caught.value.culprits == ("bob",)
@@ -161,6 +161,7 @@ def test_a_refresh_takes_what_was_made_ahead_of_the_old_shares(trio: list[Party]
     alice, bob, _ = trio
     ahead = {party.name: prepare(party, 1)[0] for party in (alice, bob)}
     upkeep.refresh(trio)
+    parties.sign([alice, bob], b"as many as sign are in the new epoch")
     assert waiting(alice) == 0
     assert not any("nonces" in name for name in alice.records())
     with pytest.raises(NonceUsed, match="not in this token"):
@@ -245,7 +246,7 @@ def test_a_seed_of_another_length_names_who_asked(trio: list[Party]) -> None:
     alice, bob, _ = trio
     good = signed.read(ask(trio[:2]), alice.key().roster).expect(SigningRequest).message
     with bob.holder() as holder:
-        wanted = signed.write(replace(good, randomizer_seed=bytes(31)), holder)
+        wanted = signed.write(replace(good, author=2, randomizer_seed=bytes(31)), holder)
     with pytest.raises(InvalidContents) as caught:
         alice.session(wanted)
     assert caught.value.culprits == ("bob",)
@@ -256,10 +257,10 @@ def test_a_seed_of_another_length_names_who_asked(trio: list[Party]) -> None:
 
 def spoil(liar: Party, response: bytes, error: int = 1) -> bytes:
     said = signed.read(response, liar.key().roster).expect(Response).message
-    share = bytearray(said.share)
+    share = bytearray(said.shares[0])
     share[1] ^= error
     with liar.holder() as holder:
-        return signed.write(replace(said, share=bytes(share)), holder)
+        return signed.write(replace(said, shares=(bytes(share),)), holder)
 
 
 @two_suites

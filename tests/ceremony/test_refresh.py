@@ -25,7 +25,6 @@ from frost_hsm.errors import (
     IncorrectPackage,
     InvalidProofOfKnowledge,
     InvalidSecretShare,
-    KeyNotFound,
     NotKnown,
     NotPossible,
     NotYet,
@@ -172,7 +171,7 @@ def test_nonces_of_the_old_epoch_are_gone(trio: list[Party]) -> None:
     with alice.holder() as holder:
         old_key = replace(alice.key(), state=waiting.key.state)
         program = SealedSigner(old_key, holder, alice.home)
-        refused(alice, KeyNotFound, program.commit)
+        refused(alice, StateRolledBack, program.commit)
 
 
 def test_old_and_new_shares_do_not_make_the_key(trio: list[Party]) -> None:

@@ -107,13 +107,12 @@ def test_what_is_signed_is_what_was_requested(trio: list[Party]) -> None:
     alice, bob, _ = trio
     key = alice.key()
     wanted = signed.read(parties.request(trio[:2], MESSAGE), key.roster).expect(SigningRequest).message
-    assert wanted.message == MESSAGE
-    # A fourth participant may have joined on Bob's side: naming them convicts nobody.
-    for change in ({"key": b"\x02" + bytes(32)}, {"epoch": 1}, {"signers": (1, 4)}):
-        data = say(bob, replace(wanted, **change))
-        caught = refused(alice, ForeignMessage, lambda data=data: alice.session(data))
-        assert caught.culprits == ()
-    refused(alice, UnknownSender, lambda: alice.session(say(bob, replace(wanted, ceremony=bytes(32)))))
+    assert [item.thing for item in wanted.items] == [MESSAGE]
+    elsewhere = say(bob, replace(wanted, author=2, state=bytes(32)))
+    assert refused(alice, ForeignMessage, lambda: alice.session(elsewhere)).culprits == ()
+    nobody = say(bob, replace(wanted, author=2, signers=(1, 4)))  # the state says who the participants are
+    assert refused(alice, InvalidContents, lambda: alice.session(nobody)).culprits == ("bob",)
+    refused(alice, UnknownSender, lambda: alice.session(say(bob, replace(wanted, author=2, ceremony=bytes(32)))))
     not_asked = parties.request(trio[1:], MESSAGE)
     refused(alice, NotPossible, lambda: alice.session(not_asked).commit(alice.holder))
     with alice.holder() as holder:
@@ -147,7 +146,7 @@ def test_garbage_signed_as_commitments_names_its_signer(trio: list[Party]) -> No
     alice, bob, _ = trio
     wanted = parties.request(trio[:2], MESSAGE)
     mine = parties.commit([alice], wanted)
-    bad = say(bob, Commitment(alice.session(wanted).id, b"nothing"))
+    bad = say(bob, Commitment(alice.session(wanted).id, (b"nothing",)))
     respond = alice.session(wanted).respond
     with pytest.raises(InvalidContents) as caught:
         respond(alice.holder, inbox(mine.values(), bad))
@@ -196,7 +195,9 @@ def test_evidence_against_a_signer_hides_no_other_request(trio: list[Party]) -> 
     with bob.holder() as holder:
         fresh = SealedSigner(bob.key(), holder, bob.home).commit()
     session = carol.session(wanted)
-    other = say(bob, Commitment(session.id, fresh.serialize(), fresh.y_coordinates()))
+    other = say(
+        bob, Commitment(session.id, (fresh.serialize(),), (fresh.y_coordinates(),) if fresh.y_coordinates() else ())
+    )
     with pytest.raises(Equivocation):
         session.aggregate(inbox(commitments.values(), other))
     assert session.transcript.is_stopped

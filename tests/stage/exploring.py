@@ -4,7 +4,7 @@ The people follow `frost_hsm.ceremony.history.rules`: the very code of the progr
 them says reaches each of the others at any later time, or never. The cheat says anything, to anybody, at any time, and
 to each something else. All that somebody's view has of the votes of others is which successors are complete; so what
 comes in is that one is, at any time after the honest have voted for it. Whoever loses their state directory forgets
-what others said; their token remembers their own votes.
+what others said; their token remembers their own votes, and where they stood: nobody who is behind that votes.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ class World:
                     for claim in self._claims_about(now)
                     if claim not in person.claims
                 ]
-            if self.is_restored and (person.complete or person.claims):
+            if self.is_restored and (person.complete or person.claims) and not _counting(self, at, person):
                 changed.append(Person(person.votes))
             yield from ((*now[:at], each, *now[at + 1 :]) for each in changed)
 
@@ -129,18 +129,27 @@ class World:
         return guilty
 
     def together(self, now: Situation) -> Situation:
-        """Let everybody hear all that anybody heard, and the honest vote for what leads on without the cheat."""
+        """Let everybody hear all that was said, say where they stand, and vote for what leads on without the cheat."""
         while True:
             complete = frozenset(id_ for person in now for id_ in person.complete)
             complete |= {
                 each.id for each in self.successors if CHEAT not in each.voters and self._is_voted_for(now, each)
             }
             claims = frozenset(each for person in now for each in person.claims)
-            now = tuple(replace(person, complete=complete, claims=claims) for person in now)
-            following = next(self._votes_that_lead_on(now), None)
-            if following is None:
-                return now
-            now = following
+            said = {(self.claim(each).voter, self.claim(each).successor) for each in claims}
+            claims |= {
+                claim
+                for claim in (self.honest_claim(now, at) for at in range(len(now)))
+                if claim is not None
+                and self.claim(claim).successor in self.displaced
+                and (self.claim(claim).voter, self.claim(claim).successor) not in said
+            }
+            before, now = now, tuple(replace(person, complete=complete, claims=claims) for person in now)
+            if now == before:
+                following = next(self._votes_that_lead_on(now), None)
+                if following is None:
+                    return now
+                now = following
 
     def _votes_that_lead_on(self, now: Situation) -> Iterator[Situation]:
         for at, person in enumerate(now):

@@ -81,19 +81,25 @@ class View:
 
 
 def is_released(claim: Claim, displacing: Successor, claims: Mapping[Id, Claim]) -> bool:
-    """Whether a claim shows that ``displacing`` cannot come about: it goes back to a voter of that who cites nobody."""
+    """Whether a claim shows that ``displacing`` cannot come about.
+
+    It does if it goes back to a voter of that who cites nobody, or somebody who has no say in it: by `is_lie` that
+    voter has not voted for it, and by rule 2 never will.
+    """
+    if claim.voter not in displacing.voters:
+        return False
     seen: set[Id] = set()
-    while claim.voter in displacing.voters:
-        if claim.cited is None:
-            return True
+    while claim.cited is not None:
         if claim.cited in seen or claim.cited not in claims:
             return False
         seen.add(claim.cited)
         cited = claims[claim.cited]
         if cited.successor != claim.successor or cited.voter == claim.voter:
             return False
+        if cited.voter not in displacing.voters:
+            return True
         claim = cited
-    return False
+    return True
 
 
 def contradict(one: Successor, other: Successor) -> bool:

@@ -185,11 +185,16 @@ class SealedSigner:
             self._served.add(subject)
 
     def _unseal(self) -> KeyPackage:
-        """Open the share. First of all goes what would have settled a dispute about the rounds: the key is active."""
+        """Open the share. What would have settled a dispute about the rounds goes: the key is active."""
+        package = self.key.unseal(self._records)
         if not self._are_rounds_over:
-            self._records.discard(self.key.record_name(Kind.ROUND2_DONE))
+            try:
+                self._records.discard(self.key.record_name(Kind.ROUND2_DONE))
+            except BaseException:
+                package.wipe()
+                raise
             self._are_rounds_over = True
-        return self.key.unseal(self._records)
+        return package
 
     def _seal(self, nonces: SigningNonces, request: bytes = b"") -> None:
         with nonces.serialize() as plaintext:
