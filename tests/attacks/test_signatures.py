@@ -85,7 +85,7 @@ def other_message(package: SigningPackage) -> SigningPackage:
 def fresh(party: Party, wanted: bytes) -> bytes:
     """Commit once more to the same request, with other nonces."""
     other = commitments_of(party)
-    return say(party, Commitment(party.session(wanted).id, other.serialize(), other.y_coordinates()))
+    return say(party, Commitment(party.session(wanted).id, (other.serialize(),), (other.y_coordinates() or b"",)))
 
 
 def put_back(party: Party, copy: Path) -> None:
@@ -158,7 +158,7 @@ def test_s01_other_commitments_afterwards(group: list[Party]) -> None:
 def test_s01_nonces_made_ahead(group: list[Party]) -> None:
     """Bob requests two messages with the same commitments, which Alice made ahead of any request."""
     alice, bob, _ = group
-    ahead = {party.name: commitments_of(party) for party in (alice, bob)}
+    ahead = {party.name: [commitments_of(party)] for party in (alice, bob)}
     with bob.holder() as holder:
         one, other = (
             ceremony_signing.request(holder, bob.key(), message, list(ahead), commitments=ahead)
@@ -447,8 +447,8 @@ def test_s09_a_commitment_to_zero(group: list[Party]) -> None:
     wanted = parties.request([alice, bob], MESSAGE)
     said = parties.commit([alice, bob], wanted)
     honest = signed.read(said["bob"], alice.key().roster).expect(Commitment).message
-    nothing = honest.commitments[:-33] + bytes(33)
-    said["bob"] = say(bob, replace(honest, commitments=nothing, y_coordinates=None))
+    nothing = (honest.commitments[0][:-33] + bytes(33),)
+    said["bob"] = say(bob, replace(honest, commitments=nothing, y_coordinates=()))
     with pytest.raises(InvalidContents) as caught:
         alice.session(wanted).respond(alice.holder, inbox(said.values()))
     assert caught.value.culprits == ("bob",)
@@ -492,10 +492,9 @@ def test_s12_blind_signing(group: list[Party]) -> None:
     alice, bob, carol = group
     wanted = parties.request([alice, bob], MESSAGE)
     asked = signed.read(wanted, alice.key().roster).expect(SigningRequest).message
-    assert asked.message == MESSAGE, "all of it, not its hash"
-    for change in ({"key": b"\x02" + bytes(32)}, {"epoch": 1}):
-        data = say(bob, replace(asked, **change))  # type: ignore[arg-type]
-        refused(alice, ForeignMessage, lambda data=data: alice.session(data))  # type: ignore[misc]
+    assert [item.thing for item in asked.items] == [MESSAGE], "all of it, not its hash"
+    data = say(bob, replace(asked, state=bytes(32)))
+    refused(alice, ForeignMessage, lambda: alice.session(data))
     with pytest.raises((UnknownSender, ForeignMessage)):
         alice.session(say(bob, replace(asked, ceremony=bytes(32))))
     not_asked = parties.request([bob, carol], MESSAGE)
@@ -521,7 +520,8 @@ def answers(group: list[Party]) -> tuple[bytes, Messages, Messages]:
 
 def spoilt(party: Party, response: bytes, by: int) -> bytes:
     honest = signed.read(response, party.key().roster).expect(Response).message
-    return say(party, replace(honest, share=honest.share[:-1] + bytes([honest.share[-1] ^ by])))
+    [share] = honest.shares
+    return say(party, replace(honest, shares=(share[:-1] + bytes([share[-1] ^ by]),)))
 
 
 def test_s13_bad_shares_are_named(group: list[Party]) -> None:

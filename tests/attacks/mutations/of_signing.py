@@ -122,7 +122,8 @@ OF_SIGNING = (
     defence(
         "s01_nonce_reuse",
         "nonces are destroyed before they serve",
-        ("ceremony/signing/sealed_signer.py", "self._records.destroy(loose)", "pass"),
+        (_SIGNER, "            self._records.destroy(name)\n", "            pass\n"),
+        (_SIGNER, "if subject in self._served:", "if False:"),
     ),
     defence(
         "s01_other_commitments_afterwards",
@@ -132,7 +133,8 @@ OF_SIGNING = (
     defence(
         "s01_nonces_made_ahead",
         "nonces are destroyed before they serve",
-        ("ceremony/signing/sealed_signer.py", "self._records.destroy(loose)", "pass"),
+        (_SIGNER, "            self._records.destroy(name)\n", "            pass\n"),
+        (_SIGNER, "if subject in self._served:", "if False:"),
     ),
     defence(
         "s02_deterministic_nonces", "nonces are drawn", ("groups/bignum_scalars.py", "entropy(randomness)", "pass")
@@ -188,7 +190,11 @@ OF_SIGNING = (
     defence(
         "s06_crash_between_signing_and_sending",
         "nonces are destroyed and noted before a share exists",
-        (_SIGNER, "                self._let_out(subject, self._name(request, mine))\n", ""),
+        (
+            _SIGNER,
+            "                self._let_out(self._name(request, mine), *filter(None, (request, _hash(mine))))\n",
+            "",
+        ),
     ),
     defence(
         "s06_nonces_that_come_back",
@@ -242,10 +248,16 @@ OF_SIGNING = (
         "s10_ones_own_commitment_changed",
         "a signer looks for its own commitments",
         (
-            "ceremony/signing/sealed_signer.py",
-            "if waiting is not None and self._commitments(waiting) != mine:",
-            "if False:",
+            _SIGNER,
+            "waiting = self._records.find(self._name(request, mine)",
+            "waiting = self._records.find(self._any(request, mine)",
         ),
+        (
+            _SIGNER,
+            "    def _find(self",
+            "    def _any(self, request, mine):\n        return [*self._waiting(request), self._name(request, mine)][0]\n\n    def _find(self",
+        ),
+        (_SIGNER, "if self._commitments(waiting) != mine:", "if False:"),
         ("frost/signing.py", "if commitments[identifier] != nonces.commitments:", "if False:"),
     ),
     defence(
