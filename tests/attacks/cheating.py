@@ -70,8 +70,11 @@ class Cheat(Mallory):
             yield self.say(Round2(self.seat.ceremony, bytes(32), self.envelopes(self.first)))
             yield self.say(Round2(self.seat.ceremony, self.hash(self.first), self.envelopes(self.first)[1:]))
         else:
-            for field in ("round1_hash", "round2_hash", "public_key_package_hash"):
-                yield self.say(replace(self._confirmation(), **{field: bytes(32)}))
+            own = self._confirmation()
+            first, second = own.messages
+            for messages in ((bytes(32), second), (first, bytes(32))):
+                yield self.say(replace(own, messages=messages))
+            yield self.other(step)
 
     def swapped(self, step: str) -> bytes:
         """Say what is somebody else's, or for somebody else."""
@@ -81,7 +84,7 @@ class Cheat(Mallory):
             one, two, *others = self.envelopes(self.first)
             return self.say(Round2(self.seat.ceremony, self.hash(self.first), (two, one, *others)))
         own = self._confirmation()
-        return self.say(replace(own, round1_hash=own.round2_hash, round2_hash=own.round1_hash))
+        return self.say(replace(own, messages=own.messages[::-1]))
 
     def complaint(self, about: bytes) -> bytes:
         """Accuse somebody of a share that is good."""

@@ -20,6 +20,7 @@ from ceremony.memory_token import MemoryToken
 from stage import parties, upkeep
 from stage.parties import Messages, Party
 
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
@@ -221,7 +222,7 @@ class Gathering:
         for name, data in evidence.items():
             if data is not None:
                 self.settle([each for each in self.honest if each.name != name], data)
-                assert set(evidence.judge(data).names) <= set(self.cheats)
+                assert set(judge(data).names) <= set(self.cheats)
         return bool(active)
 
     def _identities_of_cheats(self) -> dict[str, identity.PublicIdentity]:

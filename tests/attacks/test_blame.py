@@ -64,9 +64,9 @@ def test_k28_a_complaint_alone_convicts_nobody(table: Table) -> None:
     _, accusation = falsely(table)
     verdict = settle(table.alice, accusation)
     assert verdict.names == ()
-    evidence = table.alice.ceremony().transcript.verdict()
-    assert evidence is not None
-    assert evidence.names == ()
+    found = table.alice.ceremony().transcript.verdict()
+    assert found is not None
+    assert found.names == ()
 
 
 def test_k28_accusing_strangers(table: Table, tmp_path: Path) -> None:
@@ -109,9 +109,9 @@ def cheated(table: Table) -> tuple[Messages, bytes]:
     )
     with pytest.raises(InvalidSecretShare):
         table.finish(table.alice, *second.values())
-    evidence = table.alice.ceremony().transcript.evidence()
-    assert evidence is not None
-    return second, evidence
+    shown = table.alice.ceremony().transcript.evidence()
+    assert shown is not None
+    return second, shown
 
 
 def seed_for(table: Table, name: str) -> bytes:
@@ -124,18 +124,18 @@ def seed_for(table: Table, name: str) -> bytes:
 @pytest.mark.parametrize("shows", ["another seed", "the seed of another envelope"])
 def test_k28_a_cheat_who_will_not_show_it(table: Table, shows: str) -> None:
     """Mallory, accused with good reason, opens the envelope with something else."""
-    _, evidence = cheated(table)
-    assert evidence.judge(evidence).awaiting == ("mallory",)
+    _, accusation = cheated(table)
+    assert evidence.judge(accusation).awaiting == ("mallory",)
     seed = bytes(32) if shows == "another seed" else seed_for(table, "bob")
     opening: Message = Opening(table.mallory.seat.ceremony, 1, seed)
-    assert settle(table.bob, evidence + table.mallory.say(opening)).names == ("mallory",)
+    assert settle(table.bob, accusation + table.mallory.say(opening)).names == ("mallory",)
 
 
 def test_k21_a_complaint_opens_one_envelope_and_no_key(table: Table) -> None:
     """Mallory complains to have Bob open what is for Alice: he shows what opens the one for Mallory alone."""
     second, accusation = falsely(table)
     answered = dossier.read(answer(table.bob, accusation))
-    [opening] = answered.of(Opening, table.mallory.seat.ceremony)
+    [opening] = answered.chapters[table.mallory.seat.ceremony].of(Opening)
     said = signed.read(second["bob"], table.mallory.seat.roster).expect(Round2)
     for recipient in table.mallory.seat.roster:
         seed = Secret(opening.message.seed)

@@ -27,9 +27,10 @@ from frost_hsm.errors import (
     IncorrectNumberOfIdentifiers,
     IncorrectPackage,
     InvalidMinSigners,
-    KeyNotFound,
     NotKnown,
     NotPossible,
+    StateRolledBack,
+    UnknownSender,
 )
 from frost_hsm.frost import refresh, repair
 from frost_hsm.frost.packages import KeyPackage
@@ -45,17 +46,29 @@ def lie(party: Party, message: bytes) -> bytes:
     """Sign another transcript than everybody else."""
     honest = signed.read(message, party.key().roster).expect(Confirmation).message
     with party.holder() as holder:
-        return signed.write(replace(honest, round2_hash=bytes(32)), holder)
+        return signed.write(replace(honest, messages=(honest.messages[0], bytes(32))), holder)
 
 
-@pytest.mark.parametrize("change", [{"epoch": 2}, {"previous": bytes(32)}, {"roster": bytes(32)}])
-def test_k30_a_refresh_of_something_else(group: list[Party], change: dict[str, object]) -> None:
-    """Bob proposes to refresh another epoch, or among other people, than there are."""
+@pytest.mark.parametrize(
+    ("change", "error"), [({"state": bytes(32)}, ForeignMessage), ({"ceremony": bytes(32)}, UnknownSender)]
+)
+def test_k30_a_refresh_of_something_else(
+    group: list[Party], change: dict[str, bytes], error: type[FrostHsmError]
+) -> None:
+    """Bob proposes to refresh another key, or from a state, of other people or epoch, that nobody has confirmed."""
     alice, bob, _ = group
     honest = signed.read(upkeep.propose(bob), bob.key().roster).expect(RefreshProposal).message
     with bob.holder() as holder:
         data = signed.write(replace(honest, **change), holder)  # type: ignore[arg-type]
-    refused(alice, ForeignMessage, lambda: upkeep.join(alice, data))
+    refused(alice, error, lambda: upkeep.join(alice, data))
+
+
+def test_k30_a_refresh_from_a_state_that_has_ended(group: list[Party]) -> None:
+    """Bob proposed to refresh the epoch that all have gone on from since."""
+    alice, bob, _ = group
+    old = upkeep.propose(bob)
+    upkeep.refresh(group)
+    refused(alice, ForeignMessage, lambda: upkeep.join(alice, old))
 
 
 def test_k30_the_key_and_the_threshold_stay(group: list[Party]) -> None:
@@ -91,13 +104,13 @@ def test_k31_shares_of_two_epochs(group: list[Party]) -> None:
 
 
 def test_k31_the_old_share_is_gone(group: list[Party]) -> None:
-    """Whoever puts Alice's state directory back finds no share of the old epoch."""
-    alice = group[0]
+    """Whoever puts Alice's state directory back opens no share of the old epoch; once people sign, there is none."""
+    alice, bob, _ = group
     before, key = set(alice.records()), alice.key()
     upkeep.refresh(group)
+    refused(alice, StateRolledBack, lambda: share(alice, key))
+    parties.sign([alice, bob], b"message")
     assert not before & set(alice.records())
-    with pytest.raises(KeyNotFound):
-        share(alice, key)
 
 
 def test_k31_the_old_share_stays_until_all_have_confirmed(group: list[Party]) -> None:

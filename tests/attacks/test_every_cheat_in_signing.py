@@ -18,9 +18,10 @@ from attacks.cheating import EVERYTHING, NAMES, Sent, Way, halves, to_all
 from attacks.gathering import NobodyHonestNamed, Person, gather, verify_once
 from stage import parties
 
+from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.signed import transcript_hash
-from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import signing
@@ -58,18 +59,18 @@ class Cheat:
         if step == "commit":
             return self._commit(self._draw())
         answer = self._answer()
-        return self.say(replace(answer, share=_altered(self.package.ciphersuite, answer.share)))
+        return self.say(replace(answer, shares=(_altered(self.package.ciphersuite, answer.shares[0]),)))
 
     def wrong(self, step: str) -> Iterator[bytes]:
         if step == "commit":
             encoded = self._draw().serialize()
             for altered in (b"nothing", encoded[:-33] + bytes(33), encoded + b"\0"):
-                yield self.say(Commitment(self.request, altered))
+                yield self.say(Commitment(self.request, (altered,)))
         else:
             answer = self._answer()
             yield self.other(step)
             yield self.say(replace(answer, commitments_hash=bytes(32)))
-            yield self.say(replace(answer, share=answer.share[:-32] + b"\xff" * 32))
+            yield self.say(replace(answer, shares=(answer.shares[0][:-32] + b"\xff" * 32,)))
 
     def swapped(self, step: str) -> bytes:
         """Say what somebody else has said."""
@@ -83,7 +84,8 @@ class Cheat:
         return commitments
 
     def _commit(self, commitments: SigningCommitments) -> bytes:
-        return self.say(Commitment(self.request, commitments.serialize(), commitments.y_coordinates()))
+        y = commitments.y_coordinates()
+        return self.say(Commitment(self.request, (commitments.serialize(),), (y,) if y is not None else ()))
 
     def _answer(self) -> Response:
         """Sign with the first commitments of each that were seen. Raises `LookupError` if somebody's are missing."""
@@ -92,14 +94,15 @@ class Cheat:
         suite, commitments = self.package.ciphersuite, {}
         for name, each in zip(NAMES, ordered, strict=True):
             with suppress(FrostHsmError):
-                commitments[self.key.identifier(name)] = SigningCommitments.deserialize(suite, each.message.commitments)
+                [encoded] = each.message.commitments
+                commitments[self.key.identifier(name)] = SigningCommitments.deserialize(suite, encoded)
         own = self.key.identifier(self.person.name)
         for nonces in self.nonces:
             with suppress(FrostHsmError):
                 copy = SigningNonces.deserialize(suite, nonces.serialize())
                 commitments[own] = copy.commitments
                 share = signing.sign(SigningPackage(suite, commitments, MESSAGE), copy, self.package)
-                return Response(self.request, transcript_hash(ordered), share.serialize())
+                return Response(self.request, transcript_hash(ordered), (share.serialize(),))
         raise LookupError("there is nothing to sign with")
 
     def _said(self, kind: type[Commitment] | type[Response]) -> list[signed.Signed[Commitment | Response]]:
@@ -190,7 +193,7 @@ class Session:
         for person in self.honest:
             evidence = person.session(self.wanted[person.name]).transcript.evidence()
             if evidence is not None:
-                assert set(evidence.judge(evidence).names) <= set(self.cheats)
+                assert set(judge(evidence).names) <= set(self.cheats)
 
     def _post(self, sent: Mapping[str, Sequence[bytes]]) -> None:
         for person in self.honest:
@@ -247,7 +250,7 @@ def test_a_request_that_is_not_the_same_for_all(group: list[Person], way: str) -
     one, key = parties.request(group, MESSAGE), group[0].key()
     asked = signed.read(one, key.roster).expect(SigningRequest).message
     with group[0].holder() as holder:
-        other = signed.write(asked if way == "repeated" else replace(asked, message=b"pay 5000 to ann"), holder)
+        other = signed.write(asked if way == "repeated" else replace(asked, items=(Item(RAW, "", b"pay 5000 to ann"),)), holder)
     cheats = {"ann": ("request", way), "ben": ("request", way)}
     wanted = {name: one if place % 2 else other for place, name in enumerate(NAMES)}
     assert Session(group, cheats, wanted).run() == (way == "repeated")

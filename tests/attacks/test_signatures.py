@@ -488,7 +488,7 @@ def test_s11_malleable_signing_packages(group: list[Party]) -> None:
 
 
 def test_s12_blind_signing(group: list[Party]) -> None:
-    """Bob has Alice sign for another key, another epoch, or a message that nobody has shown her."""
+    """Bob has Alice sign for another key, another state of it, or a message that nobody has shown her."""
     alice, bob, carol = group
     wanted = parties.request([alice, bob], MESSAGE)
     asked = signed.read(wanted, alice.key().roster).expect(SigningRequest).message
@@ -546,7 +546,7 @@ def test_s14_unverified_aggregate(group: list[Party]) -> None:
     with pytest.raises(InvalidSignatureShare):
         alice.session(wanted).aggregate(inbox(commitments.values(), responses.values()))
     assert alice.session(wanted).status().step != "done"
-    assert not list((alice.directory / "home/requests").glob("*/signature"))
+    assert not list((alice.directory / "home/requests").glob("*/signatures/*"))
 
 
 def option_names(command: click.Command) -> Iterator[str]:

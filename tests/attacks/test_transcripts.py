@@ -87,15 +87,18 @@ def test_k13_a_confirmation_covers_every_message(table: Table) -> None:
     """Mallory changes bytes that no check of a share would notice, and hopes that the confirmations do not tell."""
     alice, bob = (signed.read(said, table.mallory.seat.roster).message for said in two_views(table).values())
     assert alice.check_code != bob.check_code
-    assert alice.round2_hash != bob.round2_hash
+    assert alice.messages[0] == bob.messages[0]
+    assert alice.messages[1] != bob.messages[1]
 
 
-@pytest.mark.parametrize("field", ["round1_hash", "round2_hash", "public_key_package_hash"])
-def test_k13_every_field_of_a_confirmation_is_compared(table: Table, field: str) -> None:
+@pytest.mark.parametrize("place", range(3))
+def test_k13_every_field_of_a_confirmation_is_compared(table: Table, place: int) -> None:
     """Mallory confirms the same key with another history."""
     said = table.confirmed()
     own = signed.read(said["alice"], table.mallory.seat.roster).expect(Confirmation).message
-    said["mallory"] = table.mallory.say(replace(own, **{field: bytes(32)}))
+    fields = [*own.messages, own.public_key_package_hash]
+    fields[place] = bytes(32)
+    said["mallory"] = table.mallory.say(Confirmation(own.ceremony, tuple(fields[:2]), fields[2]))
     with pytest.raises(Equivocation):
         table.bob.ceremony().compare(inbox(said.values()))
 
@@ -127,7 +130,7 @@ def test_k14_nobody_is_parted_from_the_others(table: Table) -> None:
     """Mallory confirms to Alice, and something else to Bob, so that one has a key and the other has not, for good."""
     said = table.confirmed()
     own = signed.read(said["alice"], table.mallory.seat.roster).expect(Confirmation).message
-    lie = table.mallory.say(replace(own, round2_hash=bytes(32)))
+    lie = table.mallory.say(replace(own, messages=(own.messages[0], bytes(32))))
     table.alice.ceremony().confirm(inbox(said.values()))
     stopped(table.bob, lambda: table.bob.ceremony().confirm(inbox(said["alice"], lie)))
     box = inbox(said["alice"], lie, said["mallory"])
@@ -139,17 +142,27 @@ def test_k14_nobody_is_parted_from_the_others(table: Table) -> None:
 
 
 def test_k14_what_was_given_up_does_not_come_back(table: Table, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Bob gave the ceremony up, and his machine failed in the middle of it; then all confirmations come in."""
-    said = table.confirmed()
+    """Bob gave the ceremony up, and his machine failed in the middle of it; then everybody's shares come in."""
+    second = table.honest_round2()
+    second["mallory"] = table.mallory.round2(table.first)
     with monkeypatch.context() as patch:
         patch.setattr("frost_hsm.ceremony.store.StateDirectory.move", _fail)
         with pytest.raises(ZeroDivisionError):
             table.bob.ceremony().abort(table.bob.holder)
-    with pytest.raises(CeremonyStopped):
-        table.bob.ceremony().confirm(inbox(said.values()))
-    assert table.bob.key().status is KeyStatus.STOPPED
-    table.bob.ceremony().abort(table.bob.holder)
+    refused(table.bob, CeremonyStopped, lambda: table.finish(table.bob, *second.values()))
+    assert table.bob.ceremony().abort(table.bob.holder)
     assert table.bob.records() == {}
+    refused(table.bob, CeremonyStopped, lambda: table.bob.join(table.proposal))
+
+
+def test_k14_a_confirmation_that_left_is_not_taken_back(table: Table) -> None:
+    """Mallory has Bob give up what he has confirmed, so that Alice, who has his word, is alone with a key."""
+    said = table.confirmed()
+    assert not table.bob.ceremony().abort(table.bob.holder)
+    assert table.bob.key().status is KeyStatus.GIVEN_UP
+    for party in (table.alice, table.bob):
+        party.ceremony().confirm(inbox(said.values()))
+        assert party.key().status is KeyStatus.ACTIVE
 
 
 def _fail(*_: object) -> None:

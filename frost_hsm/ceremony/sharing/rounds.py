@@ -390,6 +390,10 @@ class Rounds(ABC):
         """Open the token and keep everybody else out; what happened while we waited is seen from here on."""
         with open_holder() as holder, self.home.lock():
             self._require_running()
+            if Marks(holder, self.home).is_gone(self.id):
+                raise CeremonyStopped(
+                    f"your token shows that you gave {self.seat.title} up", hint="give it up here as well, by abort"
+                )
             yield holder, SealedRounds(self.seat, holder, self.home)
 
     def _require_running(self) -> None:
