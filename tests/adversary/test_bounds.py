@@ -31,5 +31,5 @@ def test_json_of_more_parts_than_a_package_has_is_refused(read: Callable[[], obj
 
 @pytest.mark.parametrize("purpose", ["\U0001fae8 of Unicode 15", "\U0001fae9 of Unicode 16", "\U000e0fff of none yet"])
 def test_what_is_a_proposal_does_not_depend_on_the_unicode_of_this_python(purpose: str) -> None:
-    proposal = Proposal(bytes(32), "treasury", purpose, P256.id, 2, people.roster())
+    proposal = Proposal(bytes(32), "treasury", purpose, P256.id, 2, 1, people.roster())
     assert Proposal.decode(proposal.encode()) == proposal

@@ -15,14 +15,16 @@ from frost_hsm.frost.packages import SigningPackage
 
 
 @pytest.mark.parametrize(
-    ("state", "expected"),
+    ("status", "expected"),
     [
         (KeyStatus.PENDING, NotYet),
+        (KeyStatus.GIVEN_UP, NotYet),
         (KeyStatus.STOPPED, CeremonyStopped),
+        (KeyStatus.PARTED, CeremonyStopped),
         (KeyStatus.SUPERSEDED, ForeignMessage),
     ],
 )
-def test_it_neither_commits_nor_signs(tmp_path: Path, state: KeyStatus, expected: type[FrostHsmError]) -> None:
+def test_it_neither_commits_nor_signs(tmp_path: Path, status: KeyStatus, expected: type[FrostHsmError]) -> None:
     alice, bob, _ = people = parties.gather(tmp_path)
     key = parties.generate(people)
     with alice.holder() as holder, bob.holder() as other:
@@ -32,7 +34,7 @@ def test_it_neither_commits_nor_signs(tmp_path: Path, state: KeyStatus, expected
             key.identifier("bob"): SealedSigner(bob.key(), other, bob.home).commit(),
         }
         package = SigningPackage(key.suite, commitments, b"message")
-        inactive = SealedSigner(replace(key, state=state), holder, alice.home)
+        inactive = SealedSigner(replace(key, status=status), holder, alice.home)
         before = set(holder.token.record_names())
         with pytest.raises(expected):
             inactive.commit()

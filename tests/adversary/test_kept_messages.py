@@ -20,7 +20,7 @@ def test_a_message_of_another_ceremony(trio: list[Party]) -> None:
     alice = trio[0]
     for name in (KEY, "other"):
         parties.round2(trio, parties.round1(trio, parties.propose(trio, name=name)), name)
-    other = alice.home.read("ceremonies/other/round1/bob.pem")
+    other = alice.home.read(f"{alice.folder('other')}/round1/bob.pem")
     alice.home.replace(f"{alice.folder()}/round1/bob.pem", other or b"")
     with pytest.raises(StorageProblem, match=r"round1/bob\.pem is not what its name says"):
         alice.ceremony().finish(alice.holder, inbox())

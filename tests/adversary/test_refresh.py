@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from stage import parties, upkeep
 
-from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.errors import KeyNotFound
 
@@ -17,7 +16,8 @@ def test_a_refresh_whose_share_is_gone_leaves_the_old_one(tmp_path: Path) -> Non
     parties.generate(people)
     confirmations = upkeep.to_confirmations(people)
     alice = people[0]
-    refreshed = GroupKey.load(alice.home, parties.KEY, alice.public, epoch=1)
+    refreshed = alice.key().latest(alice.home)
+    assert refreshed.epoch == 1
     with alice.open_token() as token:
         token.delete_record(refreshed.record_name(Kind.SIGNING_SHARE))
     with pytest.raises(KeyNotFound):

@@ -15,7 +15,7 @@ from frost_hsm.backends.software.token import SoftwareToken
 def test_doctor_warns_of_nonces_in_the_state_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lacks: set[Capability], told: int
 ) -> None:
-    [alice, *_] = parties.gather(tmp_path)
     monkeypatch.setattr(SoftwareToken, "capabilities", frozenset(Capability) - lacks)
+    [alice, *_] = parties.gather(tmp_path)
     warnings = [line for line in alice.run("doctor").stdout.splitlines() if line.startswith("warn")]
     assert sum("never put an older copy of the state directory back" in line for line in warnings) == told

@@ -41,7 +41,6 @@ def test_a_token_path_that_is_no_text_is_refused_in_one_sentence(trio: list[Part
 
 def test_a_folder_that_a_kill_left_empty_does_not_block_its_name(trio: list[Party]) -> None:
     alice = trio[0]
-    (alice.directory / "home/ceremonies").mkdir(mode=0o700)
-    (alice.directory / f"home/{alice.folder()}").mkdir(mode=0o700)
+    (alice.directory / f"home/keys/{KEY}.{bytes(32).hex()}").mkdir(mode=0o700, parents=True)
     ran = alice.run("dkg", "propose", KEY, "-t", "2", "--with", "bob,carol")
     assert ran.status == 0, ran.stderr

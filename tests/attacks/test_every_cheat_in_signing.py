@@ -250,7 +250,9 @@ def test_a_request_that_is_not_the_same_for_all(group: list[Person], way: str) -
     one, key = parties.request(group, MESSAGE), group[0].key()
     asked = signed.read(one, key.roster).expect(SigningRequest).message
     with group[0].holder() as holder:
-        other = signed.write(asked if way == "repeated" else replace(asked, items=(Item(RAW, "", b"pay 5000 to ann"),)), holder)
+        other = signed.write(
+            asked if way == "repeated" else replace(asked, items=(Item(RAW, "", b"pay 5000 to ann"),)), holder
+        )
     cheats = {"ann": ("request", way), "ben": ("request", way)}
     wanted = {name: one if place % 2 else other for place, name in enumerate(NAMES)}
     assert Session(group, cheats, wanted).run() == (way == "repeated")

@@ -179,9 +179,16 @@ def test_k04_every_word_of_the_proposal_is_the_session(table: Table) -> None:
     """Mallory reuses messages where threshold, name, roster, purpose, suite or randomness differ."""
     plan = signed.read(table.proposal).expect(Proposal)
     swapped = Roster(tuple(reversed(plan.message.roster.members)))
-    changes = ({"min_signers": 2}, {"name": "other"}, {"random": bytes(32)}, {"purpose": "tea"}, {"roster": swapped})
+    changes: list[dict[str, object]] = [
+        {"min_signers": 2},
+        {"name": "other"},
+        {"random": bytes(32)},
+        {"purpose": "tea"},
+        {"suite": "FROST-ED25519-SHA512-v1"},
+        {"roster": swapped, "author": 3},
+    ]
     ids = {plan.content_digest}
-    for change in (*changes, {"suite": "FROST-ED25519-SHA512-v1"}):
+    for change in changes:
         with table.alice.holder() as holder:
             ids.add(signed.read(signed.write(replace(plan.message, **change), holder)).content_digest)  # type: ignore[arg-type]
     assert len(ids) == 7
