@@ -391,9 +391,7 @@ class Rounds(ABC):
         with open_holder() as holder, self.home.lock():
             self._require_running()
             if Marks(holder, self.home).is_gone(self.id):
-                raise CeremonyStopped(
-                    f"your token shows that you gave {self.seat.title} up", hint="give it up here as well, by abort"
-                )
+                raise CeremonyStopped(f"your token shows that you gave {self.seat.title} up", hint="abort it here too")
             yield holder, SealedRounds(self.seat, holder, self.home)
 
     def _require_running(self) -> None:
