@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -196,6 +197,21 @@ def test_giving_up_leaves_nothing_secret_and_is_for_good(trio: list[Party]) -> N
     refused(alice, CeremonyStopped, lambda: alice.join(proposal))
     with pytest.raises(NotKnown):
         alice.ceremony()
+
+
+@pytest.mark.parametrize("is_begun", [False, True])
+def test_a_directory_from_before_giving_up_begins_nothing_again(trio: list[Party], is_begun: bool) -> None:
+    """The token remembers: whoever gave up after round 1 would else draw other secrets in the same ceremony."""
+    alice = trio[0]
+    proposal = parties.propose(trio)
+    alice.join(proposal)
+    copy = copy_home(alice, "before-round1")
+    first = parties.round1(trio, proposal)
+    copy = copy_home(alice, "before-giving-up") if is_begun else copy
+    alice.ceremony().abort(alice.holder)
+    roll_back(alice, copy)
+    step = partial(alice.ceremony().round2, alice.holder, inbox(first.values()))
+    refused(alice, CeremonyStopped, step if is_begun else lambda: alice.ceremony().round1(alice.holder))
 
 
 def test_an_active_key_is_not_aborted_but_deleted(trio: list[Party]) -> None:
