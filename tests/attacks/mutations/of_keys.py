@@ -7,7 +7,16 @@ from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
 _LENGTH = ("frost/checks.py", "if len(package.commitment) != entries]", "if False]")
 _PROOFS = ("frost/dkg.py", "        _check_proofs(packages)\n        return share_out", "        return share_out")
 _SAME_SESSION = ("ceremony/sharing/rounds.py", "return said.message.ceremony == self.id", "return True")
-_STILL_GIVEN_UP = ("ceremony/sharing/rounds.py", "if self.home.exists(given_up_folder(self.id)) or (", "if False and (")
+_ANY_STATE = (
+    "ceremony/history/keys.py",
+    'wanted = line[-1] if at is None and line else history.states.get(at or b"")',
+    'wanted = history.states.get(at or b"", line[-1] if line else None)',
+)
+_ALWAYS_PRESENT = (
+    "ceremony/history/keys.py",
+    "status = KeyStatus.ACTIVE if line and wanted == line[-1] else KeyStatus.SUPERSEDED",
+    "status = KeyStatus.ACTIVE",
+)
 
 OF_KEYS = (
     # ── Key generation ──
@@ -43,7 +52,11 @@ OF_KEYS = (
         "the challenge of a proof covers R",
         ("frost/proof_of_knowledge.py", "commitment.constant_term + encoded)", "commitment.constant_term)"),
     ),
-    defence("k07_a_retry_is_another_ceremony", "what was given up is not begun again", _STILL_GIVEN_UP),
+    defence(
+        "k07_a_retry_is_another_ceremony",
+        "what was given up is not begun again",
+        ("ceremony/sharing/rounds.py", "if self.home.exists(given_up_folder(self.id)):", "if False:"),
+    ),
     defence(
         "k08_zero_identifier",
         "an identifier is not zero, negative or too large",
@@ -91,7 +104,7 @@ OF_KEYS = (
     defence(
         "k14_a_pending_key_does_not_sign",
         "a key signs once all have confirmed it",
-        ("ceremony/history/keys.py", "if self.status is KeyStatus.PENDING:", "if False:"),
+        ("ceremony/history/keys.py", "case KeyStatus.PENDING | KeyStatus.GIVEN_UP:", "case KeyStatus.GIVEN_UP:"),
     ),
     defence(
         "k14_nobody_is_parted_from_the_others",
@@ -99,7 +112,20 @@ OF_KEYS = (
         ("ceremony/sharing/rounds.py", "if self.is_accepted and (agreed :=", "if False and (agreed :="),
         shows="CeremonyStopped",
     ),
-    defence("k14_what_was_given_up_does_not_come_back", "what is being given up is not confirmed", _STILL_GIVEN_UP),
+    defence(
+        "k14_what_was_given_up_does_not_come_back",
+        "the token remembers what was given up",
+        ("ceremony/sharing/rounds.py", "if Marks(holder, self.home).is_gone(self.id):", "if False:"),
+    ),
+    defence(
+        "k14_a_confirmation_that_left_is_not_taken_back",
+        "what one has confirmed is kept, given up or not",
+        (
+            "ceremony/sharing/rounds.py",
+            "            if self.transcript.sent(Confirmation) is None:\n",
+            "            if True:\n",
+        ),
+    ),
     defence(
         "k15_ones_own_contribution_altered",
         "a signature covers the contents",
@@ -180,7 +206,7 @@ OF_KEYS = (
         "k28_false_accusation",
         "a false complaint convicts its author",
         (
-            "ceremony/history/judgement.py",
+            "ceremony/history/evidence.py",
             "elif (recipient, complaint) in complaints and recipient != sender:",
             "elif False:",
         ),
@@ -188,7 +214,7 @@ OF_KEYS = (
     defence(
         "k28_a_cheat_who_will_not_show_it",
         "an opening has to make the envelope again, byte for byte",
-        ("ceremony/history/judgement.py", "        if wrong is not None:\n", "        if False:\n"),
+        ("ceremony/history/evidence.py", "        if wrong is not None:\n", "        if False:\n"),
     ),
     # ── Values ──
     defence(
@@ -269,9 +295,11 @@ OF_KEYS = (
     # ── Epochs ──
     defence(
         "k30_a_refresh_of_something_else",
-        "a refresh is of this key, in this epoch, among these people",
-        ("ceremony/sharing/refresh.py", "if not key.is_refreshed_by(proposal.message):", "if False:"),
+        "a refresh is of this key, in this state",
+        ("ceremony/sharing/refresh.py", "if not key.is_changed_by(proposal.message):", "if False:"),
+        _ANY_STATE,
     ),
+    defence("k30_a_refresh_from_a_state_that_has_ended", "a refresh is of the present state", _ALWAYS_PRESENT),
     defence(
         "k30_the_key_and_the_threshold_stay",
         "a refresh does not change the threshold",
@@ -281,23 +309,28 @@ OF_KEYS = (
     ),
     defence(
         "k31_shares_of_two_epochs",
-        "a request is for one epoch",
-        ("ceremony/signing/session.py", "if wanted.epoch != key.epoch:", "if False:"),
-        ("ceremony/history/keys.py", "if self.status is KeyStatus.SUPERSEDED:", "if False:"),
+        "a request is for the present state, and the token knows which it is",
+        _ALWAYS_PRESENT,
+        (
+            "ceremony/history/keys.py",
+            "records.require_not_behind(self.ceremony, self.state.height, self.state.digest)",
+            "pass",
+        ),
     ),
     defence(
         "k31_the_old_share_is_gone",
         "the old share is destroyed",
-        ("ceremony/sharing/refresh.py", "            records.destroy_all(self.key.sharing, self.key.position)\n", ""),
+        ("ceremony/sharing/refresh.py", "records.destroy_all(each.sharing, each.position)", "pass"),
     ),
     defence(
         "k31_the_old_share_stays_until_all_have_confirmed",
         "the old share is kept until all have confirmed",
         (
             "ceremony/sharing/refresh.py",
-            "        self.compare(inbox)\n        with open_holder() as holder, self.home.lock():\n",
+            "        confirmations = self._compare(inbox)\n",
             "        with open_holder() as holder, self.home.lock():\n"
-            "            SealedRecords(holder, self.home).destroy_all(self.key.sharing, self.key.position)\n",
+            "            SealedRecords(holder, self.home).destroy_all(self.key.sharing, self.key.position)\n"
+            "        confirmations = self._compare(inbox)\n",
         ),
         shows="KeyNotFound",
     ),
@@ -314,8 +347,14 @@ OF_KEYS = (
     ),
     defence(
         "k32_two_ends_of_a_repair",
-        "a repair ends once",
-        ("ceremony/history/judgement.py", "    RepairDone,\n    Dealing,", "    Dealing,"),
+        "a roster changes once all have confirmed the same end",
+        (
+            "ceremony/history/chapter.py",
+            "            {voter: found[voter] for voter in voters}\n"
+            "            for found in alike.values()\n"
+            "            if all(each in found for each in voters)\n",
+            "            found for found in alike.values() if voters\n",
+        ),
     ),
     defence(
         "k32_a_share_of_another_key",
