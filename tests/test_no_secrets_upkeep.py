@@ -47,15 +47,13 @@ def test_no_secret_of_a_refresh_or_a_repair_leaves(tmp_path: Path, capfd: pytest
         deltas = upkeep.deltas([alice, bob], request)
         sigmas = upkeep.sigmas([alice, bob], request, deltas)
         done = upkeep.repairing(dave, request).finish(dave.holder, inbox(sigmas.values()))
-        upkeep.repairing(alice, request).confirm(inbox(sigmas.values(), done))
+        confirmed = upkeep.confirm_repair([*people, dave], request, *sigmas.values(), done)
 
     key = alice.key()
     known = points(recorder.secrets, key)
     assert known.issuperset(share.serialize() for share in key.public_key_package.verifying_shares.values())
-    packages = {
-        name: round1.Package.deserialize(key.suite, signed.read(data, key.roster).expect(Round1).message.package)
-        for name, data in first.items()
-    }
+    rounds = {name: signed.read(data, key.roster).expect(Round1).message for name, data in first.items()}
+    packages = {name: round1.Package.deserialize(key.suite, said.package) for name, said in rounds.items()}
     for package in packages.values():
         assert known.issuperset(key.suite.group.encode(element) for element in package.commitment.elements)
 
@@ -68,9 +66,10 @@ def test_no_secret_of_a_refresh_or_a_repair_leaves(tmp_path: Path, capfd: pytest
         transcript_hash(signed.read(first[name], key.roster) for name in ("alice", "bob", "carol")),
         *proofs,
         *(proof[-32:] for proof in proofs),
+        *(said.proofs[-32:] for said in rounds.values()),
     }
     messages = [proposal, *first.values(), *second.values(), *third.values()]
-    messages += [request, *deltas.values(), *sigmas.values(), done]
+    messages += [request, *deltas.values(), *sigmas.values(), done, *confirmed.values()]
     places = files(tmp_path) | {f"message {number}": data for number, data in enumerate(messages)}
     places["stdout"], places["stderr"] = (text.encode() for text in capfd.readouterr())
     places["exceptions and logs"] = "\n".join(recorder.seen).encode()
@@ -102,7 +101,7 @@ def test_no_secret_of_a_dealt_refresh_or_of_nonces_made_ahead_leaves(
             with party.holder() as holder:
                 ahead[party.name] = SealedSigner(party.key(), holder, party.home).preprocess(3)
         with carol.holder() as holder:
-            chosen = {name: made[1] for name, made in ahead.items()}
+            chosen = {name: [made[1]] for name, made in ahead.items()}
             request = signing.request(
                 holder, carol.key(), b"message", ["alice", "bob"], commitments=chosen, is_rerandomized=True
             )

@@ -142,9 +142,9 @@ class History:
         return self._made_by[state.digest]
 
     def path(self, state: State) -> list[Chapter]:
-        """Return the chapters that lead to a state, from the making of the key on."""
+        """Return the chapters that lead to a state, from the making of the key on; none to that of a pending key."""
         found: list[Chapter] = []
-        step: State | None = state
+        step = self.states.get(state.digest)
         while step is not None:
             found.insert(0, self.made_by(step))
             step = found[0].before

@@ -47,7 +47,7 @@ def show(place: Workplace, name: str) -> Result:
     """
     key = GroupKey.load(place.home, name, place.me)
     given_up = kept.given_up(place.home, key.folder, place.me)
-    counting = {chapter.id for chapter in key.history.path(key.state)} if key.history.states else set()
+    counting = {chapter.id for chapter in key.history.path(key.state)}
     lines, entries = [], []
     for chapter in key.history.chapters.values():
         confirmed = [each.name for each in chapter.by_sender(Confirmation)]
@@ -82,9 +82,9 @@ def show(place: Workplace, name: str) -> Result:
 @click.argument("name", shell_complete=completing.keys)
 @output
 def standing(place: Workplace, name: str, output: str | None, force: bool) -> Result:
-    """Say, signed, in which state of a key you are: for somebody who waits to know that a step has ended well.
+    """Say, signed, in which state of a key you are.
 
-    Writes NAME.YOU.standing.pem.
+    For somebody who waits to know that a step has ended well. Writes NAME.YOU.standing.pem.
     """
     key = GroupKey.load(place.home, name, place.me)
     key.require_active()
@@ -141,7 +141,7 @@ def abandon(
     output: str | None,
     force: bool,
 ) -> Result:
-    """Give up for good, together with all others, what some have confirmed and not all.
+    """Give up for good, together with all others, what not all have confirmed.
 
     With NAME, a key: ask everybody; writes NAME.abandonment.pem. With that FILE, everybody, you too: agree, which
     writes NAME.abandonment.YOU.confirm.pem; run it again with the others' files. The key goes on as it was.

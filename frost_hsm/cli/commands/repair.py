@@ -27,7 +27,7 @@ from frost_hsm.errors import Aborted, UsageProblem
 
 @group
 def repair() -> None:
-    """Rebuild a lost share, make one for a new participant, or give a blocker's place to somebody else.
+    """Rebuild a lost share, or make one for a new participant.
 
     It is made for the token of whoever asks: a new one in place of the lost, a newcomer's, or that of somebody who
     takes the place of a participant who blocks a step of all.
@@ -164,11 +164,12 @@ def finish(
 def confirm(
     place: Workplace, request: str, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
 ) -> Result:
-    """Confirm a repair, and take in who else has: with all confirmations the new identity is a participant.
+    """Confirm a repair, and take in who else has.
 
-    Writes NAME.repairP.YOU.confirm.pem, for everybody; run it again with theirs. It takes the sigmas of all helpers and
-    the file of finish. If REQUEST is for a second token, which its owner's identity names, it takes the file of recover
-    alone: hear from the owner, by voice, that the first is lost. Whoever receives the share only takes in the others'.
+    With all confirmations the new identity is a participant. Writes NAME.repairP.YOU.confirm.pem, for everybody; run it
+    again with theirs. It takes the sigmas of all helpers and the file of finish. If REQUEST is for a second token, which
+    its owner's identity names, it takes the file of recover alone: hear from the owner, by voice, that the first is
+    lost. Whoever receives the share only takes in the others'.
     """
     asked = _read(place, request)
     path = _check_output(asked, Confirmation, output, force)
