@@ -46,6 +46,7 @@ _STATUS = re.compile(r"^(?P<start>\| (?P<status>\d+) \| [^|]+ \|).*\|$", re.MULT
 _ANSWERS = ((re.compile(rb"PIN for [^\n]*: $"), PIN), (re.compile(rb"\[y/N\][: ]+$"), "y"))
 _DIGITS = re.compile(rb"type the last 4 digits of (?:the|its) (?P<what>[a-z0-9 ]+?)(?:, v to see all of it)?: $")
 _NAMED = re.compile(rb"type the name of the key: $")
+_KEY = re.compile(rb'(?:[Kk]ey "|of key |shares of )([A-Za-z0-9._-]+)')
 _VARIES = (
     (re.compile(r"(?<=: )[0-9a-f]{4}$", re.MULTILINE), "…"),  # of which people type the end
     (re.compile(r"\b[0-9a-f]{4}( [0-9a-f]{4})+\b"), "…"),  # for people to compare
@@ -185,7 +186,7 @@ class Machine:
                     digits = re.findall(re.escape(asked["what"]) + rb"\s+([0-9a-f ]{32,})", shown)
                     os.write(outer, digits[-1].strip()[-4:] + b"\n")
                 if _NAMED.search(shown):
-                    os.write(outer, re.findall(rb'[Kk]ey "([^"]+)"|of key (\S+)', shown)[-1][0] + b"\n")
+                    os.write(outer, _KEY.findall(shown)[-1] + b"\n")
         os.close(outer)
         text = re.sub(r" *\r?\n", "\n", shown.decode()).replace(softhsm.module_path() or MODULE, MODULE)
         return text.replace(str(self._homes), "/home"), process.returncode
