@@ -100,10 +100,10 @@ def test_verify_needs_nothing_and_says_what_can_be_made(group: list[Party], tmp_
     done(bob, "inspect", "../alice/alice.backup.pem")
     assert "alice.backup.pem: backup\n" in done(nobody, "inspect", str(alice.directory / FILE)).stdout
     said = done(nobody, "backup", "verify", str(alice.directory / FILE), "--home", str(tmp_path / "none")).stdout
-    assert f"treasury ({alice.key().verifying_key[:8].hex()}), 2 of 3, epoch 0\n" in said
+    assert f"treasury ({alice.key().verifying_key[:17].hex()}), 2 of 3, epoch 0\n" in said
     assert "it takes the token of this identity, and the PIN" in said
     for step in ("round2", "round1/bob.pem"):  # as a recovery leaves them that is cut short
-        path = f"ceremonies/treasury/{step}"
+        path = f"{alice.folder()}/{step}"
         kept = {name: alice.home.read(name) or b"" for name in alice.home.files(path) or [path]}
         alice.home.remove(path)
         done(alice, "backup", "create", "-o", "less.pem", "--force")
@@ -120,7 +120,7 @@ def test_what_was_given_up_or_stopped_does_not_come_back(group: list[Party]) -> 
     done(alice, "dkg", "abort", "other", "--confirm-name", "other")
     done(alice, "keys", "delete", KEY, "--confirm-name", KEY)
     said = done(alice, "backup", "restore", "before.pem").stdout
-    assert f"passed over  {KEY}: it was given up here since" in said
+    assert f"passed over  {KEY}: {KEY} was given up here since" in said
     assert "no keys" in done(alice, "keys", "list").stdout
     done(alice, "backup", "create")
     lose_home(alice)
@@ -206,7 +206,7 @@ def test_an_older_backup_over_a_newer_token(group: list[Party]) -> None:
     lose_home(alice)
     ran = alice.run("backup", "restore", FILE)
     assert (ran.status, alice.records()) == (76, records)
-    assert "take in the later messages first, from another participant: frost-hsm keys import" in ran.stderr
+    assert "have the others send you the key as it is now: frost-hsm keys import FILE" in ran.stderr
     refused(alice, "recover", KEY, status=76, code="state-rolled-back", says="knows nothing of")
     done(bob, "keys", "export", KEY, "--format", "transcript")
     done(alice, "keys", "import", "../bob/treasury.public.transcript.pem")

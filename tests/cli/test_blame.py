@@ -36,7 +36,7 @@ class Case:
 
     def spoil(self) -> None:
         self.second["carol"] = bad_shares(self.carol, self.people, self.second["carol"])
-        kept = f"ceremonies/{KEY}/round2/carol.pem"
+        kept = f"{self.carol.folder()}/round2/carol.pem"
         self.carol.home.replace(kept, self.second["carol"])
 
     def finish(self, party: Party) -> tuple[str, ...]:
@@ -86,7 +86,7 @@ def test_a_sender_of_bad_shares_is_convicted_by_their_own_answer(case: Case, tmp
     error = refused(
         alice, *case.finish(alice),
         status=76, code="dkg-bad-share", culprits=("carol",), says="carol sent you a share",
-        leaves=(COMPLAINT, f"home/ceremonies/{KEY}/evidence.pem"),
+        leaves=(COMPLAINT, f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
     assert "nobody else can see it yet" in error["hint"]
     assert f"complaint in {COMPLAINT}" in error["hint"]
@@ -105,7 +105,7 @@ def test_a_sender_of_bad_shares_is_convicted_by_their_own_answer(case: Case, tmp
         assert "carol cannot show a share for alice" in party.run("dkg", "status", KEY).stdout
     shown = bob.run("inspect", opening, "--home", str(tmp_path / "nobody")).stdout
     assert f"at fault        carol {carol.public.fingerprint}" in shown
-    assert shown.count("signature       good") == 5
+    assert shown.count("signature       good") == 7
 
 
 def test_a_false_complaint_convicts_whoever_made_it(case: Case, tmp_path: Path) -> None:
@@ -166,7 +166,7 @@ def test_evidence_overwrites_nothing(case: Case) -> None:
     Path(alice.directory / "treasury.evidence.pem").write_bytes(b"of an earlier run")
     there = folder(alice, "other", {**case.first, "carol": bad_proof(carol, case.first["carol"])})
     alice.home.remove(f"{alice.folder()}/round2")
-    kept = f"home/ceremonies/{KEY}/evidence.pem"
+    kept = f"home/{alice.folder()}/evidence.pem"
     error = refused(
         alice, "dkg", "round2", KEY, "--in", there,
         status=76, code="equivocation", culprits=("carol",), says="carol signed two different", leaves=(kept,),
@@ -189,7 +189,12 @@ def test_confirmations_by_command(group: list[Party], tmp_path: Path) -> None:
     blocks = path.read_bytes().split(b"-----END CMS-----\n")
     path.write_bytes(b"-----END CMS-----\n".join(blocks[:2] + blocks[3:]))
     refused(
-        alice, "inspect", str(path), status=65, code="package-malformed", says="no confirmation from bob of epoch 0"
+        alice,
+        "inspect",
+        str(path),
+        status=65,
+        code="package-malformed",
+        says="not everybody's confirmation of treasury is in it",
     )
 
 

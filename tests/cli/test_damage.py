@@ -148,15 +148,15 @@ def test_names_of_files_cannot_steer_the_terminal(people: list[Party], waiting: 
 
 def test_a_damaged_key_hides_no_other(group: list[Party]) -> None:
     alice = group[0]
-    for name in alice.home.files(f"ceremonies/{KEY}"):
+    for name in alice.home.files(alice.key().folder):
         alice.home.put(name.replace(KEY, "another"), alice.home.read(name) or b"")
-    alice.home.replace("ceremonies/another/proposal.pem", b"-----BEGIN CMS-----\n")
+    alice.home.replace(f"{alice.folder().replace(KEY, 'another')}/beginning.pem", b"-----BEGIN CMS-----\n")
     listed = alice.run("keys", "list")
     assert listed.status == 0
     assert f"{KEY} " in listed.stdout
     assert "another" not in listed.stdout
     assert "note: key another is passed over: " in listed.stderr
-    assert "is damaged" in listed.stderr
+    assert "does not fit together" in listed.stderr
 
 
 def test_a_damaged_request_hides_no_other(group: list[Party]) -> None:
@@ -164,7 +164,7 @@ def test_a_damaged_request_hides_no_other(group: list[Party]) -> None:
     for message in (b"one", b"other"):
         parties.commit(group[:2], parties.request(group[:2], message))
     first, second = SigningSession.names(alice.home)
-    (alice.directory / f"home/requests/{first}/request.pem").write_bytes(b"damaged")
+    (alice.directory / f"home/requests/{first}/beginning.pem").write_bytes(b"damaged")
     ran = alice.run("sign", "status")
     assert ran.status == 0
     assert ran.stdout.startswith(second[:16])

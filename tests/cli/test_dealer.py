@@ -131,7 +131,7 @@ def test_a_share_that_does_not_fit_convicts_the_dealer(people: list[Party]) -> N
             dealing.accept(ceremony(bob), bob.holder, bad)
         assert caught.value.culprits == ("alice",)
         assert bob.records() == {}
-        bob.home.remove("ceremonies")
+        bob.home.remove("keys")
 
 
 def test_different_dealings_are_found_before_the_key_is_active(people: list[Party]) -> None:

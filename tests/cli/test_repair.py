@@ -59,11 +59,6 @@ def test_what_is_refused_on_the_way(group: list[Party], newcomer: Callable[[str]
     dave = newcomer("dave")
     step(dave, "keys", "import", bundle)
     step(dave, "keys", "import", bundle)
-    active = "ceremonies/treasury/active"
-    agreed = dave.home.read(active) or b""
-    dave.home.replace(active, b"something else")
-    refused(dave, "keys", "import", bundle, status=2, code="not-possible", says="something else has the name")
-    dave.home.replace(active, agreed)
     few = ("repair", "request", "treasury", "--new", "--helpers", "alice")
     refused(dave, *few, status=2, code="not-possible", says="helpers")
     step(dave, "repair", "request", "treasury", "--new", "--helpers", "alice,bob")

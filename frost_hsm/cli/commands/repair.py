@@ -167,8 +167,8 @@ def confirm(
     """Confirm a repair, and take in who else has.
 
     With all confirmations the new identity is a participant. Writes NAME.repairP.YOU.confirm.pem, for everybody; run it
-    again with theirs. It takes the sigmas of all helpers and the file of finish. If REQUEST is for a second token, which
-    its owner's identity names, it takes the file of recover alone: hear from the owner, by voice, that the first is
+    again with theirs. It takes the sigmas of all helpers and the file of finish. If REQUEST is for a second token, as
+    its owner's identity names it, it takes the file of recover alone: hear from the owner, by voice, that the first is
     lost. Whoever receives the share only takes in the others'.
     """
     asked = _read(place, request)
