@@ -76,10 +76,15 @@ class Place:
         return Place(folder, self.stack)
 
     def keep_running(self, *command: str, environment: Mapping[str, str], ready: Callable[[], bool]) -> None:
-        """Start a program that runs until the module is stopped, and wait until it is ready."""
+        """Start a program that runs until the module is stopped, or this process ends; wait until it is ready."""
+        with_us = (_require("setpriv"), "--pdeathsig", "TERM")
         with (self.directory / "log").open("ab") as log:
             process = subprocess.Popen(
-                command, env={**os.environ, **environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+                [*with_us, *command],
+                env={**os.environ, **environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
             )
         self.stack.callback(_stop, process)
         patience = time.monotonic() + PATIENCE

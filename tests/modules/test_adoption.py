@@ -41,8 +41,7 @@ def test_keys_of_pkcs11_tool(name: str, opening: str, start: Start, tmp_path: Pa
 SIGN, DERIVE = ["--usage-sign"], ["--usage-derive"]
 
 
-@pytest.mark.parametrize("length", [1, 16, 100])
-@pytest.mark.parametrize("agree", [DERIVE, [*SIGN, *DERIVE]], ids=["derive", "sign-derive"])
+@pytest.mark.parametrize(("length", "agree"), [(1, DERIVE), (16, [*SIGN, *DERIVE]), (100, DERIVE)])
 def test_ids_and_uses(length: int, agree: list[str], start: Start, tmp_path: Path) -> None:
     module = start("softhsm2")
     for first, uses in (("11", SIGN), ("12", agree)):
