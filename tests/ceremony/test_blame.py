@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from attacks.table import Table, refused
-from frost_hsm.ceremony.history.lineage import lineage
 from stage import mallory, parties, upkeep
 from stage.mallory import Mallory, Saboteur
 from stage.parties import Messages, Party
@@ -163,7 +162,7 @@ def test_the_opening_of_another_envelope_convicts(wrong: Disputed, opened: int) 
 
 def test_opening_once_well_and_once_badly_convicts(honest: Disputed) -> None:
     """An honest sender has one answer."""
-    both = honest.file(honest.first["mallory"], honest.second["mallory"]) + honest.open(ALICE)
+    both = honest.file(*honest.first.values(), honest.second["mallory"]) + honest.open(ALICE)
     assert judge(both).culprits == ()
     assert judge(both + honest.open(ALICE, BOB)).names == ("mallory",)
 
@@ -221,9 +220,9 @@ def test_an_opening_opens_one_envelope_and_no_other(honest: Disputed) -> None:
     """The seed for Mallory says nothing of Bob's envelope, nor of that of another ceremony."""
     alice = honest.alice
     answered, _ = find(alice, honest.false_complaint(alice)).answer(alice.holder)
-    [opening] = dossier.read(answered).of(Opening, honest.mallory.seat.ceremony)
+    [opening] = dossier.read(answered).chapters[honest.mallory.seat.ceremony].of(Opening)
     assert (opening.sender.name, opening.message.recipient) == ("alice", MALLORY)
-    of_alice = honest.file(honest.first["alice"], honest.second["alice"])
+    of_alice = honest.file(*honest.first.values(), honest.second["alice"])
     for position in (ALICE, BOB):
         elsewhere = honest.mallory.say(replace(opening.message, recipient=position))
         assert judge(of_alice + elsewhere).culprits == (), "Mallory's word about Alice's envelopes counts for nothing"
@@ -412,9 +411,10 @@ def people_file(party: Party, said: Sequence[Signed[Any]]) -> bytes:
 def spoilt(party: Party, response: bytes, bit: int = 1) -> bytes:
     """A response with another share. bit: for two of them, so that they do not make up for each other."""
     message: Any = signed.decode(signed.parse(response))
-    share = message.share[:-1] + bytes([message.share[-1] ^ bit])
+    (honest,) = message.shares
+    shares = (honest[:-1] + bytes([honest[-1] ^ bit]),)
     with party.holder() as holder:
-        return signed.write(replace(message, share=share), holder)
+        return signed.write(replace(message, shares=shares), holder)
 
 
 def aggregated(people: Sequence[Party], wanted: bytes, commitments: Messages, responses: Messages) -> bytes:
@@ -443,8 +443,8 @@ def test_a_bad_signature_share_convicts_in_everybodys_eyes(tmp_path: Path, suite
     signers = [people[0], people[2]]
     commitments = parties.commit(signers, wanted)
     responses = parties.respond(signers, wanted, commitments)
-    honest = dossier.read(_convicting(people, wanted, commitments, responses))
-    assert judge(honest_file(honest, responses["alice"])).culprits == ()
+    evidence = _convicting(people, wanted, commitments, responses)
+    assert judge(without(evidence, Response) + responses["alice"]).culprits == ()
 
 
 def _convicting(people: Sequence[Party], wanted: bytes, commitments: Messages, responses: Messages) -> bytes:
@@ -454,10 +454,12 @@ def _convicting(people: Sequence[Party], wanted: bytes, commitments: Messages, r
     return evidence
 
 
-def honest_file(case: dossier.Dossier, response: bytes) -> bytes:
-    """The same file with an honest answer instead of Mallory's."""
-    messages = [said for said in case.messages if not isinstance(said.message, Response)]
-    return dossier.write([*messages, signed.read(response, case.proposal.message.roster)], case.package)
+def without(file: bytes, *kinds: type[Any]) -> bytes:
+    """The same file without the messages of some kinds."""
+    messages, packages = dossier.blocks(file)
+    return dossier.armour(
+        [each for each in messages if not isinstance(signed.decode(signed.parse(each)), kinds)], packages
+    )
 
 
 def test_a_bad_signature_share_after_a_refresh_and_repairs(tmp_path: Path) -> None:
@@ -490,18 +492,15 @@ def test_a_share_is_judged_by_what_its_signer_confirmed(tmp_path: Path) -> None:
     wanted = parties.request(signers, b"message")
     commitments = parties.commit(signers, wanted)
     responses = parties.respond(signers, wanted, commitments)
-    case = dossier.read(_convicting(people, wanted, commitments, responses))
+    evidence = _convicting(people, wanted, commitments, responses)
+    messages, _ = dossier.blocks(evidence)
     other = people[0].key("other").public_key_package.serialize()
-
-    def without(*kinds: type[Any]) -> list[Signed[Any]]:
-        return [said for said in case.messages if not isinstance(said.message, kinds)]
-
-    assert judge(dossier.write(case.messages, other)).culprits == ()
-    assert judge(dossier.write(case.messages)).culprits == ()
-    assert judge(dossier.write(without(Confirmation), case.package)).culprits == ()
-    assert judge(dossier.write(without(Commitment), case.package)).culprits == ()
-    with pytest.raises(ForeignMessage):
-        judge(dossier.write(without(SigningRequest), case.package))
+    assert judge(dossier.armour(messages, [other])).culprits == ()
+    assert judge(dossier.armour(messages, [])).culprits == ()
+    assert judge(without(evidence, Commitment)).culprits == ()
+    for kind in (Confirmation, SigningRequest):
+        with pytest.raises(ForeignMessage, match="belongs to nothing"):
+            judge(without(evidence, kind))
 
 
 # ── Whatever is put into a file ──
@@ -519,9 +518,9 @@ def test_no_file_names_somebody_who_is_honest(tmp_path: Path) -> None:
         pool += [table.mallory.round2(table.first), table.open(ALICE), table.open(BOB), table.open(ALICE, BOB)]
         pool += [table.complain(party).to_pem() for party in (table.alice, table.bob)]
         answered, _ = find(table.bob, table.false_complaint(table.bob)).answer(table.bob.holder)
-        pool += [said.to_pem() for said in dossier.read(answered).messages[1:]]
+        pool += [dossier.armour([each], []) for each in dossier.blocks(answered)[0][1:]]
         pools.append(pool)
-    pools[0] += [said.to_pem() for said in dossier.read(tables[0].complaint_of_alice()).messages[1:]]
+    pools[0] += [dossier.armour([each], []) for each in dossier.blocks(tables[0].complaint_of_alice())[0][1:]]
     draw = random.Random(4)
     verdicts: dict[tuple[str, ...], int] = {}
     for _ in range(400):
@@ -563,12 +562,12 @@ def test_a_file_with_a_proposal_of_mallorys_own_shows_by_which_keys_she_means_bo
 def test_messages_belong_to_what_their_kind_belongs_to(honest: Disputed) -> None:
     """A commitment to a ceremony, a piece of a repair in a request: nothing is found where it does not belong."""
     ceremony, other = honest.mallory.seat.ceremony, bytes(32)
-    lost: list[Any] = [Commitment(each, b"") for each in (ceremony, other)]
-    lost += [Response(each, other, b"") for each in (ceremony, other)]
+    lost: list[Any] = [Commitment(each, (b"",)) for each in (ceremony, other)]
+    lost += [Response(each, other, (b"",)) for each in (ceremony, other)]
     lost += [RepairSigma(each, other, b"\x30\0") for each in (ceremony, other)]
     lost += [RepairDelta(each, (b"\x30\0",) * 2) for each in (ceremony, other)]
     lost += [RepairDone(each, other) for each in (ceremony, other)]
-    lost += [Opening(other, 1, other), Complaint(other, 1, other), Confirmation(other, other, other, other)]
+    lost += [Opening(other, 1, other), Complaint(other, 1, other), Confirmation(other, (other, other), other)]
     for message in lost:
         with pytest.raises(ForeignMessage):
             judge(honest.proposal + honest.mallory.say(message))
@@ -582,11 +581,11 @@ def test_a_bad_share_of_a_request_that_holds_the_commitments(tmp_path: Path) -> 
     ahead = {}
     for party in signers:
         with party.holder() as holder:
-            [ahead[party.name]] = SealedSigner(party.key(), holder, party.home).preprocess(1)
+            ahead[party.name] = SealedSigner(party.key(), holder, party.home).preprocess(1)
     with people[0].holder() as holder:
         wanted = signing.request(holder, people[0].key(), b"message", list(ahead), commitments=ahead)
     case = dossier.read(_convicting(people, wanted, {}, parties.respond(signers, wanted, {})))
-    assert not case.of(Commitment, signed.parse(wanted).content_digest)
+    assert not case.requests[signed.parse(wanted).content_digest].commitments
 
 
 def test_a_file_is_not_verified_without_end(honest: Disputed) -> None:
@@ -605,7 +604,7 @@ def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:
 
 def test_somebody_who_says_to_be_alice_is_not_taken_for_her(tmp_path: Path) -> None:
     """Anybody can ask for a share under any name; without the agreement of helpers they are no participant."""
-    people = alice, bob, _ = parties.gather(tmp_path, ["alice", "bob", "mallory"])
+    people = _, bob, _ = parties.gather(tmp_path, ["alice", "bob", "mallory"])
     parties.generate(people)
     [forged] = parties.gather(tmp_path / "forged", ["alice"])
     upkeep.hand_over(bob, forged, people)
@@ -614,8 +613,11 @@ def test_somebody_who_says_to_be_alice_is_not_taken_for_her(tmp_path: Path) -> N
         ends = [
             signed.write(RepairDone(signed.parse(asked).content_digest, bytes([end]) * 32), holder) for end in (1, 2)
         ]
-    beginning = [said.to_pem() for said in lineage(bob.home, bob.key())]
+    beginning = [said.to_pem() for said in bob.key().history.lineage(bob.key().state)]
     assert judge(b"".join([*beginning, asked, *ends])).culprits == ()
     agreed = upkeep.sigmas([bob, people[2]], asked, upkeep.deltas([bob, people[2]], asked))
-    assert judge(b"".join([*beginning, asked, *agreed.values(), *ends])).culprits == (forged.public,)
-    assert alice.public != forged.public
+    assert judge(b"".join([*beginning, asked, *agreed.values(), *ends])).culprits == ()
+    with forged.holder() as holder:
+        vote = signed.write(Confirmation(signed.parse(asked).content_digest, (bytes(32),) * 2, bytes(32)), holder)
+    with pytest.raises(UnknownSender):
+        judge(b"".join([*beginning, asked, vote]))

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from frost_hsm.ceremony.history.lineage import lineage
 from stage import parties, upkeep
 from stage.parties import Party
 
@@ -15,10 +14,17 @@ from frost_hsm.ceremony.history import dossier
 from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.messages.changing import (
+    Abandonment,
+    RepairDelta,
+    RepairDone,
+    RepairRequest,
+    RepairSigma,
+    Standing,
+)
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, RefreshProposal, Round1, Round2
-from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
 from frost_hsm.errors import InputProblem, InvalidContents
 from frost_hsm.forms import pem
 
@@ -35,7 +41,8 @@ def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
     key = alice.key()
     wanted = parties.request([alice, bob], b"message")
     commitments = parties.commit([alice, bob], wanted)
-    honest = [said.to_pem() for said in lineage(alice.home, key, is_confirmed=True)]
+    lineage = [said.to_pem() for said in key.history.lineage(key.state)]
+    honest = list(lineage)
     honest += [wanted, *commitments.values(), *parties.respond([alice, bob], wanted, commitments).values()]
     folder = alice.directory / f"home/{alice.folder()}"
     honest += [path.read_bytes() for step in ("round1", "round2") for path in (folder / step).iterdir()]
@@ -52,7 +59,9 @@ def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
         chosen = [draw.choice(honest) for _ in range(draw.randrange(5))]
         chosen += [draw.choice(made) for _ in range(draw.randrange(1, 4))]
         draw.shuffle(chosen)
-        beginning = honest[:1] + draw.choice([[], [refresh], [wanted], [refresh, wanted]])
+        beginning = draw.choice(
+            [lineage[:1], *([*lineage, *more] for more in ([], [refresh], [wanted], [refresh, wanted]))]
+        )
         end = draw.choice([b"", pem.encode(dossier.PACKAGE_LABEL, draw.choice([package, package[:-1], b""]))])
         try:
             names: tuple[object, ...] = judge(b"".join([*beginning, *chosen]) + end).names
@@ -80,24 +89,33 @@ def _made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party
             data[draw.randrange(4, len(data))] ^= 1 << draw.randrange(8)
         return bytes(data)
 
+    def random() -> bytes:
+        return draw.randbytes(32)
+
+    def hashed() -> bytes:
+        return draw.choice([bytes(32), key.state.package_hash])
+
     about, other, number = draw.choice(ids), draw.choice(ids), draw.choice([1, 2, 3, 4, 1024])
-    fields = (key.ceremony, key.verifying_key, draw.choice([0, 1, 7]))
-    state = (key.transcript, key.roster.digest, draw.randbytes(32))
+    state = (key.ceremony, draw.choice([key.state.digest, key.state.digest, bytes(32)]))
+    author = draw.choice([3, 3, 1, 1024])
+    item = Item(RAW, "", b"m")
     point = key.public_key_package.verifying_key.serialize()
     return draw.choice(
         [
             lambda: Round1(about, some(point * 3), draw.choice([None, b"", some()])),
             lambda: Round2(about, other, tuple(envelope() for _ in range(draw.choice([2, 3, 3, 4])))),
-            lambda: Confirmation(about, *(draw.choice([bytes(32), key.transcript]) for _ in range(3))),
+            lambda: Confirmation(about, tuple(hashed() for _ in range(draw.randrange(3))), hashed()),
             lambda: Complaint(about, number, draw.choice(ids)),
             lambda: Opening(about, number, draw.randbytes(32)),
             lambda: Dealing(about, tuple(envelope() for _ in range(draw.choice([2, 3])))),
-            lambda: SigningRequest(*fields, draw.randbytes(32), b"m", draw.choice([(1, 3), (1, 1024), (2, 3)])),
-            lambda: SigningRequest(*fields, draw.randbytes(32), b"m", (1, 3), some(b"r" * 32), (some(point * 2),) * 2),
-            lambda: Commitment(about, some(point * 2), draw.choice([None, b"y"])),
-            lambda: Response(about, other, some(b"s" * 32)),
-            lambda: RefreshProposal(*fields[:2], number, *state),
-            lambda: RepairRequest(*fields, *state, max(number, 3), third.public, draw.choice([(), (1, 2)])),
+            lambda: SigningRequest(*state, author, random(), (item,), draw.choice([(1, 3), (1, 1024), (2, 3)])),
+            lambda: SigningRequest(*state, author, random(), (item,), (1, 3), some(b"r" * 32), (some(point * 2),) * 2),
+            lambda: Commitment(about, (some(point * 2),), draw.choice([(), (b"y",)])),
+            lambda: Response(about, other, (some(b"s" * 32),)),
+            lambda: RefreshProposal(*state, author, random()),
+            lambda: RepairRequest(*state, random(), max(number, 3), third.public, draw.choice([(), (1, 2)])),
+            lambda: Abandonment(*state, author, random(), tuple(sorted({about, other}))),
+            lambda: Standing(*state, draw.choice([b"", about])),
             lambda: RepairDelta(about, (envelope(),) * 2),
             lambda: RepairSigma(about, other, envelope()),
             lambda: RepairDone(about, other),

@@ -57,11 +57,16 @@ def told(descriptor: int) -> dict[bytes, str]:
 def search(suite: str, backend: str, directory: Path, *options: str) -> tuple[set[str], int]:
     """Run the program; returns what was found after which step, and how many secrets were looked for."""
     reader, writer = os.pipe()
-    command = [sys.executable, living.__file__, suite, backend, str(directory), str(writer), *options]
+    command = [sys.executable, "-m", living.__name__, suite, backend, str(directory), str(writer), *options]
     secrets: dict[bytes, str] = {}
     hits: set[str] = set()
     with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, pass_fds=(writer,)
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        pass_fds=(writer,),
+        cwd=Path(living.__file__).parents[1],
     ) as process:
         assert process.stdin is not None and process.stdout is not None
         for line in process.stdout:

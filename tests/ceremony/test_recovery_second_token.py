@@ -16,8 +16,10 @@ from stage.parties import KEY, Party, inbox
 from frost_hsm.backends import KeyKind
 from frost_hsm.ceremony.history import bundle
 from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.transcript import STEPS
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDone, RepairRequest
+from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import Addressee
 from frost_hsm.ceremony.sealing import recipients
@@ -32,7 +34,6 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
     NotYet,
-    SealBroken,
     StateRolledBack,
     UnknownSender,
 )
@@ -70,8 +71,9 @@ def test_it_makes_the_same_share_and_signs(tmp_path: Path) -> None:
     for party in (alice, bob, second):
         assert party.key().roster.at(3) == second.public
     assert len(parties.sign([alice, second], b"message")) == 65
-    with pytest.raises(UnknownSender):  # the first token is nobody's any more
-        alice.session(parties.request([carol, alice], b"message"))
+    stale = parties.request([carol, alice], b"message")  # the first token is nobody's any more
+    with pytest.raises(ForeignMessage, match="has ended here"):
+        alice.session(stale).commit(alice.holder)
 
 
 def test_softhsm_tokens(
@@ -95,9 +97,15 @@ def test_until_the_others_have_taken_it_in_they_do_not_know_it(tmp_path: Path) -
     (alice, bob, _), second = group(tmp_path)
     hand_over(alice, second)
     recovery.recover(second.home, KEY, second.public, second.holder)
+    asked = signed.decode(signed.parse(parties.request([alice, bob], b"message")))
+    with second.holder() as holder:
+        assert isinstance(asked, SigningRequest)
+        early = signed.write(replace(asked, author=3, signers=(2, 3)), holder)
     with pytest.raises(UnknownSender, match="second token of carol") as caught:
-        alice.session(parties.request([second, bob], b"message"))
+        alice.session(early)
     assert "repair confirm" in str(caught.value.hint)
+    with pytest.raises(NotKnown, match="has no share"):
+        parties.request([second, bob], b"message")
 
 
 def test_it_goes_on_with_refresh_and_recovery(tmp_path: Path) -> None:
@@ -165,9 +173,9 @@ def test_the_end_is_the_end_of_this_takeover(tmp_path: Path) -> None:
         asked = Repair.read(alice.home, request, alice.public)
         other = signed.write(RepairDone(asked.id, bytes(32)), holder)
     with pytest.raises(Equivocation):
-        asked.confirm(inbox(other))
+        asked.confirm(alice.holder, inbox(other))
     with pytest.raises(NotYet):
-        asked.confirm(inbox())
+        asked.confirm(alice.holder, inbox())
     assert not asked.is_done
 
 
@@ -201,18 +209,21 @@ def test_cut_short_it_takes_up_the_same_request(tmp_path: Path, kind: KeyKind) -
     hand_over(alice, second)
     first = recovery.recover(second.home, KEY, second.public, second.holder).takeover
     assert first is not None
-    second.home.remove(f"{first.folder}/active")
+    second.home.remove(f"{first.folder}/{STEPS[RepairDone]}")
     again = recovery.recover(second.home, KEY, second.public, second.holder)
     assert again.takeover is not None and again.takeover.id == first.id
-    kept = recovery.recover(second.home, KEY, second.public, second.holder)
-    assert kept.was_there and kept.takeover is not None and kept.takeover.id == first.id
     second.home.remove(first.folder)  # the share is sealed, and nobody was told
-    assert recovery.recover(second.home, KEY, second.public, second.holder).takeover is not None
+    other = recovery.recover(second.home, KEY, second.public, second.holder).takeover
+    assert other is not None and other.id != first.id
     upkeep.take_over(second, [alice, bob])
+    kept = recovery.recover(second.home, KEY, second.public, second.holder)
+    assert kept.was_there and kept.takeover is not None and kept.takeover.id == other.id
     assert len(parties.sign([bob, second], b"message")) == 65
 
 
-def test_what_opens_on_the_first_token_alone_convicts_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_opens_on_the_first_token_alone_convicts_its_sender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     people = alice, bob, carol = parties.gather(tmp_path / "people")
     [second] = parties.gather(tmp_path / "second", ["carol"])
     upkeep.name_second(carol, second, people[:2])
@@ -227,15 +238,9 @@ def test_what_opens_on_the_first_token_alone_convicts_nobody(tmp_path: Path, mon
         patched.setattr(recipients, "wrap", cheat)
         cheating = parties.round2([alice], first)
     said = {**cheating, **parties.round2([bob, carol], first)}
-    parties.confirm(people, parties.finish(people, first, said))
-    hand_over(alice, second)
-    before = (second.files(), second.records())
-    with pytest.raises(SealBroken) as caught:
-        recovery.recover(second.home, KEY, second.public, second.holder)
-    assert caught.value.culprits == ()
-    assert "repair request" in str(caught.value.hint)
-    assert (second.files(), second.records()) == before
-    assert len(parties.sign([alice, carol], b"message")) == 65
+    with pytest.raises(InvalidContents, match="not for everybody whom it is for") as caught:
+        parties.finish([carol], first, said)
+    assert caught.value.culprits == ("alice",)
 
 
 def test_an_envelope_that_leaves_the_second_token_out_convicts_its_sender(

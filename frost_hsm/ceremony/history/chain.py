@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from frost_hsm.ceremony.history.chapter import Chapter, about
+from frost_hsm.ceremony.history.chapter import Chapter, about, said_in
 from frost_hsm.ceremony.history.rules import Claim, View
 from frost_hsm.ceremony.history.state import State
 from frost_hsm.ceremony.messages import signed
@@ -97,10 +97,12 @@ class History:
         if belongs_to is None:
             raise ForeignMessage(f"a {message.title} has no place in it")
         if belongs_to in self.chapters:
+            _require_place(message, self.chapters[belongs_to].beginning.message)
             self._admit_to_chapter(self.chapters[belongs_to], parsed, message)
             return True
         if belongs_to in self.requests:
             request = self.requests[belongs_to]
+            _require_place(message, request.beginning.message)
             said = signed.read(parsed.der, request.state.roster)
             kept: list[Any] = request.commitments if isinstance(message, Commitment) else request.responses
             kept.append(said)
@@ -138,8 +140,8 @@ class History:
     # ── The line ──
 
     def made_by(self, state: State) -> Chapter:
-        """Return the chapter that made a state."""
-        return self._made_by[state.digest]
+        """Return the chapter that made a state; one that made shares, too, while not all have confirmed it."""
+        return self._made_by.get(state.digest) or self.chapters[state.sharing]
 
     def path(self, state: State) -> list[Chapter]:
         """Return the chapters that lead to a state, from the making of the key on; none to that of a pending key."""
@@ -238,6 +240,12 @@ class History:
         for chapter in self.path(state):
             yield chapter.beginning
             yield from chapter.confirmed()[0].values()
+
+
+def _require_place(message: Message, beginning: Message) -> None:
+    """Raise `ForeignMessage` for a message of a kind that nobody says in what begins like this."""
+    if not isinstance(message, said_in(beginning)):
+        raise ForeignMessage(f"a {message.title} has no place in what a {beginning.title} begins")
 
 
 def package_with(package: PublicKeyPackage, state: State, request: RepairRequest) -> PublicKeyPackage:

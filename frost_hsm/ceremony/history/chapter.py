@@ -23,6 +23,18 @@ _OF_REPAIRS = (RepairDelta, RepairSigma, RepairDone)
 _OF_REQUESTS = (Commitment, Response)
 
 
+def said_in(beginning: Message) -> tuple[type[Message], ...]:
+    """Return the kinds of messages that are said in a chapter, or a request, that begins like this."""
+    match beginning:
+        case Proposal() | RefreshProposal():
+            return _OF_CEREMONIES
+        case RepairRequest():
+            return (*_OF_REPAIRS, Confirmation)
+        case Abandonment():
+            return (Confirmation,)
+    return _OF_REQUESTS
+
+
 def about(message: Message) -> bytes | None:
     """Return the id of the chapter or request that a message belongs to; None for those that begin one."""
     if isinstance(message, _OF_CEREMONIES):
