@@ -108,13 +108,23 @@ class RefreshCheat(Cheat):
     def __init__(self, person: Party, proposal: bytes) -> None:
         self.party = person
         self.seat = upkeep.join(person, proposal).seat
+        self.proven: dict[bytes, bytes] = {}
         self.secret, self.package = self.draw()
         self.first = {}
         self.seen = []
 
     def draw(self, min_signers: int | None = None) -> tuple[round1.SecretPackage, round1.Package]:
         count, own = min_signers or self.seat.min_signers, self.seat.identifier(self.party.name)
-        return refresh.refresh_dkg_part1(self.seat.suite, own, max_signers=len(NAMES), min_signers=count)
+        secret, package = refresh.refresh_dkg_part1(self.seat.suite, own, max_signers=len(NAMES), min_signers=count)
+        self.proven[self.encoded(package)] = refresh.prove_coefficients(secret, self.seat.ceremony)
+        return secret, package
+
+    def round1(self, package: round1.Package | None = None) -> bytes:
+        self.proofs = self.proven[self.encoded(package or self.package)]
+        return super().round1(package)
+
+    def encoded(self, package: round1.Package) -> bytes:
+        return b"".join(map(self.seat.suite.group.encode, package.commitment.elements))
 
 
 Sent = tuple[Mapping[str, Sequence[bytes]], Mapping[str, Sequence[bytes]]]

@@ -189,14 +189,16 @@ class Gathering:
             accused = self.honest[0]
             if self.ways[name][1] != "complaining":
                 continue
-            sent = [self.ceremony(accused).transcript.sent(kind) for kind in (Round1, Round2)]
-            if None in sent:
+            transcript = self.ceremony(accused).transcript
+            first, second = transcript.sent(Round1), transcript.sent(Round2)
+            if first is None or second is None:
                 continue
-            messages = [said.to_pem() for said in sent if said is not None]
-            accusation = b"".join([self.proposals[name], *messages, cheat.complaint(messages[1])])
+            complaint = signed.read(cheat.complaint(second.to_pem()), cheat.seat.roster)
+            accusation = transcript.file_of([first, second, complaint])
             self.settle(self.honest[1:2], accusation)
             with self.nobody_honest_named():
-                accusation, _ = dispute.find(accused.home, accusation, accused.public).answer(accused.holder)
+                accusation, verdict = dispute.find(accused.home, accusation, accused.public).answer(accused.holder)
+                assert name in verdict.names
             self.settle(self.honest, accusation)
 
     def settle(self, people: Sequence[Person], accusation: bytes) -> None:
