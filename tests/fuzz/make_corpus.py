@@ -82,11 +82,12 @@ def ceremony(directory: Path) -> Seeds:
     yield "upkeep", "opening", prefixed(UPKEEP, Opening, Opening(bytes(32), 1, bytes(32)).encode())
     yield "pem", "message", b"\0" + confirmations["bob"]
     yield "pem", "evidence", b"\1" + confirmations["bob"] + confirmations["carol"]
-    yield "inspect", "evidence", confirmations["bob"] + confirmations["carol"]
     yield "bundle", "refreshed-repaired", bundle.write(three[0].home, three[0].key())
     opened = signed.read(proposal)
     followed = [signed.read(each, opened.message.roster) for each in (*first.values(), second["bob"])]
-    yield "evidence", "of-nothing", dossier.write([opened, *followed])
+    of_nothing = dossier.write([opened, *followed])
+    yield "evidence", "of-nothing", of_nothing
+    yield "inspect", "evidence", of_nothing
     for party in people:
         yield "identity", f"{party.name}.pem", party.public.to_pem()
     yield from of_identity(people[0].public)
