@@ -33,7 +33,7 @@ def require_free(key: GroupKey, chapter: Chapter) -> None:
     titles = ", ".join(f"{each.title} ({each.id[:8].hex()})" for each in others)
     raise StepConflict(
         f"you have confirmed {titles or 'what excludes this'}, and nobody confirms two things that exclude each other",
-        hint=f"it ends by everybody's confirmation, or by what displaces it by name: frost-hsm help stuck; "
+        hint="it ends by everybody's confirmation, an abandonment that all confirm, or a repair that displaces it: "
         f"frost-hsm history show {key.name}",
     )
 

@@ -197,7 +197,9 @@ def leave(place: Workplace, name: str, id_: str, confirm_name: str | None) -> Re
     key = GroupKey.load(place.home, name, place.me)
     chapter = _chapter(key, id_, list(key.history.successors(key.state)))
     if not chapter.is_complete:
-        raise NotPossible(f"{chapter.title} does not count: not all have confirmed it", hint="frost-hsm help stuck")
+        raise NotPossible(
+            f"{chapter.title} does not count: not all have confirmed it", hint=f"frost-hsm history show {name}"
+        )
     place.terminal.confirm_by_name(f"This leaves {chapter.title} of key {name}", name, confirm_name)
     with place.holder() as holder, place.home.lock():
         path = f"{kept.chapter_folder(key.folder, chapter.id)}/{GIVEN_UP}"
