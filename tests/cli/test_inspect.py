@@ -28,9 +28,9 @@ def test_every_message_of_a_ceremony(group: list[Party], tmp_path: Path) -> None
     wanted = parties.request([alice, carol], b"hello")
     commitments = parties.commit([alice, carol], wanted)
     responses = parties.respond([alice, carol], wanted, commitments)
-    transcript = alice.directory / "home/ceremonies" / KEY
+    transcript = alice.directory / "home" / alice.folder()
     files = {
-        "proposal": (transcript / "proposal.pem").read_bytes(),
+        "proposal": (transcript / "beginning.pem").read_bytes(),
         "round-1 message": (transcript / "round1/carol.pem").read_bytes(),
         "round-2 message": (transcript / "round2/carol.pem").read_bytes(),
         "confirmation": (transcript / "confirm/carol.pem").read_bytes(),
@@ -53,7 +53,7 @@ def test_every_message_of_a_ceremony(group: list[Party], tmp_path: Path) -> None
 
 
 def test_a_signature_that_is_not_good(group: list[Party], tmp_path: Path) -> None:
-    parsed = signed.parse((group[0].directory / "home/ceremonies" / KEY / "confirm/carol.pem").read_bytes())
+    parsed = signed.parse((group[0].directory / "home" / group[0].folder() / "confirm/carol.pem").read_bytes())
     altered = bytearray(parsed.der)
     altered[altered.index(parsed.content) + len(parsed.content) - 1] ^= 1  # in the last hash
     path = tmp_path / "altered"
@@ -153,7 +153,7 @@ def test_garbage(people: list[Party], data: bytes, tmp_path: Path) -> None:
 
 
 def test_digests_of_many_files(group: list[Party]) -> None:
-    folder = group[0].directory / "home/ceremonies" / KEY / "confirm"
+    folder = group[0].directory / "home" / group[0].folder() / "confirm"
     paths = [str(path) for path in sorted(folder.iterdir())]
     ran = group[1].run("inspect", "--digest", *paths)
     lines = [line.split("  ") for line in ran.stdout.splitlines()]
@@ -174,7 +174,7 @@ def test_the_message_of_a_request(group: list[Party]) -> None:
     refused(
         alice, "inspect", "--message", "alice.identity.pem", status=65, code="package-malformed", says="alice.identity"
     )
-    proposal = str(alice.directory / "home/ceremonies" / KEY / "proposal.pem")
+    proposal = str(alice.directory / "home" / alice.folder() / "beginning.pem")
     refused(
         alice, "inspect", "--message", proposal, status=2, code="not-possible", says="--message takes a signing request"
     )
