@@ -106,9 +106,10 @@ def test_k13_every_field_of_a_confirmation_is_compared(table: Table, place: int)
 def test_k13_every_byte_of_a_confirmation_is_signed(table: Table) -> None:
     """Somebody alters a confirmation on its way."""
     said = table.confirmed()
-    der = signed.read(said["alice"], table.mallory.seat.roster).der
-    content = der.index(table.mallory.seat.ceremony)
-    for position in range(content + 34, content + 4 * 34 - 2, 5):
+    read = signed.read(said["alice"], table.mallory.seat.roster).expect(Confirmation)
+    der, own = read.der, read.message
+    begin = [der.index(each) for each in (*own.messages, own.public_key_package_hash)]
+    for position in (start + place for start in begin for place in range(0, 32, 5)):
         altered = der[:position] + bytes([der[position] ^ 1]) + der[position + 1 :]
         with pytest.raises((BadMessageSignature, MalformedMessage)):
             table.bob.ceremony().compare(inbox(altered, said["bob"], said["mallory"]))

@@ -7,6 +7,11 @@ from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
 _LENGTH = ("frost/checks.py", "if len(package.commitment) != entries]", "if False]")
 _PROOFS = ("frost/dkg.py", "        _check_proofs(packages)\n        return share_out", "        return share_out")
 _SAME_SESSION = ("ceremony/sharing/rounds.py", "return said.message.ceremony == self.id", "return True")
+_MADE_AGAIN = (
+    "ceremony/sealing/envelope.py",
+    "if to is not None and encrypt(expected, plaintext, to, seed=seed) != data:",
+    "if False:",
+)
 _ANY_STATE = (
     "ceremony/history/keys.py",
     'wanted = line[-1] if at is None and line else history.states.get(at or b"")',
@@ -192,8 +197,14 @@ OF_KEYS = (
             "        if to is not None:\n            _require_recipients",
             "        if False:\n            _require_recipients",
         ),
+        _MADE_AGAIN,
     ),
-    defence("k21_the_envelope_of_another_sender", "an envelope is bound to its sender", *BOUND_TO_CONTEXT),
+    defence(
+        "k21_the_envelope_of_another_sender",
+        "an envelope is bound to its sender",
+        *BOUND_TO_CONTEXT,
+        _MADE_AGAIN,
+    ),
     defence("k23_an_envelope_elsewhere", "an envelope is bound to its context", *BOUND_TO_CONTEXT),
     defence("k24_session_of_another_run", "a message belongs to one ceremony", _SAME_SESSION),
     # ── Blame ──
