@@ -39,7 +39,7 @@ def otherwise(party: Party, message: bytes) -> bytes:
         changed = replace(changed, package=package.serialize(), y_coordinates=package.y_coordinates())
     elif isinstance(changed, Commitment):
         _, other = signing.commit(SigningShare.deserialize(P256, Secret(bytes(31) + b"\1")))
-        changed = replace(changed, commitments=other.serialize(), y_coordinates=other.y_coordinates())
+        changed = replace(changed, commitments=(other.serialize(),), y_coordinates=(other.y_coordinates(),))
     elif isinstance(changed, Confirmation):
         changed = replace(changed, public_key_package_hash=bytes(32))
     else:
@@ -83,8 +83,8 @@ def bad_shares(party: Party, everybody: Sequence[Party], message: bytes) -> byte
 def bad_signature_share(party: Party, message: bytes) -> bytes:
     """Answer with a share that is none of this signature."""
     honest: Response = said(message)
-    value = SignatureShare.deserialize(P256, honest.share)
-    return resign(party, replace(honest, share=value.serialize()[:-1] + bytes([value.serialize()[-1] ^ 1])))
+    value = SignatureShare.deserialize(P256, honest.shares[0])
+    return resign(party, replace(honest, shares=(value.serialize()[:-1] + bytes([value.serialize()[-1] ^ 1]),)))
 
 
 def sealed(party: Party) -> bytes:

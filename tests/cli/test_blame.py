@@ -145,7 +145,7 @@ def test_what_is_not_answered(case: Case, tmp_path: Path) -> None:
     nothing = dossier.write([signed.read(case.proposal)])
     refused(
         carol, "dispute", "settle", str(write(tmp_path, "nothing", nothing)),
-        status=65, code="package-foreign", says="the file shows nothing against anybody",
+        status=66, code="not-known", says="no ceremony that is known",
     )  # fmt: skip
     (alice.directory / "taken").write_bytes(b"mine")
     refused(alice, "dispute", "answer", claim, "-o", "taken", status=73, code="output-exists", says="taken exists")

@@ -85,7 +85,7 @@ def test_two_messages_of_one_sender(people: list[Party], first: dict[str, bytes]
         alice, "dkg", "round2", KEY, "--in", both,
         status=76, code="equivocation", culprits=("carol",),
         says="carol signed two different round-1 messages",
-        leaves=("treasury.evidence.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.evidence.pem", f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
     assert "evidence in treasury.evidence.pem" in error["hint"]
     inspected = alice.run("inspect", "treasury.evidence.pem")
@@ -111,7 +111,7 @@ def test_a_commitment_of_another_length(people: list[Party], first: dict[str, by
         alice, "dkg", "round2", KEY, "--in", there,
         status=76, code="dkg-commitment-length", culprits=("carol",),
         says="carol signed a round 1",
-        leaves=("treasury.evidence.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.evidence.pem", f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
 
 
@@ -122,7 +122,7 @@ def test_a_bad_proof(people: list[Party], first: dict[str, bytes]) -> None:
         alice, "dkg", "round2", KEY, "--in", there,
         status=76, code="dkg-bad-proof", culprits=("carol",),
         says="carol signed a round 1 proof of knowledge that does not verify",
-        leaves=("treasury.evidence.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.evidence.pem", f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
 
 
@@ -135,7 +135,7 @@ def test_a_bad_share(people: list[Party], first: dict[str, bytes]) -> None:
         alice, "dkg", "finish", KEY, "--in", there,
         status=76, code="dkg-bad-share", culprits=("carol",),
         says="carol sent you a share that does not match the round 1 commitment",
-        leaves=("treasury.alice.complaint.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.alice.complaint.pem", f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
 
 
@@ -146,7 +146,7 @@ def test_evidence_is_kept_even_where_it_cannot_be_written(people: list[Party], f
     refused(
         alice, "dkg", "round2", KEY, "--in", there,
         status=76, code="dkg-bad-proof", culprits=("carol",), says="carol signed",
-        leaves=("home/ceremonies/treasury/evidence.pem",),
+        leaves=(f"home/{alice.folder()}/evidence.pem",),
     )  # fmt: skip
 
 
@@ -159,7 +159,7 @@ def test_confirmations_that_differ(people: list[Party], first: dict[str, bytes])
         alice, "dkg", "confirm", KEY, "--in", folder(alice, "in", said),
         status=76, code="equivocation",
         says="carol confirms another transcript: theirs",
-        leaves=("treasury.evidence.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.evidence.pem", f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
     assert alice.run("keys", "list").stdout.split()[-1] == "stopped"
 
@@ -175,7 +175,7 @@ def test_the_same_step_with_other_input(people: list[Party], first: dict[str, by
         alice, "dkg", "round2", KEY, "--in", folder(alice, "other", {"carol": otherwise(carol, first["carol"])}),
         status=76, code="equivocation", culprits=("carol",),
         says="carol signed two different round-1 messages: what was received before",
-        leaves=("treasury.evidence.pem", "home/ceremonies/treasury/evidence.pem"),
+        leaves=("treasury.evidence.pem", f"home/{alice.folder()}/evidence.pem"),
     )  # fmt: skip
     assert error["hint"]
 
@@ -211,7 +211,12 @@ def test_the_same_proposal_again_is_the_same(people: list[Party]) -> None:
         (["-t", "2", "--with", "bob,bob"], 2, "duplicated-identifier", '"bob" has the name or a key of another'),
         (["-t", "2", "--with", "bob,dave"], 66, "not-known", 'there is no peer "dave"'),
         (["-t", "2", "--with", "bob", "--suite", "p257"], 2, "not-possible", 'no ciphersuite "p257"'),
-        (["-t", "2", "--with", "bob", "--purpose", "a\x1b[2Jb"], 2, "not-possible", "the purpose is not one printable"),
+        (
+            ["-t", "2", "--with", "bob", "--purpose", "a\x1b[2Jb"],
+            2,
+            "not-possible",
+            "the purpose of a proposal is not one printable",
+        ),
     ],
 )
 def test_impossible_proposals(people: list[Party], arguments: list[str], status: int, code: str, says: str) -> None:

@@ -148,7 +148,7 @@ def test_discarding(group: list[Party]) -> None:
         (["--prepared", "alice=P"], 2, "P holds 3 commitments"),
         (["--prepared", "alice:x=P"], 2, "is not NAME=FILE or NAME:LINE=FILE"),
         (["--prepared", "alice:1"], 2, "is not NAME=FILE or NAME:LINE=FILE"),
-        (["--prepared", "alice:1=P", "--prepared", "alice:2=P"], 2, "with a name of its own"),
+        (["--prepared", "alice:1=P", "--prepared", "alice:2=P"], 2, "2 or more different signers"),
         (["--prepared", "dave:1=P"], 66, '"dave" is not a participant'),
         (["--prepared", "alice=pin"], 65, "pin: signing commitments: "),
         (["--prepared", "alice:1=P"], 2, "needs 2 or more different signers"),
@@ -242,10 +242,10 @@ def spoil(liar: Party, error: int) -> None:
     """Put a bad share, which its author has signed, in place of the one that was sent."""
     path = liar.directory.parent / f"inbox/pay.{liar.name}.response.pem"
     said = signed.read(path.read_bytes(), liar.key().roster).expect(Response).message
-    share = bytearray(said.share)
+    share = bytearray(said.shares[0])
     share[-1] ^= error
     with liar.holder() as holder:
-        path.write_bytes(signed.write(replace(said, share=bytes(share)), holder))
+        path.write_bytes(signed.write(replace(said, shares=(bytes(share),)), holder))
 
 
 def test_bad_shares_are_looked_for_as_told(group: list[Party]) -> None:
