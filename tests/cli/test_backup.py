@@ -50,7 +50,7 @@ def write(party: Party, content: Backup, content_type: str = oids.BACKUP) -> byt
 
 
 def read(party: Party) -> Backup:
-    return backup.read((party.directory / FILE).read_bytes())
+    return backup.read((party.directory / FILE).read_bytes()).backup
 
 
 def test_a_lost_state_directory_comes_back(group: list[Party]) -> None:
@@ -135,7 +135,7 @@ def test_a_ceremony_that_was_stopped_since_stays_so(people: list[Party]) -> None
     first = parties.round1(people, parties.propose(people))
     confirmed = parties.finish(people, first, parties.round2(people, first))
     done(alice, "backup", "create")
-    folder = "ceremonies/treasury"
+    folder = alice.folder()
     alice.home.put(f"{folder}/evidence.pem", confirmed["bob"])
     assert "it was stopped here since" in done(alice, "backup", "restore", FILE).stdout
     alice.home.remove(f"{folder}/evidence.pem")
@@ -235,7 +235,7 @@ def test_what_is_here_and_says_something_else_stays(group: list[Party], tmp_path
     alice.home.replace("peers/bob.pem", stranger.public.to_pem())
     refused(alice, "backup", "restore", FILE, status=2, code="not-possible", says="peers/bob.pem is another identity")
     alice.home.replace("peers/bob.pem", bob.public.to_pem())
-    alice.home.remove("ceremonies")
+    alice.home.remove("keys")
     alice.join(parties.propose(group))
     refused(alice, "backup", "restore", FILE, status=2, code="not-possible", says="something else has the name")
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import click
 
 from frost_hsm.backends import Capability, KeyKind
+from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.people import identity as identities
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing.marks import Marks
@@ -147,7 +148,7 @@ def export(place: Workplace, output: str | None, force: bool) -> Result:
 
 def _require_unused(place: Workplace) -> None:
     """Raise `NotPossible` if others know us in a ceremony: there the identity stays as it is."""
-    if place.home.names("ceremonies"):
+    if place.home.names(kept.KEYS):
         raise NotPossible(
             f"{place.me.name} takes part in ceremonies with an identity that does not name this second token",
             hint="make a new identity, on another token, and have your shares repaired for it",
