@@ -213,8 +213,10 @@ def _is_toml(data: bytes) -> bool:
 
 
 def _is_pem(data: bytes) -> bool:
-    label = data.removeprefix(b"-----BEGIN ").partition(b"-----")[0].decode()
-    return bool(pem.decode(label, data, "a file", blocks=data.count(b"-----BEGIN ")))
+    blocks = re.findall(rb"-----BEGIN ([^-]+)-----\n[^-]+-----END \1-----\n", data)
+    parts = [each.group() for each in re.finditer(rb"-----BEGIN [^-]+-----\n[^-]+-----END [^-]+-----\n", data)]
+    read = [pem.decode(label.decode(), part, "a file") for label, part in zip(blocks, parts, strict=True)]
+    return bool(read) and b"".join(parts) == data
 
 
 _EMPTY = ("partial", "lock", "given-up")

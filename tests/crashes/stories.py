@@ -134,6 +134,10 @@ STORIES = {
     > carol repair finish ../inbox/treasury.repair3.request.pem --in ../inbox
     > alice repair confirm ../inbox/treasury.repair3.request.pem --in ../inbox
     bob     repair confirm ../inbox/treasury.repair3.request.pem --in ../inbox
+    carol   repair confirm ../inbox/treasury.repair3.request.pem --in ../inbox
+    alice   repair confirm ../inbox/treasury.repair3.request.pem --in ../inbox
+    bob     repair confirm ../inbox/treasury.repair3.request.pem --in ../inbox
+    carol   repair confirm ../inbox/treasury.repair3.request.pem --in ../inbox
     > alice repair status ../inbox/treasury.repair3.request.pem
     """
         + SIGN.format("", "carol"),
@@ -184,7 +188,7 @@ STORIES = {
     > alice backup verify ../inbox/alice.backup.pem
     alice   keys delete treasury --confirm-name treasury
     alice   rm -r home
-    alice   init --me alice --token {alice} {module}
+    alice   init --me alice --token {alice} {module} --take-over --yes
     > alice backup restore ../inbox/alice.backup.pem
     > alice recover treasury
     """
