@@ -33,7 +33,7 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import round1, signing
 from frost_hsm.frost.ciphersuites import P256
-from frost_hsm.frost.refresh import refresh_dkg_part1
+from frost_hsm.frost.refresh import prove_coefficients, refresh_dkg_part1
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,
@@ -114,10 +114,11 @@ def test_k01_threshold_raising_in_a_refresh(group: list[Party]) -> None:
     alice, bob, carol = group
     proposal = upkeep.propose(alice)
     first = upkeep.round1(group, proposal)
-    _, longer = refresh_dkg_part1(P256, carol.key().identifier("carol"), max_signers=3, min_signers=3)
-    ceremony = upkeep.load(carol)
+    secret, longer = refresh_dkg_part1(P256, carol.key().identifier("carol"), max_signers=3, min_signers=3)
+    id_ = upkeep.load(carol).id
+    said = Round1(id_, longer.serialize(), longer.y_coordinates(), prove_coefficients(secret, id_))
     with carol.holder() as holder:
-        first["carol"] = signed.write(Round1(ceremony.id, longer.serialize(), longer.y_coordinates()), holder)
+        first["carol"] = signed.write(said, holder)
     for party in (alice, bob):
         with pytest.raises(IncorrectNumberOfCommitments) as caught:
             upkeep.round2([party], first)

@@ -9,7 +9,7 @@ import re
 import shlex
 from dataclasses import dataclass
 
-from frost_hsm.errors import NotKnown, OutputExists
+from frost_hsm.errors import NonceUsed, NotKnown, OutputExists
 
 MEET = """
     alice init --me alice --token {alice} {module}
@@ -181,12 +181,33 @@ STORIES = {
     """
         + SIGN.format("", "bob"),
     ),
+    "an abandonment": (
+        "a key",
+        """
+    alice   refresh propose treasury
+    alice   refresh round1 ../inbox/treasury.refresh1.proposal.pem
+    bob     refresh round1 ../inbox/treasury.refresh1.proposal.pem
+    alice   refresh round2 treasury --in ../inbox
+    bob     refresh round2 treasury --in ../inbox
+    alice   refresh finish treasury --in ../inbox
+    bob     refresh finish treasury --in ../inbox
+    > alice history show treasury
+    > alice history abandon treasury
+    > alice history abandon ../inbox/treasury.abandonment.pem
+    bob     history abandon ../inbox/treasury.abandonment.pem
+    > alice history abandon ../inbox/treasury.abandonment.pem ../inbox/treasury.abandonment.bob.confirm.pem
+    bob     history abandon ../inbox/treasury.abandonment.pem ../inbox/treasury.abandonment.alice.confirm.pem
+    > alice history standing treasury
+    bob     history standing treasury
+    > alice history take ../inbox/treasury.bob.standing.pem
+    """
+        + SIGN.format("", "bob"),
+    ),
     "a loss": (
         "a key",
         """
     > alice backup create
     > alice backup verify ../inbox/alice.backup.pem
-    alice   keys delete treasury --confirm-name treasury
     alice   rm -r home
     alice   init --me alice --token {alice} {module} --take-over --yes
     > alice backup restore ../inbox/alice.backup.pem
@@ -214,10 +235,12 @@ MADE_ANEW = (
 AGAIN = {
     **dict.fromkeys(("peer remove", "dkg abort", "refresh abort", "keys delete"), NotKnown.exit),
     **dict.fromkeys(MADE_ANEW, OutputExists.exit),
+    "sign respond": NonceUsed.exit,
 }
 """How a command may end that is done already: what it takes away is not there, or what it makes is, and is whole.
 
-Each of the latter makes something new every time; a signing request in plain JSON does not, but has the same name.
+An answer that was cut short has cost its nonces: they serve once, come what may. Each of `MADE_ANEW` makes something
+new every time; a signing request in plain JSON does not, but has the same name.
 """
 
 
