@@ -57,8 +57,10 @@ class Backup(Structure):
 
     def __post_init__(self) -> None:
         names = [peer.name for peer in self.peers]
-        if max(len(names), len(self.keys)) > MAX_LISTED or names != sorted(set(names)) or self.owner.name in names:
-            raise MalformedMessage(f"{_WHAT} holds too much, or somebody twice")
+        if max(len(names), len(self.keys)) > MAX_LISTED or len(set(self.keys)) != len(self.keys):
+            raise MalformedMessage(f"{_WHAT} holds too much, or a key twice")
+        if names != sorted(set(names)) or self.owner.name in names:
+            raise MalformedMessage(f"{_WHAT} holds somebody twice")
         lengths = {len(each) for each in self.given_up}
         if not lengths <= {HASH_LENGTH} or list(self.given_up) != sorted(set(self.given_up)):
             raise MalformedMessage(f"{_WHAT} lists ceremonies that are none")

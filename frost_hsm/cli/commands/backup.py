@@ -26,7 +26,7 @@ from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NotPossible, StorageProblem, WrongToken
+from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotPossible, StorageProblem, WrongToken
 
 
 @group
@@ -152,10 +152,18 @@ def restore(place: Workplace, file: str) -> Result:
     if me != found.owner:
         after = f"to take the place of the first token: {'; '.join(f'frost-hsm recover {name}' for name in names)}"
     elif names:
+        failed: list[FrostHsmError] = []
         with place.holder() as holder:
             for name in (key.name for key in restored.keys if me in key.roster):
-                if not recovery.recover(place.home, name, me, lambda: nullcontext(holder)).was_there:
-                    again.append(name)
+                try:
+                    if not recovery.recover(place.home, name, me, lambda: nullcontext(holder)).was_there:
+                        again.append(name)
+                except CeremonyStopped as stopped:
+                    lines.append(f"  no share     {name}: {stopped}")
+                except FrostHsmError as error:  # stops no other key
+                    failed.append(error)
+        if failed:
+            raise failed[0]
         lines.append(f"Shares made again: {', '.join(again) or 'none, the token holds them all'}")
     fields = {"owner": found.owner.name, "keys": names, "made_again": again, "passed_over": list(restored.passed_over)}
     return Result("backup-restore", lines, fields, after)
