@@ -564,7 +564,7 @@ def test_s17_randomness_from_outside() -> None:
     """Somebody makes the program draw what they know: by an option, a variable, or a module meant for tests."""
     takes = {name for name in option_names(whole_program) if any(word in name for word in ("seed", "entropy", "rng"))}
     assert takes <= {"--randomizer-seed"}, "which changes the key of one signature, and no nonce"
-    for path in sorted((Path(frost_hsm.__file__).parent / "cli").glob("*.py")):
+    for path in sorted((Path(frost_hsm.__file__).parent / "cli").rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call):
                 assert "entropy" not in {keyword.arg for keyword in node.keywords}, f"{path}: {ast.unparse(node)}"
