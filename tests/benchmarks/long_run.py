@@ -35,6 +35,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import NonceUsed
 from frost_hsm.frost import signing
 from frost_hsm.frost.packages import KeyPackage, SignatureShare, SigningPackage
 
@@ -69,7 +70,8 @@ class Work:
 
     def sign(self, number: int) -> None:
         """Make, verify and keep one signature. The package comes first: a share is only ever made for a kept one."""
-        request = hashlib.sha256(b"request %d" % number).digest()
+        attempt = len(list(self.folder.glob(f"{number}.*.lost")))
+        request = hashlib.sha256(b"request %d %d" % (number, attempt)).digest()
         packaged, answered, done = (self.folder / f"{number}.{kind}" for kind in ("package", "share", "signature"))
         if done.exists():
             return
@@ -85,7 +87,12 @@ class Work:
         if answered.exists():
             self.signer.forget([request])  # killed before it came to that
         else:
-            self.signer.sign(package, request, keep=lambda share: _write(answered, share.serialize()))
+            try:
+                self.signer.sign(package, request, keep=lambda share: _write(answered, share.serialize()))
+            except NonceUsed:  # an answer was cut short: its nonces have served
+                _write(self.folder / f"{number}.{attempt}.lost", b"")
+                packaged.unlink()
+                return self.sign(number)
         shares = {
             mine: SignatureShare.deserialize(self.key.suite, answered.read_bytes()),
             theirs: SignatureShare.deserialize(self.key.suite, (self.folder / f"{number}.his").read_bytes()),
