@@ -12,16 +12,16 @@ import base64
 import binascii
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar, Final
 
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Form
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import LARGEST, Given, Option, Target, Thing, require_signature, words
-from frost_hsm.targets.own_copy import DIGESTED, DigestedFile, FileDigest
-from frost_hsm.targets.recognising import warnings
+from frost_hsm.targets import LARGEST, Given, Option, Target, require_signature, words
+from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
+from frost_hsm.targets.raw import Message, Raw
 
 SUITES: Final = frozenset({"ed25519"})
 HALF: Final = ".half"
@@ -194,44 +194,23 @@ class MinisignTrustedComment(Target):
 
 
 @dataclass(frozen=True, slots=True)
-class SignifyFile(Thing):
+class SignifyFile(Message):
     """A file for signify, which signs all of it."""
-
-    contents: bytes = field(repr=False)
-    ending = ".sig"
-    own_copy = "file"
-
-    def to_sign(self, key: VerifyingKey) -> bytes:
-        """Return the file."""
-        return self.contents
-
-    def lines(self) -> list[str]:
-        """Say which file, and what it is to another program."""
-        return [*words.contents_lines(self.contents), *warnings(self.contents)]
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write the file of signify."""
         return f"{_UNTRUSTED}\n{_encoded(_WHOLE, key, signature)}\n".encode()
-
-    def check_own_copy(self, directory: Path, name: str) -> str:
-        """Compare the file."""
-        return FileDigest.of_contents(self.contents, "sha256").check(directory, name)
 
     def use(self, file: str) -> str:
         """Verify with signify."""
         return f"signify -V -p KEY.pub -x {file} -m FILE"
 
 
-class Signify(Target):
+class Signify(Raw):
     """A file for signify."""
 
     name = "signify"
     suites = SUITES
-    options = ()
-
-    def make(self, given: Given) -> bytes:
-        """Take all of the file."""
-        return given.all()
 
     def read(self, data: bytes) -> SignifyFile:
         """Take any bytes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from frost_hsm.targets.recognising import warnings
 class Message(Thing):
     """The message itself."""
 
-    contents: bytes
+    contents: bytes = field(repr=False)
     ending = ".sig"
     own_copy = "file"
 

@@ -15,43 +15,38 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from frost_hsm.errors import MalformedMessage, NotPossible
-from frost_hsm.forms import der
+from frost_hsm.errors import NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Thing, x509_words
+from frost_hsm.targets import x509_words
 from frost_hsm.targets.group_private_key import PrivateKey, replay
+from frost_hsm.targets.x509_unsigned import Unsigned
 
 MAX_SIZE: Final = 1 << 15
-_WHAT: Final = "a certificate to sign"
 
 
 @dataclass(frozen=True, slots=True)
-class X509Certificate(Thing):
+class X509Certificate(Unsigned):
     """A certificate that is not signed yet. found: it, with a signature of zeros."""
 
     found: x509.Certificate
     ending = ".pem"
 
-    @classmethod
-    def read(cls, tbs: bytes) -> X509Certificate:
-        """Read the part that is signed. Raises `MalformedMessage` unless all of it is said by `lines`."""
-        if len(tbs) > MAX_SIZE:
-            raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
-        fields = der.Reader(tbs, _WHAT).sequence()
-        fields.skip()  # the version
-        fields.skip()  # the serial number
-        stand_in, algorithm = x509_words.stand_in(fields.whole(der.SEQUENCE), _WHAT)
-        certificate = cls(x509_words.parsed(x509.load_der_x509_certificate, tbs, algorithm, _WHAT))
-        try:
-            again = certificate._build(stand_in).tbs_certificate_bytes
-            certificate.lines()
-        except x509_words.UNREADABLE as error:
-            raise MalformedMessage(f"{_WHAT} is not of a kind that is signed here: {error}") from None
-        if again != tbs:
-            raise MalformedMessage(f"{_WHAT} has parts that are not shown")
-        return certificate
+    what = "a certificate to sign"
+    largest = MAX_SIZE
+    before = 2  # version and serial number
 
-    def _build(self, key: PrivateKey) -> x509.Certificate:
+    @staticmethod
+    def load(data: bytes) -> x509.Certificate:
+        """Have the library read it."""
+        return x509.load_der_x509_certificate(data)
+
+    @staticmethod
+    def signed_part(found: x509.Certificate) -> bytes:
+        """Return the TBSCertificate."""
+        return found.tbs_certificate_bytes
+
+    def made_again(self, key: PrivateKey) -> x509.Certificate:
+        """Have the library make it again."""
         found = self.found
         return build(
             found.issuer,
@@ -99,7 +94,7 @@ class X509Certificate(Thing):
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write the certificate in PEM."""
         signatures = {self.found.tbs_certificate_bytes: signature}
-        return replay(key, self._build, signatures).public_bytes(Encoding.PEM)
+        return replay(key, self.made_again, signatures).public_bytes(Encoding.PEM)
 
     def use(self, file: str) -> str:
         """Verify with OpenSSL."""

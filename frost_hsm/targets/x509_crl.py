@@ -14,14 +14,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from frost_hsm.errors import MalformedMessage, NotPossible
-from frost_hsm.forms import der
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Target, Thing, asked, words, x509_words
+from frost_hsm.targets import Given, Option, Target, asked, words, x509_words
 from frost_hsm.targets.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.x509_profiles import ISSUER, authority_key_id, read_issuer, when
+from frost_hsm.targets.x509_unsigned import Unsigned
 
 MAX_SIZE: Final = 1 << 20
-_WHAT: Final = "a revocation list to sign"
 _REASONS: Final = {
     reason.value: reason
     for reason in x509.ReasonFlags
@@ -32,34 +31,31 @@ Extensions = list[tuple[x509.ExtensionType, bool]]
 
 
 @dataclass(frozen=True, slots=True)
-class X509List(Thing):
+class X509List(Unsigned):
     """A revocation list that is not signed yet. found: it, with a signature of zeros."""
 
     found: x509.CertificateRevocationList
     ending = ".crl"
 
-    @classmethod
-    def read(cls, tbs: bytes) -> X509List:
-        """Read the part that is signed. Raises `MalformedMessage` unless all of it is said by `lines`."""
-        if len(tbs) > MAX_SIZE:
-            raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
-        fields = der.Reader(tbs, _WHAT).sequence()
-        fields.skip()  # the version
-        stand_in, algorithm = x509_words.stand_in(fields.whole(der.SEQUENCE), _WHAT)
-        thing = cls(x509_words.parsed(x509.load_der_x509_crl, tbs, algorithm, _WHAT))
-        try:
-            again = thing._build(stand_in).tbs_certlist_bytes
-            thing.lines()
-        except x509_words.UNREADABLE as error:
-            raise MalformedMessage(f"{_WHAT} is not of a kind that is signed here: {error}") from None
-        if again != tbs:
-            raise MalformedMessage(f"{_WHAT} has parts that are not shown")
-        return thing
+    what = "a revocation list to sign"
+    largest = MAX_SIZE
+    before = 1  # the version
 
-    def _build(self, key: PrivateKey) -> x509.CertificateRevocationList:
+    @staticmethod
+    def load(data: bytes) -> x509.CertificateRevocationList:
+        """Have the library read it."""
+        return x509.load_der_x509_crl(data)
+
+    @staticmethod
+    def signed_part(found: x509.CertificateRevocationList) -> bytes:
+        """Return the TBSCertList."""
+        return found.tbs_certlist_bytes
+
+    def made_again(self, key: PrivateKey) -> x509.CertificateRevocationList:
+        """Have the library make it again."""
         found = self.found
         if found.next_update_utc is None:
-            raise MalformedMessage(f"{_WHAT} does not say when the next comes")
+            raise MalformedMessage(f"{self.what} does not say when the next comes")
         extensions = [(extension.value, extension.critical) for extension in found.extensions]
         return build(found.issuer, found.last_update_utc, found.next_update_utc, extensions, found, key)
 
@@ -84,7 +80,7 @@ class X509List(Thing):
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write the list in PEM."""
-        return replay(key, self._build, {self.found.tbs_certlist_bytes: signature}).public_bytes(Encoding.PEM)
+        return replay(key, self.made_again, {self.found.tbs_certlist_bytes: signature}).public_bytes(Encoding.PEM)
 
     def use(self, file: str) -> str:
         """Verify with OpenSSL."""

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,10 +19,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
 
 from frost_hsm.errors import MalformedMessage, NotPossible
-from frost_hsm.forms import der
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import words
-from frost_hsm.targets.group_private_key import PrivateKey
 
 SUITES: Final = frozenset({"ed25519", "ed448"})
 ALGORITHMS: Final = {"ed25519": SignatureAlgorithmOID.ED25519, "ed448": SignatureAlgorithmOID.ED448}
@@ -68,31 +66,6 @@ UNREADABLE: Final = (
     x509.UnsupportedGeneralNameType,
 )
 """What the library raises for what it cannot read, or makes only when a part is asked for."""
-
-T = TypeVar("T")
-
-
-def parsed(load: Callable[[bytes], T], tbs: bytes, algorithm: bytes, what: str) -> T:
-    """Load what is to be signed, put into its frame with a signature of zeros.
-
-    algorithm: DER AlgorithmIdentifier. Raises `MalformedMessage`.
-    """
-    try:
-        return load(der.sequence(tbs, algorithm, der.bit_string(bytes(64))))
-    except UNREADABLE as error:
-        raise MalformedMessage(f"this is not {what}: {error}") from None
-
-
-def stand_in(algorithm: bytes, what: str) -> tuple[PrivateKey, bytes]:
-    """Return a key that is nobody's, with which a structure is made again to look at the part that is signed.
-
-    algorithm: DER AlgorithmIdentifier of the structure; raises `MalformedMessage` if no group signs so.
-    """
-    if algorithm == der.algorithm(SignatureAlgorithmOID.ED25519.dotted_string):
-        return ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)), algorithm
-    if algorithm == der.algorithm(SignatureAlgorithmOID.ED448.dotted_string):
-        return ed448.Ed448PrivateKey.from_private_bytes(bytes(57)), algorithm
-    raise MalformedMessage(f"{what} names an algorithm by which no group signs")
 
 
 def require_algorithm(oid: x509.ObjectIdentifier, key: VerifyingKey) -> None:
