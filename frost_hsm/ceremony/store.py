@@ -54,7 +54,6 @@ from typing import Final
 from frost_hsm import file_lock
 from frost_hsm.ceremony import index
 from frost_hsm.ceremony.index import Change, Index
-from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.errors import NotKnown, StepConflict, StorageProblem
 
 LOCK_PATIENCE = 30.0
@@ -76,21 +75,6 @@ _ID = "directory-id"
 _OF_A_NEW_ONE = {CONFIGURATION, "lock", _ID, index.PARTIAL, f"{index.LOG}0"}
 """What a directory may hold that has no head: it is empty, or was made a moment ago by somebody who was killed."""
 _PAUSE = 0.002  # seconds: what another process has in flight takes a few milliseconds
-
-
-def ceremony_folder(name: str) -> str:
-    """Return the folder of the ceremony and key of this name."""
-    return f"ceremonies/{require_name(name)}"
-
-
-def epoch_folder(name: str, epoch: int) -> str:
-    """Return the folder of the ceremony that makes, or made, the shares of an epoch: key generation makes the first."""
-    return f"{ceremony_folder(name)}/epochs/{epoch}" if epoch else ceremony_folder(name)
-
-
-def repairs_folder(name: str, epoch: int) -> str:
-    """Return the folder with the repairs of an epoch."""
-    return f"{epoch_folder(name, epoch)}/repairs"
 
 
 def given_up_folder(ceremony: bytes) -> str:

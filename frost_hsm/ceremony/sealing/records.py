@@ -10,18 +10,13 @@ Whoever touches one is first seen to be the token's owner (`marks`).
 
 from __future__ import annotations
 
-from contextlib import suppress
-
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
-from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.ceremony.sealing.marks import Marks, is_mark
-from frost_hsm.ceremony.sealing.recipients import KeyAgreement
 from frost_hsm.ceremony.sealing.shelf import Shelf
 from frost_hsm.ceremony.store import StateDirectory, served_folder
-from frost_hsm.errors import ForeignMessage, KeyNotFound, MalformedMessage
-from frost_hsm.forms import cms
+from frost_hsm.errors import KeyNotFound
 from frost_hsm.secret import Secret
 
 
@@ -97,13 +92,6 @@ class SealedRecords:
     def get(self, name: str, context: Context) -> Secret:
         """Open a record; its context must be the one expected. Raises `KeyNotFound`, `SealBroken`."""
         return envelope.unseal(self._shelf.read(name), context, self._holder)
-
-    def shown_context(self, name: str) -> Context | None:
-        """Return what a record shows of its context, unverified; None if it shows nothing, as an RSA key's does."""
-        with suppress(ForeignMessage, MalformedMessage):
-            found = Envelope.decode(cms.parse(self._shelf.read(name)).content).recipients[0]
-            return Context.decode(found.ukm) if isinstance(found, KeyAgreement) else None
-        return None
 
     def destroy(self, name: str) -> None:
         """Destroy a record for good: when this returns it is gone, and nobody else has destroyed it.
