@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import Any
 
 from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.history.chain import History, package_with
@@ -300,6 +301,11 @@ class GroupKey:
         folder = kept.chapter_folder(self.folder, chapter.id)
         package = kept.read_package(home, folder, state.plan.suite, state.package_hash)
         return replace(self, status=KeyStatus.PENDING, state=state, public_key_package=package)
+
+    def chapter(self, beginning: Signed[Any]) -> Chapter:
+        """Return the chapter that follows this state and begins so, whether or not anything of it is kept here."""
+        found = self.history.chapters.get(beginning.content_digest)
+        return found if found is not None else Chapter(beginning, self.state)
 
     def unfinished(self) -> list[Chapter]:
         """List the successors of this state that somebody has begun and not all have confirmed."""

@@ -17,6 +17,7 @@ from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible
 from frost_hsm.forms import der
 from frost_hsm.forms.asn1 import CLOSED, NUMBER, OCTETS, Form, Structure, many, optional
+from frost_hsm.secret import Entropy
 
 HASH_LENGTH: Final = 32
 MAX_LINE: Final = 1024
@@ -41,6 +42,13 @@ class Message(Structure):
     """What all messages have in common. content_type: by which CMS knows them."""
 
     content_type: ClassVar[str]
+
+
+def random_field(entropy: Entropy) -> bytes:
+    """Draw the 32 public bytes by which what begins something differs from all else of the same contents."""
+    drawn = bytearray(HASH_LENGTH)
+    entropy(memoryview(drawn))
+    return bytes(drawn)
 
 
 def require_hashes(title: str, *hashes: bytes) -> None:

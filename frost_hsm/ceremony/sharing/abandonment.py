@@ -16,7 +16,7 @@ from frost_hsm.ceremony.history.transcript import BEGINNING, Transcript
 from frost_hsm.ceremony.messages import changing, signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation
-from frost_hsm.ceremony.messages.message import HASH_LENGTH
+from frost_hsm.ceremony.messages.message import random_field
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sharing import voting
@@ -31,10 +31,8 @@ def propose(holder: Holder, key: GroupKey, displaces: Sequence[bytes], *, entrop
     known = {chapter.id for chapter in key.unfinished()}
     if not displaces or not known.issuperset(displaces):
         raise NotPossible(f"there is nothing unfinished of {key.name} to abandon by this id")
-    random = bytearray(HASH_LENGTH)
-    entropy(memoryview(random))
     message = changing.Abandonment(
-        key.ceremony, key.state.digest, key.position, bytes(random), tuple(sorted(set(displaces)))
+        key.ceremony, key.state.digest, key.position, random_field(entropy), tuple(sorted(set(displaces)))
     )
     return signed.write(message, holder)
 
@@ -81,8 +79,7 @@ class Abandonment:
     @property
     def chapter(self) -> Chapter:
         """This as a chapter of the key's history."""
-        found = self.key.history.chapters.get(self.id)
-        return found if found is not None else Chapter(self.asked, self.key.state)
+        return self.key.chapter(self.asked)
 
     def confirm(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
         """Agree to it, and take in who else has; returns the message for everybody. With all of them it is done."""

@@ -9,7 +9,7 @@ from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal
-from frost_hsm.ceremony.messages.message import HASH_LENGTH
+from frost_hsm.ceremony.messages.message import random_field
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.numbering import Numbering
@@ -39,10 +39,8 @@ def propose(
     Returns the signed message, to be sent to all; the digest of its contents is the ceremony's id.
     """
     roster = Roster((holder.public, *peers))
-    random = bytearray(HASH_LENGTH)
-    entropy(memoryview(random))
     ciphersuite = ciphersuites.by_name(suite)
-    proposal = Proposal(bytes(random), name, purpose, ciphersuite.id, min_signers, 1, roster, numbering)
+    proposal = Proposal(random_field(entropy), name, purpose, ciphersuite.id, min_signers, 1, roster, numbering)
     return signed.write(proposal, holder)
 
 

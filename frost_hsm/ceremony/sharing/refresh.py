@@ -19,7 +19,7 @@ from frost_hsm.ceremony.history.transcript import GIVEN_UP
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation, RefreshProposal
-from frost_hsm.ceremony.messages.message import HASH_LENGTH
+from frost_hsm.ceremony.messages.message import random_field
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing.records import SealedRecords
@@ -38,9 +38,7 @@ from frost_hsm.secret import Entropy, system_entropy
 def propose(holder: Holder, key: GroupKey, *, entropy: Entropy = system_entropy) -> bytes:
     """Write a proposal to make the shares of a key anew; any participant may. Returns the signed message for all."""
     key.require_active()
-    random = bytearray(HASH_LENGTH)
-    entropy(memoryview(random))
-    return signed.write(RefreshProposal(key.ceremony, key.state.digest, key.position, bytes(random)), holder)
+    return signed.write(RefreshProposal(key.ceremony, key.state.digest, key.position, random_field(entropy)), holder)
 
 
 def retire(key: GroupKey, holder: Holder, home: StateDirectory) -> None:
@@ -143,8 +141,7 @@ class Refresh(Rounds):
     @property
     def chapter(self) -> Chapter:
         """This refresh as a chapter of the key's history."""
-        found = self.key.history.chapters.get(self.id)
-        return found if found is not None else Chapter(self.proposal, self.key.state)
+        return self.key.chapter(self.proposal)
 
     @property
     def is_counting(self) -> bool:

@@ -30,7 +30,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation
-from frost_hsm.ceremony.messages.message import HASH_LENGTH
+from frost_hsm.ceremony.messages.message import random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
@@ -77,12 +77,10 @@ def request(
     state whose place this takes. Returns the signed message, to be sent to everybody. Raises `NotPossible`.
     """
     key.require_active()
-    random = bytearray(HASH_LENGTH)
-    entropy(memoryview(random))
     message = RepairRequest(
         key.ceremony,
         key.state.digest,
-        bytes(random),
+        random_field(entropy),
         position,
         holder.public,
         tuple(sorted(map(key.roster.position, helpers))),
@@ -163,8 +161,7 @@ class Repair:
     @property
     def chapter(self) -> Chapter:
         """This repair as a chapter of the key's history."""
-        found = self.key.history.chapters.get(self.id)
-        return found if found is not None else Chapter(self.request, self.key.state)
+        return self.key.chapter(self.request)
 
     @property
     def displaced(self) -> list[Chapter]:

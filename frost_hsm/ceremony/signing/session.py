@@ -15,7 +15,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.message import HASH_LENGTH
+from frost_hsm.ceremony.messages.message import random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.messages.using import RAW, Commitment, Derive, Item, Response, SigningRequest, raw
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
@@ -70,8 +70,7 @@ def request(
     if commitments is not None and commitments.keys() != set(signers):
         raise NotPossible("the commitments made ahead are not those of the signers")
     ordered = sorted(signers, key=key.roster.position)
-    random = bytearray(HASH_LENGTH)
-    entropy(memoryview(random))
+    random = random_field(entropy)
     seed = bytearray(key.suite.group.scalar_length if is_rerandomized else 0)
     entropy(memoryview(seed))
     ahead: tuple[bytes, ...] = ()
@@ -83,7 +82,7 @@ def request(
         key.ceremony,
         key.state.digest,
         key.position,
-        bytes(random),
+        random,
         wanted,
         tuple(map(key.roster.position, ordered)),
         bytes(seed),
