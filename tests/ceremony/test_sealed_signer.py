@@ -79,6 +79,33 @@ def test_what_was_let_out_to_serve_is_not_drawn_again(tmp_path: Path) -> None:
     assert not [name for name in alice.records() if "nonces" in name]
 
 
+def test_the_share_is_opened_once_for_all_items_of_a_request(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And nothing has changed if the nonces of one of them have served."""
+    alice, bob = parties.gather(tmp_path, ["alice", "bob"])
+    key, opened = parties.generate([alice, bob]), []
+    unseal = GroupKey.unseal
+    monkeypatch.setattr(GroupKey, "unseal", lambda self, records: opened.append(self.me.name) or unseal(self, records))
+    with alice.holder() as hers, bob.holder() as his:
+        signer, other = SealedSigner(key, hers, alice.home), SealedSigner(bob.key(), his, bob.home)
+        pairs = list(zip(signer.preprocess(4), other.preprocess(4), strict=True))
+        packages = [
+            SigningPackage(key.suite, {key.identifier("alice"): mine, key.identifier("bob"): theirs}, b"%d" % number)
+            for number, (mine, theirs) in enumerate(pairs)
+        ]
+        opened.clear()
+        hers_made, answers = signer.sign_all(packages[:3]), other.sign_all(packages[:3])
+        assert opened == ["alice", "bob"]
+        for package, one, another in zip(packages, hers_made, answers, strict=False):
+            shares = {key.identifier("alice"): one, key.identifier("bob"): another}
+            signature = aggregate(package, shares, key.public_key_package)
+            verify(package.message, signature, key.public_key_package.verifying_key)
+        before = alice.records()
+        with pytest.raises(NonceUsed):
+            signer.sign_all([packages[3], packages[0]])
+        assert alice.records() == before
+        signer.sign_all(packages[3:])
+
+
 def test_a_note_costs_the_same_after_many(tmp_path: Path) -> None:
     """Of what served, and of what serves: a few system calls and a short file, in a directory that has seen a lot."""
     home = StateDirectory.create(tmp_path / "home")

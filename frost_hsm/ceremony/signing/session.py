@@ -203,7 +203,7 @@ class SigningSession:
 
                     signer = SealedSigner(self.key, holder, self.home)
                     subject = b"" if self.is_prepared else self.id
-                    keep([signer.sign(package, subject, randomizer_seed=self._seed) for package in packages])
+                    keep(signer.sign_all(packages, subject, randomizer_seed=self._seed))
                     [sent] = answers
                     if not self.is_prepared:  # as many as sign have committed: they are all in this state of the key
                         retire(self.key, holder, self.home)

@@ -183,7 +183,7 @@ OF_SIGNING = (
         "nonces are destroyed and noted before a share exists",
         (
             _SIGNER,
-            "                self._let_out(self._name(request, mine), *filter(None, (request, _hash(mine))))\n",
+            "            self._let_out(self._name(request, mine), *filter(None, (request, _hash(mine))))\n",
             "",
         ),
     ),
