@@ -51,13 +51,19 @@ def blocks(data: bytes) -> tuple[list[bytes], list[bytes]]:
     if len(data) > MAX_SIZE:
         raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
     text = data.replace(b"\r\n", b"\n").rstrip(b"\n") + b"\n"
-    begins = [(found.start(), found[1]) for found in _BEGIN.finditer(text)]
-    if not begins or begins[0][0] != 0 or any(label not in _LABELS for _, label in begins):
-        raise MalformedMessage(f'{_WHAT} is not PEM blocks "{cms.PEM_LABEL}" and "{PACKAGE_LABEL}", and nothing else')
     found: dict[str, list[bytes]] = {cms.PEM_LABEL: [], PACKAGE_LABEL: []}
-    for (start, label), (end, _) in zip(begins, [*begins[1:], (len(text), b"")], strict=True):
-        name = _LABELS[label]
-        found[name] += pem.decode(name, text[start:end], _WHAT)
+    start = 0
+    while start < len(text):
+        begin = _BEGIN.match(text, start)
+        label = _LABELS.get(begin[1]) if begin is not None else None
+        if label is None:
+            raise MalformedMessage(
+                f'{_WHAT} is not PEM blocks "{cms.PEM_LABEL}" and "{PACKAGE_LABEL}", and nothing else'
+            )
+        following = _BEGIN.search(text, start + 1)
+        end = following.start() if following is not None else len(text)
+        found[label] += pem.decode(label, text[start:end], _WHAT)
+        start = end
     return found[cms.PEM_LABEL], found[PACKAGE_LABEL]
 
 
