@@ -90,5 +90,5 @@ def test_our_request_for_a_key_of_its_own_satisfies_their_verifier(
             written = run(party, "sign", step, "../pay.request.pem", *more)["file"]
             (box / written).write_bytes((party.directory / written).read_bytes())
     made = run(alice, "sign", "aggregate", "../pay.request.pem", "--in", "..")
-    signature = Signature.deserialize(suite, bytes.fromhex(made["signature"]))
+    signature = Signature.deserialize(suite, bytes.fromhex(made["signatures"][0]["signature"]))
     rust.verify(MESSAGE, signature, VerifyingKey.deserialize(suite, bytes.fromhex(made["verifying_key"])))

@@ -28,7 +28,7 @@ from frost_hsm.ceremony.sharing import voting
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.ceremony.sharing.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import ForeignMessage, NotKnown, StepConflict, UnchangedShare
+from frost_hsm.errors import CeremonyStopped, ForeignMessage, NotKnown, StepConflict, UnchangedShare
 from frost_hsm.frost import refresh as frost_refresh
 from frost_hsm.frost import round1, round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
@@ -105,7 +105,7 @@ class Refresh(Rounds):
         """Take up the last refresh that was accepted here, finished or not. Raises `NotKnown`."""
         key = GroupKey.load(home, name, me)
         found = [cls._of(home, key, chapter) for chapter in key.unfinished() if _is_refresh(chapter)]
-        found.sort(key=lambda each: (each.transcript.is_given_up, not each.has_agreed))
+        found.sort(key=lambda each: (each.transcript.is_given_up, not _has_agreed(each)))
         for chapter in reversed(key.history.path(key.state)):
             if _is_refresh(chapter):
                 found.append(cls._of(home, key, chapter))
@@ -212,6 +212,13 @@ class Refresh(Rounds):
             package.wipe()
             raise
         return package, public
+
+
+def _has_agreed(ceremony: Refresh) -> bool:
+    try:
+        return ceremony.has_agreed
+    except CeremonyStopped:  # another process has given it up since it was listed
+        return False
 
 
 def _is_refresh(chapter: Chapter) -> bool:
