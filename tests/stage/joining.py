@@ -5,10 +5,12 @@ from __future__ import annotations
 import random
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from stage.parties import PROGRAM, Party
+
+from frost_hsm.errors import NonceUsed
 
 PATIENCE = 90.0  # seconds
 
@@ -56,10 +58,34 @@ def join(people: Iterable[Party], uri: str, *options: str) -> None:
             process.wait()
 
 
-def join_while_killed(
-    people: Sequence[Party], uri: str, chance: random.Random, kills: int, environment: Mapping[str, str] | None = None
+def join_until_there_is(
+    path: Path, people: Sequence[Party], uri: str, environment: Mapping[str, str] | None = None
 ) -> None:
-    """As `join`, while now and then somebody is killed and begins again; none of it may take anybody's turn."""
+    """Let them join until a file is there, though other matters may be left."""
+    running = [start(party, uri, environment=environment) for party in people]
+    deadline = time.monotonic() + PATIENCE
+    try:
+        while not path.exists():
+            assert time.monotonic() < deadline, "\n".join(f"{each.name}:\n{said(each)}" for each in people)
+            time.sleep(0.05)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def join_while_killed(
+    people: Sequence[Party],
+    uri: str,
+    chance: random.Random,
+    kills: int,
+    is_done: Callable[[], bool],
+    environment: Mapping[str, str] | None = None,
+) -> bool:
+    """As `join`, while now and then somebody is killed and begins again; none of it may take anybody's turn.
+
+    Whoever begins again when all is done waits for more, and is asked to look once. Returns whether all came to the end: not if a kill cost somebody the nonces of an answer, which serve once.
+    """
     running = {party.name: start(party, uri, environment=environment) for party in people}
     by_name = {party.name: party for party in people}
     deadline = time.monotonic() + PATIENCE
@@ -67,18 +93,31 @@ def join_while_killed(
         while any(process.poll() is None for process in running.values()):
             assert time.monotonic() < deadline, "\n".join(f"{each.name}:\n{said(each)}" for each in people)
             time.sleep(chance.uniform(0.1, 1.2))
+            if NonceUsed.exit in [process.poll() for process in running.values()]:
+                return False
             victim = chance.choice([*running])
             if kills and running[victim].poll() is None:
                 running[victim].kill()
                 running[victim].wait()
                 running[victim] = start(by_name[victim], uri, environment=environment)
                 kills -= 1
+            if not kills and is_done():
+                for name, process in running.items():
+                    if process.poll() is None and _is_idle(by_name[name]):
+                        process.kill()
+                        process.wait()
+                        running[name] = start(by_name[name], uri, "--once", environment=environment)
         for name, process in running.items():
-            assert process.returncode == 0, said(by_name[name])
+            assert process.returncode in (0, NonceUsed.exit), said(by_name[name])
+        return all(process.returncode == 0 for process in running.values())
     finally:
         for process in running.values():
             process.kill()
             process.wait()
+
+
+def _is_idle(party: Party) -> bool:
+    return said(party).rstrip().rpartition("\n")[2].startswith("waiting: something for you")
 
 
 def board(directory: Path) -> str:

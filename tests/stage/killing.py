@@ -206,7 +206,8 @@ def _serve() -> None:
     import frost_hsm
 
     for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
-        if not module.name.startswith("frost_hsm.testing"):
+        # The native library looks like a module of Python's, and is none.
+        if not module.name.startswith("frost_hsm.testing") and not module.name.endswith(".libfrost_hsm_native"):
             importlib.import_module(module.name)
     for line in sys.stdin:
         order = json.loads(line)
