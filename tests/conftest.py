@@ -22,6 +22,9 @@ from frost_hsm import backends
 
 REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
 
+# What the tests start is started as people start it.
+os.environ.pop("PYTHONUNBUFFERED", None)
+
 # Tokens and state directories sync every step to the disk; a memory disk does not have to wait for that.
 _MEMORY_DISK = Path("/dev/shm")
 if os.access(_MEMORY_DISK, os.W_OK) and shutil.disk_usage(_MEMORY_DISK).free > 1 << 30:

@@ -84,9 +84,11 @@ def main() -> NoReturn:
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
         end_in_order()
-        sys.exit(run(sys.argv[1:]))
+        status = run(sys.argv[1:])
     except Ended as ended:  # before anything was begun
-        sys.exit(ended.status)
+        status = ended.status
+    _forget_what_nobody_heard()
+    sys.exit(status)
 
 
 def run(arguments: list[str]) -> int:
@@ -107,6 +109,17 @@ def _occupy_standard_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+
+
+def _forget_what_nobody_heard() -> None:
+    """Keep Python from trying again, when it ends, to write what stderr did not take: that would change the status."""
+    if sys.stderr is not None:
+        try:
+            sys.stderr.flush()
+        except (OSError, ValueError):
+            from frost_hsm.cli.talk.output import let_go
+
+            let_go(sys.stderr)
 
 
 def help_text() -> str:

@@ -269,7 +269,7 @@ def test_a_signal_ends_it_in_order(asking: Asking, tmp_path: Path, number: signa
 def test_a_terminal_that_is_closed(asking: Asking, tmp_path: Path) -> None:
     with session(asking, tmp_path) as at:
         at.expect(asking.prompt)
-        assert at.hang_up() in (0, 1)  # 1: there is nothing left to print to
+        assert at.hang_up() in (0, 1, 120)  # 1 or, of Python at its end, 120: there is nothing left to print to
 
 
 def test_there_is_no_terminal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:

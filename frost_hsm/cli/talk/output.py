@@ -148,17 +148,18 @@ def _write(data: bytes) -> None:
         sys.stdout.flush()
     except (OSError, ValueError, AttributeError) as error:  # AttributeError: stdout was closed before we started
         reason = error.strerror if isinstance(error, OSError) else "it is closed"
-        _let_go()
+        if sys.stdout is not None:
+            let_go(sys.stdout)
         raise StorageProblem(
             f"cannot write to stdout: {reason}", hint="what was done stays done; see that stdout can be written to"
         ) from error
 
 
-def _let_go() -> None:
-    """Drop what stdout did not take: Python would try it again when it ends, with a status and a message of its own."""
+def let_go(stream: TextIO) -> None:
+    """Drop what a stream did not take: Python would try it again when it ends, with a status and a message of its own."""
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, sys.stdout.fileno())
+        os.dup2(nowhere, stream.fileno())
         os.close(nowhere)
 
 
