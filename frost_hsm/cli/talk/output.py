@@ -156,7 +156,7 @@ def _write(data: bytes) -> None:
 
 
 def let_go(stream: TextIO) -> None:
-    """Drop what a stream did not take: Python would try it again when it ends, with a status and a message of its own."""
+    """Drop what a stream did not take: Python would try again when it ends, with a status and a message of its own."""
     with suppress(OSError, ValueError, AttributeError):
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, stream.fileno())
