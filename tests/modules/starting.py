@@ -15,7 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -347,13 +347,13 @@ def _answers(command: Sequence[str]) -> bool:
 
 
 def _free_ports() -> int:
-    """The first of two ports in a row that nobody listens on."""
-    while True:
-        with socket.socket() as first:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-        if _is_free(port) and _is_free(port + 1):
+    """The first of two ports in a row that are free; below those that the system gives out, for each process others."""
+    for port in range(10_000 + 2 * (os.getpid() % 10_000), 32_000, 2):
+        with socket.socket() as first, socket.socket() as second, suppress(OSError):
+            first.bind(("127.0.0.1", port))
+            second.bind(("127.0.0.1", port + 1))
             return port
+    raise Unavailable("no two ports in a row are free")
 
 
 def _is_free(port: int) -> bool:

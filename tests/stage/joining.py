@@ -84,8 +84,8 @@ def join_while_killed(
 ) -> bool:
     """As `join`, while now and then somebody is killed and begins again; none of it may take anybody's turn.
 
-    Whoever begins again when all is done waits for more, and is asked to look once. Returns whether all came to the end:
-    not if a kill cost somebody the nonces of an answer, which serve once.
+    Whoever begins again when all is done waits for more, and is asked to look once. Returns whether all came to the
+    end: not if a kill cost somebody the nonces of an answer, which serve once.
     """
     running = {party.name: start(party, uri, environment=environment) for party in people}
     by_name = {party.name: party for party in people}
