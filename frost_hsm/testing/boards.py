@@ -12,6 +12,7 @@ class TestMyBoard(BoardConformance):
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import os
 import threading
@@ -28,6 +29,11 @@ from frost_hsm.errors import NotPossible, UsageProblem
 
 _PEOPLE = 4
 _PATIENCE = 30.0  # seconds
+
+
+def _digest(data: bytes) -> str:
+    """What is compared in place of long messages, whose differences pytest would look for a minute for."""
+    return hashlib.sha256(data).hexdigest()
 
 
 class BoardConformance:
@@ -79,7 +85,7 @@ class BoardConformance:
             board.post(data)
         for reader in (connect("other"), board):
             given = [data for _, data in reader.messages()]
-            assert sorted(given) == sorted(posted)
+            assert sorted(map(_digest, given)) == sorted(map(_digest, posted))
             assert list(reader.passed_over) == []
 
     def test_the_same_again_is_one_message(self, board: Board, connect: Callable[[str], Board]) -> None:
@@ -98,7 +104,7 @@ class BoardConformance:
                 board.post(bad)
         assert list(board.messages()) == []
         board.post(largest)
-        assert [data for _, data in board.messages()] == [largest]
+        assert [_digest(data) for _, data in board.messages()] == [_digest(largest)]
 
     def test_a_cursor_leads_to_what_is_new(self, board: Board, connect: Callable[[str], Board]) -> None:
         """`Board.messages` gives what was not given before the cursor, wherever reading was left."""
