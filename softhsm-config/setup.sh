@@ -75,6 +75,7 @@ missing_stock_tools() {
         have sq || echo sq
         have minisign || echo minisign
         have signify-openbsd || echo signify-openbsd
+        have certtool || echo gnutls-bin
     fi
 }
 

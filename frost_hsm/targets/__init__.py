@@ -11,7 +11,8 @@ In the order in which one may read it:
 - any bytes: ``raw``; files for minisign and signify: ``minisign``; web tokens: ``jws``
 - for OpenSSH: ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``
 - for OpenPGP: ``openpgp_packets`` ``openpgp`` ``openpgp_key``
-- for X.509: ``x509_words`` ``x509_unsigned`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``
+- for X.509: ``x509_words`` ``x509_unsigned`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``; with such
+  a certificate: ``cms``
 - by keys of secp256k1-tr: ``nostr`` ``psbt``
 - the key itself, for whoever verifies: ``jwk`` ``exporting``; before it is made: ``suites``
 """

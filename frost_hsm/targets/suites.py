@@ -11,6 +11,7 @@ USES: Final = {
     "release": ("ed25519", ("ssh", "openpgp", "minisign", "signify", "git")),
     "ssh": ("ed25519", ("ssh", "ssh-cert")),
     "ca": ("ed25519", ("x509-root", "x509-intermediate", "x509-end", "x509-crl", "x509-ocsp")),
+    "documents": ("ed25519", ("cms", "cms-attached")),
     "tokens": ("ed25519", ("jws",)),
     "dns": ("ed25519", ()),  # by GroupPrivateKey and dnspython
     "bitcoin": ("secp256k1-tr", ("psbt",)),

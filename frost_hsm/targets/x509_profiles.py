@@ -268,6 +268,8 @@ class X509End(_Certificates):
         uses = ["digital_signature"]
         if isinstance(public_key, RSAPublicKey) and "server" in asked.names(texts["use"]):
             uses.append("key_encipherment")
+        if {"email", "documents"} & {*asked.names(texts["use"])}:
+            uses.append("content_commitment")  # what is signed is meant to bind its signer
         extensions: list[tuple[x509.ExtensionType, bool]] = [
             (x509.BasicConstraints(ca=False, path_length=None), True),
             (key_usage(*uses), True),

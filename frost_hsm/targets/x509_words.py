@@ -31,6 +31,7 @@ USES: Final = {
     "client": ExtendedKeyUsageOID.CLIENT_AUTH,
     "code": ExtendedKeyUsageOID.CODE_SIGNING,
     "email": ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    "documents": x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),  # RFC 9336, which the library has no name for
     "timestamps": ExtendedKeyUsageOID.TIME_STAMPING,
     "ocsp": ExtendedKeyUsageOID.OCSP_SIGNING,
 }

@@ -38,6 +38,8 @@ GIVEN: dict[str, tuple[bytes, dict[str, str]]] = {
     "x509-end": (REQUEST, {"names": "a.example,192.0.2.1,a@b.example", "use": "server,email"}),
     "x509-crl": (b"5a 2025-01-31 keyCompromise\n5b 2025-01-31\n", {}),
     "x509-ocsp": (END, {"status": "superseded", "revoked": "2025-01-31"}),
+    "cms": (b"message", {}),
+    "cms-attached": (b"message", {}),
     "jws": (b'{"iss":"team","exp":1}', {}),
     "nostr": (b"note", {"tags": '[["t","x"]]'}),
     "psbt": (PSBT, {}),
