@@ -14,6 +14,7 @@ In the order in which one may read it:
 - for X.509: ``x509_words`` ``x509_unsigned`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``; with such
   a certificate: ``cms``
 - by keys of secp256k1-tr: ``nostr`` ``psbt``
+- for programs, which wait or are run again: ``message_folder``; what securesystemslib calls a signer: ``tuf_signer``
 - the key itself, for whoever verifies: ``jwk`` ``exporting``; before it is made: ``suites``
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from stage.memory_group import MemoryGroup, group
 
@@ -57,3 +58,9 @@ def sign(target: str, thing: bytes, *, by: MemoryGroup | None = None) -> Signed:
 
 def verify(target: str, finished: bytes, data: bytes = b"", *, by: MemoryGroup | None = None) -> Thing:
     return targets.verify(targets.load(target), (by or group()).key, finished, io.BytesIO(data))
+
+
+def sign_what_waits(folder: Path) -> None:
+    """Put signatures beside the messages of a `MessageFolder`, as ``sign aggregate`` does it there."""
+    for path in [path for path in folder.iterdir() if not path.suffix and not path.with_suffix(".sig").exists()]:
+        path.with_suffix(".sig").write_bytes(group().sign(path.read_bytes()))
