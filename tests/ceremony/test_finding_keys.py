@@ -29,8 +29,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture
-def trio(stage: Stage) -> list[Party]:
-    return stage.people()
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a message", None], ids=["empty", "garbage", "missing"])

@@ -28,8 +28,8 @@ two_suites = pytest.mark.parametrize("stage", ["p256", "ed448"], indirect=True)
 
 
 @pytest.fixture
-def trio(stage: Stage) -> list[Party]:
-    return stage.people()
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
 
 
 def derived(party: Party, *names: str) -> list[Identifier]:

@@ -44,8 +44,8 @@ two_suites = pytest.mark.parametrize("stage", ["p256", "ed25519"], indirect=True
 
 
 @pytest.fixture
-def trio(stage: Stage) -> list[Party]:
-    return stage.people()
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
 
 
 def prepare(party: Party, count: int) -> list[SigningCommitments]:

@@ -35,8 +35,8 @@ two_suites = pytest.mark.parametrize("stage", ["p256", "ed25519"], indirect=True
 
 
 @pytest.fixture
-def trio(stage: Stage) -> list[Party]:
-    return stage.people()
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
 
 
 def step(party: Party, *arguments: str) -> Ran:

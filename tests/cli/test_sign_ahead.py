@@ -33,9 +33,9 @@ def stage(tmp_path_factory: pytest.TempPathFactory, suite: str) -> Stage:
 
 
 @pytest.fixture
-def group(stage: Stage) -> list[Party]:
+def group(stage: Stage, tmp_path: Path) -> list[Party]:
     """Alice, Bob and Carol, any two of whom sign, and a folder through which they send files."""
-    people = stage.people()
+    people = stage.people(tmp_path / "people")
     (people[0].directory.parent / "inbox").mkdir()
     (people[0].directory.parent / "message").write_bytes(MESSAGE)
     return people

@@ -1,9 +1,10 @@
-"""People with a key, made once for many tests: each test gets them as they were, in the same place."""
+"""People made once for many tests: each test gets a copy of them as they were, in a folder of its own."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from stage import parties
@@ -11,20 +12,29 @@ from stage.parties import Party
 
 
 class Stage:
-    """A folder with people in it, which is put back to what it was before each test.
+    """A folder with people in it, who have software tokens: files, so a copy of the folder is all of them.
 
-    make: makes them in a folder. Tokens are files, so a copy of the folder is all of them.
+    make: makes them in a folder.
     """
 
     def __init__(self, directory: Path, make: Callable[[Path], list[Party]]) -> None:
-        self._stage, self._before = directory / "stage", directory / "before"
-        self._parties = make(self._stage)
-        shutil.copytree(self._stage, self._before)
+        self._made = directory / "made"
+        self._parties = make(self._made)
 
-    def people(self) -> list[Party]:
-        shutil.rmtree(self._stage)
-        shutil.copytree(self._before, self._stage)
-        return [Party(party.name, party.directory, party.uri, party.settings) for party in self._parties]
+    def people(self, directory: Path) -> list[Party]:
+        """Copy them to ``directory``, which is new; their configuration names the token where it is there."""
+        shutil.copytree(self._made, directory)
+        moved = [self._moved(party, directory) for party in self._parties]
+        for party in moved:
+            configuration = party.directory / "home/config.toml"
+            configuration.write_text(self._there(configuration.read_text(), directory))
+        return moved
+
+    def _moved(self, party: Party, directory: Path) -> Party:
+        return replace(party, directory=directory / party.name, uri=self._there(party.uri, directory), pins_asked=0)
+
+    def _there(self, text: str, directory: Path) -> str:
+        return text.replace(str(self._made), str(directory))
 
 
 def with_key(directory: Path, suite: str = "p256", **options: object) -> Stage:
