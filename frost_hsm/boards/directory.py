@@ -23,6 +23,7 @@ from typing import Final
 from frost_hsm.boards import MAX_SIZE, scheme
 from frost_hsm.boards.shelf import Lying, Shelf
 from frost_hsm.errors import BoardProblem, BoardUnreachable, UsageProblem
+from frost_hsm.home_directory import expand
 
 _PAUSE: Final = 0.2  # seconds between two looks at the directory
 
@@ -36,7 +37,7 @@ class DirectoryBoard(Shelf):
         path = uri.removeprefix(f"{scheme(uri)}:")
         if not path:
             raise UsageProblem(f'"{uri}" names no directory', hint="it looks like dir:/media/stick")
-        self.path = Path(path).expanduser().absolute()
+        self.path = expand(path).absolute()
         if not self.path.is_dir():
             raise BoardUnreachable(f"there is no directory {self.path}", hint="plug it in, mount it, or make it")
 

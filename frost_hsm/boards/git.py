@@ -26,6 +26,7 @@ from frost_hsm import file_lock
 from frost_hsm.boards import scheme
 from frost_hsm.boards.shelf import Lying, Shelf
 from frost_hsm.errors import BoardProblem, BoardUnreachable, UsageProblem
+from frost_hsm.home_directory import expand
 
 _TRIES: Final = 20  # of posting, while others post too
 _PATIENCE: Final = 120.0  # seconds for one run of git
@@ -279,5 +280,5 @@ def _parse(uri: str) -> tuple[str, str]:
             "a password in a URL is seen by every user of the machine and kept by the shell",
             hint="leave it to git's credential helper",
         )
-    here = Path(repository).expanduser()
+    here = expand(repository)
     return (str(here.absolute()) if "://" not in repository and here.exists() else repository), branch

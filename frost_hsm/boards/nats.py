@@ -30,6 +30,7 @@ from urllib.parse import parse_qsl
 from frost_hsm.boards import MAX_MESSAGES, MAX_SIZE, name_of, require_postable, scheme
 from frost_hsm.boards.seen import PassedOver
 from frost_hsm.errors import BoardProblem, BoardUnreachable, NotPossible, UsageProblem
+from frost_hsm.home_directory import expand
 
 try:
     import nats.errors
@@ -366,7 +367,7 @@ def _parse(uri: str) -> Place:
         what = f'"{sorted(unknown)[0]}"' if unknown else '"replicas" of this kind'
         raise UsageProblem(f"a board of NATS knows no {what}", hint=f"it knows {', '.join((*_FILES, *_TEXTS))}")
     for name in options.keys() & set(_FILES):
-        options[name] = str(Path(options[name]).expanduser().absolute())
+        options[name] = str(expand(options[name]).absolute())
         if not Path(options[name]).is_file():
             raise UsageProblem(f"there is no file {options[name]}, which the board's URI names as {name}")
     return Place([f"{kind}://{host}" for host in hosts.split(",")], stream, options)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frost_hsm.cli import completing
+from frost_hsm.home_directory import expand
 
 if TYPE_CHECKING:
     _ParamType = click.ParamType[Any]
@@ -108,7 +109,7 @@ class File(Text):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return it with the home directory in it."""
         text: str = super().convert(str(value), param, ctx)
-        return str(Path(text).expanduser()) if text.startswith("~/") else text
+        return str(expand(text)) if text.startswith("~/") else text
 
     def shell_complete(
         self, ctx: click.Context, param: click.Parameter, incomplete: str

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from frost_hsm.cli.talk.terminal import Terminal
-from frost_hsm.errors import ConfigProblem, WrongToken
+from frost_hsm.errors import ConfigProblem, UsageProblem, WrongToken
+from frost_hsm.home_directory import expand
 
 if TYPE_CHECKING:  # loaded by those commands alone that need them
     from frost_hsm.backends import Backend, Token
@@ -46,16 +47,7 @@ class Workplace:
         """Where the state directory is or will be: state, not configuration, so it is not for syncing."""
         if self.home_path is not None:
             return self.home_path
-        base = os.environ.get("XDG_STATE_HOME", "")
-        if Path(base).is_absolute():  # one that is not has to be ignored, as the XDG specification says
-            return Path(base) / "frost-hsm"
-        try:
-            home = Path("~").expanduser()
-        except RuntimeError:
-            raise ConfigProblem("there is no home directory to keep state in", hint="name one with --home") from None
-        if not Path(os.environ.get("HOME", home)).is_absolute():
-            raise ConfigProblem(f'HOME is "{os.environ.get("HOME")}", which is no folder', hint="name one with --home")
-        return home / ".local/state/frost-hsm"
+        return _of_this_user("XDG_STATE_HOME", ".local/state", hint="name one with --home")
 
     @cached_property
     def config(self) -> Config:
@@ -87,11 +79,8 @@ class Workplace:
         """Open a board. What it keeps for itself lies in the cache of this user and may be emptied at any time."""
         from frost_hsm import boards
 
-        base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
-        try:
-            return boards.connect(uri, Path(base).expanduser() / "frost-hsm" / "boards")
-        except RuntimeError:
-            raise ConfigProblem("there is no home directory for a cache", hint="set XDG_CACHE_HOME") from None
+        cache = _of_this_user("XDG_CACHE_HOME", ".cache", hint="set XDG_CACHE_HOME, or HOME")
+        return boards.connect(uri, cache / "boards")
 
     # ── The token ──
 
@@ -196,3 +185,17 @@ class Workplace:
             if found.public.is_same_token(self.me):
                 return replace(found, public=self.me)
         raise WrongToken(f"the identity of {self.me.name} is not in {token_name(public.info)}")
+
+
+def _of_this_user(variable: str, otherwise: str, *, hint: str) -> Path:
+    """Return our folder for what the variable is for, as the XDG specification has it: a relative one is ignored."""
+    base = os.environ.get(variable, "")
+    if Path(base).is_absolute():
+        return Path(base) / "frost-hsm"
+    try:
+        home = expand("~")
+    except UsageProblem:
+        raise ConfigProblem("this user has no home directory", hint=hint) from None
+    if not Path(os.environ.get("HOME", home)).is_absolute():
+        raise ConfigProblem(f'HOME is "{os.environ.get("HOME")}", which is no folder', hint=hint)
+    return home / otherwise / "frost-hsm"

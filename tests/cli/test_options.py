@@ -1,11 +1,9 @@
-"""How arguments are taken, on every command: twice, empty, with ~; and what HOME, XDG and others of the kind change."""
+"""How arguments are taken, on every command: twice, empty, with ~."""
 
 from __future__ import annotations
 
 import base64
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -103,80 +101,6 @@ def test_a_tilde_is_the_home_directory_wherever_a_file_is_named(
     assert parsing.NamedFile().convert("bob:1=~/x", None, None) == f"bob:1={tmp_path}/x"
     kinds = {called(parameter) for words, parameter in every_option() if isinstance(parameter.type, parsing.File)}
     assert kinds >= {"FILE", "DIR"}
-
-
-@pytest.mark.parametrize(
-    ("environment", "says"),
-    [
-        ({"HOME": ""}, 'HOME is "", which is no folder'),
-        ({"HOME": "rel"}, 'HOME is "rel", which is no folder'),
-        ({"XDG_STATE_HOME": "rel", "HOME": "/nowhere"}, "there is no state directory /nowhere/.local/state/frost-hsm"),
-        ({"XDG_STATE_HOME": "", "HOME": "/nowhere"}, "there is no state directory /nowhere/.local/state/frost-hsm"),
-        ({"XDG_STATE_HOME": "/else", "HOME": "rel"}, "there is no state directory /else/frost-hsm"),
-        ({"FROST_HSM_HOME": "", "HOME": "/nowhere"}, "there is no state directory /nowhere/.local/state/frost-hsm"),
-    ],
-)
-def test_where_the_state_is(environment: dict[str, str], says: str, tmp_path: Path) -> None:
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith(("XDG", "FROST_HSM_HOME"))}
-    done = subprocess.run(
-        [*PROGRAM, "keys", "list"],
-        cwd=tmp_path,
-        env={**surroundings, **environment},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode in (66, 78)
-    assert done.stderr.startswith(f"error: {says}\n")
-    assert list(tmp_path.iterdir()) == []
-
-
-FIPS = """openssl_conf = o
-[o]
-providers = p
-alg_section = a
-[p]
-base = b
-[b]
-activate = 1
-[a]
-default_properties = fips=yes
-"""
-
-
-def test_a_configuration_of_openssl_that_leaves_nothing(people: list[Party], tmp_path: Path) -> None:
-    """What needs it says so; nothing calls it a bug of ours."""
-    (tmp_path / "fips.cnf").write_text(FIPS)
-    environment = {**os.environ, "OPENSSL_CONF": str(tmp_path / "fips.cnf")}
-    for command in (["peer", "list"], ["identity", "show"], ["identity", "create", "--pin-source", "file:pin"]):
-        done = subprocess.run(
-            [*PROGRAM, *command, "--home", "home", "--json"],
-            cwd=people[0].directory,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert "internal" not in done.stdout + done.stderr, command
-        if done.returncode != 0:
-            assert done.returncode == 78, command
-            says = f"OpenSSL as it is configured here (OPENSSL_CONF={tmp_path}/fips.cnf) has no SHA-256"
-            assert says in done.stdout
-    assert done.returncode == 78  # of the last, at least
-
-
-@pytest.mark.parametrize("options", [["-OO"], ["-W", "error"]])
-def test_whatever_python_is_told(people: list[Party], options: list[str]) -> None:
-    """Help says under -OO what it says otherwise; no warning is an error."""
-    for words in (["sign", "respond"], ["verify"], ["peer"]):
-        shown = [
-            subprocess.run([sys.executable, *given, "-c", PROGRAM[2], *words, "--help"], capture_output=True, text=True)
-            for given in (options, [])
-        ]
-        assert shown[0].stdout == shown[1].stdout, shown[0].stderr
-        assert shown[0].returncode == 0
-    command = [sys.executable, *options, "-c", PROGRAM[2], "peer", "list", "--home", "home"]
-    assert subprocess.run(command, cwd=people[0].directory, capture_output=True, check=True).stderr == b""
 
 
 def test_a_token_that_is_named_is_looked_at(people: list[Party]) -> None:

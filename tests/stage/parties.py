@@ -165,16 +165,7 @@ class Party:
 
     def run(self, *arguments: str) -> Ran:
         """Run ``frost-hsm`` in this process, with this party's folder as the working directory."""
-        stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
-        with (
-            contextlib.chdir(self.directory),
-            contextlib.redirect_stdout(stdout),
-            contextlib.redirect_stderr(stderr),
-        ):
-            status = cli.run(self.arguments(arguments))
-        for stream in (stdout, stderr):
-            stream.flush()
-        return Ran(status, *(stream.buffer.getvalue().decode() for stream in (stdout, stderr)))
+        return run(self.directory, *self.arguments(arguments))
 
     def launch(self, *arguments: str, program: Sequence[str] = PROGRAM) -> Ran:
         """Run ``frost-hsm`` in a process of its own."""
@@ -196,6 +187,16 @@ class Party:
     def _ask(self, info: TokenInfo) -> str:
         self.pins_asked += 1
         return self.pin
+
+
+def run(folder: Path, *arguments: str) -> Ran:
+    """Run ``frost-hsm`` in this process, with nothing added."""
+    stdout, stderr = (io.TextIOWrapper(io.BytesIO(), encoding="utf-8") for _ in range(2))
+    with contextlib.chdir(folder), contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        status = cli.run(list(arguments))
+    for stream in (stdout, stderr):
+        stream.flush()
+    return Ran(status, *(stream.buffer.getvalue().decode() for stream in (stdout, stderr)))
 
 
 def software_token(path: Path, pin: str = PIN) -> str:

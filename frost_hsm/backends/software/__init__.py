@@ -31,6 +31,7 @@ from frost_hsm.errors import (
     StorageProblem,
     UsageProblem,
 )
+from frost_hsm.home_directory import expand
 from frost_hsm.secret import Secret
 
 MAX_TRIES = 10
@@ -109,7 +110,7 @@ class SoftwareBackend:
     def _files(self) -> list[TokenFile]:
         if self._directory is None:
             return []
-        directory = Path(self._directory).expanduser()
+        directory = expand(self._directory)
         try:
             return [TokenFile(path.resolve()) for path in sorted(directory.glob("*.token"))]
         except OSError as error:
@@ -154,7 +155,7 @@ def _path(uri: str) -> Path:
     scheme, _, path = uri.partition(":")
     if scheme != "software" or not path or "\0" in path:
         raise UsageProblem(f'"{uri}" names no software token', hint="write software:PATH")
-    return Path(path).expanduser().resolve()
+    return expand(path).resolve()
 
 
 def _info(file: TokenFile, contents: Contents) -> TokenInfo:

@@ -43,7 +43,8 @@ def doctor(place: Workplace, login: bool) -> Result:
     work. Programs read ok and ready in --json.
     """
     findings: list[Finding] = []
-    for part in (_program, _groups, _state, _backends, _token, *([_keys] if login else [])):
+    others = (_groups, _state, _backends, _token, *([_keys] if login else []))
+    for part in (_program, *(others if surroundings.lacking() is None else ())):
         findings += (each for each in _examined(part(place)) if each not in findings)
     warnings = sum(not fine for fine, _ in findings)
     lines = [f"{'ok  ' if fine else 'warn'}  {text}" for fine, text in findings]
@@ -58,6 +59,8 @@ def doctor(place: Workplace, login: bool) -> Result:
 
 def _first(place: Workplace) -> str | None:
     """Return what has to be done before anything else; None if nothing has."""
+    if (lack := surroundings.lacking()) is not None:
+        return f"{lack}; {surroundings.HINT}"
     try:
         place.config  # noqa: B018 - read, or not
     except FrostHsmError as error:
@@ -73,19 +76,23 @@ def _first(place: Workplace) -> str | None:
                 return "frost-hsm identity create"
             place.identity_in(token)
     except Exception as error:  # a plug-in, or a module, may fail in any way
-        return f"{error}; {error.hint}" if isinstance(error, FrostHsmError) and error.hint else str(error)
+        return _told(error)
     return None
+
+
+def _told(error: Exception) -> str:
+    if isinstance(error, FrostHsmError):
+        return f"{error}; {error.hint}" if error.hint else str(error)
+    said = (str(error).splitlines() or [""])[0]  # some libraries write a page
+    return f"{type(error).__name__}: {said}"
 
 
 def _examined(findings: Iterator[Finding]) -> Iterator[Finding]:
     """Pass findings on; what ends them is one more: whatever is broken, the other parts are still looked at."""
     try:
         yield from findings
-    except FrostHsmError as error:
-        yield False, f"{error}; {error.hint}" if error.hint else str(error)
     except Exception as error:  # a plug-in, or a module, may fail in any way
-        said = (str(error).splitlines() or [""])[0]  # some libraries write a page
-        yield False, f"{type(error).__name__}: {said}"
+        yield False, _told(error)
 
 
 def _program(place: Workplace) -> Iterator[Finding]:

@@ -32,6 +32,8 @@ def opened() -> Iterator[int]:
     except OSError:
         raise NoTerminal("there is no terminal to ask on") from None
     try:
+        if not os.isatty(terminal):  # what a container without one may have in its place
+            raise NoTerminal("there is no terminal to ask on")
         yield terminal
     finally:
         os.close(terminal)
@@ -49,16 +51,15 @@ def ask(terminal: int, prompt: str, *, is_hidden: bool) -> bytes:
 
     Raises `Aborted` if the input ends or the terminal goes away.
     """
-    question = _Question(terminal, f"{visible(prompt)} ", is_hidden)
     try:
-        with question.asked():
+        with _Question(terminal, f"{visible(prompt)} ", is_hidden).asked():
             line = b""
             while not line.endswith(b"\n"):
                 read = os.read(terminal, 4096)
                 if not read:
                     raise Aborted("nothing was typed", hint="run the same command again")
                 line += read
-    except OSError as error:
+    except (OSError, termios.error) as error:
         raise Aborted("the terminal is gone; nothing was changed") from error
     line = line.removesuffix(b"\n")
     begin, end = _PASTE

@@ -14,6 +14,7 @@ from frost_hsm.backends import Backend, PinState, Token, TokenInfo
 from frost_hsm.cli.talk.terminal import ATTEMPTS, Terminal
 from frost_hsm.cli.talk.text import quoted, unusable_secret
 from frost_hsm.errors import NoTerminal, PinIncorrect, PinUnusable, StorageProblem, UsageProblem
+from frost_hsm.home_directory import expand
 
 _LONGEST = 1024
 
@@ -95,7 +96,7 @@ class PinEntry:
         return self._pin
 
     def _from_file(self, place: str) -> str:
-        path = Path(place).expanduser() if place.startswith("~/") else Path(place)
+        path = expand(place) if place.startswith("~/") else Path(place)
         try:
             with path.open("rb") as file:
                 self._require_private(file.fileno(), path)
