@@ -76,6 +76,7 @@ missing_stock_tools() {
         have minisign || echo minisign
         have signify-openbsd || echo signify-openbsd
         have certtool || echo gnutls-bin
+        have rpmsign || echo rpm
     fi
 }
 
