@@ -89,8 +89,7 @@ def test_no_secret_of_a_dealt_refresh_or_of_nonces_made_ahead_leaves(
     with recorder.recording():
         proposal = upkeep.propose(alice)
         ceremonies = [upkeep.join(party, proposal) for party in people]
-        with alice.holder() as holder:
-            dealt = dealing.deal_refresh(holder, ceremonies[0])
+        dealt = dealing.deal_refresh(ceremonies[0], alice.holder)
         third = {
             party.name: dealing.accept(ceremony, party.holder, dealt).message
             for party, ceremony in zip(people, ceremonies, strict=True)

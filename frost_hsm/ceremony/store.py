@@ -4,22 +4,21 @@
     lock                               held by the one process that changes anything
     identity.pem                       my public identity
     peers/NAME.pem                     theirs
-    ceremonies/NAME/proposal.pem       one folder a key generation; once finished, the key of that name
-                    round1/WHO.pem     … round2/WHO.pem, confirm/WHO.pem: the transcript, one file a participant
-                    public-key-package.json
-                    active             once all n confirmations agree
-                    evidence.pem       why it was stopped
-                    opening/WHO.pem    what answered the complaint of whom
-                    given-up           its owner gave it up; what was sealed for it goes
-                    repairs/ID/…       request.pem, delta/WHO.pem, sigma/WHO.pem, done/WHO.pem, active
-                    epochs/N/…         all of this again for each refresh of that key
-    requests/ID/request.pem            one folder a signing request
+    keys/NAME.CEREMONY/ID/…            one folder a chapter of a key's history; its making is under the key's id
+                         beginning.pem         what began it: a proposal, a repair request, an abandonment
+                         round1/WHO.pem        … or dealing, delta, sigma, done; confirm/WHO.pem: what was said in it
+                         public-key-package.json   what it made
+                         evidence.pem          why it was stopped
+                         opening/WHO.pem       what answered the complaint of whom
+                         given-up.pem          its owner's note: it is not pursued here, though it may end well
+    keys/NAME.CEREMONY/standing/ID.pem where people said that they stand
+    requests/ID/beginning.pem          one folder a signing request
                 commit/WHO.pem         … response/WHO.pem
-                signature              once aggregated
+                signatures/N           of each item, once aggregated
     given-up/ID/…                      ceremonies and keys that were given up, under their id
     sealed/NAME                        sealed records of a token that can hold none
-
     served/SHARING.POSITION/NN         which nonces were let out to serve, in 256 files for each share
+    softhsm/…                          a copy of the one file that SoftHSM2 may lose
 
     directory-id                       32 random bytes, made once: what a token knows this directory by
     head, index.N                      what is in it: see `index`
@@ -58,14 +57,6 @@ from frost_hsm.errors import NotKnown, StepConflict, StorageProblem
 
 LOCK_PATIENCE = 30.0
 """Seconds to wait for another process of ours; its steps take well under one, unless it waits for a token."""
-
-PROPOSAL = "proposal.pem"
-PUBLIC_KEY_PACKAGE = "public-key-package.json"
-ACTIVE = "active"  # holds the check code that all confirmed
-EVIDENCE = "evidence.pem"
-GIVEN_UP = "given-up"
-REQUEST = "request.pem"
-SIGNATURE = "signature"
 
 CONFIGURATION = "config.toml"
 

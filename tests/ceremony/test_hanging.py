@@ -18,7 +18,7 @@ from frost_hsm.ceremony.sharing import abandonment
 from frost_hsm.ceremony.sharing import refresh as ceremony_refresh
 from frost_hsm.ceremony.sharing import repair as ceremony_repair
 from frost_hsm.ceremony.sharing.abandonment import Abandonment
-from frost_hsm.errors import CeremonyStopped, NotKnown, NotPossible, StepConflict
+from frost_hsm.errors import CeremonyStopped, NotPossible, StepConflict
 
 MESSAGE = b"pay 5 to dave"
 
@@ -96,7 +96,7 @@ def test_all_abandon_it(trio: list[Party]) -> None:
         assert taken.is_done
         assert (party.key().epoch, party.key().status) == (0, KeyStatus.ACTIVE)
         assert party.key().unfinished() == []
-    with pytest.raises(NotKnown, match="no refresh of treasury"):
+    with pytest.raises(CeremonyStopped, match="does not count here: something else followed"):
         upkeep.finish([carol], first, second)
     assert len(parties.sign([alice, carol], MESSAGE)) == 65
     upkeep.refresh(trio)
@@ -118,7 +118,7 @@ def test_the_place_of_whoever_blocks_it_is_taken(trio: list[Party]) -> None:
     third |= upkeep.finish([carol], first, second)  # too late: nobody who confirmed the other follows it
     upkeep.confirm([carol], third)
     assert carol.key().epoch == 1
-    with pytest.raises(NotKnown, match="no refresh of treasury"):
+    with pytest.raises(CeremonyStopped, match="does not count here: something else followed"):
         upkeep.confirm([alice], third)
     assert len(parties.sign([bob, dave], MESSAGE)) == 65
 
@@ -138,6 +138,9 @@ def test_whoever_confirmed_what_displaces_a_step_waits_for_a_standing(trio: list
     taken.confirm(alice.holder, inbox(third.values()))
     assert not taken.is_counting
     assert (alice.key().epoch, alice.key().status) == (0, KeyStatus.ACTIVE)
+    with pytest.raises(CeremonyStopped, match="was confirmed by all, and does not count here: you have confirmed the"):
+        upkeep.load(alice)
+    assert "does not count here: you have confirmed the repair" in alice.run("refresh", "status").stdout
     with bob.holder() as holder:
         key = bob.key()
         standing = signed.read(signed.write(Standing(key.ceremony, key.state.digest), holder), key.roster)

@@ -15,9 +15,10 @@ from frost_hsm.ceremony.people.identity import Holder, RecordPlace
 from frost_hsm.ceremony.sealing.marks import Marks, is_mark
 from frost_hsm.ceremony.sealing.shelf import Shelf
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, TokenOwnedElsewhere
+from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, StepConflict, TokenOwnedElsewhere
 
 KEY, OTHER_KEY = bytes([1]) * 32, bytes([2]) * 32
+SAID = bytes([9]) * 32
 STATES = [bytes([10 + number]) * 32 for number in range(4)]
 
 
@@ -158,17 +159,38 @@ def test_the_newer_state_is_written_first(alice: Party, holder: Holder, marks: M
 
 def test_votes_are_remembered_until_they_are_settled(marks: Marks) -> None:
     for opening in STATES[1:3]:
-        marks.vote(STATES[0], opening)
-        marks.vote(STATES[0], opening)
-    marks.vote(STATES[3], STATES[1])
+        marks.vote(STATES[0], opening, SAID)
+        marks.vote(STATES[0], opening, SAID)
+    marks.vote(STATES[3], STATES[1], SAID)
+    marks.dealt(STATES[1])
+    marks.dealt(STATES[2])
     assert marks.votes(STATES[0]) == {STATES[1][:16], STATES[2][:16]}
-    marks.forget_votes(STATES[0])
+    marks.forget(STATES[:2], STATES[1:2])
     assert marks.votes(STATES[0]) == frozenset()
     assert marks.votes(STATES[3]) == {STATES[1][:16]}
+    assert [marks.has_dealt(each) for each in STATES] == [False, False, True, False]
+
+
+def test_one_thing_is_confirmed_in_one_way(marks: Marks, alice: Party) -> None:
+    marks.vote(STATES[0], STATES[1], SAID)
+    before = alice.marks()
+    with pytest.raises(StepConflict, match="confirmed this before, with other messages"):
+        marks.vote(STATES[0], STATES[1], bytes(32))
+    assert alice.marks() == before
+
+
+def test_who_was_in_a_state_that_was_overtaken_may_go_on(marks: Marks) -> None:
+    marks.seen_state(KEY, 1, STATES[0])
+    marks.require_not_behind(KEY, 1, STATES[1], [STATES[0]])
+    assert marks.seen_state(KEY, 1, STATES[1], [STATES[0]])
+    with pytest.raises(StateRolledBack):
+        marks.require_not_behind(KEY, 1, STATES[0], [STATES[2]])
+    assert not marks.seen_state(KEY, 1, STATES[1])
 
 
 def test_what_is_gone_stays_so(marks: Marks, alice: Party) -> None:
     marks.seen_state(KEY, 4, STATES[0])
+    marks.dealt(KEY)
     assert not marks.is_gone(KEY)
     marks.gone(KEY)
     marks.gone(KEY)

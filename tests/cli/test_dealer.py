@@ -10,7 +10,7 @@ from stage import by_command, parties, upkeep
 from stage.parties import Party, Ran, inbox
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Dealing, Proposal
+from frost_hsm.ceremony.messages.making import Dealing
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
@@ -85,15 +85,31 @@ def dealt(people: list[Party]) -> bytes:
     return (people[0].directory / "treasury.dealing.pem").read_bytes()
 
 
+def deal_otherwise(alice: Party) -> None:
+    """Deal once more, with a directory and a token that were made to forget the first time."""
+    by_command.forget_dealing(alice, ceremony(alice))
+    step(alice, "dealer", "split", "treasury", "--key-file", "key", "--force")
+
+
+def test_dealing_repeats_itself(people: list[Party]) -> None:
+    alice = people[0]
+    deal(people)
+    first = dealt(people)
+    step(alice, "dealer", "split", "treasury", "--key-file", "key")
+    assert dealt(people) == first
+    (alice.directory / "key").write_text("11" * 32)
+    command = ("dealer", "split", "treasury", "--key-file", "key")
+    refused(alice, *command, status=76, code="step-conflict", says="another key was dealt by this proposal")
+
+
 def test_a_dealing_by_somebody_else_is_refused(people: list[Party]) -> None:
     alice, bob, _ = people
     deal(people)
-    proposal = signed.read((alice.directory / "treasury.proposal.pem").read_bytes()).expect(Proposal)
     suite = ciphersuites.by_name("p256")
+    with pytest.raises(ForeignMessage):
+        dealing.deal(ceremony(bob), bob.holder, SigningKey.deserialize(suite, Secret(KEY)))
     with bob.holder() as holder:
-        with pytest.raises(ForeignMessage):
-            dealing.deal(holder, proposal, SigningKey.deserialize(suite, Secret(KEY)))
-        message = signed.read(dealt(people), proposal.message.roster).expect(Dealing).message
+        message = signed.read(dealt(people), ceremony(alice).roster).expect(Dealing).message
         forged = signed.write(message, holder)
     with pytest.raises(ForeignMessage):
         dealing.accept(ceremony(alice), alice.holder, forged)
@@ -106,7 +122,7 @@ def test_a_dealing_does_not_meet_key_generation(people: list[Party]) -> None:
     with pytest.raises(StepConflict):
         dealing.accept(ceremony(bob), bob.holder, dealt(people))
     dealing.accept(ceremony(carol), carol.holder, dealt(people))
-    step(people[0], "dealer", "split", "treasury", "--key-file", "key", "--force")
+    deal_otherwise(people[0])
     with pytest.raises(StepConflict):
         dealing.accept(ceremony(carol), carol.holder, dealt(people))
 
@@ -138,7 +154,7 @@ def test_different_dealings_are_found_before_the_key_is_active(people: list[Part
     alice, bob, _ = people
     deal(people)
     first = dealing.accept(ceremony(bob), bob.holder, dealt(people)).message
-    step(alice, "dealer", "split", "treasury", "--key-file", "key", "--force")
+    deal_otherwise(alice)
     others = [dealing.accept(ceremony(party), party.holder, dealt(people)).message for party in (alice, people[2])]
     with pytest.raises(Equivocation):
         ceremony(bob).confirm(inbox(first, others))

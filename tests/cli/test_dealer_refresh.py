@@ -190,6 +190,7 @@ def test_different_dealings_are_found_before_an_old_share_is_gone(trio: list[Par
     proposal = (alice.directory / f"{KEY}.refresh1.proposal.pem").read_bytes()
     first = (alice.directory / f"{KEY}.refresh1.dealing.pem").read_bytes()
     one = dealing.accept(upkeep.join(bob, proposal), bob.holder, first).message
+    by_command.forget_dealing(alice, upkeep.load(alice))
     step(alice, "dealer", "refresh", KEY, "--force")
     second = (alice.directory / f"{KEY}.refresh1.dealing.pem").read_bytes()
     with pytest.raises(StepConflict, match="another dealing"):

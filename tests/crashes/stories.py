@@ -230,7 +230,7 @@ STORIES = {
 }
 MADE_ANEW = (
     *("sign request", "sign commit", "sign preprocess"),
-    *("repair request", "dealer split", "dealer refresh", "backup create"),
+    *("repair request", "backup create"),
 )
 AGAIN = {
     **dict.fromkeys(("peer remove", "dkg abort", "refresh abort", "keys delete"), NotKnown.exit),

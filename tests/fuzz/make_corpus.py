@@ -31,7 +31,7 @@ from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.forms import der, oids
 from frost_hsm.forms.oaep import OaepHash
-from frost_hsm.frost import ciphersuites, dealer, dkg, packages, signing
+from frost_hsm.frost import dealer, dkg, packages, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
 from frost_hsm.frost.values import SigningKey
@@ -113,10 +113,8 @@ def of_backup(directory: Path) -> Seeds:
 
 
 def dealt(people: list[parties.Party]) -> bytes:
-    proposal = parties.propose(people[:2], name="dealt")
-    read = signed.read(proposal).expect(Proposal)
-    with people[0].holder() as holder:
-        return dealing.deal(holder, read, SigningKey.generate(ciphersuites.by_id(read.message.suite)))
+    ceremony = people[0].join(parties.propose(people[:2], name="dealt"))
+    return dealing.deal(ceremony, people[0].holder, SigningKey.generate(ceremony.suite))
 
 
 def of_message(data: bytes) -> Seeds:

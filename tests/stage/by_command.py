@@ -11,6 +11,9 @@ from pathlib import Path
 
 from stage.parties import KEY, Party, Ran
 
+from frost_hsm.ceremony.sharing.keygen import KeyGeneration
+from frost_hsm.ceremony.sharing.refresh import Refresh
+
 
 def inbox(party: Party) -> Path:
     return party.directory.parent.parent / "inbox"
@@ -65,6 +68,14 @@ def deal(people: Sequence[Party], key: str, *options: str) -> None:
         step(party, "dealer", "accept", *(str(folder / f"{KEY}.{name}.pem") for name in ("proposal", "dealing")))
     for party in people:
         step(party, "dkg", "confirm", KEY, "--in", str(folder))
+
+
+def forget_dealing(dealer: Party, ceremony: KeyGeneration | Refresh) -> None:
+    """Take what keeps an honest dealer from dealing twice out of the state directory and the token."""
+    dealer.home.remove(f"{ceremony.folder}/dealing")
+    with dealer.open_token() as token:
+        for name in token.record_names("dealt."):
+            token.delete_record(name)
 
 
 def refresh(people: Sequence[Party], *, until: str = "confirm") -> None:

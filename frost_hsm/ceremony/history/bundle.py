@@ -85,19 +85,20 @@ def require_made(history: History, what: str) -> None:
 
 def require_rounds_confirmed(chapter: Chapter, what: str) -> None:
     """Raise `MalformedMessage` if messages of a chapter, all of a step, are others than were confirmed."""
-    for found in chapter.confirmed():
-        confirmed = next(iter(found.values())).message.messages
-        for step, hash_ in zip(_steps(chapter), confirmed, strict=False):
-            if step and hash_ != (step[0].content_digest if len(confirmed) == 1 else transcript_hash(step)):
-                raise MalformedMessage(f"{what} holds other messages of {chapter.title} than were confirmed")
+    for found in chapter.confirmed() if chapter.epoch is not None else ():
+        confirmed = next(iter(found.values())).message
+        dealt = {said.content_digest for said in chapter.of(Dealing)}
+        if confirmed.is_dealt:
+            is_other = bool(dealt) and confirmed.messages[0] not in dealt
+        else:
+            steps = zip(_rounds(chapter), confirmed.messages, strict=False)
+            is_other = any(step and transcript_hash(step) != hash_ for step, hash_ in steps)
+        if is_other:
+            raise MalformedMessage(f"{what} holds other messages of {chapter.title} than were confirmed")
 
 
-def _steps(chapter: Chapter) -> list[list[Signed[Any]]]:
-    """Return what was said in each step of the rounds, in roster order; an empty list where not all of it is here."""
-    if chapter.epoch is None:
-        return []
-    if chapter.of(Dealing):
-        return [chapter.of(Dealing)]
+def _rounds(chapter: Chapter) -> list[list[Signed[Any]]]:
+    """Return what was said in each of the rounds, in roster order; an empty list where not all of it is here."""
     kinds: tuple[type[Message], ...] = (Round1, Round2)
     said = [chapter.by_sender(kind) for kind in kinds]
     return [[of[member] for member in chapter.roster] if len(of) == len(chapter.roster) else [] for of in said]

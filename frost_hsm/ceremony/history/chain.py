@@ -208,6 +208,23 @@ class History:
             culprits=names,
         )
 
+    def overtaken(self, state: State, me: PublicIdentity) -> frozenset[bytes]:
+        """Return the digests of the states that this one took the place of, for ``me``.
+
+        They are complete, as it is, and would count but for what displaces them or was decided between people.
+        """
+        left = set()
+        for chapter in self.path(state):
+            if chapter.before is not None:
+                view = self.view(chapter.before, me)
+                ended = view.complete - {chapter.successor}
+                left |= {each.id for each in ended if not view.hindering(each)}
+        if not left:
+            return frozenset()
+        return frozenset(
+            digest for digest, each in self.states.items() if any(step.id in left for step in self.path(each))
+        )
+
     def latest(self) -> list[State]:
         """List the states that no complete chapter has ended: one, unless people were parted."""
         ended = {each.before.digest for each in self.chapters.values() if each.before is not None and each.is_complete}

@@ -4,7 +4,7 @@ The judge knows nothing but the messages. Whoever has the same gets the same ans
 people sees from the proposal by which keys they are meant. Only what nobody says who follows the protocol convicts,
 whatever they said before and had to say again after a loss:
 
-    two messages            of one step from one sender, with different contents
+    two messages            of a step in which everybody says one thing and no other, from one sender
     two votes               for successors of one state of which neither displaces the other
     a standing              in what its sender's own vote displaces, unless it cites somebody's who voted for that too
     a message               whose contents its sender cannot have made honestly
@@ -53,9 +53,6 @@ from frost_hsm.errors import (
 from frost_hsm.frost import dkg, refresh
 from frost_hsm.frost import round1 as frost_round1
 from frost_hsm.secret import Secret
-
-_ONCE: tuple[type[Message], ...] = (Round1, Round2, Dealing, Confirmation)
-"""Of what everybody says one thing and no other in one chapter, whatever they lost: the token remembers."""
 
 _MOST_VIEWS = 64  # sets of round-1 messages that are tried; there is more than one only where somebody is convicted
 
@@ -142,7 +139,7 @@ def _findings(history: History, derive: Derive) -> Iterator[Finding]:
 
 
 def _contradictions(chapter: Chapter) -> Iterator[Finding]:
-    for kind in _ONCE:
+    for kind in (kind for kind in chapter.said if kind.is_said_once):
         earlier: dict[PublicIdentity, Signed[Message]] = {}
         for said in chapter.of(kind):
             if earlier.setdefault(said.sender, said).content_digest != said.content_digest:

@@ -307,6 +307,11 @@ class GroupKey:
         found = self.history.chapters.get(beginning.content_digest)
         return found if found is not None else Chapter(beginning, self.state)
 
+    @property
+    def overtaken(self) -> frozenset[bytes]:
+        """The digests of the states that this one took the place of: its owner may have been in them."""
+        return self.history.overtaken(self.state, self.me)
+
     def unfinished(self) -> list[Chapter]:
         """List the successors of this state that somebody has begun and not all have confirmed."""
         return [each for each in self.history.successors(self.state) if not each.is_complete]
@@ -334,7 +339,7 @@ class GroupKey:
         share that all n confirmed. Raises `KeyNotFound` if the token holds no share of this epoch, `StateRolledBack` if
         it has seen a newer state of the key.
         """
-        records.require_not_behind(self.ceremony, self.state.height, self.state.digest)
+        records.require_not_behind(self.ceremony, self.state.height, self.state.digest, self.overtaken)
         sealed = records.find(self.record_name(Kind.SIGNING_SHARE), self.context(Kind.SIGNING_SHARE, self.transcript))
         if sealed is None:
             raise KeyNotFound(
@@ -376,7 +381,9 @@ class GroupKey:
             if not home.names(self.folder):  # done by another process while we waited
                 raise _no_key(self.name)
             records = SealedRecords(holder, home)
-            Marks(holder, home).gone(self.ceremony)
+            marks = Marks(holder, home)
+            marks.gone(self.ceremony)
+            marks.forget(self.history.states, self.history.chapters)
             states = (self.state, *self.history.states.values())
             positions = {state.roster.position(self.me.name) for state in states if self.me in state.roster}
             for chapter in self.history.chapters:

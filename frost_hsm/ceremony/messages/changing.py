@@ -122,7 +122,7 @@ class RepairDone(Message):
     """
 
     content_type = oids.REPAIR_DONE
-    title = "end of a repair"
+    title = "repair end"
     asn1 = (OCTETS, OCTETS)
 
     repair: bytes

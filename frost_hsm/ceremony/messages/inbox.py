@@ -38,7 +38,7 @@ class Incoming:
 
 
 class Contradiction(Equivocation):
-    """Two different signed messages of one step from one sender; ``proof`` holds both."""
+    """Two different messages of a step in which nobody honest says two; ``proof`` holds both."""
 
     def __init__(self, message: str, *, culprit: str, proof: tuple[Signed[Any], ...]) -> None:
         super().__init__(message, culprits=[culprit])
@@ -69,7 +69,8 @@ class Inbox:
         """Add the messages of one kind to those that are ``known``, by sender's name; other kinds are let be.
 
         belongs: whether a message is of this ceremony or request; home: what that is called in an error. Raises
-        `Contradiction` when one sender signed two with different contents, one of which may be a known one.
+        `Contradiction` when one sender signed two with different contents, one of which may be a known one; of a kind
+        that is not said once, `Equivocation` that names no culprit.
         """
         found = dict(known)
         labels = dict.fromkeys(known, "what was received before")
@@ -79,10 +80,13 @@ class Inbox:
             if earlier is None:
                 found[name], labels[name] = said, label
             elif earlier.content_digest != said.content_digest:
-                raise Contradiction(
-                    f"{name} signed two different {kind.title}s: {labels[name]}, {label}",
-                    culprit=name,
-                    proof=(earlier, said),
+                both = f"{name} signed two different {kind.title}s: {labels[name]}, {label}"
+                if kind.is_said_once:
+                    raise Contradiction(both, culprit=name, proof=(earlier, said))
+                raise Equivocation(
+                    both,
+                    hint=f"{name} may have lost what they did, and done it again: ask which one holds, "
+                    "and leave the other out; or begin this anew",
                 )
         return found
 

@@ -104,6 +104,7 @@ class Round1(Message):
     """
 
     content_type = oids.ROUND1
+    is_said_once = True
     title = "round-1 message"
     asn1 = (OCTETS, OCTETS, Y_COORDINATES, _PROOFS)
 
@@ -127,6 +128,7 @@ class Round2(Message):
     """
 
     content_type = oids.ROUND2
+    is_said_once = True
     title = "round-2 message"
     asn1 = (OCTETS, OCTETS, ENVELOPES)
 
@@ -150,6 +152,7 @@ class Dealing(Message):
     """
 
     content_type = oids.DEALING
+    is_said_once = True
     title = "dealing"
     asn1 = (OCTETS, ENVELOPES)
 
@@ -176,6 +179,7 @@ class Confirmation(Message):
     """
 
     content_type = oids.CONFIRMATION
+    is_said_once = True
     title = "confirmation"
     asn1 = (OCTETS, HASHES, OCTETS)
 

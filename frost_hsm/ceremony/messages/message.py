@@ -39,9 +39,14 @@ Y_COORDINATES: Final = optional(0, OCTETS, None)
 
 @dataclass(frozen=True, slots=True)
 class Message(Structure):
-    """What all messages have in common. content_type: by which CMS knows them."""
+    """What all messages have in common. content_type: by which CMS knows them.
+
+    is_said_once: whether everybody says one of these in a chapter, and no other whatever they lost: the token remembers
+    it. Of all else somebody whose state directory was lost says another one, honestly.
+    """
 
     content_type: ClassVar[str]
+    is_said_once: ClassVar[bool] = False
 
 
 def random_field(entropy: Entropy) -> bytes:

@@ -5,11 +5,13 @@ names all can be read at once; there is nothing secret in them, and their conten
 
     owner.WHO.DIRECTORY          which state directory works with it
     state.WHO.KEY.HEIGHT.STATE   the newest state of a key that was seen here
-    vote.WHO.STATE.OPENING       what was confirmed to follow a state
+    vote.WHO.STATE.OPENING.SAID  what was confirmed to follow a state, and in which words
+    dealt.WHO.CEREMONY           what one was the dealer of
     gone.WHO.CEREMONY            what was given up or deleted, and never comes back
 
 WHO is 8 bytes of the sign key's digest, the others are 16 bytes of what they name, all in hexadecimal. A mark that
 takes the place of an older one is written first: whoever is killed between leaves both, and the newer one counts.
+Votes and dealings are let go of with the state that they were about: nobody goes back there.
 
 Beside a token that holds no records the marks lie in the state directory, and so tell nothing that it does not say:
 a copy of it has them, and a fresh one has none.
@@ -17,6 +19,7 @@ a copy of it has them, and a fresh one has none.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 from typing import Final
 
@@ -24,9 +27,9 @@ from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.shelf import Shelf
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, TokenOwnedElsewhere
+from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, StepConflict, TokenOwnedElsewhere
 
-FIELDS: Final = {"owner": 1, "state": 3, "vote": 2, "gone": 1}
+FIELDS: Final = {"owner": 1, "state": 3, "vote": 3, "dealt": 1, "gone": 1}
 """How many follow WHO in the name of each kind of mark."""
 
 SHOWN: Final = 16
@@ -99,45 +102,77 @@ class Marks:
 
     def newest(self, key: bytes) -> tuple[int, bytes] | None:
         """Return height and digest, cut to 16 bytes, of the newest state of a key that the token has seen."""
-        seen = [(int(height), bytes.fromhex(state)) for of, height, state in self._listed("state") if of == _shown(key)]
-        return max(seen, default=None)
+        return _newest(self._seen(key))
 
-    def require_not_behind(self, key: bytes, height: int, digest: bytes) -> None:
-        """Raise `StateRolledBack` if the token has seen a newer state of a key, or another one of this height."""
-        seen, state = self.newest(key) or (-1, b"")
-        if seen > height or (seen == height and state != digest[:SHOWN]):
-            raise StateRolledBack(
-                "the token has seen a newer state of this key than this state directory holds",
-                hint="have the others send you the key as it is now: frost-hsm keys import FILE",
-            )
+    def _seen(self, key: bytes) -> list[tuple[str, ...]]:
+        return [each for each in self._listed("state") if each[0] == _shown(key)]
 
-    def seen_state(self, key: bytes, height: int, digest: bytes) -> None:
-        """Remember a state of a key as the newest. Raises `StateRolledBack` as `require_not_behind` does."""
+    def require_not_behind(self, key: bytes, height: int, digest: bytes, overtaken: Collection[bytes] = ()) -> None:
+        """Raise `StateRolledBack` if the token has seen a newer state of a key, or another one of this height.
+
+        overtaken: digests of states that this one took the place of, for all to see: to have been there is fine.
+        """
+        _require_not_behind(self._seen(key), height, digest, overtaken)
+
+    def seen_state(self, key: bytes, height: int, digest: bytes, overtaken: Collection[bytes] = ()) -> bool:
+        """Remember a state of a key as the newest; returns whether that is news to the token.
+
+        Raises `StateRolledBack` as `require_not_behind` does.
+        """
         with self._home.lock():
-            self.require_not_behind(key, height, digest)
-            mark = (_shown(key), str(height), _shown(digest))
-            older = [each for each in self._listed("state") if each[0] == mark[0] and each != mark]
+            seen, mark = self._seen(key), (_shown(key), str(height), _shown(digest))
+            _require_not_behind(seen, height, digest, overtaken)
+            if seen == [mark]:
+                return False
             self._put("state", *mark)
-            for each in older:
-                self._shelf.discard(self._name("state", *each))
+            for each in seen:
+                if each != mark:
+                    self._shelf.discard(self._name("state", *each))
+            return True
 
-    # ── What was voted ──
+    # ── What was said, once ──
 
-    def vote(self, state: bytes, opening: bytes) -> None:
-        """Remember that one confirmed what an opening begins to follow a state, before the confirmation leaves."""
+    def vote(self, state: bytes, opening: bytes, said: bytes) -> None:
+        """Remember what one confirms to follow a state, before it leaves.
+
+        opening: the id of the chapter. said: the content digest of the confirmation. Raises as `require_unsaid` does.
+        """
         with self._home.lock():
-            self._put("vote", _shown(state), _shown(opening))
+            self.require_unsaid(state, opening, said)
+            self._put("vote", _shown(state), _shown(opening), _shown(said))
+
+    def require_unsaid(self, state: bytes, opening: bytes, said: bytes) -> None:
+        """Raise `StepConflict` if one has confirmed the same chapter in other words."""
+        mark = (_shown(state), _shown(opening), _shown(said))
+        if any(each[:2] == mark[:2] and each != mark for each in self._listed("vote")):
+            raise StepConflict(
+                "your token shows that you have confirmed this before, with other messages",
+                hint="ask the others for your confirmation, and run this again with the messages that it was of",
+            )
 
     def votes(self, state: bytes) -> frozenset[bytes]:
         """Return what was confirmed to follow a state: openings, each cut to 16 bytes."""
-        return frozenset(bytes.fromhex(opening) for of, opening in self._listed("vote") if of == _shown(state))
+        return frozenset(bytes.fromhex(opening) for of, opening, _ in self._listed("vote") if of == _shown(state))
 
-    def forget_votes(self, state: bytes) -> None:
-        """Let go of the votes on what follows a state, once that is settled."""
+    def dealt(self, ceremony: bytes) -> None:
+        """Remember that one dealt the shares of a ceremony, before the dealing leaves."""
         with self._home.lock():
-            for of, opening in self._listed("vote"):
-                if of == _shown(state):
-                    self._shelf.discard(self._name("vote", of, opening))
+            self._put("dealt", _shown(ceremony))
+
+    def has_dealt(self, ceremony: bytes) -> bool:
+        """Whether one dealt the shares of a ceremony."""
+        return (_shown(ceremony),) in self._listed("dealt")
+
+    def forget(self, states: Collection[bytes], chapters: Collection[bytes]) -> None:
+        """Let go of the votes on what follows states that have ended, and of the dealings of chapters before."""
+        over, ended = {_shown(each) for each in states}, {_shown(each) for each in chapters}
+        with self._home.lock():
+            for vote in self._listed("vote"):
+                if vote[0] in over:
+                    self._shelf.discard(self._name("vote", *vote))
+            for dealt in self._listed("dealt"):
+                if dealt[0] in ended:
+                    self._shelf.discard(self._name("dealt", *dealt))
 
     # ── What is over ──
 
@@ -145,9 +180,10 @@ class Marks:
         """Remember for good that a ceremony was given up, or that the key it made was deleted."""
         with self._home.lock():
             self._put("gone", _shown(ceremony))
-            for each in self._listed("state"):
-                if each[0] == _shown(ceremony):
-                    self._shelf.discard(self._name("state", *each))
+            for kind in ("state", "dealt"):
+                for each in self._listed(kind):
+                    if each[0] == _shown(ceremony):
+                        self._shelf.discard(self._name(kind, *each))
 
     def made_again(self, ceremony: bytes) -> None:
         """Let go of `gone`: the others have made a share of the key for this token again."""
@@ -171,6 +207,22 @@ class Marks:
         beginning = self._name(kind, "")
         fields = [tuple(name.removeprefix(beginning).split(".")) for name in self._shelf.names(beginning)]
         return [each for each in fields if len(each) == FIELDS[kind]]
+
+
+def _newest(seen: Collection[tuple[str, ...]]) -> tuple[int, bytes] | None:
+    return max(((int(height), bytes.fromhex(state)) for _, height, state in seen), default=None)
+
+
+def _require_not_behind(
+    seen: Collection[tuple[str, ...]], height: int, digest: bytes, overtaken: Collection[bytes]
+) -> None:
+    newest, state = _newest(seen) or (-1, b"")
+    is_behind = newest > height or (newest == height and state != digest[:SHOWN])
+    if is_behind and state not in {each[:SHOWN] for each in overtaken}:
+        raise StateRolledBack(
+            "the token has seen a newer state of this key than this state directory holds",
+            hint="have the others send you the key as it is now: frost-hsm keys import FILE",
+        )
 
 
 def _shown(digest: bytes) -> str:

@@ -10,6 +10,8 @@ Whoever touches one is first seen to be the token's owner (`marks`).
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
@@ -69,9 +71,9 @@ class SealedRecords:
         if self._is_own:
             self._marks.require_still_own()
 
-    def require_not_behind(self, key: bytes, height: int, digest: bytes) -> None:
-        """See that the token has seen no newer state of a key. Raises `StateRolledBack`."""
-        self._marks.require_not_behind(key, height, digest)
+    def require_not_behind(self, key: bytes, height: int, digest: bytes, overtaken: Collection[bytes]) -> None:
+        """See that the token has seen no newer state of a key, as `Marks.require_not_behind` has it."""
+        self._marks.require_not_behind(key, height, digest, overtaken)
 
     def names(self, beginning: str = "") -> list[str]:
         """List the sealed records whose names begin so."""

@@ -5,20 +5,23 @@ deals a refresh learns no share, but can bring stolen old shares up to date, whi
 
 A proposal comes first, as ever; then one message of its author's takes the place of both rounds. That shows in the
 confirmations, which are of one step and not of two, so that a dealt key is known as one for as long as it is used.
+
+Nobody deals twice by one proposal, which would convict them: the dealing is kept here, then noted in the token, then it
+leaves. A state directory that has lost it finds the note.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, Round1
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
+from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.sealing.records import own_context
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
@@ -31,56 +34,92 @@ from frost_hsm.errors import (
     InvalidContents,
     ProtocolViolation,
     SealBroken,
+    StateRolledBack,
     StepConflict,
     UnchangedShare,
     UsageProblem,
 )
 from frost_hsm.frost import dealer, refresh
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
-from frost_hsm.frost.values import Identifier, SigningKey
+from frost_hsm.frost.values import Identifier, SigningKey, VerifyingKey
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 Ceremony = KeyGeneration | Refresh
 
 
 def deal(
-    holder: Holder, proposal: Signed[Proposal], signing_key: SigningKey, *, entropy: Entropy = system_entropy
+    ceremony: KeyGeneration, open_holder: OpenHolder, signing_key: SigningKey, *, entropy: Entropy = system_entropy
 ) -> bytes:
-    """Share a key out among the participants of one's own proposal; returns the message for all.
+    """Share a key out among the participants of one's own proposal; returns the message for all, again the same.
 
     signing_key: its owner wipes it. ZcashFoundation: ``keys::split``. Raises `ForeignMessage` for a proposal of
-    somebody else's.
+    somebody else's, `StepConflict` if rounds were begun or another key was dealt, `StateRolledBack` if the token shows
+    that one dealt before.
     """
-    _require_author(proposal, holder)
-    seat = Seat.take(proposal, holder.public)
-    identifiers = [seat.identifier(each.name) for each in seat.roster]
-    secret_shares, _ = dealer.split(
-        signing_key,
-        max_signers=len(seat.roster),
-        min_signers=seat.min_signers,
-        identifiers=identifiers,
-        entropy=entropy,
-    )
-    return _send(holder, seat, secret_shares)
+
+    def split() -> Mapping[Identifier, SecretShare]:
+        secret_shares, _ = dealer.split(
+            signing_key,
+            max_signers=len(ceremony.roster),
+            min_signers=ceremony.min_signers,
+            identifiers=_identifiers(ceremony),
+            entropy=entropy,
+        )
+        return secret_shares
+
+    return _deal(ceremony, open_holder, split, signing_key.verifying_key())
 
 
-def deal_refresh(holder: Holder, ceremony: Refresh, *, entropy: Entropy = system_entropy) -> bytes:
-    """Deal everybody what refreshes their share, by one's own proposal; returns the message for all.
+def deal_refresh(ceremony: Refresh, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
+    """Deal everybody what refreshes their share, by one's own proposal; returns the message for all, again the same.
 
-    ZcashFoundation: ``compute_refreshing_shares``. Raises `ForeignMessage` for a proposal of somebody else's,
-    `StepConflict` if rounds were begun.
+    ZcashFoundation: ``compute_refreshing_shares``. Raises as `deal` does.
     """
-    _require_author(ceremony.proposal, holder)
+    before = ceremony.key.public_key_package
+
+    def refreshing() -> Mapping[Identifier, SecretShare]:
+        return refresh.compute_refreshing_shares(before, _identifiers(ceremony), entropy)[0]
+
+    return _deal(ceremony, open_holder, refreshing, before.verifying_key)
+
+
+def _deal(
+    ceremony: Ceremony,
+    open_holder: OpenHolder,
+    make: Callable[[], Mapping[Identifier, SecretShare]],
+    verifying_key: VerifyingKey,
+) -> bytes:
+    author = ceremony.proposal.sender
+    if author != ceremony.me:
+        raise ForeignMessage(f"{author.name} wrote this proposal, and alone can be its dealer")
     _require_no_rounds(ceremony)
-    refreshing_shares, _ = refresh.compute_refreshing_shares(
-        ceremony.key.public_key_package, _identifiers(ceremony), entropy
-    )
-    return _send(holder, ceremony.seat, refreshing_shares)
+    with ceremony.at_work(open_holder) as (holder, _):
+        marks, sent = Marks(holder, ceremony.home), ceremony.transcript.sent(Dealing)
+        if sent is None:
+            _require_not_dealt(ceremony, marks)
+            sent = ceremony.transcript.write(_sealed(ceremony, make()), holder)
+        else:
+            package, public = check(ceremony, holder, sent)
+            package.wipe()
+            if public.verifying_key != verifying_key:
+                raise StepConflict(
+                    f"another key was dealt by this proposal of {ceremony.title}",
+                    hint="give it up, and propose anew: frost-hsm dkg abort, frost-hsm dkg propose",
+                )
+        marks.dealt(ceremony.id)
+    return sent.to_pem()
 
 
-def _require_author(proposal: Signed[Any], holder: Holder) -> None:
-    if proposal.sender != holder.public:
-        raise ForeignMessage(f"{proposal.sender.name} wrote this proposal, and alone can be its dealer")
+def _require_not_dealt(ceremony: Ceremony, marks: Marks) -> None:
+    """Raise `StateRolledBack` if one was the dealer of this before, or all went on from what it would follow."""
+    if isinstance(ceremony, Refresh):
+        now = ceremony.key
+        marks.require_not_behind(now.ceremony, now.state.height, now.state.digest, now.overtaken)
+    if marks.has_dealt(ceremony.id) or marks.newest(ceremony.id) is not None:
+        raise StateRolledBack(
+            f"your token shows that you dealt {ceremony.title} before, and nobody deals twice",
+            hint="ask another participant for the file that you sent them, and accept that: frost-hsm dealer accept",
+        )
 
 
 def _require_no_rounds(ceremony: Ceremony) -> None:
@@ -88,14 +127,15 @@ def _require_no_rounds(ceremony: Ceremony) -> None:
         raise StepConflict(f"round 1 of {ceremony.title} was done here: all make its shares")
 
 
-def _send(holder: Holder, seat: Seat, secret_shares: Mapping[Identifier, SecretShare]) -> bytes:
-    envelopes = []
+def _sealed(ceremony: Ceremony, secret_shares: Mapping[Identifier, SecretShare]) -> Dealing:
+    """Encrypt everybody's share to them, and wipe it."""
+    seat, envelopes = ceremony.seat, []
     for identity in seat.roster:
         secret_share = secret_shares[seat.identifier(identity.name)]
         with secret_share.serialize() as plaintext:
             secret_share.wipe()
-            envelopes.append(envelope.encrypt(_context(seat, holder.public, identity), plaintext, identity.addressees))
-    return signed.write(Dealing(seat.ceremony, tuple(envelopes)), holder)
+            envelopes.append(envelope.encrypt(_context(seat, seat.me, identity), plaintext, identity.addressees))
+    return Dealing(seat.ceremony, tuple(envelopes))
 
 
 def accept(ceremony: Ceremony, open_holder: OpenHolder, data: bytes) -> Finished:

@@ -102,7 +102,10 @@ class Refresh(Rounds):
 
     @classmethod
     def load(cls, home: StateDirectory, name: str, me: PublicIdentity) -> Refresh:
-        """Take up the last refresh that was accepted here, finished or not. Raises `NotKnown`."""
+        """Take up the last refresh that was accepted here, finished or not.
+
+        Raises `NotKnown`, and `CeremonyStopped` where there is one that does not count.
+        """
         key = GroupKey.load(home, name, me)
         found = [cls._of(home, key, chapter) for chapter in key.unfinished() if _is_refresh(chapter)]
         found.sort(key=lambda each: (each.transcript.is_given_up, not _has_agreed(each)))
@@ -110,6 +113,9 @@ class Refresh(Rounds):
             if _is_refresh(chapter):
                 found.append(cls._of(home, key, chapter))
         if not found:
+            passed = sorted(filter(_is_refresh, key.history.chapters.values()), key=lambda each: each.is_complete)
+            if passed:
+                raise _not_counting(key, passed[-1])
             raise NotKnown(
                 f"there is no refresh of {name} here", hint="begin with: frost-hsm refresh round1 PROPOSAL.pem"
             )
@@ -219,6 +225,22 @@ def _has_agreed(ceremony: Refresh) -> bool:
         return ceremony.has_agreed
     except CeremonyStopped:  # another process has given it up since it was listed
         return False
+
+
+def _not_counting(key: GroupKey, chapter: Chapter) -> CeremonyStopped:
+    """Say why a refresh is not taken up: one's own vote hinders it, or something else followed its state."""
+    hindering = key.history.view(key.state, key.me).hindering(chapter.successor)
+    if chapter.is_complete and hindering:
+        titles = " and ".join(key.history.chapters[each.id].title for each in hindering)
+        return CeremonyStopped(
+            f"{chapter.title} was confirmed by all, and does not count here: you have confirmed {titles}",
+            hint=f"ask somebody who is in it to say so, with: frost-hsm history standing {key.name}; "
+            "then: frost-hsm history take FILE",
+        )
+    return CeremonyStopped(
+        f"{chapter.title} does not count here: something else followed the state that it begins in",
+        hint=f"see what: frost-hsm history show {key.name}",
+    )
 
 
 def _is_refresh(chapter: Chapter) -> bool:

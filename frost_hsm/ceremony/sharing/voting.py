@@ -6,6 +6,7 @@ the two may have gone back in time: what one forgot the other remembers.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 
 from frost_hsm.ceremony.history.chapter import Chapter
@@ -38,11 +39,14 @@ def require_free(key: GroupKey, chapter: Chapter) -> None:
     )
 
 
-def require_here(key: GroupKey, holder: Holder, home: StateDirectory) -> None:
-    """Raise `StateRolledBack` if the token was in a later state of the key, or confirmed what is not known here."""
+def require_here(key: GroupKey, holder: Holder, home: StateDirectory, *chapters: Chapter) -> None:
+    """Raise `StateRolledBack` if the token was in a later state of the key, or confirmed what is not known here.
+
+    chapters: that are known, though they are not kept yet.
+    """
     marks = Marks(holder, home)
-    marks.require_not_behind(key.ceremony, key.state.height, key.state.digest)
-    known = {chapter.id[:16] for chapter in key.history.successors(key.state)}
+    marks.require_not_behind(key.ceremony, key.state.height, key.state.digest, key.overtaken)
+    known = {chapter.id[:16] for chapter in (*key.history.successors(key.state), *chapters)}
     for voted in marks.votes(key.state.digest):
         if voted not in known:
             raise StateRolledBack(
@@ -58,15 +62,20 @@ def cast(
     transcript: Transcript,
     holder: Holder,
     home: StateDirectory,
+    keep: Callable[[], None] = lambda: None,
 ) -> Signed[Confirmation]:
     """Confirm a chapter: first the token notes it, then the directory holds it, then it may leave.
 
-    The caller holds the state directory's lock. Raises as `require_free` and `require_here` do, and `StepConflict` if
-    the token notes another confirmation of the same chapter.
+    keep: keeps what the chapter rests on, once it may be confirmed. The caller holds the state directory's lock. Raises
+    as `require_free` and `require_here` do, and `StepConflict` if the token notes another confirmation of the chapter.
     """
     require_free(key, chapter)
-    require_here(key, holder, home)
-    Marks(holder, home).vote(key.state.digest, chapter.id)
+    require_here(key, holder, home, chapter)
+    marks, vote = Marks(holder, home), (key.state.digest, chapter.id, hashlib.sha256(confirmation.encode()).digest())
+    marks.require_unsaid(*vote)
+    settle(key, holder, home)
+    keep()
+    marks.vote(*vote)
     return transcript.write(confirmation, holder)
 
 
@@ -93,9 +102,8 @@ def confirm(
             with open_holder() as holder, home.lock():
                 sent = transcript.sent(Confirmation)
                 if sent is None:
-                    keep()
                     present = GroupKey.read(home, key.folder, key.me, at=key.state.digest)
-                    sent = cast(present, chapter, confirmation, transcript, holder, home)
+                    sent = cast(present, chapter, confirmation, transcript, holder, home, keep)
         if sent.message != confirmation:
             raise StepConflict(f"you have confirmed {chapter.title} before, with other messages")
     with home.lock():
@@ -105,5 +113,11 @@ def confirm(
 
 
 def settle(key: GroupKey, holder: Holder, home: StateDirectory) -> None:
-    """Let the token know the state that a key is in now; it never goes back from there. The caller holds the lock."""
-    Marks(holder, home).seen_state(key.ceremony, key.state.height, key.state.digest)
+    """Let the token know the state that a key is in now; it never goes back from there. The caller holds the lock.
+
+    What the token noted of what was said before that state is let go of.
+    """
+    marks, history, now = Marks(holder, home), key.history, key.state.digest
+    if marks.seen_state(key.ceremony, key.state.height, now, key.overtaken):
+        following = {chapter.id for chapter in history.successors(key.state)}
+        marks.forget(history.states.keys() - {now}, history.chapters.keys() - following)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import click
 
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.people.numbering import Numbering
 from frost_hsm.ceremony.sharing import dealing as ceremony_dealing
@@ -61,12 +61,10 @@ def split(place: Workplace, name: str, key_file: str, output: str | None, force:
     Ed25519 or Ed448 becomes one of the suite of that curve. A passphrase is asked for.
     """
     ceremony = KeyGeneration.load(place.home, name, place.me)
-    path = output or f"{name}.dealing.pem"
-    door.check_output(path, force=force)
+    path = _check_output(ceremony, output or f"{name}.dealing.pem", force)
     signing_key = _read_key(place, key_file, ceremony.suite)
     try:
-        with place.holder() as holder:
-            data = ceremony_dealing.deal(holder, ceremony.proposal, signing_key)
+        data = ceremony_dealing.deal(ceremony, place.holder, signing_key)
         verifying_key = signing_key.verifying_key().serialize()
     finally:
         signing_key.wipe()
@@ -80,6 +78,12 @@ def split(place: Workplace, name: str, key_file: str, output: str | None, force:
     return Result(
         "dealer-split", lines, {**rounds.fields(ceremony), "key": verifying_key.hex(), "file": path}, after, raw
     )
+
+
+def _check_output(ceremony: ceremony_dealing.Ceremony, path: str, force: bool) -> str:
+    sent = ceremony.transcript.sent(Dealing)
+    door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
+    return path
 
 
 def _read_key(place: Workplace, path: str, suite: Ciphersuite) -> SigningKey:
@@ -110,10 +114,8 @@ def refresh(place: Workplace, name: str, output: str | None, force: bool) -> Res
     Writes NAME.refreshN.dealing.pem, one file for all: what is added to each share, encrypted to its recipient's token.
     """
     ceremony = Refresh.load(place.home, name, place.me)
-    path = output or f"{ceremony.stem}.dealing.pem"
-    door.check_output(path, force=force)
-    with place.holder() as holder:
-        data = ceremony_dealing.deal_refresh(holder, ceremony)
+    path = _check_output(ceremony, output or f"{ceremony.stem}.dealing.pem", force)
+    data = ceremony_dealing.deal_refresh(ceremony, place.holder)
     raw = door.write(path, data, force=force)
     proposal = f"{ceremony.stem}.proposal.pem"
     after = (

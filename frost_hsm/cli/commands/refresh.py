@@ -17,7 +17,7 @@ from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NotKnown
+from frost_hsm.errors import Aborted, CeremonyStopped, NotKnown
 
 
 @group
@@ -155,11 +155,16 @@ def status(place: Workplace, name: str | None) -> Result:
         ceremony = Refresh.load(place.home, name, place.me)
         line, entry = rounds.status(ceremony, _STATES)
         return Result("refresh-status", [line], entry, _next(ceremony))
-    lines, entries = [], []
+    lines: list[str] = []
+    entries: list[dict[str, object]] = []
     for each in GroupKey.names(place.home):
         try:
             ceremony = Refresh.load(place.home, each, place.me)
         except NotKnown:
+            continue
+        except CeremonyStopped as stopped:
+            lines.append(str(stopped))
+            entries.append({"name": each, "state": "does-not-count", "why": str(stopped)})
             continue
         line, entry = rounds.status(ceremony, _STATES)
         lines.append(line)

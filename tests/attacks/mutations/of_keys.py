@@ -324,7 +324,7 @@ OF_KEYS = (
         _ALWAYS_PRESENT,
         (
             "ceremony/history/keys.py",
-            "records.require_not_behind(self.ceremony, self.state.height, self.state.digest)",
+            "records.require_not_behind(self.ceremony, self.state.height, self.state.digest, self.overtaken)",
             "pass",
         ),
     ),
