@@ -1,8 +1,8 @@
 """Messages that wait in a folder until the group has signed them: what a program is run for twice, or waits for.
 
 The program asks for a signature, the message lies in a file, and people sign that as any other:
-``frost-hsm sign request KEY FOLDER/*``, over a board or by files. Once the signature lies beside it, the same
-program, run again, goes on; or the one that waited does.
+``frost-hsm sign request KEY *.to-sign`` in that folder, over a board or by files. Once the signature lies beside it,
+the same program, run again, goes on; or the one that waited does.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from frost_hsm.errors import InvalidSignature, NotYet, StorageProblem
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets.group_private_key import verify
 
+ENDING: Final = ".to-sign"
 _LOOK: Final = 0.2
 """Seconds between two looks for a signature."""
 
 
 class MessageFolder:
-    """A folder of messages for one key, each named after its SHA-256, and the signatures on them, NAME.sig.
+    """A folder of messages for one key: SHA256.to-sign, with 16 digits of it, and SHA256.to-sign.sig for the signature.
 
     directory: made if it is not there. patience: seconds for which `sign` waits for a signature, in whatever thread
     it is called; 0 to be run again. Any number of programs may share a folder.
@@ -40,7 +41,7 @@ class MessageFolder:
         Raises `NotYet` if there is none, the message is in the folder then; `InvalidSignature` if what lies there is
         not the key's, and `StorageProblem`.
         """
-        path = self._directory / hashlib.sha256(message).hexdigest()[:16]
+        path = self._directory / f"{hashlib.sha256(message).hexdigest()[:16]}{ENDING}"
         end = time.monotonic() + self._patience
         try:
             while (signature := self._find(path, message)) is None:
@@ -48,7 +49,7 @@ class MessageFolder:
                 if time.monotonic() >= end:
                     raise NotYet(
                         f"the group has not signed {path}",
-                        hint="frost-hsm sign request KEY FILE…, with what has no .sig there; then run this again",
+                        hint=f"in that folder: frost-hsm sign request KEY *{ENDING}; then run this again",
                     )
                 time.sleep(_LOOK)
         except OSError as error:

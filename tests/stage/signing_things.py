@@ -62,5 +62,5 @@ def verify(target: str, finished: bytes, data: bytes = b"", *, by: MemoryGroup |
 
 def sign_what_waits(folder: Path) -> None:
     """Put signatures beside the messages of a `MessageFolder`, as ``sign aggregate`` does it there."""
-    for path in [path for path in folder.iterdir() if not path.suffix and not path.with_suffix(".sig").exists()]:
-        path.with_suffix(".sig").write_bytes(group().sign(path.read_bytes()))
+    for path in folder.glob("*.to-sign"):
+        path.with_name(f"{path.name}.sig").write_bytes(group().sign(path.read_bytes()))
