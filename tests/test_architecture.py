@@ -31,7 +31,9 @@ MAY_IMPORT = {
     "boards": {"errors", "file_lock", "home_directory"},
     "ceremony": GROUND | {"file_lock", "forms", "frost", "backends"},
     "targets": GROUND | {"forms", "frost"},
-    "cli": GROUND | {"file_lock", "home_directory", "forms", "frost", "ceremony", "backends", "targets", "boards"},
+    "agent": GROUND | {"frost", "ceremony", "targets"},
+    "cli": GROUND
+    | {"file_lock", "home_directory", "forms", "frost", "ceremony", "backends", "targets", "boards", "agent"},
     "testing": GROUND | {"forms", "backends", "boards"},
 }
 """Each part of the house and the parts below it that it may import."""

@@ -20,13 +20,15 @@
     served/SHARING.POSITION/NN         which nonces were let out to serve, in 256 files for each share
     softhsm/…                          a copy of the one file that SoftHSM2 may lose
 
+    agent/log, agent/ssh.sock          of `frost_hsm.agent`: a chain of its own, and no file of ours
+
     directory-id                       32 random bytes, made once: what a token knows this directory by
     head, index.N                      what is in it: see `index`
     partial                            what is being written
     importing/…                        what is being verified before it is taken in: a state directory of its own
 
-Every file is public or sealed, and everything but ``lock`` and ``config.toml``, which people edit, is in the `index`,
-with its SHA-256. So a file that somebody adds is not there; one that was deleted, emptied, cut short, altered,
+Every file is public or sealed, and everything but ``lock``, ``agent`` and ``config.toml``, which people edit, is in the
+`index`, with its SHA-256. So a file that somebody adds is not there; one that was deleted, emptied, cut short, altered,
 exchanged or replaced by an older one is still there and is refused when it is read. A directory that is put back as
 a whole shows nothing here: the token does (`sealing.marks`).
 

@@ -29,6 +29,7 @@ COMMANDS = {
     "identity": "Make, show and hand out your identity.",
     "peer": "Keep the identities of the others.",
     "join": "Do every step that is open for you, over a board.",
+    "agent": "Stay, and answer for you what is asked on a board.",
     "status": "Say all that is open, and whose turn it is.",
     "dkg": "Make a key together.",
     "sign": "Sign together.",

@@ -9,7 +9,7 @@ In the order in which one may read it:
 
 - for all of them: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``recognising``
 - any bytes: ``raw``; files for minisign and signify: ``minisign``; web tokens: ``jws``
-- for OpenSSH: ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``
+- for OpenSSH: ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for programs that ask an agent: ``ssh_digest`` ``ssh_login``
 - for OpenPGP: ``openpgp_packets`` ``openpgp`` ``openpgp_key``
 - for X.509: ``x509_words`` ``x509_unsigned`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``; with such
   a certificate: ``cms``
@@ -60,6 +60,13 @@ class Thing(Protocol):
 
     def lines(self) -> list[str]:
         """Say in words everything that is signed, in printable characters; whatever is hidden was refused before."""
+
+    def facts(self) -> Mapping[str, str]:
+        """Say by name what a rule may go by, of what is signed alone: ``ref``, ``namespace``, ``user``, …
+
+        size: in bytes, where that of the thing is not the size of what is signed.
+        """
+        return {}
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Make the file that the tool takes, of a signature on `to_sign` that was verified: see `finish` below."""

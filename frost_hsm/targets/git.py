@@ -12,6 +12,7 @@ import re
 import shlex
 import shutil
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -111,6 +112,10 @@ class GitObject(Thing):
                 f"  by       {_person(parts['committer'])}",
             ]
         return [*said, *words.indented(parts["message"])]
+
+    def facts(self) -> Mapping[str, str]:
+        """Name the ref of a tag; a commit says nothing of the refs that will lead to it."""
+        return {"ref": f"refs/tags/{self.parts['tag']}"} if self.is_tag else {}
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Put the signature into the object, as git does: the contents of the object that git is given."""

@@ -6,6 +6,7 @@ So nobody signs a bare digest: what it stands for is in the request or on the si
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Self
@@ -109,6 +110,10 @@ class DigestedFile(Structure, Thing):
     def check_own_copy(self, directory: Path, name: str) -> str:
         """Compare the file."""
         return self.file.check(directory, name)
+
+    def facts(self) -> Mapping[str, str]:
+        """Say the size of the file."""
+        return {"size": str(self.size)}
 
     def file_lines(self) -> list[str]:
         """Say which file it is, and how it begins if it is here."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import BinaryIO, Final
 
@@ -13,7 +14,8 @@ from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Option, Target, ssh_wire, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
 
-_NAMESPACE: Final = re.compile(r"[!-~]{1,128}")
+NAMESPACE: Final = re.compile(r"[!-~]{1,128}")
+"""What a namespace may be here: it is shown, and written into commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,7 @@ class SshFile(DigestedFile):
 
     def __post_init__(self) -> None:
         super(SshFile, self).__post_init__()
-        if not _NAMESPACE.fullmatch(self.namespace):
+        if not NAMESPACE.fullmatch(self.namespace):
             raise NotPossible(
                 "a namespace is 1 to 128 printable characters without a space", hint="file, or name@domain"
             )
@@ -50,6 +52,10 @@ class SshFile(DigestedFile):
     def lines(self) -> list[str]:
         """Say namespace and file."""
         return [f"  for      the SSH namespace {words.quoted(self.namespace)}", *self.file_lines()]
+
+    def facts(self) -> Mapping[str, str]:
+        """Name the namespace, and say the size."""
+        return {**super(SshFile, self).facts(), "namespace": self.namespace}
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write the armoured SSHSIG."""

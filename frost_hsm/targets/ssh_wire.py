@@ -77,6 +77,29 @@ def to_sign(namespace: str, digest: bytes) -> bytes:
     return _MAGIC + b"".join(map(string, (namespace.encode(), b"", _HASH, digest)))
 
 
+def read_to_sign(data: bytes) -> tuple[str, bytes]:
+    """Return namespace and digest of what `to_sign` wrote. Raises `MalformedMessage` for anything else."""
+    what = "the message of an SSH signature"
+    reader = Reader(data, what)
+    reader.take(len(_MAGIC))
+    namespace = reader.string()
+    _, algorithm, digest = reader.string(), reader.string(), reader.string()
+    if algorithm != _HASH:
+        raise MalformedMessage(f"{what} is by another hash than {_HASH.decode()}")
+    try:
+        found = namespace.decode(), digest
+    except UnicodeDecodeError:
+        raise MalformedMessage(f"the namespace of {what} is not UTF-8") from None
+    if to_sign(*found) != data:
+        raise MalformedMessage(f"this is not {what}")
+    return found
+
+
+def is_to_sign(data: bytes) -> bool:
+    """Tell whether this begins as `to_sign` does; nothing else that SSH signs does."""
+    return data.startswith(_MAGIC)
+
+
 def armoured(key: VerifyingKey, namespace: str, signature: bytes) -> bytes:
     """Write an SSHSIG as ssh-keygen does."""
     fields = (public_key(key), namespace.encode(), b"", _HASH, signature_blob(signature))

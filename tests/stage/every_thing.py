@@ -7,6 +7,8 @@ from stage.memory_group import MemoryGroup, group
 from stage.signing_things import Signed, make, sign
 
 from frost_hsm import targets
+from frost_hsm.targets import ssh_wire
+from frost_hsm.targets.ssh_login import SshLogin
 
 TAG = f"object {'ab' * 20}\ntype commit\ntag v1.0\ntagger A <a@b> 1 +0000\n\nmessage\n".encode()
 COMMIT = (
@@ -26,6 +28,8 @@ GIVEN: dict[str, tuple[bytes, dict[str, str]]] = {
     "raw": (b"message", {}),
     "ssh": (b"message", {}),
     "git": (TAG, {}),
+    "ssh-digest": (ssh_wire.to_sign("file", bytes(64)), {}),
+    "ssh-login": (SshLogin(bytes(32), "root", b"key").to_sign(group().key), {}),
     "ssh-cert": (SSH_KEY, {"principals": "alice", "force-command": "true"}),
     "openpgp": (b"message", {}),
     "openpgp-cleartext": (b"-message\n", {}),

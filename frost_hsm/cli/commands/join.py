@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import Self
 
 import click
 
@@ -83,7 +84,7 @@ class Sitting:
         self._over: set[bytes] = set()  # what is over, and lies on the board as far as it is mine
         self._line = _Line(place)
 
-    def __enter__(self) -> Sitting:
+    def __enter__(self) -> Self:
         self._board: Board = self._stack.enter_context(self._place.board(self._uri))
         self._heard = Heard(self._place, self._board)
         return self
@@ -119,6 +120,10 @@ class Sitting:
         """Show what is to be signed, and ask. Raises `Aborted` for no."""
         self._line.clear()
         requests.require_agreement(self._place, session, *self._own_copies)
+
+    def receive(self, session: SigningSession) -> str:
+        """Write the signatures of what I asked for."""
+        return f"signed; wrote {', '.join(requests.write_signatures(session))}"
 
     def meet(self, people: Iterable[PublicIdentity]) -> None:
         """Have the fingerprints of strangers compared, and keep their identities as those of peers."""
@@ -187,7 +192,7 @@ class Sitting:
             except FrostHsmError as error:
                 self._refuse(matter, error)
             else:
-                self._say(f"{matter.title}: {said}")
+                self._note(matter, said)
                 self._tried.clear()
                 self._mine.pop(matter.id, None)
                 has_moved = True
@@ -204,6 +209,10 @@ class Sitting:
             return False
         self._tried[matter.id] = number, now
         return True
+
+    def _note(self, matter: Matter, said: str) -> None:
+        """Say what was done in a matter."""
+        self._say(f"{matter.title}: {said}")
 
     def _refuse(self, matter: Matter, error: FrostHsmError) -> None:
         self._refused[matter.id] = error

@@ -29,8 +29,8 @@ from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.ceremony.signing.session import SIGNATURES, SigningSession
 from frost_hsm.ceremony.store import request_folder
-from frost_hsm.cli.commands import dkg, refresh, repair, requests
-from frost_hsm.cli.files import door, things
+from frost_hsm.cli.commands import dkg, refresh, repair
+from frost_hsm.cli.files import things
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotYet
 
@@ -52,6 +52,9 @@ class Person(Protocol):
 
     def agree_to_sign(self, session: SigningSession) -> None:
         """Show what is to be signed, all of it, and ask. Raises `Aborted` for no."""
+
+    def receive(self, session: SigningSession) -> str:
+        """Take the signatures of what I asked for; returns what was done with them."""
 
     def meet(self, people: Iterable[PublicIdentity]) -> None:
         """Have the fingerprints compared of all whose identity is not known here. Raises `Aborted`, `UnknownSender`."""
@@ -389,24 +392,14 @@ class SigningMatter(Matter):
             return "signed; your signature share is sent"
         if step == "aggregate":
             session.aggregate(inbox)
-        paths = self._write([session.signature(number) or b"" for number in range(len(session.items))])
+        said = person.receive(session)
         session.home.put(self._written, b"")
-        return f"signed; wrote {', '.join(paths)}"
+        return said
 
     @property
     def _written(self) -> str:
         """What notes that the files were written: somebody killed before that writes them when they come back."""
         return f"{request_folder(self.session.id)}/written"
-
-    def _write(self, signatures: list[bytes]) -> list[str]:
-        """Write the signatures of what I asked for, named after the items."""
-        [item, *more] = self.session.items
-        stem = item.name if item.name and not more else f"{self.session.key.name}.{self.session.id[:4].hex()}"
-        paths = requests.signature_paths(self.session, stem, None)
-        key = self.session.key.public_key_package.verifying_key
-        for path, item, signature in zip(paths, self.session.items, signatures, strict=True):
-            door.write(path, things.finish(item, key, signature))
-        return paths
 
 
 FindKey = Callable[[bytes, bytes], GroupKey]

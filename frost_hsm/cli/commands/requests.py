@@ -146,6 +146,17 @@ def signature_paths(session: SigningSession, request: str, output: str | None) -
     return [str(PurePath(output or "") / name) for name in names]
 
 
+def write_signatures(session: SigningSession) -> list[str]:
+    """Write the signatures that were aggregated, named after the items; returns the paths."""
+    [item, *more] = session.items
+    name = item.name if item.name and not more else f"{session.key.name}.{session.id[:4].hex()}"
+    paths = signature_paths(session, name, None)
+    key = session.key.public_key_package.verifying_key
+    for number, (path, each) in enumerate(zip(paths, session.items, strict=True)):
+        door.write(path, things.finish(each, key, session.signature(number) or b""))
+    return paths
+
+
 def _last(name: str) -> str:
     """Leave nothing of a name that leads into another folder."""
     return PurePath(name).name or "unnamed"

@@ -25,6 +25,11 @@ class Terminal:
     def __init__(self, *, assume_yes: bool = False) -> None:
         self._assume_yes = assume_yes
 
+    @property
+    def assumes_yes(self) -> bool:
+        """Whether ``--yes`` answers what is asked."""
+        return self._assume_yes
+
     def message(self, text: str) -> None:
         """Show one line of talk."""
         say(text)

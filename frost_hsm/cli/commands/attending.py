@@ -1,0 +1,235 @@
+"""An agent at work on a board: it signs what its judge says yes to, and asks the group for what programs of SSH want.
+
+It does for requests to sign what ``join`` does, and leaves everything else that is open on the board to people.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from frost_hsm.agent import ssh_items
+from frost_hsm.agent.hook import Hook
+from frost_hsm.agent.judge import Ask, Judge
+from frost_hsm.agent.log import Log
+from frost_hsm.agent.question import Question
+from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
+from frost_hsm.ceremony.history.transcript import BEGINNING
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.ceremony.store import request_folder
+from frost_hsm.cli.commands import requests
+from frost_hsm.cli.commands.join import Sitting
+from frost_hsm.cli.commands.matters import Matter, SigningMatter
+from frost_hsm.cli.files import things
+from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, FrostHsmError, NotKnown, NotYet
+from frost_hsm.targets import ssh_wire
+
+_SLICE = 0.2  # seconds between two looks at what programs want, and hooks have answered
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a program of SSH wants signed. process: its id."""
+
+    key: bytes
+    data: bytes
+    process: int
+    signature: Future[bytes]
+
+
+class GroupKeys:
+    """The keys of groups that programs of SSH can use, and what they want signed with them, in order."""
+
+    def __init__(self, place: Workplace) -> None:
+        self._place = place
+        self.wanted: SimpleQueue[_Wanted] = SimpleQueue()
+
+    def listed(self) -> list[tuple[bytes, str]]:
+        """List them, as OpenSSH encodes them, by name."""
+        return [(_encoded(key), key.name) for key in self._all()]
+
+    def sign(self, key: bytes, data: bytes, process: int) -> Future[bytes]:
+        """Have the group asked."""
+        signature: Future[bytes] = Future()
+        self.wanted.put(_Wanted(key, data, process, signature))
+        return signature
+
+    def find(self, encoded: bytes) -> GroupKey:
+        """Find a key as OpenSSH encodes it. Raises `NotKnown`."""
+        for key in self._all():
+            if _encoded(key) == encoded:
+                return key
+        raise NotKnown("a program wants a signature by a key that is none of a group here")
+
+    def _all(self) -> Iterator[GroupKey]:
+        home, me = self._place.home, self._place.me
+        for name in GroupKey.names(home):
+            key = GroupKey.load(home, name, me)
+            if key.status is KeyStatus.ACTIVE and key.suite.name in ssh_wire.SUITES:
+                yield key
+
+
+def _encoded(key: GroupKey) -> bytes:
+    return ssh_wire.public_key(key.public_key_package.verifying_key)
+
+
+class Attending(Sitting):
+    """The agent at work. hook: a program that is asked; is_asking: whether its owner is, where there is no hook.
+
+    signers: who signs what programs of SSH want, by name; None for all participants of the key.
+    """
+
+    def __init__(
+        self,
+        place: Workplace,
+        uri: str,
+        log: Log,
+        judge: Judge,
+        *,
+        hook: Hook | None,
+        is_asking: bool,
+        signers: Sequence[str] | None,
+        files: str | None,
+        clone: str | None,
+    ) -> None:
+        super().__init__(place, uri, files, clone)
+        self._log = log
+        self._judge = judge
+        self._hook = hook
+        self._is_asking = is_asking
+        self._signers = signers
+        self._undecided: set[bytes] = set()
+        self._wanted: dict[bytes, _Wanted] = {}  # by the request that was made of it
+        self.keys = GroupKeys(place)
+
+    def __exit__(self, *exc: object) -> None:
+        if self._hook is not None:
+            self._hook.stop()
+        super().__exit__(*exc)
+
+    # ── What a matter asks for ──
+
+    def agree_to_sign(self, session: SigningSession) -> None:
+        """Let the judge decide. Raises `Aborted` for no, `NotYet` while there is no answer, and what comparing does."""
+        compared = things.compare(session.items, session.key.suite, *self._own_copies)
+        shown = [*requests.lines(session), *(f"  compared: {each}" for each in compared)]
+        question = Question.of(session, shown)
+        asked = "the hook" if self._hook is not None else self._place.me.name
+        answer = self._judge.decide(question, self._asking(session, question), asked)
+        if answer is None:
+            self._undecided.add(session.id)
+            raise NotYet("nobody has answered yet")
+        self._undecided.discard(session.id)
+        if not answer.is_yes:
+            raise Aborted(answer.why)
+        self._say(f"request {session.id[:4].hex()}: {answer.why}")
+
+    def _asking(self, session: SigningSession, question: Question) -> Ask | None:
+        hook = self._hook
+        if hook is not None:
+            return lambda: hook(question)
+        return (lambda: self._ask(session)) if self._is_asking else None
+
+    def _ask(self, session: SigningSession) -> bool:
+        try:
+            super().agree_to_sign(session)
+        except Aborted:
+            return False
+        return True
+
+    def receive(self, session: SigningSession) -> str:
+        """Hand the signature to the program that waits for it."""
+        wanted = self._wanted.pop(session.id)
+        signature = ssh_wire.signature_blob(session.signature() or b"")
+        if not wanted.signature.set_running_or_notify_cancel():
+            return "signed; the program that wanted it has gone"
+        wanted.signature.set_result(signature)
+        return "signed, for the program that wanted it"
+
+    # ── The work ──
+
+    def _open(self) -> Iterator[Matter]:
+        """Give what is open for an agent: requests to sign, and of those that it made itself what becomes of them."""
+        for matter in super()._open():
+            if isinstance(matter, SigningMatter) and (
+                matter.id in self._wanted or matter.step in ("commit", "respond")
+            ):
+                yield matter
+
+    def _advance_all(self) -> bool:
+        self._take_up_what_is_wanted()
+        return super()._advance_all()
+
+    def _take_up_what_is_wanted(self) -> None:
+        while True:
+            try:
+                wanted = self.keys.wanted.get_nowait()
+            except Empty:
+                break
+            try:
+                self._request(wanted)
+            except FrostHsmError as error:
+                self._log.add("not asked", process=wanted.process, why=[str(error)])
+                self._say(f"not asked for a program of SSH: {error}")
+                _fail(wanted, error)
+        for request, wanted in list(self._wanted.items()):
+            if wanted.signature.cancelled():
+                del self._wanted[request]
+                self._refused[request] = Aborted("nobody waits for it any more")
+                self._log.add("withdrawn", request=request.hex())
+                self._say(f"request {request[:4].hex()}: the program that wanted it has gone")
+
+    def _request(self, wanted: _Wanted) -> None:
+        """Ask the group for what a program wants."""
+        key = self.keys.find(wanted.key)
+        item = ssh_items.item(key.public_key_package.verifying_key, wanted.data, wanted.process)
+        participants = [each.name for each in key.roster]
+        names = [name for name in self._signers or participants if name in participants]
+        home = self._place.home
+        with self.holder() as holder:
+            data = signing.request(holder, key, [item], names)
+        session = SigningSession.read(home, data, self._place.me, things.derive)
+        home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
+        self._wanted[session.id] = wanted
+        self._log.add("asked", request=session.id.hex(), key=key.name, target=item.target, process=wanted.process)
+        self._say(f"request {session.id[:4].hex()}: asked {', '.join(session.signers)}, for a program of SSH")
+        self._board.post(data)
+
+    def _is_due(self, matter: Matter) -> bool:
+        if matter.id in self._undecided and self._hook is not None and self._hook.has_answered(matter.id.hex()):
+            return True
+        return super()._is_due(matter)
+
+    def _note(self, matter: Matter, said: str) -> None:
+        self._log.add("done", request=matter.id.hex(), what_was_done=said)
+        super()._note(matter, said)
+
+    def _refuse(self, matter: Matter, error: FrostHsmError) -> None:
+        if not isinstance(error, Aborted):  # which the judge has noted
+            self._log.add("failed", request=matter.id.hex(), why=[str(error)])
+        super()._refuse(matter, error)
+        if matter.id in self._wanted:
+            _fail(self._wanted.pop(matter.id), error)
+
+    def _wait(self) -> None:
+        deadline = time.monotonic() + 2.0
+        while self.keys.wanted.empty() and not self._has_answers() and time.monotonic() < deadline:
+            if self._board.wait(_SLICE):
+                break
+
+    def _has_answers(self) -> bool:
+        hook = self._hook
+        return hook is not None and any(hook.has_answered(request.hex()) for request in self._undecided)
+
+    def _waiting_for(self, waiting: list[Matter]) -> str:
+        return f"requests on {self._uri}"
+
+
+def _fail(wanted: _Wanted, error: FrostHsmError) -> None:
+    if wanted.signature.set_running_or_notify_cancel():
+        wanted.signature.set_exception(error)
