@@ -216,10 +216,14 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """The holder of an identity at work: the identity, and its token open and logged in."""
+    """The holder of an identity at work: the identity, and its token open and logged in.
+
+    works_with: ids of the state directories that the token was seen to work with since it was opened.
+    """
 
     identity: Identity
     token: Token
+    works_with: set[bytes] = field(default_factory=set, init=False, repr=False, compare=False)
 
     @property
     def public(self) -> PublicIdentity:

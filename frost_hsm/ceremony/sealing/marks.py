@@ -49,6 +49,7 @@ class Marks:
     def __init__(self, holder: Holder, home: StateDirectory) -> None:
         self._shelf = Shelf(holder, home)
         self._home = home
+        self._works_with = holder.works_with
         self._who = holder.public.sign_key.digest[:8].hex()
 
     # ── Whose token it is ──
@@ -56,17 +57,22 @@ class Marks:
     def require_own(self) -> None:
         """See that the token is this state directory's; the first that comes to a new one makes it its own.
 
-        Raises `TokenOwnedElsewhere` if it is another's, or of two because taking it over was cut short.
+        All owners are listed once in the time that a holder has the token open; from then on one record is looked for,
+        as whoever takes the token over destroys it. Raises `TokenOwnedElsewhere` if the token is another's, or of two
+        because taking it over was cut short.
         """
+        if self._home.id in self._works_with:
+            self._require_still_own()
+            return
         owners = set(self._listed("owner"))
         if not owners:
             self._put("owner", self._own)
             owners = set(self._listed("owner"))  # another one may have come at this instant
         if owners != {(self._own,)}:
             raise self._refusal()
+        self._works_with.add(self._home.id)
 
-    def require_still_own(self) -> None:
-        """See that nobody has taken the token over since `require_own`: one record is looked for."""
+    def _require_still_own(self) -> None:
         try:
             self._shelf.read(self._name("owner", self._own))
         except KeyNotFound:

@@ -62,14 +62,13 @@ class SealedRecords:
     @property
     def _shelf(self) -> Shelf:
         if not self._is_own:
-            self._marks.require_own()
-            self._is_own = True
+            self.require_own()
         return self._all
 
-    def require_still_own(self) -> None:
-        """See that nobody has taken the token over: for whoever keeps it open. Raises `TokenOwnedElsewhere`."""
-        if self._is_own:
-            self._marks.require_still_own()
+    def require_own(self) -> None:
+        """See that the token works with this state directory, again, for whoever keeps it open."""
+        self._marks.require_own()
+        self._is_own = True
 
     def require_not_behind(self, key: bytes, height: int, digest: bytes, overtaken: Collection[bytes]) -> None:
         """See that the token has seen no newer state of a key, as `Marks.require_not_behind` has it."""

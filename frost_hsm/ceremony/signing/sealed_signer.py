@@ -199,7 +199,7 @@ class SealedSigner:
         self._process.require("this SealedSigner")
         self.key.require_active()
         with self._home.lock():
-            self._records.require_still_own()
+            self._records.require_own()
             yield
 
     def _let_out(self, name: str, *subjects: bytes) -> None:

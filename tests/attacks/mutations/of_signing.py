@@ -165,7 +165,7 @@ OF_SIGNING = (
     defence(
         "s04_another_state_directory",
         "whoever keeps a token open is shut out as well",
-        (_SIGNER, "            self._records.require_still_own()\n", ""),
+        (_SIGNER, "            self._records.require_own()\n", ""),
     ),
     defence(
         "s04_another_state_directory",
