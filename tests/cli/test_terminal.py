@@ -56,6 +56,8 @@ try:
     print("taken" if {call} else "not taken")
 except FrostHsmError as error:
     print("refused:", error)
+except KeyboardInterrupt:
+    print("interrupted")
 except Ended as ended:
     print("ended:", ended.status)
 """
@@ -73,9 +75,11 @@ def asking(request: pytest.FixtureRequest) -> Asking:
     return ASKING[request.param]
 
 
-def session(asking: Asking, tmp_path: Path, *options: str, environment: dict[str, str] | None = None) -> Session:
+def session(
+    asking: Asking, tmp_path: Path, *options: str, environment: dict[str, str] | None = None, columns: int = 0
+) -> Session:
     program = (sys.executable, "-c", PROGRAM.replace("{call}", asking.call))
-    return Session(options, cwd=tmp_path, program=program, environment=environment)
+    return Session(options, cwd=tmp_path, program=program, environment=environment, columns=columns)
 
 
 # ── One place ──
@@ -131,7 +135,7 @@ def test_the_answer(asking: Asking, tmp_path: Path) -> None:
     "environment", [{"LANG": "C", "LC_ALL": "C"}, {"TERM": "dumb"}, {"COLUMNS": "60"}, {"TERM": ""}]
 )
 def test_whatever_the_surroundings(asking: Asking, tmp_path: Path, environment: dict[str, str]) -> None:
-    with session(asking, tmp_path, environment=environment) as at:
+    with session(asking, tmp_path, environment=environment, columns=60) as at:
         at.expect(asking.prompt)
         at.type(f"{asking.answer}\n")
         at.end()
@@ -179,6 +183,25 @@ def test_a_secret_that_cannot_be_one_is_asked_for_again(tmp_path: Path, typed: s
         at.end()
     assert "\ntaken" in at.shown
     assert "47" not in at.shown.partition("PIN: ")[2]
+
+
+@pytest.mark.parametrize(
+    "typed", ["{}\x1b[D", "\x1b[A{}", "\x1b[200~{}\nmore\x1b[201~"], ids=["left", "up", "two lines"]
+)
+@pytest.mark.parametrize("name", [name for name in ASKING if name != "request_secret"])
+def test_keys_that_are_no_text_answer_nothing(name: str, tmp_path: Path, typed: str) -> None:
+    """Nor does the second of two lines that are pasted, with the marks of a terminal around them."""
+    asking = ASKING[name]
+    with session(asking, tmp_path) as at:
+        at.expect(asking.prompt)
+        at.type(typed.format(asking.answer) + "\n")
+        if name == "agree":
+            at.expect("Enter alone is no")
+            at.expect(asking.prompt)
+            at.type("\n")
+        assert at.end() == 0
+    assert "\ntaken" not in at.shown
+    assert "\x1b[D" not in at.shown.rpartition("\n")[2]
 
 
 def test_a_secret_may_be_pasted(tmp_path: Path) -> None:
@@ -242,9 +265,15 @@ def test_a_secret_is_not_shown_after_a_stop(shell: str, way: str, tmp_path: Path
     assert "not taken" not in at.shown
 
 
-def test_a_question_is_put_again_after_a_stop(asking: Asking, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "shell"),
+    [*((name, "bash") for name in ASKING), *(("agree", shell) for shell in SHELLS if shell != "bash")],
+)
+def test_a_question_is_put_again_after_a_stop(name: str, shell: str, tmp_path: Path) -> None:
+    """In each shell one whose answer is shown; how those are asked whose answer is not is tested above."""
+    asking = ASKING[name]
     write_program(tmp_path / "ask", asking)
-    with Session((), cwd=tmp_path, program=SHELLS["bash"], environment=ENVIRONMENT) as at:
+    with Session((), cwd=tmp_path, program=SHELLS[shell], environment=ENVIRONMENT) as at:
         at.expect("ready> ")
         at.type("./ask\n")
         at.expect(asking.prompt)
@@ -264,6 +293,14 @@ def test_a_signal_ends_it_in_order(asking: Asking, tmp_path: Path, number: signa
         os.kill(int(process), number)
         assert at.end() == 0
     assert f"ended: {128 + number}" in at.shown
+
+
+def test_ctrl_c(asking: Asking, tmp_path: Path) -> None:
+    with session(asking, tmp_path) as at:
+        at.expect(asking.prompt)
+        at.interrupt()
+        assert at.end() == 0
+    assert "\ninterrupted" in at.shown
 
 
 def test_a_terminal_that_is_closed(asking: Asking, tmp_path: Path) -> None:

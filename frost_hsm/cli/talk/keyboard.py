@@ -84,13 +84,15 @@ class _Question:
     @contextmanager
     def asked(self) -> Iterator[None]:
         """Put the question, and the terminal back as it was in the end; what else was pasted then is dropped."""
+        is_line_open = True
         with self._staying_asked():
             try:
                 self._put()
                 yield
+                is_line_open = self._is_hidden  # else the Enter at its end was shown
             finally:
                 self._take_back()
-                if self._is_hidden:
+                if is_line_open:
                     with suppress(OSError):
                         write(self._terminal, "\n")
 
