@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -66,12 +66,9 @@ class Workplace:
             raise ConfigProblem(f"{self.config.me} has no identity yet", hint="make one: frost-hsm identity create")
         return PublicIdentity.from_pem(data)
 
-    def peers(self) -> dict[str, PublicIdentity]:
-        """Read the identities of the others, by name."""
-        from frost_hsm.ceremony.people.identity import PublicIdentity
-
-        names = [name.removesuffix(".pem") for name in self.home.names("peers")]
-        return {name: PublicIdentity.from_pem(self.home.read(f"peers/{name}.pem") or b"") for name in names}
+    def peers(self) -> Mapping[str, PublicIdentity]:
+        """The identities of the others, by name; each is read when it is looked up."""
+        return _Peers(self.home)
 
     # ── Boards ──
 
@@ -185,6 +182,25 @@ class Workplace:
             if found.public.is_same_token(self.me):
                 return replace(found, public=self.me)
         raise WrongToken(f"the identity of {self.me.name} is not in {token_name(public.info)}")
+
+
+class _Peers(Mapping[str, "PublicIdentity"]):
+    def __init__(self, home: StateDirectory) -> None:
+        self._home = home
+
+    def __getitem__(self, name: str) -> PublicIdentity:
+        from frost_hsm.ceremony.people.identity import PublicIdentity
+
+        data = self._home.read(f"peers/{name}.pem")
+        if data is None:
+            raise KeyError(name)
+        return PublicIdentity.from_pem(data)
+
+    def __iter__(self) -> Iterator[str]:
+        return (name.removesuffix(".pem") for name in self._home.names("peers"))
+
+    def __len__(self) -> int:
+        return len(self._home.names("peers"))
 
 
 def _of_this_user(variable: str, otherwise: str, *, hint: str) -> Path:

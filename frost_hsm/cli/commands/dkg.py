@@ -142,10 +142,11 @@ def _peers(place: Workplace, names: str, there: Posting) -> list[PublicIdentity]
     """Return the identities of the others; of who is no peer yet, the one handed out on the board, once compared."""
     known, found = place.peers(), []
     for name in split_names(names):
-        if name not in known:
-            known[name] = there.identity_of(name)
-            meet(place, known[name])
-        found.append(known[name])
+        public = known.get(name)
+        if public is None:
+            public = there.identity_of(name)
+            meet(place, public)
+        found.append(public)
     return found
 
 

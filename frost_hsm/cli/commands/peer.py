@@ -94,11 +94,11 @@ def remove(place: Workplace, name: str) -> Result:
 
     Keys made with them stay as they are.
     """
-    peers = place.peers()
-    if name not in peers:
+    public = place.peers().get(name)
+    if public is None:
         raise NotKnown(f'there is no peer "{name}"', hint="see: frost-hsm peer list")
     question = f"Forget {name}? To take them in again, the fingerprint has to be compared again."
-    if not place.terminal.agree(question, what="the name", shown=name, lines=identity_lines(peers[name])):
+    if not place.terminal.agree(question, what="the name", shown=name, lines=identity_lines(public)):
         raise Aborted(f"{name} is still a peer")
     place.home.remove(f"peers/{name}.pem")
     return Result("peer-remove", [f"Removed peer {name}"], {"name": name})
