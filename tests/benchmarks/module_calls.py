@@ -2,6 +2,7 @@
 
 python tests/benchmarks/module_calls.py. Each step is a command of Alice's, a process. Her token is SoftHSM2's: first
 behind OpenSC's spy, which counts; then behind the shim in tests/backends/shims, which waits at each call or does not.
+The ratio is of the time over the module that waits to what its calls alone take: 1 is a program that does nothing else.
 """
 
 # ruff: noqa: E402  (the path comes first)
@@ -35,7 +36,8 @@ STEPS = (
 
 def main() -> None:
     """Print the table."""
-    print(f"{'':<26}{'calls':>6}{'seconds':>9}{f'{DELAY} ms a call':>13}  most of them")
+    columns = f"{'calls':>6}{'seconds':>9}{f'{DELAY} ms a call':>14}{'its calls':>11}{'ratio':>7}"
+    print(f"{'':<26}{columns}  most of them")
     with ExitStack() as stack:
         spied, quick, slow = (_signer(stack, delay) for delay in (None, 0, DELAY))
         for step in STEPS:
@@ -43,8 +45,9 @@ def main() -> None:
             _take(spied, step)
             names = Counter(name.removeprefix("C_") for name in starting.calls(spied.module))
             often = ", ".join(f"{count} {name}" for name, count in names.most_common(4))
-            times = _take(quick, step), _take(slow, step)
-            print(f"{' '.join(step[:2]):<26}{names.total():>6}{times[0]:>9.2f}{times[1]:>13.2f}  {often}")
+            times, bare = (_take(quick, step), _take(slow, step)), names.total() * DELAY / 1000
+            measured = f"{names.total():>6}{times[0]:>9.2f}{times[1]:>14.2f}{bare:>11.2f}{times[1] / bare:>7.2f}"
+            print(f"{' '.join(step[:2]):<26}{measured}  {often}")
 
 
 def _signer(stack: ExitStack, delay: int | None) -> Owner:

@@ -177,25 +177,24 @@ def test_another_block_is_not_left_out(blocks: int) -> None:
 # ── Folders of anything ──
 
 JUDGE = """
-import resource, sys, time
+import resource, sys
 from frost_hsm.cli.files.incoming import gather
 from frost_hsm.errors import FrostHsmError
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-start = time.process_time()
 try:
     files, others = gather((), sys.argv[1])
     print(len(files), len(others), end=" ")
 except FrostHsmError as error:
     print(len(error.details), "errors", end=" ")
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before, time.process_time() - start)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 """
 
 
-def judge(folder: Path) -> tuple[str, int, float]:
-    """What is found in a folder; how many KiB of memory, and seconds, that takes."""
+def judge(folder: Path) -> tuple[str, int]:
+    """What is found in a folder, and how many KiB of memory that takes; the time is in `tests/benchmarks/growth.py`."""
     done = subprocess.run([sys.executable, "-c", JUDGE, str(folder)], capture_output=True, text=True, check=True)
-    first, second, memory, seconds = done.stdout.split()
-    return f"{first} {second}", int(memory), float(seconds)
+    first, second, memory = done.stdout.split()
+    return f"{first} {second}", int(memory)
 
 
 def test_ten_thousand_files_a_pipe_a_loop_and_three_gigabytes(tmp_path: Path) -> None:
@@ -206,10 +205,9 @@ def test_ten_thousand_files_a_pipe_a_loop_and_three_gigabytes(tmp_path: Path) ->
     (tmp_path / "nowhere").symlink_to("nothing")
     with (tmp_path / "large").open("wb") as file:
         file.truncate(3 << 30)
-    found, memory, seconds = judge(tmp_path)
+    found, memory = judge(tmp_path)
     assert found == "0 10001"
     assert memory < 100 << 10
-    assert seconds < 2
 
 
 def test_forty_files_of_sixteen_megabytes(tmp_path: Path) -> None:
@@ -220,10 +218,9 @@ def test_forty_files_of_sixteen_megabytes(tmp_path: Path) -> None:
             path.write_bytes(whole if number else b"-----BEGIN CMS-----\n" + b"A" * 16_000_000)
         else:
             path.hardlink_to(tmp_path / f"{number % 2:02}.pem")
-    found, memory, seconds = judge(tmp_path)
+    found, memory = judge(tmp_path)
     assert found == "21 errors"  # the first twenty, and how many more there are
     assert memory < 100 << 10
-    assert seconds < 2
 
 
 # ── Outputs ──

@@ -1,0 +1,152 @@
+"""Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [SIZE...]
+
+Sizes are 10, 100, 1000 and 2000 unless told otherwise. Requests that wait, keys, and peers: what looks one up is
+compared with itself beside the first size, and should stay at 1; what lists all of them is compared by the thing, and
+should stay at 1, too. Then what costs most of a folder and a file, beside reading them and doing nothing.
+
+Keys take longest to make: a second for two of them.
+"""
+
+# ruff: noqa: E402  (the path comes first)
+
+from __future__ import annotations
+
+import base64
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).parents[1])
+
+from stage import parties
+from stage.parties import KEY, Party
+
+from frost_hsm.errors import FrostHsmError
+
+SIZES = (10, 100, 1000, 2000)
+TIMES = 5
+REQUEST = "message.request.pem"
+ASK = ("sign", "request", KEY, "message", "--signers", "alice,bob", "--force")
+
+Command = tuple[str, ...]
+
+
+def one_more_request(pair: Sequence[Party], number: int) -> None:
+    alice = pair[0]
+    alice.session(parties.request(pair, b"request %d" % number)).commit(alice.holder)
+
+
+def one_more_key(pair: Sequence[Party], number: int) -> None:
+    parties.generate(pair, name=f"key-{number}")
+
+
+def one_more_peer(pair: Sequence[Party], number: int) -> None:
+    alice, _ = pair
+    [peer] = parties.gather(alice.directory.parent / f"peers{number}", [f"peer-{number}"])
+    alice.home.put(f"peers/{peer.name}.pem", peer.public.to_pem())
+
+
+KINDS: dict[str, tuple[Callable[[Sequence[Party], int], None], Command, tuple[Command, ...]]] = {
+    "requests": (
+        one_more_request,
+        ("sign", "status"),
+        (ASK, ("sign", "commit", REQUEST, "--force"), ("sign", "status", REQUEST), ("keys", "list")),
+    ),
+    "peers": (one_more_peer, ("peer", "list"), (ASK, ("identity", "show"), ("keys", "show", KEY))),
+    "keys": (one_more_key, ("keys", "list"), (ASK, ("keys", "show", KEY), ("sign", "status"))),
+}
+"""How there comes to be more of a kind, what lists all of it, and what looks up something else."""
+
+
+def main() -> None:
+    """Print the tables."""
+    sizes = [int(word) for word in sys.argv[1:]] or SIZES
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in KINDS:
+            _grow(Path(folder) / kind, kind, sizes)
+        _costs(Path(folder))
+
+
+def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
+    more, listing, looking = KINDS[kind]
+    pair = parties.gather(folder, ["alice", "bob"])
+    parties.generate(pair)
+    (pair[0].directory / "message").write_bytes(b"a message")
+    _run(pair[0], ASK)
+    print(f"\n{kind + ', milliseconds':<34}" + "".join(f"{size:>9}" for size in sizes) + f"{'last / first':>14}")
+    times: dict[Command, list[float]] = {command: [] for command in (listing, *looking)}
+    there = 0
+    for size in sizes:
+        while there < size:
+            more(pair, there)
+            there += 1
+        for command, seen in times.items():
+            seen.append(_time(lambda command=command: _run(pair[0], command)))  # type: ignore[misc]
+    for command, seen in times.items():
+        by = sizes[-1] / sizes[0] if command == listing else 1
+        words = " ".join(word for word in command[:2]) + (", by the thing" if command == listing else "")
+        print(f"{words:<34}" + "".join(f"{ms:>9.1f}" for ms in seen) + f"{seen[-1] / seen[0] / by:>14.2f}")
+
+
+def _costs(folder: Path) -> None:
+    """What somebody may put before a command, beside reading it all and doing nothing."""
+    junk, large = folder / "junk", folder / "large"
+    junk.mkdir()
+    large.mkdir()
+    for number in range(10_000):
+        (junk / f"{number}.txt").write_bytes(b"hello")
+    text = base64.encodebytes(bytes(12_000_000))
+    (large / "0.pem").write_bytes(b"-----BEGIN CMS-----\n" + text[: (16 << 20) - 100] + b"-----END CMS-----\n")
+    for number in range(1, 40):
+        (large / f"{number}.pem").hardlink_to(large / "0.pem")
+    [alice] = parties.gather(folder / "costs", ["alice"])
+    print(f"\n{'milliseconds':<34}{'ours':>9}{'reading':>9}{'ratio':>9}")
+    for name, ours, bare in (
+        ("10,000 files of junk", lambda: _gather(junk), lambda: _read(junk)),
+        ("40 files of 16 MB", lambda: _gather(large), lambda: _read(large)),
+        ("a backup of 16 MB that is none", lambda: alice.run("backup", "verify", str(large / "0.pem")), _decode(large)),
+    ):
+        measured = _time(ours), _time(bare)
+        print(f"{name:<34}{measured[0]:>9.1f}{measured[1]:>9.1f}{measured[0] / measured[1]:>9.2f}")
+
+
+def _gather(folder: Path) -> None:
+    from frost_hsm.cli.files.incoming import gather
+
+    try:
+        gather((), str(folder))
+    except FrostHsmError:
+        return
+
+
+def _read(folder: Path) -> None:
+    for entry in os.scandir(folder):
+        Path(entry.path).read_bytes()
+
+
+def _decode(folder: Path) -> Callable[[], object]:
+    return lambda: base64.b64decode(b"".join((folder / "0.pem").read_bytes().splitlines()[1:-1]))
+
+
+def _run(party: Party, command: Command) -> None:
+    ran = party.run(*command)
+    if ran.status != 0:
+        raise SystemExit(ran.stderr)
+
+
+def _time(operation: Callable[[], object]) -> float:
+    """The median of some runs, in milliseconds."""
+    seen = []
+    for _ in range(TIMES):
+        begun = time.perf_counter()
+        operation()
+        seen.append(time.perf_counter() - begun)
+    return 1000 * statistics.median(seen)
+
+
+if __name__ == "__main__":
+    main()
