@@ -61,6 +61,7 @@ def install(installer: str, wheels: Path, folder: Path) -> Path:
         **{f"{tool}_NO_INDEX": "1" for tool in ("PIP", "UV")},
         **{f"{tool}_FIND_LINKS": str(wheels) for tool in ("PIP", "UV")},
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        "PIP_NO_COMPILE": "1",
         **{name: str(folder / name) for name in ("PIPX_HOME", "PIPX_MAN_DIR", "UV_TOOL_DIR", "UV_CACHE_DIR")},
         "PIPX_DEFAULT_BACKEND": "uv",  # the other one fetches a pip of its own
         **dict.fromkeys(("PIPX_BIN_DIR", "UV_TOOL_BIN_DIR"), str(folder / "bin")),

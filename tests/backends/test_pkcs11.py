@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pkcs11
 import pytest
@@ -15,7 +16,7 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
 from frost_hsm import errors
 from frost_hsm.backends import KeyAttributes, KeyKind, Token
-from frost_hsm.backends.pkcs11 import attributes, native
+from frost_hsm.backends.pkcs11 import attributes, native, softhsm
 from frost_hsm.testing.judge import new_certificate
 
 
@@ -169,3 +170,26 @@ def test_every_claim_is_needed(claim: str) -> None:
     assert good.stays_inside
     for value in (None, not getattr(good, claim)):
         assert not dataclasses.replace(good, **{claim: value}).stays_inside
+
+
+def test_what_was_destroyed_is_gone_from_the_disk_before_anybody_is_told(
+    fixture: TokenFixture, token: Token, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SoftHSM2 removes a file and leaves it to the system when that gets to the disk."""
+    token.write_record("nonces", b"their value")
+    tokens = softhsm.token_directory()
+    assert tokens is not None
+    [folder] = [each for each in tokens.iterdir() if each.name.replace("-", "").endswith(fixture.serial)]
+    before = {*folder.iterdir()}
+    synced: dict[Path, set[Path]] = {}
+    fsync = os.fsync
+
+    def note(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        synced[path] = {*path.iterdir()}
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", note)
+    token.delete_record("nonces")
+    assert len(before - synced.pop(folder)) >= 1
+    assert synced == {}  # of this token alone

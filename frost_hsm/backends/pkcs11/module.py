@@ -65,13 +65,18 @@ class Module:
             raise failures[0]
         return tokens
 
+    @property
+    def is_softhsm(self) -> bool:
+        """Whether this is SoftHSM2, whose tokens are files that we know."""
+        return "softhsm" in self.library.manufacturer_id.lower()
+
     def start_again(self) -> bool:
         """Let SoftHSM2 read its tokens anew; False for any other module, or while a session of ours is open.
 
         It reads them once, when it starts: tokens made since are missing. And if another process logged in just
         then, which writes to the token's file, it may have found the file empty, and stays with that.
         """
-        if self.open_sessions or self.is_shared or "softhsm" not in self.library.manufacturer_id.lower():
+        if self.open_sessions or self.is_shared or not self.is_softhsm:
             return False
         self.library.reinitialize()
         return True
@@ -102,7 +107,7 @@ class Module:
 
     def require_space(self) -> None:
         """Raise `TokenProblem` where a login would lose the token: SoftHSM2 rewrites its file in place."""
-        full = softhsm.lacks_space() if "softhsm" in self.library.manufacturer_id.lower() else None
+        full = softhsm.lacks_space() if self.is_softhsm else None
         if full is not None:
             raise TokenProblem(
                 f"no space is left on the disk of {full}; nothing was tried, since SoftHSM2 may lose the token then",

@@ -7,6 +7,7 @@ from contextlib import suppress
 
 from pkcs11 import Attribute, ObjectClass, TokenFlag
 
+from frost_hsm.backends.pkcs11 import softhsm
 from frost_hsm.backends.pkcs11.answers import Answer
 from frost_hsm.backends.pkcs11.attributes import Template, Told, application_of, record_template
 from frost_hsm.backends.pkcs11.session import SharedSession
@@ -93,14 +94,21 @@ def read(session: SharedSession, name: str) -> bytes:
 
 
 def delete(session: SharedSession, name: str) -> None:
-    """Destroy a record, and look whether it is gone."""
+    """Destroy a record, and look whether it is gone, from the disk too, where that is ours to see to."""
+    if not _destroy_known(session, name):
+        destroyed = [_destroy(session, handle, name) for handle in session.find(record_template(name))]
+        if not any(destroyed):
+            raise session.not_found(f'no record "{name}"')
+    if session.module.is_softhsm:
+        softhsm.sync(session.token.serial.rstrip(b"\0 ").decode("utf-8", "replace"))
+
+
+def _destroy_known(session: SharedSession, name: str) -> bool:
+    """Destroy a record by the handle that it had; False if it has that no more."""
     known = session.records.pop(name, None)
     with suppress(TokenProblem):  # the handle may have become another object's
-        if known is not None and _destroy(session, known, name):
-            return
-    destroyed = [_destroy(session, handle, name) for handle in session.find(record_template(name))]
-    if not any(destroyed):
-        raise session.not_found(f'no record "{name}"')
+        return known is not None and _destroy(session, known, name)
+    return False
 
 
 def _value(session: SharedSession, handle: int, name: str) -> bytes | None:

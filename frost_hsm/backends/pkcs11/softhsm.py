@@ -53,6 +53,22 @@ def lacks_space() -> Path | None:
     return None
 
 
+def sync(serial: str) -> None:
+    """Have the disk know that objects of a token are gone, which SoftHSM2 leaves to the system.
+
+    If the power failed, nonces that served could be there again, for a second state directory to find.
+    """
+    directory = token_directory()
+    for folder in directory.iterdir() if directory is not None and directory.is_dir() else ():
+        if folder.name.replace("-", "").endswith(serial):
+            with suppress(OSError):  # a file system that cannot: what served is noted in the state directory, too
+                descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+
+
 def copy_of(serial: str) -> tuple[str, bytes] | None:
     """Read the file of a token: the name of its directory, and the contents; None if there is no good one."""
     directory = token_directory()
