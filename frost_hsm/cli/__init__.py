@@ -44,6 +44,7 @@ COMMANDS = {
     "board": "Look after the boards, where messages lie while people are apart.",
     "dispute": "Settle whose fault it is that a ceremony was stopped.",
     "inspect": "Say what files are, without a token.",
+    "help": "Read the manual: its pages, or one of them.",
     "completion": "Print the completion script of a shell.",
 }
 """Each command or group, which is found under its own name in the module of its name, and its short help."""
@@ -64,6 +65,7 @@ Usage: frost-hsm COMMAND [ARGS]...
                 dkg propose, round1, round2, finish, confirm
   A signature:  sign request, commit, respond, aggregate; then verify
   Over a board: join does every step; status says what is open
+  The manual:   help lists its pages; help TOPIC shows one
 
 Commands:
 {commands}

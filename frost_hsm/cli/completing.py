@@ -55,6 +55,14 @@ def targets(context: click.Context, parameter: click.Parameter, incomplete: str)
     return [CompletionItem(name) for name in sorted(installed()) if name.startswith(incomplete)]
 
 
+def topics(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[CompletionItem[str]]:
+    """Offer the pages of the manual and the commands."""
+    from frost_hsm.cli import COMMANDS
+    from frost_hsm.manual import NAMES
+
+    return [CompletionItem(name) for name in dict.fromkeys([*NAMES, *COMMANDS]) if name.startswith(incomplete)]
+
+
 _OF_A_KEY = r"\.[0-9a-f]{64}$"
 keys = _names("keys", _OF_A_KEY)
 keys_or_files = _names("keys", _OF_A_KEY, or_files=True)

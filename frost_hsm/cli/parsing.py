@@ -164,7 +164,9 @@ KINDS: dict[str, Text] = {
     "NAME[:LINE]=FILE": NamedFile(),
     "[ALIAS=]PATH": NamedFile(),
     "SOURCE": Source(),
-    **dict.fromkeys(("NAME", "NAMES", "KEY", "ID", "URI", "HEX", "BOARD", "TARGET", "NAME=VALUE", "COMMAND"), Text()),
+    **dict.fromkeys(
+        ("NAME", "NAMES", "KEY", "ID", "URI", "HEX", "BOARD", "TARGET", "TOPIC", "NAME=VALUE", "COMMAND"), Text()
+    ),
 }
 """What help calls a value → what it is."""
 

@@ -76,7 +76,7 @@ class Person:
 
 @pytest.mark.slow
 def test_a_key_of_five_and_a_signature(tmp_path: Path, softhsm_module: str) -> None:
-    """As the README has it: every command is counted, every PIN that was taken, every question that was answered."""
+    """As the manual has it: every command is counted, every PIN that was taken, every question that was answered."""
     counts: Counter[str] = Counter()
     (tmp_path / "board").mkdir()
     board = f"dir:{tmp_path / 'board'}"
@@ -116,4 +116,6 @@ def test_a_key_of_five_and_a_signature(tmp_path: Path, softhsm_module: str) -> N
     many = Counter({"commands": 1, "PINs": 1, "questions": 3})
     assert counts - many == Counter({"commands": 18, "PINs": 12, "questions": 32})
     for row in (counts - many, many):
-        assert f"| {row['commands']} | {row['PINs']} | {row['questions']} | 0 |" in walkthrough.README.read_text()
+        assert (
+            f"| {row['commands']} | {row['PINs']} | {row['questions']} | 0 |" in walkthrough.PAGES["boards"].read_text()
+        )

@@ -1,13 +1,17 @@
-"""The README as a program: its fenced blocks are run in order, on one machine, as their first line says.
+"""The README and the manual as programs: their fenced blocks are run in order, as their first line says.
 
     console             lines "alice$ COMMAND", and what her terminal shows then
     console everyone    the same; bob and carol do it after her, with the names turned round
+    console at once     the same, all three at the same time
+    console at once WHO the same, alice and WHO at the same time
     python alice        a program that she runs; what it prints is the next block, ``text output``
     LANGUAGE file NAME  a file that they all see
     anything else       is for reading
 
-Each person has a home of their own; they share the directory they are in, where all send files by writing them.
-``python tests/stage/walkthrough.py`` writes the README anew, with what the terminals show now.
+A line ``…`` stands for lines that are left out. Each person has a home of their own; they share the directory they
+are in, where all send files by writing them. The pages of the manual are run on one machine, in their order, and the
+README on another, where everybody has a token already.
+``cd tests && python -m stage.walkthrough`` writes all of them anew, with what the terminals show now.
 """
 
 from __future__ import annotations
@@ -24,21 +28,22 @@ import sys
 import sysconfig
 import tempfile
 import termios
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
 
-import click
 from stage import softhsm
 
-from frost_hsm import errors
-from frost_hsm.cli import COMMANDS
+from frost_hsm import errors, manual
 
-README = Path(__file__).parents[2] / "README.md"
+CHECKOUT = Path(__file__).parents[2]
+README = CHECKOUT / "README.md"
+PAGES = {name: Path(manual.__file__).parent / f"{name}.md" for name in manual.NAMES}
 PIN = "123456"
 PATIENCE = 60  # seconds
 PEOPLE = ("alice", "bob", "carol")
-MODULE = "/usr/lib/softhsm/libsofthsm2.so"  # as the README writes it
+MODULE = "/usr/lib/softhsm/libsofthsm2.so"  # as the pages write it
 
 _BLOCK = re.compile(r"^```(?P<head>[^\n`]+)\n(?P<body>.*?)^```$", re.MULTILINE | re.DOTALL)
 _COMMAND = re.compile(r"\w+\$ ")
@@ -48,10 +53,12 @@ _DIGITS = re.compile(rb"type the last 4 digits of (?:the|its) (?P<what>[a-z0-9 ]
 _NAMED = re.compile(rb"type the name of the key: $")
 _KEY = re.compile(rb'(?:[Kk]ey "|of key |shares of )([A-Za-z0-9._-]+)')
 _VARIES = (
-    (re.compile(r"(?<=: )[0-9a-f]{4}$", re.MULTILINE), "…"),  # of which people type the end
-    (re.compile(r"\b[0-9a-f]{4}( [0-9a-f]{4})+\b"), "…"),  # for people to compare
-    (re.compile(r"\b[0-9a-f]{16,}\b"), "…"),
-    (re.compile(r"\bslot \d+"), "slot …"),
+    (re.compile(r"(?<=: )[0-9a-f]{4}$", re.MULTILINE), "(varies)"),  # of which people type the end
+    (re.compile(r"\b[0-9a-f]{4}( [0-9a-f]{4})+\b"), "(varies)"),  # for people to compare
+    (re.compile(r"\b[0-9a-f]{16,}\b"), "(varies)"),
+    (re.compile(r"\bslot \d+"), "slot (varies)"),
+    (re.compile(r"(?<=signature )[0-9a-f]{8}\b"), "(varies)"),
+    (re.compile(r"\b\d+\.\d s\b"), "(varies)"),
 )
 
 
@@ -69,20 +76,6 @@ def blocks(text: str) -> list[Block]:
     return [Block(m["head"], m["body"], m.start("body"), m.end("body")) for m in _BLOCK.finditer(text)]
 
 
-def commands_table() -> str:
-    """Every command with what ``--help`` says of it in one line, as the README shows it."""
-
-    def leaves(name: str, command: click.Command) -> list[str]:
-        if isinstance(command, click.Group):
-            return [row for verb, each in command.commands.items() for row in leaves(f"{name} {verb}", each)]
-        return [f"| `{name}` | {command.get_short_help_str(limit=200)} |"]
-
-    rows = [
-        row for name in COMMANDS for row in leaves(name, getattr(import_module(f"frost_hsm.cli.commands.{name}"), name))
-    ]
-    return "\n".join(["| command | |", "|---|---|", *rows, ""])
-
-
 def codes() -> dict[int, set[str]]:
     """The codes of all errors, by exit status."""
     found: dict[int, set[str]] = {}
@@ -95,7 +88,7 @@ def codes() -> dict[int, set[str]]:
 
 
 def with_codes(text: str) -> str:
-    """The README with the codes of all errors in the table of exit statuses."""
+    """A page with the codes of all errors in the table of exit statuses."""
 
     def row(match: re.Match[str]) -> str:
         listed = ", ".join(f"`{code}`" for code in sorted(known.get(int(match["status"]), ())))
@@ -111,14 +104,22 @@ def without_what_varies(text: str) -> str:
     return text
 
 
+def is_what_happened(written: str, happened: str) -> bool:
+    """Whether a page says what happened, what varies and what it leaves out aside."""
+    pattern = re.escape(f"\n{without_what_varies(written)}").replace("\\\n…", "(?:\n.*)*?")
+    return re.fullmatch(pattern, f"\n{without_what_varies(happened)}") is not None
+
+
 class Machine:
     """Three people's homes and the directory that they share; run the blocks on it, in order."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *, has_tokens: bool = False) -> None:
         self._homes = directory.resolve()
         self._shared = self._homes / "shared"
         self._shared.mkdir()
         self._printed = ""
+        if has_tokens:
+            self.run(blocks(PAGES["by-hand"].read_text())[0])
 
     def run(self, block: Block) -> str:
         """Run one block; returns its body as it should be."""
@@ -127,9 +128,10 @@ class Machine:
                 return self._session(block.body, shift=0)
             case ["console", "everyone"]:
                 shown = self._session(block.body, shift=0)
-                for shift in range(1, len(PEOPLE)):
-                    self._session(block.body, shift)
+                self._at_once(block.body, PEOPLE[1:])
                 return shown
+            case ["console", "at", "once", *others]:
+                return self._at_once(block.body, (PEOPLE[0], *(others or PEOPLE[1:])))[0]
             case ["python", who]:
                 (self._shared / "program.py").write_text(block.body.replace(MODULE, softhsm.module_path() or MODULE))
                 self._printed, status = self._terminal(who, f"'{sys.executable}' program.py")
@@ -139,6 +141,10 @@ class Machine:
             case [_, "file", name]:
                 (self._shared / name).write_text(block.body)
         return block.body
+
+    def _at_once(self, body: str, people: Iterable[str]) -> list[str]:
+        with ThreadPoolExecutor() as pool:
+            return list(pool.map(lambda who: self._session(body, PEOPLE.index(who)), people))
 
     def _session(self, body: str, shift: int) -> str:
         """Run the commands of a console block; each has to succeed, unless ``echo $?`` shows that it does not."""
@@ -188,7 +194,8 @@ class Machine:
                 if _NAMED.search(shown):
                     os.write(outer, _KEY.findall(shown)[-1] + b"\n")
         os.close(outer)
-        text = re.sub(r" *\r?\n", "\n", shown.decode()).replace(softhsm.module_path() or MODULE, MODULE)
+        lines = re.sub(r" *\r?\n", "\n", shown.decode())
+        text = re.sub(r"[^\n]*\r", "", lines).replace(softhsm.module_path() or MODULE, MODULE)
         return text.replace(str(self._homes), "/home"), process.returncode
 
 
@@ -204,20 +211,25 @@ def _read(terminal: int, process: subprocess.Popen[bytes]) -> bytes:
 
 
 def rewrite() -> None:
-    """Put what the terminals show now into the README."""
-    text = README.read_text()
+    """Put what the terminals show now into the README and the pages."""
+    for paths, has_tokens in (([README], True), (PAGES.values(), False)):
+        directory = Path(tempfile.mkdtemp(prefix="frost-hsm-walkthrough-"))
+        try:
+            machine = Machine(directory, has_tokens=has_tokens)
+            for path in paths:
+                path.write_text(with_codes(_run(machine, path.read_text())))
+        finally:
+            shutil.rmtree(directory)
+
+
+def _run(machine: Machine, text: str) -> str:
     parts, position = [], 0
-    directory = Path(tempfile.mkdtemp(prefix="frost-hsm-readme-"))
-    try:
-        machine = Machine(directory)
-        for block in blocks(text):
-            parts += [text[position : block.start], machine.run(block)]
-            position = block.end
-    finally:
-        shutil.rmtree(directory)
-    text = with_codes("".join([*parts, text[position:]]))
-    table = f"<!-- commands -->\n{commands_table()}<!-- end -->"
-    README.write_text(re.sub(r"<!-- commands -->\n.*?<!-- end -->", lambda _: table, text, flags=re.DOTALL))
+    for block in blocks(text):
+        happened = machine.run(block)
+        is_right = is_what_happened(block.body, happened)
+        parts += [text[position : block.start], block.body if is_right and "…" in block.body else happened]
+        position = block.end
+    return "".join([*parts, text[position:]])
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """What a person sees and says.
 
-- shown: ``text`` ``output`` ``looks`` ``pager`` ``fingerprints``
+- shown: ``text`` ``output`` ``looks`` ``markdown`` ``pager`` ``fingerprints``
 - asked: ``keyboard`` ``terminal`` ``pin`` ``agreement``
 """

@@ -1,4 +1,4 @@
-"""What the README says is so: its session is run, its programs too, and its tables are compared with the code."""
+"""The tables of the manual say what the code says."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import runpy
 import tomllib
 from pathlib import Path
 
-import pytest
 from stage import stock_verifiers, walkthrough
 
 from frost_hsm import targets
@@ -16,45 +15,36 @@ from frost_hsm.backends import Backend
 from frost_hsm.forms import oids
 from frost_hsm.frost.ciphersuites import ALL
 
-TEXT = walkthrough.README.read_text()
 
-
-@pytest.mark.slow
-def test_every_block_is_what_happens(tmp_path: Path, softhsm_module: str) -> None:
-    machine = walkthrough.Machine(tmp_path)
-    for block in walkthrough.blocks(TEXT):
-        happened = machine.run(block)
-        assert walkthrough.without_what_varies(happened) == walkthrough.without_what_varies(block.body)
-
-
-def test_commands_are_those_of_help() -> None:
-    assert walkthrough.commands_table() in TEXT
+def text(name: str) -> str:
+    return walkthrough.PAGES[name].read_text()
 
 
 def test_exit_statuses_are_those_of_the_errors() -> None:
-    assert walkthrough.with_codes(TEXT) == TEXT
-    shown = {int(status) for status in re.findall(r"^\| (\d+) \|", TEXT, re.MULTILINE)}
+    page = text("exit-statuses")
+    assert walkthrough.with_codes(page) == page
+    shown = {int(status) for status in re.findall(r"^\| (\d+) \|", page, re.MULTILINE)}
     assert shown == {0, *walkthrough.codes()}
 
 
 def test_content_types_are_those_of_the_messages() -> None:
-    rows = re.findall(r"^\| (\.\d+) \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| (\.\d+) \|", text("message-formats"), re.MULTILINE)
     ours = [value for value in vars(oids).values() if isinstance(value, str) and value.startswith(f"{oids.ARC}.")]
     assert [f"{oids.ARC}{row}" for row in rows] == ours
 
 
 def test_suites_are_those_of_the_library() -> None:
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\S+) \| (\d+) bytes \|", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| (\S+) \| (\d+) bytes \|", text("suites"), re.MULTILINE)
     assert rows == [(suite.name, suite.id, str(suite.signature_length)) for suite in ALL]
 
 
 def test_verifiers_are_named_for_the_suites_that_they_judge() -> None:
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| whatever verifies [^|]+ \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \|.*\| whatever verifies [^|]+ \|$", text("suites"), re.MULTILINE)
     assert rows == list(stock_verifiers.VERIFIERS)
 
 
 def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> None:
-    (block,) = [each for each in walkthrough.blocks(TEXT) if each.head == "python file frost_vault.py"]
+    (block,) = [each for each in walkthrough.blocks(text("backend")) if each.head == "python file frost_vault.py"]
     (tmp_path / "frost_vault.py").write_text(block.body)
     example = runpy.run_path(str(tmp_path / "frost_vault.py"))["VaultBackend"]
     methods = {name: value for name, value in vars(Backend).items() if inspect.isfunction(value) and name[0] != "_"}
@@ -64,7 +54,7 @@ def test_the_example_backend_has_the_methods_of_the_contract(tmp_path: Path) -> 
 
 
 def test_targets_are_those_that_are_installed() -> None:
-    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+) \| [^|]+ \| ([^|]+) \|$", TEXT, re.MULTILINE)
+    rows = re.findall(r"^\| `([a-z0-9-]+)` \| ([^|]+) \| [^|]+ \| ([^|]+) \|$", text("targets"), re.MULTILINE)
     said = {name: (made_of, set(re.findall(r"[a-z0-9-]{4,}", keys))) for name, made_of, keys in rows}
     ours = {name for name in targets.installed() if type(targets.load(name)).__module__.startswith("frost_hsm.")}
     assert ours <= said.keys()
@@ -79,10 +69,8 @@ def test_targets_are_those_that_are_installed() -> None:
 
 
 def test_extras_are_those_of_the_package() -> None:
-    rows = dict(re.findall(r"^\| `frost-hsm\[([a-z]+)\]` \| ([A-Za-z]+) \|", TEXT, re.MULTILINE))
-    extras = tomllib.loads((walkthrough.README.parent / "pyproject.toml").read_text())["project"][
-        "optional-dependencies"
-    ]
+    rows = dict(re.findall(r"^\| `frost-hsm\[([a-z]+)\]` \| ([A-Za-z]+) \|", text("targets"), re.MULTILINE))
+    extras = tomllib.loads((walkthrough.CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert rows
     for name, brings in rows.items():
         assert any(each.startswith(brings.lower()) for each in extras[name])

@@ -1,0 +1,40 @@
+"""What each error code means and what to do, made from `frost_hsm.errors`."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from importlib.resources import files
+
+from frost_hsm import errors
+
+
+def codes() -> dict[str, str]:
+    """Return what is to be known of each error code, in Markdown, by the code."""
+    found: dict[str, list[str]] = {}
+    meanings = _meanings()
+    for kind in sorted(_every_kind(errors.FrostHsmError), key=lambda kind: (kind.code, kind.exit)):
+        todo = f"What to do: {kind.default_hint}." if kind.default_hint is not None else "The hint says what to do."
+        found.setdefault(kind.code, []).append(f"{meanings[kind.__name__]}\n\n{todo}")
+    statuses = {kind.code: kind.exit for kind in _every_kind(errors.FrostHsmError)}
+    return {code: f"## {code}\n\nExit status {statuses[code]}. " + "\n\n".join(texts) for code, texts in found.items()}
+
+
+def text() -> str:
+    """Return the sections of all codes, for the page of them."""
+    return "\n\n".join(codes().values())
+
+
+def _every_kind(kind: type[errors.FrostHsmError]) -> Iterator[type[errors.FrostHsmError]]:
+    if kind.__module__ == errors.__name__:  # a plug-in has errors of its own, and pages of its own
+        yield kind
+    for below in kind.__subclasses__():
+        yield from _every_kind(below)
+
+
+def _meanings() -> dict[str, str]:
+    """Read the docstrings from the source: Python leaves them away with -OO."""
+    source = files("frost_hsm").joinpath("errors.py").read_text(encoding="utf-8")
+    classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    return {node.name: re.sub("``([^`]+)``", r"`\1`", ast.get_docstring(node) or "") for node in classes}
