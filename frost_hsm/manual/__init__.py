@@ -19,6 +19,12 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "boards",
     ),
     "How to": (
+        "release",
+        "ca",
+        "documents",
+        "dnssec",
+        "tuf",
+        "cose",
         "showing-agreement",
         "one-round",
         "ed25519",

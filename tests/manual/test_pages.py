@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 from collections.abc import Iterator
@@ -62,23 +63,11 @@ def test_links_lead_somewhere(path: Path) -> None:
             assert anchor in anchors(there.read_text()), link
 
 
-def test_every_page_is_linked_from_the_readme() -> None:
-    linked = {Path(link).stem for link in _LINK.findall(walkthrough.README.read_text()) if "manual/" in link}
-    assert linked == set(manual.NAMES)
-
-
-@PAGES
-def test_files_of_the_repository_are_there(path: Path) -> None:
-    for span in _SPAN.findall(prose(path.read_text())):
-        if _FILE.match(span):
-            assert (ROOT / span.partition("::")[0].split()[0]).exists(), span
-
-
 def typed(text: str) -> Iterator[str]:
     """Every command of ours in a text, from its name on: in code spans, sessions and what is for reading."""
     for block in _FENCED.findall(text):
         for line in re.findall(r"^(?:\w+\$ )?(frost-hsm .*)", block, re.MULTILINE):
-            yield re.split(r"[;|>]|2>|&&", line)[0].removeprefix("frost-hsm ")
+            yield line.removeprefix("frost-hsm ")
     yield from re.findall(r"^ {4}frost-hsm (.*)", text, re.MULTILINE)
     for span in _SPAN.findall(prose(text)):
         words = " ".join(span.split())
@@ -88,9 +77,16 @@ def typed(text: str) -> Iterator[str]:
             yield words
 
 
+def words_of(line: str) -> list[str]:
+    """The words of the first command of a line, as a shell takes them."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.whitespace_split = True
+    return list(itertools.takewhile(lambda word: not set(word) <= set(";|>&"), lexer))
+
+
 def problem(line: str) -> str | None:
     """What is wrong with a command as a page has it: an unknown word or option."""
-    words = shlex.split(line)
+    words = words_of(line)
     command: click.Command = frost_hsm
     while words and isinstance(command, click.Group) and re.fullmatch("[a-z0-9]+", words[0]):
         word = words.pop(0)
