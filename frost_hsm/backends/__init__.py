@@ -11,12 +11,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from importlib.metadata import EntryPoint, entry_points
-from typing import Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
 from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "frost_hsm.backends"
 
@@ -259,6 +261,8 @@ def installed() -> dict[str, EntryPoint]:
 
     Raises `BackendUnavailable` if two distributions bring the same name: which one to trust is not guessed.
     """
+    from importlib.metadata import entry_points  # here, because it is slow to load and most runs look for none
+
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         other = found.get(entry.name)

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Final, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
 from frost_hsm.errors import BoardProblem, FrostHsmError, NotPossible, UsageProblem
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "frost_hsm.boards"
 
@@ -98,6 +100,8 @@ def installed() -> dict[str, EntryPoint]:
 
     Raises `BoardProblem` if two distributions bring the same scheme: which one to trust is not guessed.
     """
+    from importlib.metadata import entry_points  # here, because it is slow to load and most runs look for none
+
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=ENTRY_POINT_GROUP):
         other = found.get(entry.name)

@@ -18,6 +18,7 @@ from frost_hsm.targets.ssh_wire import Reader
 _TLS: Final = b" " * 64 + b"TLS 1.3, "
 _DIGESTS: Final = (20, 28, 32, 48, 64)
 _USERAUTH: Final = 50  # SSH_MSG_USERAUTH_REQUEST
+_COSE: Final = (b"\x69Signature", b"\x6aSignature1")  # texts of CBOR
 _EDWARDS: Final = (15, 16)  # algorithms of DNSSEC: Ed25519, Ed448
 _VERSION: Final = der.context(0)
 
@@ -64,6 +65,8 @@ def _of_documents(data: bytes) -> str | None:
         return "a handshake of TLS: it lets somebody pass for the owner of this key"
     if data.startswith(b"DSSEv1 "):
         return "an attestation in the envelope of in-toto and others (DSSE)"
+    if data[1:].startswith(_COSE):
+        return "a message of COSE, such as the manifest of a firmware or an attestation"
     if data.startswith(b'{"_type":') or b'"_type":"' in data[:1024]:
         return "metadata of TUF or in-toto"
     head, dot, _ = data.partition(b".")

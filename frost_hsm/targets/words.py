@@ -10,8 +10,11 @@ from typing import Final
 from frost_hsm.errors import NotPossible
 
 _PREVIEW: Final = 200  # bytes
+_BLANK: Final = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef"
+"""Letters and marks that nothing is seen of: fillers, joiners, selectors of variants."""
+
 _UNSEEN: Final = re.compile(
-    "[\0-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+    f"[\0-\x1f\x7f-\x9f\xad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb{_BLANK}]"
 )
 """What steers a terminal, hides or turns round; by number, for what one signer refuses all have to refuse."""
 
@@ -26,7 +29,7 @@ def quoted(text: str) -> str:
 def _escaped(letter: str) -> str:
     if letter in '"\\':
         return f"\\{letter}"
-    return letter if letter.isprintable() else f"\\u{{{ord(letter):x}}}"
+    return letter if letter.isprintable() and not _UNSEEN.match(letter) else f"\\u{{{ord(letter):x}}}"
 
 
 def require_line(text: str, what: str, most: int = 255) -> None:

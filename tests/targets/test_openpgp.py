@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from stage.dealing import few
 from stage.memory_group import altered, group, run
@@ -210,3 +211,26 @@ def test_times_beyond_openpgp() -> None:
             make("openpgp", b"x", now=now)
     with pytest.raises(NotPossible, match="2106"):
         make("openpgp-certificate", user_id="Team", days=str((1 << 32) // 86400), now=NOW)
+
+
+WORD = st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=12)
+
+
+@settings(few, max_examples=5)
+@given(st.lists(st.tuples(WORD, st.integers(0, 9999)), min_size=1, max_size=8))
+def test_what_is_shown_of_a_certificate_is_what_gpg_parses(told: list[tuple[str, int]]) -> None:
+    """Several at once, for a process takes longer than they do."""
+    made = [
+        sign("openpgp-certificate", make("openpgp-certificate", user_id=name, days=str(days), now=SIGNED))
+        for name, days in told
+    ]
+    with tempfile.TemporaryDirectory() as home:
+        words = ("gpg", "--homedir", home, "--batch", "--no-autostart", "--list-packets")
+        listed = run(*words, cwd=Path(home), stdin=b"".join(each.finished for each in made)).stdout.decode()
+    packets = listed.split(":public key packet:")[1:]
+    for packet, each in zip(packets, made, strict=True):
+        (name,) = re.findall('^:user ID packet: "(.*)"$', packet, re.MULTILINE)
+        read = name.encode().decode("unicode_escape").encode("latin-1").decode()  # gpg writes bytes in hex
+        assert f'user id  "{read}"' in each.words
+        assert f"version 4, created {SIGNED}, md5len 0, sigclass 0x13" in packet
+        assert ("(key expires after" in packet) == ("expires  never" not in each.words)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from stage import stock_verifiers
-from stage.dealing import every_suite
+from stage.dealing import every_suite, few
 from stage.memory_group import altered, group
 from stage.signing_things import make, sign, verify
 
@@ -32,6 +35,22 @@ def test_a_message_of_every_suite(suite: Ciphersuite) -> None:
 def test_what_steers_a_terminal_is_shown_in_escapes() -> None:
     made = sign("raw", make("raw", b"\x1b[2Jpay\xe2\x80\xaemallory\xff"))
     assert r'"\u{1b}[2Jpay\u{202e}mallory' in made.words
+
+
+@few
+@given(st.binary(max_size=400), st.sampled_from(["raw", "signify"]))
+def test_what_is_shown_is_what_is_signed(data: bytes, target: str) -> None:
+    made = sign(target, make(target, data))
+    assert made.message == data
+    assert f"size     {len(data)} bytes" in made.words
+    assert f"sha256   {hashlib.sha256(data).hexdigest()}" in made.words
+
+
+@pytest.mark.parametrize("unseen", ["\N{HANGUL FILLER}", "\N{VARIATION SELECTOR-1}", "\N{BRAILLE PATTERN BLANK}"])
+def test_letters_that_nobody_sees_are_shown_or_refused(unseen: str) -> None:
+    assert f"pay\\u{{{ord(unseen):x}}}mallory" in sign("raw", make("raw", f"pay{unseen}mallory".encode())).words
+    with pytest.raises(NotPossible, match="printable line"):
+        make("minisign", b"", comment=f"pay{unseen}mallory")
 
 
 def test_own_copy(tmp_path: Path) -> None:

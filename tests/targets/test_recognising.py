@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+import cbor2
 import dns.dnssec
 import dns.name
 import dns.rrset
@@ -59,6 +60,8 @@ OTHERS = {
     "tag or commit of git": TAG,
     "handshake of TLS": b" " * 64 + b"TLS 1.3, server CertificateVerify\0" + bytes(32),
     "login to an SSH server": (32).to_bytes(4, "big") + bytes(32) + b"\x32" + b"\0\0\0\4root",
+    "signed attributes of a CMS message": sign("cms", make("cms", b"", files={"certificate": TOP}, now=NOW)).message,
+    "message of COSE": cbor2.dumps(["Signature1", b"", b"", b"payload"]),
     "DSSE": b"DSSEv1 28 application/vnd.in-toto+json 2 {}",
     "minisign": hashlib.sha512(b"x").digest() + b"timestamp:1",
 }

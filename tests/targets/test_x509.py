@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
-from stage.authority import EC_KEY, NOW, RSA_KEY, issue, public_pem, request, root
+from stage.authority import EC_KEY, NOW, RSA_KEY, TOP, issue, public_pem, request, root
 from stage.dealing import few
 from stage.memory_group import altered, group, run
 from stage.signing_things import make, sign, verify
@@ -273,3 +273,39 @@ def test_what_is_shown_is_what_others_parse(labels: list[str], organisation: str
     assert f"until {read.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC" in made.words
     assert f"serial   {read.serial_number:x}" in made.words
     assert len(read.extensions) == 6
+
+
+@few
+@given(TEXT, st.integers(0, 9), st.lists(LABEL, max_size=3, unique=True), st.integers(1, 3000))
+def test_what_is_shown_of_an_authority_is_what_others_parse(
+    name: str, path_length: int, domains: list[str], days: int
+) -> None:
+    texts = {"subject": f"CN={name}", "path_length": str(path_length), "days": str(days), "only_dns": ",".join(domains)}
+    made = sign(
+        "x509-intermediate", make("x509-intermediate", public_pem(BELOW), files={"issuer": TOP}, now=NOW, **texts)
+    )
+    read = x509.load_pem_x509_certificate(made.finished)
+    constraints = read.extensions.get_extension_for_class(x509.BasicConstraints).value
+    assert (constraints.ca, constraints.path_length) == (True, path_length)
+    assert f"an authority, with {path_length} authorities below it (critical)" in made.words
+    assert f'subject  CN="{read.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value}"' in made.words
+    assert f"until {read.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC" in made.words
+    try:
+        only = read.extensions.get_extension_for_class(x509.NameConstraints).value.permitted_subtrees or []
+    except x509.ExtensionNotFound:
+        only = []
+    assert [each.value for each in only] == domains
+    assert ("only for" in made.words) == bool(domains)
+    assert all(f"dns {each}" in made.words for each in domains)
+
+
+@few
+@given(TEXT, st.integers(1, 20000))
+def test_what_is_shown_of_a_root_is_what_others_parse(name: str, days: int) -> None:
+    made = sign("x509-root", make("x509-root", subject=f"O={name},CN={name}", days=str(days), now=NOW))
+    read = x509.load_pem_x509_certificate(made.finished)
+    shown = ", ".join(f'{each.rfc4514_attribute_name}="{each.value}"' for each in read.subject)
+    assert f"subject  {shown}" in made.words
+    assert f"issuer   {shown}" in made.words
+    assert f"from {read.not_valid_before_utc:%Y-%m-%d %H:%M:%S} UTC" in made.words
+    assert f"until {read.not_valid_after_utc:%Y-%m-%d %H:%M:%S} UTC" in made.words

@@ -195,3 +195,21 @@ def test_answers_that_are_refused() -> None:
         targets.load("x509-ocsp").read(thing).to_sign(group("ed25519", 1).key)
     with pytest.raises(MalformedMessage):
         targets.load("x509-ocsp").read(thing + b"\0")
+
+
+@few
+@given(
+    st.sampled_from(["good", "unspecified", "keyCompromise", "superseded"]),
+    st.dates(datetime.date(2000, 1, 1), datetime.date(2025, 6, 1)),
+    st.integers(1, 400),
+)
+def test_what_is_shown_of_an_answer_is_what_others_parse(status: str, day: datetime.date, days: int) -> None:
+    revoked = {} if status == "good" else {"revoked": str(day)}
+    made = answer(status=status, days=str(days), **revoked)
+    (read,) = ocsp.load_der_ocsp_response(made.finished).responses
+    assert f"serial   {read.serial_number:x}" in made.words
+    assert f"until {read.next_update_utc:%Y-%m-%d %H:%M:%S} UTC" in made.words
+    if read.revocation_time_utc is None:
+        assert "is       good" in made.words
+    else:
+        assert f"is       revoked {read.revocation_time_utc:%Y-%m-%d %H:%M:%S} UTC, {status}" in made.words
