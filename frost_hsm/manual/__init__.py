@@ -48,6 +48,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "message-formats",
         "tokens",
         "api",
+        "extras",
     ),
     "Explained": (
         "frost",

@@ -14,6 +14,7 @@ from frost_hsm import targets
 from frost_hsm.backends import Backend
 from frost_hsm.forms import oids
 from frost_hsm.frost.ciphersuites import ALL
+from frost_hsm.targets import suites
 
 
 def text(name: str) -> str:
@@ -69,8 +70,15 @@ def test_targets_are_those_that_are_installed() -> None:
 
 
 def test_extras_are_those_of_the_package() -> None:
-    rows = dict(re.findall(r"^\| `frost-hsm\[([a-z]+)\]` \| ([A-Za-z]+) \|", text("targets"), re.MULTILINE))
+    rows = dict(re.findall(r"^\| `([a-z]+)` \| ([^|]+) \|", text("extras"), re.MULTILINE))
     extras = tomllib.loads((walkthrough.CHECKOUT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
-    assert rows
-    for name, brings in rows.items():
-        assert any(each.startswith(brings.lower()) for each in extras[name])
+    assert rows.keys() == extras.keys()
+    for name, requirements in extras.items():
+        for requirement in requirements:
+            for package in re.findall("[a-z-]+", requirement):  # with its own extras
+                assert package in rows[name].lower()
+
+
+def test_uses_are_those_of_the_command_line() -> None:
+    said = text("targets").partition("dkg propose --for ")[2].partition(" chooses")[0]
+    assert set(re.findall(r"[a-z]{2,}", said)) - {"or"} == suites.USES.keys()
