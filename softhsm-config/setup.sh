@@ -70,6 +70,7 @@ missing_stock_tools() {
     have fish || echo fish
     if have apt-get; then
         have nats-server || [ -x /usr/sbin/nats-server ] || echo nats-server # where only root looks
+        have sshd || [ -x /usr/sbin/sshd ] || echo openssh-server
         have gpg || echo gpg
         have gpgv || echo gpgv
         have sq || echo sq

@@ -32,7 +32,9 @@ class AskedItem:
     @classmethod
     def of(cls, item: Item) -> AskedItem:
         """Read an item as its target does. Raises what `targets.load` and `Target.read` do."""
-        facts = {**targets.load(item.target).read(item.thing).facts(), PATH: item.name}
+        facts = dict(targets.load(item.target).read(item.thing).facts())
+        if item.name:
+            facts[PATH] = item.name
         size = facts.pop("size", str(len(item.thing)))
         caution = recognise(item.thing) if item.target == RAW else None
         digest = hashlib.sha256(item.thing).hexdigest()

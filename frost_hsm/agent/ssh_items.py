@@ -30,7 +30,7 @@ _LARGEST: Final = 1 << 30
 def item(key: VerifyingKey, data: bytes, process: int) -> Item:
     """Make an item of what a program wants signed. process: its id, or 0. Raises `NotPossible` for anything else."""
     if not ssh_wire.is_to_sign(data):
-        return _made("ssh-login", "login", key, io.BytesIO(data))
+        return _made("ssh-login", "", key, io.BytesIO(data))
     asked = _made("ssh-digest", "", key, io.BytesIO(data))
     namespace, digest = ssh_wire.read_to_sign(data)
     found = _open_file(process, digest)

@@ -31,18 +31,20 @@ _SESSION_LENGTHS: Final = (20, 32, 48, 64)  # of the hashes that key exchanges u
 class SshLogin(Structure, Thing):
     """Somebody who logs in, on one connection.
 
-    session: the id of the connection, 20, 32, 48 or 64 bytes. user: the name on the server, one printable line.
-    server_key: of the server, as OpenSSH encodes it; empty where the program that asks does not say.
+    session: the id of the connection, 20, 32, 48 or 64 bytes. user: the name on the server, one printable line. key:
+    who logs in, as OpenSSH encodes it. server_key: the server, likewise; empty where whoever asks does not say.
 
-    SEQUENCE { version INTEGER (2), session OCTET STRING, user UTF8String, serverKey [0] OCTET STRING OPTIONAL }
+    SEQUENCE { version INTEGER (2), session OCTET STRING, user UTF8String, key OCTET STRING,
+    serverKey [0] OCTET STRING OPTIONAL }
     """
 
     title = "login to an SSH server"
-    asn1 = (OCTETS, TEXT, optional(0, OCTETS, b""))
+    asn1 = (OCTETS, TEXT, OCTETS, optional(0, OCTETS, b""))
     ending = ".ssh-signature"
 
     session: bytes
     user: str
+    key: bytes
     server_key: bytes
 
     def __post_init__(self) -> None:
@@ -51,38 +53,44 @@ class SshLogin(Structure, Thing):
         if not self.user:
             raise NotPossible("a login to an SSH server has no user")
         words.require_line(self.user, "the user of a login")
-        if len(self.server_key) > MAX_CHALLENGE:
-            raise NotPossible("the key of an SSH server is too long")
+        if len(self.challenge) > MAX_CHALLENGE:
+            raise NotPossible(f"a login to an SSH server is longer than {MAX_CHALLENGE} bytes")
 
     @classmethod
     def of_challenge(cls, data: bytes) -> SshLogin:
-        """Read what ``ssh`` asks to have signed. Raises `MalformedMessage`.
-
-        The key in it, and what is the same in all of them, is passed over: it is what differs from `to_sign`.
-        """
+        """Read what ``ssh`` asks to have signed. Raises `MalformedMessage` for anything else."""
         what = "what ssh signs to log in"
         if len(data) > MAX_CHALLENGE:
             raise MalformedMessage(f"{what} is longer than {MAX_CHALLENGE} bytes")
         reader = ssh_wire.Reader(data, what)
         session, _, user = reader.string(), reader.take(1), reader.string()
         _, method = reader.string(), reader.string()
-        _, _, _ = reader.take(1), reader.string(), reader.string()
+        _, _, key = reader.take(1), reader.string(), reader.string()
         server_key = reader.string() if method == _BOUND_METHOD else b""
         try:
-            return cls(session, user.decode(), server_key)
+            login = cls(session, user.decode(), key, server_key)
         except (NotPossible, UnicodeDecodeError) as error:
             raise MalformedMessage(f"this is not {what}: {error}") from None
+        if login.challenge != data:  # what was passed over is another service or method
+            raise MalformedMessage(f"this is not {what}, to get a shell or the like")
+        return login
 
-    def to_sign(self, key: VerifyingKey) -> bytes:
-        """Return the challenge."""
+    @property
+    def challenge(self) -> bytes:
+        """What ``ssh`` asks to have signed."""
         return b"".join(
             (
                 string(self.session) + _USERAUTH_REQUEST + string(self.user.encode()) + string(_SERVICE),
                 string(_BOUND_METHOD if self.server_key else _METHOD) + b"\x01" + string(ssh_wire.KEY_TYPE),
-                string(ssh_wire.public_key(key)),
-                string(self.server_key) if self.server_key else b"",
+                string(self.key) + (string(self.server_key) if self.server_key else b""),
             )
         )
+
+    def to_sign(self, key: VerifyingKey) -> bytes:
+        """Return the challenge."""
+        if ssh_wire.public_key(key) != self.key:
+            raise NotPossible("this is a login with another key")
+        return self.challenge
 
     def lines(self) -> list[str]:
         """Say who logs in, and on which server."""
@@ -125,8 +133,7 @@ class SshLoginTarget(Target):
             login = SshLogin.of_challenge(data)
         except MalformedMessage as error:
             raise NotPossible(str(error)) from error
-        if login.to_sign(given.key) != data:
-            raise NotPossible("this is not what ssh signs to log in with this key")
+        login.to_sign(given.key)  # or with another key
         return login.encode()
 
     def read(self, data: bytes) -> SshLogin:

@@ -29,7 +29,7 @@ GIVEN: dict[str, tuple[bytes, dict[str, str]]] = {
     "ssh": (b"message", {}),
     "git": (TAG, {}),
     "ssh-digest": (ssh_wire.to_sign("file", bytes(64)), {}),
-    "ssh-login": (SshLogin(bytes(32), "root", b"key").to_sign(group().key), {}),
+    "ssh-login": (SshLogin(bytes(32), "root", ssh_wire.public_key(group().key), b"key").challenge, {}),
     "ssh-cert": (SSH_KEY, {"principals": "alice", "force-command": "true"}),
     "openpgp": (b"message", {}),
     "openpgp-cleartext": (b"-message\n", {}),

@@ -1,0 +1,112 @@
+"""The log of an agent: any byte that is changed breaks it, and the token of its owner vouches for the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from stage import parties
+from stage.parties import Party
+
+from frost_hsm.agent.log import Chain, Log
+from frost_hsm.errors import BadMessageSignature, InputProblem, MalformedMessage, NotPossible
+
+NOW = datetime(2026, 9, 21, 12, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def people(tmp_path_factory: pytest.TempPathFactory) -> list[Party]:
+    return parties.gather(tmp_path_factory.mktemp("people"), ("alice", "bob"))
+
+
+@pytest.fixture(scope="module")
+def closed(people: list[Party], tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A log with two lines and a signature, and the same again."""
+    path = tmp_path_factory.mktemp("log") / "log"
+    for number in range(2):
+        with Log(path, people[0].public, lambda: NOW) as log, people[0].holder() as holder:
+            log.add("started", number=number)
+            log.add("denied", why=["denied: there are no rules", "é"])
+            log.sign(holder.sign)
+    return path.read_bytes()
+
+
+def test_it_is_read_as_it_was_written(people: list[Party], closed: bytes) -> None:
+    chain = Chain.read(closed, people[0].public)
+    assert [entry.what for entry in chain.entries] == ["started", "denied", "closed"] * 2
+    assert chain.entries[3].fields == {"number": 1}
+    assert {entry.time for entry in chain.entries} == {NOW}
+    assert chain.is_closed
+
+
+def test_any_changed_byte_breaks_it(people: list[Party], closed: bytes) -> None:
+    once = b"".join(closed.splitlines(keepends=True)[:3])
+    assert Chain.read(once, people[0].public).is_closed
+    for place in range(len(once)):
+        with pytest.raises(InputProblem):
+            Chain.read(once[:place] + bytes((once[place] ^ 1,)) + once[place + 1 :], people[0].public)
+
+
+def test_a_line_that_is_missing_added_or_moved_breaks_it(people: list[Party], closed: bytes) -> None:
+    lines = closed.splitlines(keepends=True)
+    for place in range(len(lines) - 1):
+        changed = (lines[:place] + lines[place + 1 :], [*lines[: place + 1], *lines[place:]])
+        for each in (*changed, [*lines[:place], lines[place + 1], lines[place], *lines[place + 2 :]]):
+            with pytest.raises(MalformedMessage, match=r"line \d of the log was changed"):
+                Chain.read(b"".join(each), people[0].public)
+
+
+def test_what_comes_after_the_last_signature_is_open(people: list[Party], closed: bytes) -> None:
+    lines = closed.splitlines(keepends=True)
+    chain = Chain.read(b"".join(lines[:5]), people[0].public)
+    assert (len(chain.entries), chain.closed, chain.is_closed) == (5, 3, False)
+
+
+def test_a_new_chain_needs_a_signature_of_the_same_token(people: list[Party], tmp_path: Path) -> None:
+    alice, bob = people
+    with Log(tmp_path / "log", alice.public) as log, bob.holder() as holder:
+        log.add("started")
+        log.sign(holder.sign)
+    with pytest.raises(BadMessageSignature, match="not signed by the token of alice"):
+        Chain.read((tmp_path / "log").read_bytes(), alice.public)
+
+
+def test_it_is_of_one_identity(people: list[Party], closed: bytes) -> None:
+    with pytest.raises(MalformedMessage, match="or it is no log of bob"):
+        Chain.read(closed, people[1].public)
+
+
+def test_one_agent_at_a_time_writes_it(people: list[Party], tmp_path: Path) -> None:
+    with Log(tmp_path / "log", people[0].public), pytest.raises(NotPossible, match="running already"):
+        Log(tmp_path / "log", people[0].public)
+    assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
+
+
+def cuts(closed: bytes) -> Iterator[bytes]:
+    last = closed.rfind(b"\n", 0, -1) + 1
+    yield from (closed[:place] for place in (last + 1, last + 70, len(closed) - 1))
+
+
+def test_a_line_that_a_power_cut_left_goes_and_is_noted(people: list[Party], closed: bytes, tmp_path: Path) -> None:
+    for cut in cuts(closed):
+        path = tmp_path / "log"
+        path.write_bytes(cut)
+        with pytest.raises(MalformedMessage, match="cut short"):
+            Chain.read(cut, people[0].public)
+        with Log(path, people[0].public):
+            pass
+        [*before, noted] = Chain.read(path.read_bytes(), people[0].public).entries
+        assert len(before) == 5
+        assert (noted.what, noted.fields) == ("cut", {"bytes": len(cut) - closed.rfind(b"\n", 0, -1) - 1})
+
+
+def test_an_agent_does_not_go_on_with_a_log_that_was_changed(
+    people: list[Party], closed: bytes, tmp_path: Path
+) -> None:
+    (tmp_path / "log").write_bytes(closed.replace(b"no rules", b"two rule"))
+    with pytest.raises(MalformedMessage, match="line 2 of the log was changed") as caught:
+        Log(tmp_path / "log", people[0].public)
+    assert "put" in str(caught.value.hint)
+    assert (tmp_path / "log").read_bytes() == closed.replace(b"no rules", b"two rule")
