@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -41,17 +41,23 @@ def said(party: Party) -> str:
     return (party.directory / "agent.log").read_text()
 
 
+def start(party: Party, uri: str, *options: str) -> subprocess.Popen[bytes]:
+    """Let an agent run; what it says goes to ``agent.log`` in the party's folder."""
+    (party.directory / "agent.log").unlink(missing_ok=True)
+    with (party.directory / "agent.log").open("ab") as log:
+        command = [*PROGRAM, *arguments(party, uri, *options)]
+        return subprocess.Popen(command, cwd=party.directory, stdout=log, stderr=log)
+
+
 @contextmanager
 def running(uri: str, people: Sequence[tuple[Party, Sequence[str]]]) -> Iterator[None]:
     """Let agents run with these options; they are ended as a service manager does, and close their logs."""
     started = []
     try:
         for party, options in people:
-            with (party.directory / "agent.log").open("ab") as log:
-                command = [*PROGRAM, *arguments(party, uri, *options)]
-                started.append((party, subprocess.Popen(command, cwd=party.directory, stdout=log, stderr=log)))
+            started.append((party, start(party, uri, *options)))
         for party, process in started:
-            wait_until(lambda party=party: socket_of(party).exists(), process, party)  # type: ignore[misc]
+            wait_until(lambda party=party: "the agent is ready" in said(party), process, party)  # type: ignore[misc]
         yield
         for _, process in started:
             process.send_signal(signal.SIGTERM)
@@ -63,7 +69,10 @@ def running(uri: str, people: Sequence[tuple[Party, Sequence[str]]]) -> Iterator
             process.wait()
 
 
-def wait_until(what, process: subprocess.Popen[bytes] | None = None, party: Party | None = None) -> None:  # type: ignore[no-untyped-def]
+def wait_until(
+    what: Callable[[], object], process: subprocess.Popen[bytes] | None = None, party: Party | None = None
+) -> None:
+    """Wait until something is so, while an agent runs."""
     deadline = time.monotonic() + PATIENCE
     while not what():
         has_ended = process is not None and process.poll() is not None
