@@ -3,6 +3,9 @@
 A message is its length in 4 bytes, a number that says what it is, and its contents. Only keys are listed and
 signatures made here; keys are neither added nor removed, and whatever else is asked fails, as the protocol has it.
 
+An extension, ``sign@frost-hsm``, is for other programs (``asking``): any bytes are signed as they are, and who asked is
+told why there is no signature.
+
 Source: draft-ietf-sshm-ssh-agent.
 """
 
@@ -12,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from frost_hsm.errors import MalformedMessage
+from frost_hsm.errors import Aborted, MalformedMessage
 from frost_hsm.targets.ssh_wire import Reader, string
 
 MAX_LENGTH: Final = 256 << 10
@@ -22,6 +25,8 @@ LENGTH: Final = 4
 _FAILURE: Final = 5
 _REQUEST_IDENTITIES, _IDENTITIES_ANSWER = 11, 12
 _SIGN_REQUEST, _SIGN_RESPONSE = 13, 14
+_EXTENSION, _EXTENSION_FAILURE, _EXTENSION_RESPONSE = 27, 28, 29
+_NAME: Final = string(b"sign@frost-hsm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +36,14 @@ class ListKeys:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """Somebody wants a signature. key: as OpenSSH encodes it. data: what is to be signed."""
+    """Somebody wants a signature. key: as OpenSSH encodes it. data: what is to be signed.
+
+    is_raw: whether by the extension.
+    """
 
     key: bytes
     data: bytes
+    is_raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +71,11 @@ def read(body: bytes) -> ListKeys | Sign | SomethingElse:
         reader.number(4)  # how RSA is to hash
         reader.end()
         return asked
+    if kind == _EXTENSION and body[1:].startswith(_NAME):
+        reader.string()
+        asked = Sign(reader.string(), reader.string(), is_raw=True)
+        reader.end()
+        return asked
     return SomethingElse()
 
 
@@ -76,6 +90,16 @@ def sign_answer(signature: bytes) -> bytes:
     return _message(_SIGN_RESPONSE, string(signature))
 
 
+def raw_answer(signature: bytes) -> bytes:
+    """Hand out a signature, by the extension."""
+    return _message(_EXTENSION_RESPONSE, _NAME + string(signature))
+
+
+def not_signed(why: str) -> bytes:
+    """Say why there is none, by the extension."""
+    return _message(_EXTENSION_FAILURE, string(why.encode()))
+
+
 def failure() -> bytes:
     """Say that it was not done."""
     return _message(_FAILURE, b"")
@@ -83,3 +107,28 @@ def failure() -> bytes:
 
 def _message(kind: int, contents: bytes) -> bytes:
     return string(bytes((kind,)) + contents)
+
+
+# ── Who asks by the extension ────────────────────────────────────────────────────────────────────────────────
+
+
+def ask_raw(key: bytes, data: bytes) -> bytes:
+    """Write the question. key: as OpenSSH encodes it."""
+    return _message(_EXTENSION, _NAME + string(key) + string(data))
+
+
+def read_raw_answer(body: bytes) -> bytes:
+    """Return the signature out of an answer without its length.
+
+    Raises `Aborted`, with the reason, if there is none, and `MalformedMessage` for what is no answer.
+    """
+    reader = Reader(body, "an answer of the agent")
+    kind = reader.number(1)
+    if kind == _EXTENSION_RESPONSE:
+        reader.string()
+        signature = reader.string()
+        reader.end()
+        return signature
+    if kind != _EXTENSION_FAILURE or not reader.more():
+        raise MalformedMessage("this agent knows nothing of groups: it is none of frost-hsm")
+    raise Aborted(f"the group has not signed: {reader.string().decode(errors='replace')}")

@@ -21,6 +21,7 @@ from typing import Final, Protocol
 from frost_hsm.agent import ssh_protocol
 from frost_hsm.agent.ssh_protocol import ListKeys, Sign
 from frost_hsm.errors import FrostHsmError, MalformedMessage, NotPossible, StorageProblem
+from frost_hsm.targets import ssh_wire
 
 _AT_ONCE: Final = 64
 _LOOK: Final = 0.5  # seconds
@@ -33,11 +34,11 @@ class Keys(Protocol):
     def listed(self) -> list[tuple[bytes, str]]:
         """List the keys, as OpenSSH encodes them, with a comment each."""
 
-    def sign(self, key: bytes, data: bytes, process: int) -> Future[bytes]:
+    def sign(self, asked: Sign, process: int) -> Future[bytes]:
         """Have something signed. process: the id of the one that asks, 0 where that is not known.
 
-        The result is a signature with the name of its algorithm; the error says why there is none. It is cancelled if
-        nobody waits for it any more.
+        The result is the signature, 64 bytes; the error says why there is none. It is cancelled if nobody waits for it
+        any more.
         """
 
 
@@ -83,18 +84,27 @@ class SshSocket:
             self._free.release()
 
     def _answer_one(self, connection: socket.socket, process: int) -> bool:
-        head = _receive(connection, ssh_protocol.LENGTH)
+        head = receive(connection, ssh_protocol.LENGTH)
         if not head:
             return False
-        asked = ssh_protocol.read(_receive(connection, ssh_protocol.length_of(head)))
+        asked = ssh_protocol.read(receive(connection, ssh_protocol.length_of(head)))
         answer = ssh_protocol.failure()
         if isinstance(asked, ListKeys):
             answer = ssh_protocol.keys_answer(self._keys.listed())
         elif isinstance(asked, Sign):
-            with suppress(FrostHsmError):
-                answer = ssh_protocol.sign_answer(_wait(self._keys.sign(asked.key, asked.data, process), connection))
+            answer = _answer(asked, self._keys.sign(asked, process), connection)
         connection.sendall(answer)
         return True
+
+
+def _answer(asked: Sign, signature: Future[bytes], connection: socket.socket) -> bytes:
+    try:
+        signed = _wait(signature, connection)
+    except FrostHsmError as error:
+        return ssh_protocol.not_signed(str(error)) if asked.is_raw else ssh_protocol.failure()
+    if asked.is_raw:
+        return ssh_protocol.raw_answer(signed)
+    return ssh_protocol.sign_answer(ssh_wire.signature_blob(signed))
 
 
 def _wait(signature: Future[bytes], connection: socket.socket) -> bytes:
@@ -113,7 +123,7 @@ def _is_gone(connection: socket.socket) -> bool:
     return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
 
 
-def _receive(connection: socket.socket, length: int) -> bytes:
+def receive(connection: socket.socket, length: int) -> bytes:
     """Receive so many bytes; none if it ended before the first. Raises `MalformedMessage` if it ends between."""
     received = bytearray()
     while len(received) < length:

@@ -5,17 +5,21 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from stage.memory_group import group
 
 from frost_hsm.agent import ssh_protocol
+from frost_hsm.agent.asking import Agent
 from frost_hsm.agent.ssh_protocol import ListKeys, Sign, SomethingElse
 from frost_hsm.agent.ssh_socket import SshSocket
-from frost_hsm.errors import Aborted, MalformedMessage, NotPossible, StorageProblem
+from frost_hsm.errors import Aborted, MalformedMessage, NotPossible, NotYet, StorageProblem
+from frost_hsm.targets import ssh_wire
 from frost_hsm.targets.ssh_wire import string
 
 KEY = b"key"
@@ -36,13 +40,13 @@ class Keys:
     def listed(self) -> list[tuple[bytes, str]]:
         return [(KEY, "name")]
 
-    def sign(self, key: bytes, data: bytes, process: int) -> Future[bytes]:
+    def sign(self, asked: Sign, process: int) -> Future[bytes]:
         self.processes.append(process)
         signature: Future[bytes] = Future()
-        if data == b"no":
-            signature.set_exception(Aborted("no"))
-        elif data != b"wait":
-            signature.set_result(key + data)
+        if asked.data == b"no":
+            signature.set_exception(Aborted("bob said no"))
+        elif asked.data != b"wait":
+            signature.set_result(asked.key + asked.data)
         return signature
 
 
@@ -82,7 +86,10 @@ def test_it_is_its_owners_alone(path: Path) -> None:
 
 def test_keys_are_listed_and_signatures_made(path: Path, keys: Keys) -> None:
     listed = string(b"\x0c\0\0\0\x01" + string(KEY) + string(b"name"))
-    assert talk(path, LIST, sign(b"data"), LIST) == listed + string(b"\x0e" + string(KEY + b"data")) + listed
+    assert (
+        talk(path, LIST, sign(b"data"), LIST)
+        == listed + string(b"\x0e" + string(ssh_wire.signature_blob(KEY + b"data"))) + listed
+    )
     assert keys.processes == [os.getpid()]
 
 
@@ -168,3 +175,40 @@ def test_messages_are_read_strictly() -> None:
     for wrong in (b"", b"\x0b\0", b"\x0d", sign(b"data")[4:-1], sign(b"data")[4:] + b"\0"):
         with pytest.raises(MalformedMessage):
             ssh_protocol.read(wrong)
+
+
+def test_other_programs_are_told_why_there_is_no_signature(path: Path) -> None:
+    agent = Agent(path, group().key)
+    assert agent.sign(b"data") == ssh_wire.public_key(group().key) + b"data"
+    assert agent.sign(b"") == ssh_wire.public_key(group().key)
+    with pytest.raises(Aborted, match="the group has not signed: bob said no"):
+        agent.sign(b"no")
+    with pytest.raises(NotYet, match=r"within 0\.1 seconds"):
+        Agent(path, group().key, patience=0.1).sign(b"wait")
+    with pytest.raises(NotPossible, match="takes no message"):
+        agent.sign(bytes(ssh_protocol.MAX_LENGTH))
+    with pytest.raises(NotPossible, match="ed448"):
+        Agent(path, group("ed448").key)
+
+
+def test_where_no_agent_of_ours_is(tmp_path: Path) -> None:
+    with pytest.raises(NotPossible, match="no agent answers"):
+        Agent(tmp_path / "none", group().key).sign(b"data")
+    for answer in (b"", FAILURE, string(b"\x1c"), string(b"\x1d"), string(b"\x0e" + string(b"signature"))):
+        with socket.socket(socket.AF_UNIX) as other:
+            path = tmp_path / "other"
+            path.unlink(missing_ok=True)
+            other.bind(str(path))
+            other.listen()
+            thread = threading.Thread(target=_answer_with, args=(other, answer))
+            thread.start()
+            with pytest.raises(NotPossible, match="no agent answers"):
+                Agent(path, group().key).sign(b"data")
+            thread.join()
+
+
+def _answer_with(listening: socket.socket, answer: bytes) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.recv(1 << 16)
+        connection.sendall(answer)

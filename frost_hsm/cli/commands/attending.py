@@ -1,4 +1,4 @@
-"""An agent at work on a board: it signs what its judge says yes to, and asks the group for what programs of SSH want.
+"""An agent at work on a board: it signs what its judge says yes to, and asks the group for what programs want.
 
 It does for requests to sign what ``join`` does, and leaves everything else that is open on the board to people.
 """
@@ -16,8 +16,10 @@ from frost_hsm.agent.hook import Hook
 from frost_hsm.agent.judge import Ask, Judge
 from frost_hsm.agent.log import Log
 from frost_hsm.agent.question import Question
+from frost_hsm.agent.ssh_protocol import Sign
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.history.transcript import BEGINNING
+from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
@@ -34,16 +36,15 @@ _SLICE = 0.2  # seconds between two looks at what programs want, and hooks have 
 
 @dataclass(frozen=True, slots=True)
 class _Wanted:
-    """What a program of SSH wants signed. process: its id."""
+    """What a program wants signed. process: its id."""
 
-    key: bytes
-    data: bytes
+    asked: Sign
     process: int
     signature: Future[bytes]
 
 
 class GroupKeys:
-    """The keys of groups that programs of SSH can use, and what they want signed with them, in order."""
+    """The keys of groups that programs can use, and what they want signed with them, in order."""
 
     def __init__(self, place: Workplace) -> None:
         self._place = place
@@ -53,10 +54,10 @@ class GroupKeys:
         """List them, as OpenSSH encodes them, by name."""
         return [(_encoded(key), key.name) for key in self._all()]
 
-    def sign(self, key: bytes, data: bytes, process: int) -> Future[bytes]:
+    def sign(self, asked: Sign, process: int) -> Future[bytes]:
         """Have the group asked."""
         signature: Future[bytes] = Future()
-        self.wanted.put(_Wanted(key, data, process, signature))
+        self.wanted.put(_Wanted(asked, process, signature))
         return signature
 
     def find(self, encoded: bytes) -> GroupKey:
@@ -81,7 +82,7 @@ def _encoded(key: GroupKey) -> bytes:
 class Attending(Sitting):
     """The agent at work. hook: a program that is asked; is_asking: whether its owner is, where there is no hook.
 
-    signers: who signs what programs of SSH want, by name; None for all participants of the key.
+    signers: who signs what programs want, by name; None for all participants of the key.
     """
 
     def __init__(
@@ -145,10 +146,9 @@ class Attending(Sitting):
     def receive(self, session: SigningSession) -> str:
         """Hand the signature to the program that waits for it."""
         wanted = self._wanted.pop(session.id)
-        signature = ssh_wire.signature_blob(session.signature() or b"")
         if not wanted.signature.set_running_or_notify_cancel():
             return "signed; the program that wanted it has gone"
-        wanted.signature.set_result(signature)
+        wanted.signature.set_result(session.signature() or b"")
         return "signed, for the program that wanted it"
 
     # ── The work ──
@@ -175,7 +175,7 @@ class Attending(Sitting):
                 self._request(wanted)
             except FrostHsmError as error:
                 self._log.add("not asked", process=wanted.process, why=[str(error)])
-                self._say(f"not asked for a program of SSH: {error}")
+                self._say(f"not asked for a program: {error}")
                 _fail(wanted, error)
         for request, wanted in list(self._wanted.items()):
             if wanted.signature.cancelled():
@@ -186,19 +186,20 @@ class Attending(Sitting):
 
     def _request(self, wanted: _Wanted) -> None:
         """Ask the group for what a program wants."""
-        key = self.keys.find(wanted.key)
-        item = ssh_items.item(key.public_key_package.verifying_key, wanted.data, wanted.process)
+        key, data = self.keys.find(wanted.asked.key), wanted.asked.data
+        verifying_key = key.public_key_package.verifying_key
+        item = Item(RAW, "", data) if wanted.asked.is_raw else ssh_items.item(verifying_key, data, wanted.process)
         participants = [each.name for each in key.roster]
         names = [name for name in self._signers or participants if name in participants]
         home = self._place.home
         with self.holder() as holder:
-            data = signing.request(holder, key, [item], names)
-        session = SigningSession.read(home, data, self._place.me, things.derive)
-        home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
+            request = signing.request(holder, key, [item], names)
+        session = SigningSession.read(home, request, self._place.me, things.derive)
+        home.put(f"{request_folder(session.id)}/{BEGINNING}", request)
         self._wanted[session.id] = wanted
         self._log.add("asked", request=session.id.hex(), key=key.name, target=item.target, process=wanted.process)
-        self._say(f"request {session.id[:4].hex()}: asked {', '.join(session.signers)}, for a program of SSH")
-        self._board.post(data)
+        self._say(f"request {session.id[:4].hex()}: asked {', '.join(session.signers)}, for a program")
+        self._board.post(request)
 
     def _is_due(self, matter: Matter) -> bool:
         if matter.id in self._undecided and self._hook is not None and self._hook.has_answered(matter.id.hex()):
