@@ -19,6 +19,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "boards",
     ),
     "How to": (
+        "agent",
         "release",
         "ca",
         "documents",
