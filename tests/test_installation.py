@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from stage import walkthrough
 
 CHECKOUT = Path(__file__).parents[1]
 
@@ -45,9 +46,23 @@ def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheels")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir"]
     subprocess.run([*pip, folder, CHECKOUT], check=True, capture_output=True)
-    for each in needed("frost-hsm", set()):
+    for each in (*needed("frost-hsm", set()), distribution("hatchling"), *needed("hatchling", set())):
         as_wheel(each, folder)
     return folder
+
+
+@pytest.mark.slow
+def test_the_page_that_says_how_typed_as_it_stands(wheels: Path, tmp_path: Path) -> None:
+    page = walkthrough.PAGES["install"].read_text()
+    block = next(each for each in walkthrough.blocks(page) if each.head == "sh")
+    here = {**os.environ, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    here.pop("PYTHONPATH", None)
+    typed = block.body.replace("<this repository>", f"file://{CHECKOUT}")
+    script = f"set -e\n{typed}.venv/bin/frost-hsm help install\n"
+    done = subprocess.run(["sh", "-c", script], cwd=tmp_path, env=here, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert page in done.stdout
+    assert (tmp_path / "frost-hsm/.venv/share/man/man1/frost-hsm.1").is_file()
 
 
 def install(installer: str, wheels: Path, folder: Path) -> Path:
@@ -94,6 +109,7 @@ def test_it_works_however_it_was_installed(installer: str, wheels: Path, tmp_pat
         return done.stdout
 
     assert "Usage: frost-hsm" in run("--help")
+    assert run("help", "install").startswith("# Install\n")
     token, pin = f"software:{tmp_path}/alice.token", ("--pin-source", "file:pin")
     run("init", "--me", "alice", "--token", token, "--create", *pin)
     assert "Identity of alice" in run("identity", "create", *pin)

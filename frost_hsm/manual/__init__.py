@@ -37,6 +37,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "hanging",
         "backup",
         "library",
+        "pin-sources",
         "adopting-keys",
         "backend",
     ),
@@ -59,6 +60,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "tests",
         "benchmarks",
         "dependencies",
+        "tour",
     ),
 }
 """The names of all pages by section, in the order in which one may read them."""
