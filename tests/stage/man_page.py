@@ -46,7 +46,7 @@ def _lines() -> Iterator[str]:
     yield from _terms("configuration", r"[A-Z_0-9`, ]{4,}")
     yield ".SH FILES"
     yield ".TP\n.I $XDG_STATE_HOME/frost-hsm\n.TQ\n.I ~/.local/state/frost-hsm"
-    yield "The state directory: config.toml, identities, and what was said in every ceremony; all of it public, or sealed."
+    yield "The state directory: config.toml, identities, and all that was said; public, or sealed."
     yield ".SH SEE ALSO"
     yield "\\fBfrost-hsm help\\fR lists the pages of the manual, \\fBfrost-hsm help\\fR \\fITOPIC\\fR shows one."
     yield ".PP\nRFC 9591; \\fBpkcs11-tool\\fR(1), \\fBsofthsm2-util\\fR(1), \\fBopenssl-cms\\fR(1ssl)"
@@ -60,7 +60,7 @@ def _terms(page: str, pattern: str) -> Iterator[str]:
 
 
 def _escaped(text: str) -> str:
-    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("…", "...").replace("–", "\\(en")
+    text = text.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("…", "...")
     return f"\\&{text}" if text.startswith(".") else text
 
 
