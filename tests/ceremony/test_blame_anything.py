@@ -53,11 +53,11 @@ def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
     envelopes = [each for data in honest for each in getattr(signed.decode(signed.parse(data)), "envelopes", ())]
     package = key.public_key_package.serialize()
     with third.holder() as holder:
-        made = [signed.write(_made(draw, ids, key, third, envelopes), holder) for _ in range(150)]
+        lies = [signed.write(made(draw, ids, key, third, envelopes), holder) for _ in range(150)]
     named: dict[tuple[object, ...], int] = {}
     for _ in range(count):
         chosen = [draw.choice(honest) for _ in range(draw.randrange(5))]
-        chosen += [draw.choice(made) for _ in range(draw.randrange(1, 4))]
+        chosen += [draw.choice(lies) for _ in range(draw.randrange(1, 4))]
         draw.shuffle(chosen)
         beginning = draw.choice(
             [lineage[:1], *([*lineage, *more] for more in ([], [refresh], [wanted], [refresh, wanted]))]
@@ -74,7 +74,7 @@ def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
     assert min(named.get((), 0), named.get(("mallory",), 0)) > count // 50
 
 
-def _made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party, envelopes: Sequence[bytes]) -> Any:
+def made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party, envelopes: Sequence[bytes]) -> Any:
     """A message that Mallory can sign, some of it right."""
 
     def some(*right: bytes) -> bytes:

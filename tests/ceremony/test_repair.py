@@ -119,6 +119,10 @@ def test_one_repair_after_another_and_a_bundle_with_all_of_it(trio: list[Party])
     upkeep.refresh([alice, bob, carol])
     upkeep.repair(dave, 4, [carol, bob], [alice, bob, carol])
     upkeep.repair(eve, 5, [alice, dave], [alice, bob, carol, dave])
+    with pytest.raises(NotKnown, match="no refresh of treasury"):
+        upkeep.load(eve)
+    upkeep.round1([eve], upkeep.propose(eve))
+    assert upkeep.load(eve).epoch == 2, "of those before she knows nothing of her own"
     assert len(parties.sign([eve, carol], b"message")) == 65
     assert {party.key().roster.digest for party in (alice, bob, carol, dave, eve)} == {eve.key().roster.digest}
 

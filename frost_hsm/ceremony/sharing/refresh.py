@@ -107,13 +107,13 @@ class Refresh(Rounds):
         Raises `NotKnown`, and `CeremonyStopped` where there is one that does not count.
         """
         key = GroupKey.load(home, name, me)
-        found = [cls._of(home, key, chapter) for chapter in key.unfinished() if _is_refresh(chapter)]
+        own = [each for each in key.history.chapters.values() if _is_refresh(each) and me in each.roster]
+        found = [cls._of(home, key, chapter) for chapter in key.unfinished() if chapter in own]
         found.sort(key=lambda each: (each.transcript.is_given_up, not _has_agreed(each)))
-        for chapter in reversed(key.history.path(key.state)):
-            if _is_refresh(chapter):
-                found.append(cls._of(home, key, chapter))
+        counting = [chapter for chapter in key.history.path(key.state) if chapter in own]
+        found += [cls._of(home, key, chapter) for chapter in counting[-1:]]
         if not found:
-            passed = sorted(filter(_is_refresh, key.history.chapters.values()), key=lambda each: each.is_complete)
+            passed = sorted(own, key=lambda each: each.is_complete)
             if passed:
                 raise _not_counting(key, passed[-1])
             raise NotKnown(
