@@ -60,9 +60,14 @@ class Life:
         parties.generate(self.people, draw.choice([2, size - 1]), suite=suite)
 
     @property
+    def furthest(self) -> Party:
+        """Who went furthest."""
+        return max(self.people, key=lambda party: party.key().state.height)
+
+    @property
     def key(self) -> parties.GroupKey:
-        """The key as whoever went furthest has it."""
-        return max((party.key() for party in self.people), key=lambda key: key.state.height)
+        """The key as they have it."""
+        return self.furthest.key()
 
     def live(self) -> None:
         """Do everything that people do, in any order."""
@@ -205,13 +210,15 @@ class Life:
     def files(self, said: Sequence[bytes], others: Sequence[bytes], count: int) -> Iterator[bytes]:
         """Put files together: the proposal, some of what was said, others in between, in any order."""
         proposal = next(each for each in said if isinstance(signed.decode(signed.parse(each)), Proposal))
-        package = pem.encode(dossier.PACKAGE_LABEL, self.key.public_key_package.serialize())
+        key = self.key
+        encoded = {each.public_key_package.serialize() for each in (key, *key.earlier(self.furthest.home))}
+        packages = b"".join(pem.encode(dossier.PACKAGE_LABEL, each) for each in sorted(encoded))
         for _ in range(count):
             share = self.draw.choice([0.3, 0.9, 0.98, 1])
             chosen = [each for each in said if self.draw.random() < share]
             chosen += [self.draw.choice(others) for _ in range(self.draw.randrange(1, 4)) if others]
             self.draw.shuffle(chosen)
-            yield b"".join([proposal, *chosen, self.draw.choice([b"", package])])
+            yield b"".join([proposal, *chosen, self.draw.choice([b"", packages, packages])])
 
 
 @pytest.fixture
