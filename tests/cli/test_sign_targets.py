@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import jwt
 import pytest
 from conftest import TokenFixture
 from stage import joining, parties
@@ -26,12 +27,17 @@ RELEASE = b"release 1.0\n"
 @pytest.fixture
 def group(tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings) -> list[Party]:
     """Three with SoftHSM2 tokens and an active key of Ed25519, of whom two sign."""
+    return with_softhsm(tmp_path, new_token, backend_settings, "ed25519")
 
-    def token(name: str, folder: Path) -> str:
+
+def with_softhsm(
+    folder: Path, new_token: Callable[..., TokenFixture], settings: parties.Settings, suite: str
+) -> list[Party]:
+    def token(name: str, own: Path) -> str:
         return new_token(name).uri
 
-    people = parties.gather(tmp_path / "people", new_token=token, settings=backend_settings)
-    parties.generate(people, suite="ed25519")
+    people = parties.gather(folder / "people", new_token=token, settings=settings)
+    parties.generate(people, suite=suite)
     return people
 
 
@@ -194,13 +200,57 @@ def test_an_authority(group: list[Party]) -> None:
     shutil.copy(made / "root.pem", alice.directory)
     (alice.directory / "www.csr").write_bytes(REQUEST)
     (alice.directory / "revoked").write_bytes(b"5a0b 2025-01-31\n")
-    request, _ = ask(group, "x509-end=www.csr", "x509-crl=revoked", "--with", "issuer=root.pem", "--with", "days=30")
-    assert "for      dns www.example.org" in answer(group, request)
+    (alice.directory / "claims").write_bytes(b'{"iss":"team"}')
+    things = ["x509-end=www.csr", "x509-crl=revoked", "cms=www.csr", "cms-attached=claims", "jws=claims"]
+    options = ["issuer=root.pem", "days=30", "certificate=root.pem"]
+    request, _ = ask(group, *things, *(word for option in options for word in ("--with", option)))
+    shown = answer(group, request)
+    for wanted in ("for      dns www.example.org", 'by       O="Team", CN="Team Root"', 'claim    "iss": "team"'):
+        assert wanted in shown
     files = ("-crl_check", "-CRLfile", "revoked.crl", "-CAfile", "root.pem", "www.csr.pem")
     done = run("openssl", "verify", "-verify_hostname", "www.example.org", *files, cwd=made)
     assert done.returncode == 0, done.stderr
-    for target, file in (("x509-root", "root.pem"), ("x509-end", "www.csr.pem"), ("x509-crl", "revoked.crl")):
-        assert carol.run("verify", "--key", KEY, "--as", target, file).status == 0
+    (made / "www.csr").write_bytes(REQUEST)
+    for detached in (("www.csr.p7s", "--load-data", "www.csr"), ("claims.p7m",)):
+        words = ("certtool", "--p7-verify", "--inder", "--load-ca-certificate", "root.pem", "--infile", *detached)
+        assert run(*words, cwd=made).returncode == 0
+    token = (made / "claims.jws").read_text().strip()
+    export(carol, "jwk", made / "key.jwk")
+    key = jwt.PyJWK.from_json((made / "key.jwk").read_text())
+    assert jwt.decode(token, key, algorithms=["EdDSA"]) == {"iss": "team"}
+    for target, *files in (
+        ("x509-root", "root.pem"),
+        ("x509-end", "www.csr.pem"),
+        ("x509-crl", "revoked.crl"),
+        ("cms", "www.csr", "www.csr.p7s"),
+        ("cms-attached", "claims.p7m"),
+        ("jws", "claims.jws"),
+    ):
+        assert carol.run("verify", "--key", KEY, "--as", target, *files).status == 0
+
+
+def test_coins_and_notes(
+    tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings
+) -> None:
+    """By a key for Bitcoin; the consensus code of Bitcoin Core and nostr-sdk judge."""
+    nostr_sdk = pytest.importorskip("nostr_sdk")
+    from stage import bitcoin
+
+    group = with_softhsm(tmp_path, new_token, backend_settings, "secp256k1-tr")
+    alice, _, carol = group
+    spend = bitcoin.spend(alice.key().public_key_package.verifying_key, inputs=1).serialize()
+    (alice.directory / "spend").write_bytes(spend)
+    (alice.directory / "note").write_bytes(b"Version 1.0 is out")
+    request, _ = ask(group, "psbt=spend", "nostr=note")
+    shown = answer(group, request)
+    for wanted in ("pays     0.60000000 BTC to bc1q", "fee      0.00001234 BTC", "| Version 1.0 is out"):
+        assert wanted in shown
+    made = carol.directory
+    assert bitcoin.takes((made / "spend.psbt").read_bytes(), 0)
+    assert nostr_sdk.Event.from_json((made / "note.json").read_text()).verify()
+    (made / "spend").write_bytes(spend)
+    assert carol.run("verify", "--key", KEY, "--as", "psbt", "spend", "spend.psbt").status == 0
+    assert carol.run("verify", "--key", KEY, "--as", "nostr", "note.json").status == 0
 
 
 def test_the_home_directory_is_known_after_an_equals_sign(group: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:

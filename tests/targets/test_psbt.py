@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 from embit.psbt import PSBT
-from embit.script import Script, Witness
-from embit.transaction import Transaction, TransactionInput, TransactionOutput
+from embit.script import Script
 from hypothesis import given
 from hypothesis import strategies as st
+from stage import bitcoin
+from stage.bitcoin import COIN, PAYEE, spend, takes
 from stage.dealing import few
 from stage.memory_group import MemoryGroup, altered, group
 from stage.signing_things import make, sign, verify
@@ -18,42 +19,11 @@ from frost_hsm.forms import der
 from frost_hsm.forms.asn1 import VERSION
 from frost_hsm.targets.psbt import descriptor, script_of
 
-pbk = pytest.importorskip("pbk")
-
 BY = group("secp256k1-tr")
-PAYEE = Script(b"\0\x14" + b"\xab" * 20)
-COIN = 100_000_000
 
 
 def psbt(by: MemoryGroup = BY, pays: tuple[int, ...] = (60_000_000,), script: Script = PAYEE, inputs: int = 2) -> PSBT:
-    """A transaction that spends a coin an input of the group's, and gives a little to the miner."""
-    spent = [TransactionOutput(COIN, Script(script_of(by.key))) for _ in range(inputs)]
-    back = inputs * COIN - sum(pays) - 1234
-    outputs = [TransactionOutput(amount, script) for amount in pays]
-    outputs.append(TransactionOutput(back, Script(script_of(by.key))))
-    entries = [TransactionInput(bytes((number + 1,)) * 32, number, sequence=0xFFFFFFFD) for number in range(inputs)]
-    made = PSBT(Transaction(2, entries, outputs))
-    for own, output in zip(made.inputs, spent, strict=True):
-        own.witness_utxo = output
-    return made
-
-
-def takes(signed: bytes, number: int) -> bool:
-    """Let Bitcoin's consensus code run an input of the transaction."""
-    found = PSBT.parse(signed)
-    transaction = Transaction.parse(found.tx.serialize())
-    for own, each in zip(transaction.vin, found.inputs, strict=True):
-        own.witness = each.final_scriptwitness or Witness([])
-    outputs = [each.witness_utxo for each in found.inputs]
-    spent = [pbk.TransactionOutput(pbk.ScriptPubkey(each.script_pubkey.data), each.value) for each in outputs]
-    whole = pbk.Transaction(transaction.serialize())
-    known = pbk.script.PrecomputedTransactionData(whole, spent)
-    script = pbk.ScriptPubkey(outputs[number].script_pubkey.data)
-    flags = pbk.ScriptVerificationFlags.ALL
-    try:
-        return bool(script.verify(outputs[number].value, whole, known, number, flags))
-    except pbk.ScriptVerifyException:
-        return False
+    return spend(by.key, pays, script, inputs)
 
 
 @pytest.mark.parametrize("by", [group("secp256k1-tr", number) for number in range(3)], ids=["0", "1", "2"])
@@ -141,7 +111,7 @@ def test_a_descriptor_is_of_the_output() -> None:
 @given(st.lists(st.integers(546, COIN // 4), min_size=1, max_size=4))
 def test_what_is_shown_is_what_the_kernel_parses(pays: list[int]) -> None:
     made = sign("psbt", make("psbt", psbt(pays=tuple(pays), inputs=1).serialize(), by=BY), by=BY)
-    transaction = pbk.Transaction(PSBT.parse(made.finished).tx.serialize())
+    transaction = bitcoin.pbk.Transaction(PSBT.parse(made.finished).tx.serialize())
     amounts = [output.amount for output in transaction.outputs]
     shown = [line.split()[1] for line in made.words.splitlines() if line.startswith("  pays")]
     assert shown == [f"{amount // COIN}.{amount % COIN:08}" for amount in amounts]
