@@ -13,7 +13,8 @@
                          given-up.pem          its owner's note: it is not pursued here, though it may end well
     keys/NAME.CEREMONY/standing/ID.pem where people said that they stand
     requests/ID/beginning.pem          one folder a signing request
-                commit/WHO.pem         … response/WHO.pem
+                commit/WHO.pem         … response/WHO.pem, abort/WHO.pem
+                declined               its owner's note: they said no, and will say so to the others
                 signatures/N           of each item, once aggregated
     given-up/ID/…                      ceremonies and keys that were given up, under their id
     sealed/NAME                        sealed records of a token that can hold none

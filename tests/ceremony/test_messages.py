@@ -35,7 +35,7 @@ from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import read, transcript_hash, write
-from frost_hsm.ceremony.messages.using import MAX_THINGS, Commitment, Item, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import MAX_THINGS, Abort, Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.numbering import Numbering
@@ -90,6 +90,7 @@ SMALL: list[Message] = [
     Commitment(H1, (b"commitments",)),
     Commitment(H1, (b"commitments", b"others"), (b"y", b"")),
     Response(H1, H2, (b"share", b"another")),
+    Abort(H1),
     RefreshProposal(H1, H2, 2, H3),
     Abandonment(H1, H2, 2, H3, (H4,)),
     Standing(H1, H2),
@@ -154,6 +155,7 @@ GOLDEN = [
     ),
     (Complaint(H1, 2, H2), "304a 020102 0420" + H1.hex() + "020102 0420" + H2.hex()),
     (Opening(H1, 300, H2), "304b 020102 0420" + H1.hex() + "0202 012c 0420" + H2.hex()),
+    (Abort(H1), "3025 020102 0420" + H1.hex()),
     (Commitment(H1, (b"c",)), "302a 020102 0420" + H1.hex() + "3003 0401 63"),
     (Commitment(H1, (b"c",), (b"y",)), "302f 020102 0420" + H1.hex() + "3003 0401 63 a003 0401 79"),
     (

@@ -58,22 +58,6 @@ def join(people: Iterable[Party], uri: str, *options: str) -> None:
             process.wait()
 
 
-def join_until_there_is(
-    path: Path, people: Sequence[Party], uri: str, environment: Mapping[str, str] | None = None
-) -> None:
-    """Let them join until a file is there, though other matters may be left."""
-    running = [start(party, uri, environment=environment) for party in people]
-    deadline = time.monotonic() + PATIENCE
-    try:
-        while not path.exists():
-            assert time.monotonic() < deadline, "\n".join(f"{each.name}:\n{said(each)}" for each in people)
-            time.sleep(0.05)
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-
-
 def join_while_killed(
     people: Sequence[Party],
     uri: str,
@@ -81,11 +65,11 @@ def join_while_killed(
     kills: int,
     is_done: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
-) -> bool:
+) -> None:
     """As `join`, while now and then somebody is killed and begins again; none of it may take anybody's turn.
 
-    Whoever begins again when all is done waits for more, and is asked to look once. Returns whether all came to the
-    end: not if a kill cost somebody the nonces of an answer, which serve once.
+    Whoever begins again when all is done waits for more, and is asked to look once. All come to an end, though a kill
+    may have cost somebody the nonces of an answer, which serve once; then everybody is told.
     """
     running = {party.name: start(party, uri, environment=environment) for party in people}
     by_name = {party.name: party for party in people}
@@ -94,8 +78,6 @@ def join_while_killed(
         while any(process.poll() is None for process in running.values()):
             assert time.monotonic() < deadline, "\n".join(f"{each.name}:\n{said(each)}" for each in people)
             time.sleep(chance.uniform(0.1, 1.2))
-            if NonceUsed.exit in [process.poll() for process in running.values()]:
-                return False
             victim = chance.choice([*running])
             if kills and running[victim].poll() is None:
                 running[victim].kill()
@@ -110,7 +92,6 @@ def join_while_killed(
                         running[name] = start(by_name[name], uri, "--once", environment=environment)
         for name, process in running.items():
             assert process.returncode in (0, NonceUsed.exit), said(by_name[name])
-        return all(process.returncode == 0 for process in running.values())
     finally:
         for process in running.values():
             process.kill()

@@ -55,7 +55,7 @@ _WITH_TOKEN = (
     *(f"refresh {step}" for step in ("propose", "round1", "round2", "finish", "confirm", "abort")),
     *(f"repair {step}" for step in ("request", "delta", "sigma", "finish", "confirm")),
     *(f"history {step}" for step in ("standing", "abandon", "leave")),
-    *(f"sign {step}" for step in ("request", "commit", "respond", "preprocess", "discard")),
+    *(f"sign {step}" for step in ("request", "commit", "respond", "abort", "preprocess", "discard")),
     "keys delete",
     "recover",
     "backup create",

@@ -38,6 +38,13 @@ class Request:
     commitments: list[Signed[Commitment]] = field(default_factory=list)
     responses: list[Signed[Response]] = field(default_factory=list)
 
+    def add(self, said: Signed[Any]) -> None:
+        """Take in what somebody said in it; an abort convicts nobody."""
+        if isinstance(said.message, Commitment):
+            self.commitments.append(said)
+        elif isinstance(said.message, Response):
+            self.responses.append(said)
+
 
 class History:
     """All that was signed about one key, as far as it is here."""
@@ -104,8 +111,7 @@ class History:
             request = self.requests[belongs_to]
             _require_place(message, request.beginning.message)
             said = signed.read(parsed.der, request.state.roster)
-            kept: list[Any] = request.commitments if isinstance(message, Commitment) else request.responses
-            kept.append(said)
+            request.add(said)
             return True
         return False
 

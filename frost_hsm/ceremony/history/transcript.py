@@ -19,7 +19,7 @@ from frost_hsm.ceremony.messages.inbox import Contradiction, Inbox
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Commitment, Derive, Response, raw
+from frost_hsm.ceremony.messages.using import Abort, Commitment, Derive, Response, raw
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.store import StateDirectory
@@ -34,6 +34,7 @@ STEPS: Mapping[type[Message], str] = {
     Confirmation: "confirm",
     Commitment: "commit",
     Response: "response",
+    Abort: "abort",
     RepairDelta: "delta",
     RepairSigma: "sigma",
     RepairDone: "done",
@@ -78,8 +79,8 @@ class Transcript:
 
     title: what it is called in sentences; stem: what its files are called; belongs: whether a message is part of
     it; expected: the names of those who have to speak, in roster order; voters: of those who have to confirm it;
-    beginning: what evidence has to begin with, for others to judge it: the lineage of the key, and what the rest is
-    about. derive: the bytes to sign of an item.
+    enders: of those who may end it, besides. beginning: what evidence has to begin with, for others to judge it: the
+    lineage of the key, and what the rest is about. derive: the bytes to sign of an item.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Transcript:
         stem: str,
         expected: Iterable[str],
         voters: Iterable[str] = (),
+        enders: Iterable[str] = (),
         beginning: Callable[[], Iterable[Signed[Any]]],
         derive: Derive = raw,
     ) -> None:
@@ -106,6 +108,7 @@ class Transcript:
         self._stem = stem
         self.expected = tuple(expected)
         self.voters = tuple(voters)
+        self._enders = tuple(enders)
         self._beginning = beginning
         self._derive = derive
 
@@ -191,6 +194,8 @@ class Transcript:
         return {name: said for name, said in kept.items() if said is not None}
 
     def _speakers(self, kind: type[Message]) -> tuple[str, ...]:
+        if kind is Abort:
+            return tuple(dict.fromkeys((*self.expected, *self._enders)))
         return self.voters if kind is Confirmation and self.voters else self.expected
 
     def find(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:

@@ -36,6 +36,7 @@ _KINDS: Final[dict[str, type[Message]]] = {
         using.SigningRequest,
         using.Commitment,
         using.Response,
+        using.Abort,
         complaints.Complaint,
         complaints.Opening,
     )

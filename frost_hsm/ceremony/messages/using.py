@@ -1,4 +1,4 @@
-"""What participants say to sign with a key: a request of many items, and the two rounds of signing."""
+"""What participants say to sign with a key: a request of many items, the two rounds of signing, and its abort."""
 
 from __future__ import annotations
 
@@ -166,3 +166,22 @@ class Response(Message):
         require_hashes(self.title, self.request, self.commitments_hash)
         if not 1 <= len(self.shares) <= MAX_ITEMS:
             raise NotPossible("a response is not of 1 or more items")
+
+
+@dataclass(frozen=True, slots=True)
+class Abort(Message):
+    """The end of a request before there is a signature: for all by who asked, by a signer for themselves.
+
+    request: the request's id.
+
+    SEQUENCE { version INTEGER (2), request OCTET STRING }
+    """
+
+    content_type = oids.ABORT
+    title = "abort"
+    asn1 = (OCTETS,)
+
+    request: bytes
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.request)

@@ -17,12 +17,14 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
-from frost_hsm.ceremony.messages.using import RAW, Commitment, Derive, Item, Response, SigningRequest, raw
+from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Derive, Item, Response, SigningRequest, raw
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sharing.refresh import retire
+from frost_hsm.ceremony.signing.aborting import SIGNATURES, Aborting
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import (
+    CeremonyStopped,
     DeserializationError,
     ForeignMessage,
     InvalidContents,
@@ -42,9 +44,6 @@ from frost_hsm.frost.packages import (
 )
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Entropy, Secret, system_entropy
-
-SIGNATURES = "signatures"
-"""The folder of the signatures of a request, one file an item, by its number."""
 
 
 def request(
@@ -125,9 +124,11 @@ class SigningSession:
             title=f"request {self.id[:8].hex()}",
             stem=self.id[:8].hex(),
             expected=self.signers,
+            enders=[request.sender.name],
             beginning=lambda: [*key.history.lineage(key.state), request],
             derive=derive,
         )
+        self.aborting = Aborting(home, key, request, self.signers, self.transcript)
 
     @classmethod
     def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity, derive: Derive = raw) -> SigningSession:
@@ -154,8 +155,7 @@ class SigningSession:
 
     def commit(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
         """Agree to sign: draw nonces for each item and publish commitments; returns the message for the others."""
-        self._require_signer()
-        self.key.require_active()
+        self._require_open()
         if self.is_prepared:
             raise NotPossible(
                 "the request holds the commitments that its signers made ahead",
@@ -167,7 +167,7 @@ class SigningSession:
                 sent = self.transcript.sent(Commitment)
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
-                    signer.forget(self._answered())
+                    signer.forget(self._over())
                     self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
                     commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
                     said = Commitment(
@@ -183,8 +183,9 @@ class SigningSession:
 
         The same again returns the stored answer; with other commitments, `NonceUsed`.
         """
-        self._require_signer()
-        self.key.require_active()
+        self.aborting.require_signer()
+        self.aborting.keep(inbox)
+        self._require_open()
         received = self._gather_commitments(inbox)
         commitments_hash = transcript_hash(received.values())
         sent = self.transcript.sent(Response)
@@ -271,17 +272,19 @@ class SigningSession:
         packages = self._signing_packages(self._gather_commitments(Inbox()))
         return [self._public_key_package(package).verifying_key for package in packages]
 
-    def _answered(self) -> Iterator[bytes]:
-        """Name the nonces of the requests that were answered here: they have served, whatever is left of them."""
+    def _over(self) -> Iterator[bytes]:
+        """Name the nonces of the requests that were answered or ended here: whatever is left of them serves no more."""
         me = self.key.me.name
         for name in self.names(self.home):
-            if self.home.exists(f"requests/{name}/{STEPS[Response]}/{me}.pem"):
+            if any(self.home.exists(f"requests/{name}/{STEPS[kind]}/{me}.pem") for kind in (Response, Abort)):
                 yield bytes.fromhex(name)
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""
         if self.signature() is not None:
             return Status("done")
+        if why := self.aborting.why_over():
+            return Status("aborted", why=why)
         if self.transcript.sent(Response) is not None:
             return self._status("aggregate", self.transcript.known(Response))
         if self.transcript.sent(Commitment) is not None:
@@ -370,16 +373,18 @@ class SigningSession:
         )
 
     def _belongs(self, said: Signed[Any]) -> bool:
-        if isinstance(said.message, Commitment | Response):
+        if isinstance(said.message, Abort) and said.sender == self.request.sender:
+            return said.message.request == self.id
+        if isinstance(said.message, Commitment | Response | Abort):
             return said.message.request == self.id and said.sender.name in self.signers
         return said.content_digest == self.id  # the request itself, lying among the others
 
-    def _require_signer(self) -> None:
-        if self.key.me.name not in self.signers:
-            raise NotPossible(
-                f"{self.key.me.name} is not among the signers of this request: {', '.join(self.signers)}",
-                hint="ask for a request that names you",
-            )
+    def _require_open(self) -> None:
+        self.aborting.require_signer()
+        self.key.require_active()
+        if why := self.aborting.why_over():
+            hint = "ask for a new one: frost-hsm sign request"
+            raise CeremonyStopped(f"request {self.id[:8].hex()}: {why}", hint=hint)
 
 
 def _invalid(said: Signed[Any], what: str) -> InvalidContents:

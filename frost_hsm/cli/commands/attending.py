@@ -25,7 +25,8 @@ from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.commands import requests
 from frost_hsm.cli.commands.join import Sitting
-from frost_hsm.cli.commands.matters import Matter, SigningMatter
+from frost_hsm.cli.commands.matter import Matter
+from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.files import things
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, FrostHsmError, NotKnown, NotYet
@@ -115,7 +116,7 @@ class Attending(Sitting):
 
     # ── What a matter asks for ──
 
-    def agree_to_sign(self, session: SigningSession) -> None:
+    def agree_to_sign(self, session: SigningSession) -> bool:
         """Let the judge decide. Raises `Aborted` for no, `NotYet` while there is no answer, and what comparing does."""
         compared = things.compare(session.items, session.key.suite, *self._own_copies)
         shown = [*requests.lines(session), *(f"  compared: {each}" for each in compared)]
@@ -129,6 +130,7 @@ class Attending(Sitting):
         if not answer.is_yes:
             raise Aborted(answer.why)
         self._say(f"request {session.id[:4].hex()}: {answer.why}")
+        return True
 
     def _asking(self, session: SigningSession, question: Question) -> Ask | None:
         hook = self._hook
@@ -137,11 +139,7 @@ class Attending(Sitting):
         return (lambda: self._ask(session)) if self._is_asking else None
 
     def _ask(self, session: SigningSession) -> bool:
-        try:
-            super().agree_to_sign(session)
-        except Aborted:
-            return False
-        return True
+        return super().agree_to_sign(session)
 
     def receive(self, session: SigningSession) -> str:
         """Hand the signature to the program that waits for it."""

@@ -17,7 +17,7 @@ from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.commands import requests
 from frost_hsm.cli.commands.heard import Heard
-from frost_hsm.cli.commands.matters import Matter
+from frost_hsm.cli.commands.matter import Matter
 from frost_hsm.cli.commands.posting import meet
 from frost_hsm.cli.commands.sign import own_copies
 from frost_hsm.cli.options import command
@@ -116,10 +116,10 @@ class Sitting:
         if not self._place.terminal.agree(question, what=what, shown=check_code[-4:], lines=lines):
             raise Aborted("the check codes were not compared; the same command asks again")
 
-    def agree_to_sign(self, session: SigningSession) -> None:
-        """Show what is to be signed, and ask. Raises `Aborted` for no."""
+    def agree_to_sign(self, session: SigningSession) -> bool:
+        """Show what is to be signed, and ask; returns whether the answer is yes."""
         self._line.clear()
-        requests.require_agreement(self._place, session, *self._own_copies)
+        return requests.is_agreed(self._place, session, *self._own_copies)
 
     def receive(self, session: SigningSession) -> str:
         """Write the signatures of what I asked for."""
@@ -216,6 +216,7 @@ class Sitting:
 
     def _refuse(self, matter: Matter, error: FrostHsmError) -> None:
         self._refused[matter.id] = error
+        self._mine.pop(matter.id, None)  # there may be a last word of mine
         self._say(f"{matter.title}: {error}")
 
     def _hand_out(self) -> bool:

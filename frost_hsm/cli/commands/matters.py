@@ -1,135 +1,36 @@
-"""What people do together, each as one of them sees it: which step is open, what it asks of a person, who is missing.
-
-A matter begins with one message, which anybody can read, and goes on by the steps that have commands of their own.
-"""
+"""The matters that people do together, and which of them a message begins."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
-from typing import Any, Protocol
+from abc import abstractmethod
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 
 from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
-from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
+from frost_hsm.ceremony.history.transcript import BEGINNING, Transcript
 from frost_hsm.ceremony.messages import changing, signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
-from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
-from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.sharing.abandonment import Abandonment
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.ceremony.sharing.repair import Repair
-from frost_hsm.ceremony.signing.session import SIGNATURES, SigningSession
+from frost_hsm.ceremony.signing.aborting import SIGNATURES
+from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.commands import dkg, refresh, repair
+from frost_hsm.cli.commands.matter import Matter, Person
+from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.files import things
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotYet
 
 BEGINNINGS = (Proposal, RefreshProposal, RepairRequest, changing.Abandonment, SigningRequest)
 """The messages that begin a matter."""
-
-
-class Person(Protocol):
-    """Who decides, and whose token it takes: once for everything that is done in a sitting."""
-
-    def holder(self) -> AbstractContextManager[Holder]:
-        """Lend the open token; asks for the PIN the first time."""
-
-    def agree(self, lines: list[str], question: str, name: str) -> None:
-        """Show something about the key of this name, and ask. Raises `Aborted` for no."""
-
-    def compare(self, lines: list[str], question: str, check_code: str) -> None:
-        """Have a check code compared. Raises `Aborted` unless it is the same."""
-
-    def agree_to_sign(self, session: SigningSession) -> None:
-        """Show what is to be signed, all of it, and ask. Raises `Aborted` for no."""
-
-    def receive(self, session: SigningSession) -> str:
-        """Take the signatures of what I asked for; returns what was done with them."""
-
-    def meet(self, people: Iterable[PublicIdentity]) -> None:
-        """Have the fingerprints compared of all whose identity is not known here. Raises `Aborted`, `UnknownSender`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """Where a matter stands: the step that is next for me, and for it whose messages are here and whose are not."""
-
-    step: str
-    what: str = ""
-    have: tuple[str, ...] = ()
-    missing: tuple[str, ...] = ()
-
-
-class Matter(ABC):
-    """One matter. title: what it is called in sentences; begun: its first message."""
-
-    title: str
-    begun: Signed[Any]
-    roster: Roster
-    transcript: Transcript
-    me: PublicIdentity
-
-    @property
-    def id(self) -> bytes:
-        """What its messages name: the digest of its beginning."""
-        return self.begun.content_digest
-
-    @property
-    @abstractmethod
-    def step(self) -> str:
-        """The step that is next for me."""
-
-    @property
-    @abstractmethod
-    def is_over(self) -> bool:
-        """Whether nothing is left for me to do."""
-
-    @property
-    @abstractmethod
-    def next_command(self) -> str:
-        """What to type, for those who carry files."""
-
-    @abstractmethod
-    def advance(self, person: Person, inbox: Inbox) -> str:
-        """Take the next step; returns what was done. Raises `NotYet` if it takes more messages."""
-
-    @abstractmethod
-    def needs(self) -> type[Message] | None:
-        """The kind of message that the next step takes from everybody."""
-
-    def standing(self, inbox: Inbox) -> Standing:
-        """Say who has done what of the step before the next."""
-        kind = self.needs()
-        if kind is None:
-            return Standing(self.step)
-        found = self.transcript.find(kind, inbox)
-        names = self.transcript.voters if kind is Confirmation else self.transcript.expected
-        have, missing = ([name for name in names if (name in found) is there] for there in (True, False))
-        return Standing(self.step, kind.title, tuple(have), tuple(missing))
-
-    def waits_for(self, inbox: Inbox) -> list[str]:
-        """Name whose turn it is: mine, unless messages of others are missing."""
-        found = self.standing(inbox)
-        return [name for name in found.missing if name != self.me.name] or ["you"]
-
-    def sent(self) -> Iterator[bytes]:
-        """Give my own messages of it so far."""
-        if self.begun.sender == self.me:
-            yield self.begun.to_pem()
-        for kind in STEPS:
-            said = self.transcript.sent(kind)
-            if said is not None:
-                yield said.to_pem()
 
 
 class _RoundsMatter(Matter):
@@ -341,65 +242,6 @@ def require_confirmed(transcript: Transcript, inbox: Inbox) -> None:
     missing = [name for name in transcript.voters if name not in transcript.find(Confirmation, inbox)]
     if missing:
         raise NotYet(f"no confirmation of {', '.join(missing)}", hint="ask them for it")
-
-
-class SigningMatter(Matter):
-    """A signature that is asked for."""
-
-    def __init__(self, session: SigningSession) -> None:
-        self.session = session
-        self.begun = session.request
-        self.roster = session.key.roster
-        self.transcript = session.transcript
-        self.me = session.key.me
-        self.title = f'signature {session.id[:4].hex()} with "{session.key.name}"'
-
-    @property
-    def step(self) -> str:
-        """The step that is next."""
-        return self.session.status().step
-
-    @property
-    def is_over(self) -> bool:
-        """For who asked, once it is signed; for who signs, once they have."""
-        if self.session.key.status is not KeyStatus.ACTIVE:  # it went on from the state that this was asked in
-            return True
-        if self.begun.sender == self.me:
-            return self.session.home.exists(self._written)
-        return self.step in ("aggregate", "done")
-
-    @property
-    def next_command(self) -> str:
-        """What to type, for those who carry files."""
-        return f"frost-hsm sign status {self.session.id[:4].hex()}"
-
-    def needs(self) -> type[Message] | None:
-        """The kind of message that the next step takes."""
-        if self.session.is_prepared and self.step == "respond":
-            return None
-        return {"respond": Commitment, "aggregate": Response}.get(self.step)
-
-    def advance(self, person: Person, inbox: Inbox) -> str:
-        """Take the next step."""
-        step, session = self.step, self.session
-        if step == "commit" or (step == "respond" and session.is_prepared):
-            person.agree_to_sign(session)
-        if step == "commit":
-            session.commit(person.holder)
-            return "your commitment is sent"
-        if step == "respond":
-            session.respond(person.holder, inbox)
-            return "signed; your signature share is sent"
-        if step == "aggregate":
-            session.aggregate(inbox)
-        said = person.receive(session)
-        session.home.put(self._written, b"")
-        return said
-
-    @property
-    def _written(self) -> str:
-        """What notes that the files were written: somebody killed before that writes them when they come back."""
-        return f"{request_folder(self.session.id)}/written"
 
 
 FindKey = Callable[[bytes, bytes], GroupKey]

@@ -11,11 +11,11 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.cli.commands import preparing, requests
 from frost_hsm.cli.files import door, packages
-from frost_hsm.cli.talk.agreement import Asked, agree, message_line
+from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
+from frost_hsm.errors import Aborted, InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
 from frost_hsm.frost import rerandomized, signing
 from frost_hsm.frost.packages import Identifier, PublicKeyPackage, SignatureShare, SigningPackage
 from frost_hsm.frost.rerandomized import RandomizedParams
@@ -89,7 +89,8 @@ def respond(
         message_line(package.message),
         *warnings(package.message),
     ]
-    agree(place.terminal, lines, [Asked(package_path, package.message, package.message)])
+    if not is_agreed_to(place.terminal, lines, [Asked(package_path, package.message, package.message)]):
+        raise Aborted(NO)
     written: list[bytes | None] = []
 
     def keep(share: SignatureShare) -> None:

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path, PurePath
 
+from frost_hsm.boards import Board
 from frost_hsm.ceremony.history.transcript import STEPS
+from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import door, things
-from frost_hsm.cli.talk.agreement import Asked, agree, message_line
+from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
 from frost_hsm.cli.talk.output import grouped
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
+from frost_hsm.errors import Aborted, FrostHsmError
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets.recognising import warnings
@@ -23,10 +27,14 @@ OWN_KEY = "  (verifies under a key of its own, which nobody can link to this one
 """What signers are told of a re-randomized signature."""
 
 
-def take(place: Workplace, request: str) -> SigningSession:
-    """Take a request by its file, or by the first digits of its id."""
+def take(place: Workplace, request: str, board: Board | None = None) -> SigningSession:
+    """Take a request by its file, or by the first digits of its id, from the state directory or a board."""
     is_id = len(request) >= 4 and all(digit in "0123456789abcdef" for digit in request)
     if is_id and not Path(request).exists():
+        for _, data in board.messages() if board is not None else ():
+            with suppress(FrostHsmError):  # something else, or not for a key of mine
+                if signed.parse(data).content_digest.hex().startswith(request):
+                    return SigningSession.read(place.home, data, place.me, things.derive)
         return SigningSession.load(place.home, request, place.me, things.derive)
     return door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
 
@@ -56,13 +64,19 @@ def item_lines(item: Item, suite: Ciphersuite, of: int) -> list[str]:
 def require_agreement(
     place: Workplace, session: SigningSession, files: str | None = None, clone: str | None = None
 ) -> None:
-    """Compare what is to be signed with one's own copies, show the request and ask. Raises `Aborted`.
+    """As `is_agreed`; raises `Aborted` for no."""
+    if not is_agreed(place, session, files, clone):
+        raise Aborted(NO)
+
+
+def is_agreed(place: Workplace, session: SigningSession, files: str | None = None, clone: str | None = None) -> bool:
+    """Compare what is to be signed with one's own copies, show the request and ask.
 
     files: the folder that the copies are in. clone: a repository. Raises what `things.compare` does.
     """
     compared = things.compare(session.items, session.key.suite, files, clone)
     asked = [Asked(item.name, item.thing, _to_look_into(item, session.key.suite)) for item in session.items]
-    agree(place.terminal, [*lines(session), *(f"  compared: {each}" for each in compared)], asked)
+    return is_agreed_to(place.terminal, [*lines(session), *(f"  compared: {each}" for each in compared)], asked)
 
 
 def _to_look_into(item: Item, suite: Ciphersuite) -> bytes | None:
@@ -73,6 +87,8 @@ def status(session: SigningSession) -> tuple[str, dict[str, object]]:
     """Say where it stands, as a line and as fields."""
     found = session.status()
     line = f"{session.id[:8].hex()}: key {session.key.name}, {_state(session, found.step)}"
+    if found.why:
+        line += f": {found.why}"
     if found.missing:
         line += f"; here from {', '.join(found.have) or 'nobody'}; not yet from {', '.join(found.missing)}"
     return line, {
@@ -80,6 +96,7 @@ def status(session: SigningSession) -> tuple[str, dict[str, object]]:
         "state": found.step,
         "have": list(found.have),
         "missing": list(found.missing),
+        **({"why": found.why} if found.why else {}),
     }
 
 
@@ -88,6 +105,7 @@ _STATES = {
     "respond": "your commitment is sent",
     "aggregate": "waiting to be aggregated",
     "done": "signed",
+    "aborted": "ended without a signature",
 }
 
 
@@ -96,9 +114,9 @@ def _state(session: SigningSession, step: str) -> str:
 
 
 def next_step(session: SigningSession, request: str) -> str | None:
-    """Return the command that comes next; None once it is signed."""
+    """Return the command that comes next; None once it is signed, or ended."""
     step = session.status().step
-    if step == "done":
+    if step in ("done", "aborted"):
         return None
     needs_files = step == "aggregate" or (step == "respond" and not session.is_prepared)
     return f"frost-hsm sign {step} {quoted(request)}" + (" --in DIR" if needs_files else "")

@@ -7,7 +7,7 @@ import click
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.using import RAW, Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
@@ -349,6 +349,31 @@ def _plain_shares(paths: tuple[str, ...], directory: str | None) -> tuple[str, .
 def _refuse_seed(seed: str | None) -> None:
     if seed is not None:
         raise UsageProblem("a request holds its randomizer seed; --randomizer-seed goes with --key")
+
+
+@command(sign, "abort", token=True)
+@click.argument("request", shell_complete=completing.requests)
+@to_board
+@output
+def abort(place: Workplace, request: str, board: str | None, output: str | None, force: bool) -> Result:
+    """End REQUEST before there is a signature.
+
+    For all, if you asked for it; else for yourself: you will not sign. Either way the others have to hear of it: send
+    them the file that is written, or name the board. Nonces that waited for it are destroyed. REQUEST is a file or the
+    first digits of an id, with --board also of a request that lies there.
+    """
+    with posting(place, board, "") as there:
+        session = requests.take(place, request, there.board)
+        path = requests.check_output(session, Abort, request, output, force)
+        data = session.aborting.abort(place.holder)
+        raw = door.write(path, data, force=force)
+        posted = there.post(data)
+    asker = session.request.sender.name
+    who = f"you have ended it, for {', '.join(session.signers)}" if asker == place.me.name else "you will not sign"
+    lines = [f"Request {session.id[:8].hex()}: {who}", f"Wrote {path}", *posted]
+    others = [name for name in dict.fromkeys((asker, *session.signers)) if name != place.me.name]
+    after = None if there.board is not None else f"send {path} to {', '.join(others)}, who put it with the others"
+    return Result("sign-abort", lines, {**requests.fields(session), "file": path, **there.fields}, after, raw)
 
 
 @command(sign, "status")

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 
 import click
 
+from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.cli.commands.heard import Heard
-from frost_hsm.cli.commands.matters import Matter
+from frost_hsm.cli.commands.matter import Matter
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.output import Result, table
 from frost_hsm.cli.workplace import Workplace
@@ -48,11 +49,11 @@ def status(place: Workplace, board: str | None, watch: bool) -> Result:
 
 
 def _found(heard: Heard, uri: str | None) -> list[dict[str, object]]:
-    return [_entry(heard, matter, uri) for matter in heard.matters.values() if not matter.is_over]
+    waiting = ((matter, heard.inbox(matter)) for matter in heard.matters.values() if not matter.is_over)
+    return [_entry(matter, inbox, uri) for matter, inbox in waiting if not matter.is_ended(inbox)]
 
 
-def _entry(heard: Heard, matter: Matter, uri: str | None) -> dict[str, object]:
-    inbox = heard.inbox(matter)
+def _entry(matter: Matter, inbox: Inbox, uri: str | None) -> dict[str, object]:
     found = matter.standing(inbox)
     return {
         "what": matter.title,

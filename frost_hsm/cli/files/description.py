@@ -11,7 +11,7 @@ from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Sta
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.using import Commitment, Item, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Abort, Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.cli.files import dossiers, packages, things
 from frost_hsm.cli.files.public_keys import read_package
@@ -167,7 +167,7 @@ def _details(message: Message) -> Description:
             return {"ceremony": message.ceremony.hex(), "accused": message.accused, "round2": message.round2.hex()}
         case Opening():
             return {"ceremony": message.ceremony.hex(), "recipient": message.recipient}
-        case Commitment() | Response():
+        case Commitment() | Response() | Abort():
             return {"request": message.request.hex()}
     return {}
 

@@ -14,7 +14,6 @@ from typing import NamedTuple
 from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import visible
-from frost_hsm.errors import Aborted
 
 _WIDTH = 54
 """Characters of a message on one line of ours: it fits 60 columns."""
@@ -31,6 +30,9 @@ def message_line(message: bytes) -> str:
     return f"  message  {len(message)} bytes, sha256 {_digest(message)}"
 
 
+NO = "you did not agree to sign; nothing was changed"
+
+
 class Asked(NamedTuple):
     """One thing that is to be signed: what people call it, its bytes, and what of it they may look into."""
 
@@ -39,13 +41,13 @@ class Asked(NamedTuple):
     shown: bytes | None
 
 
-def agree(terminal: Terminal, lines: Sequence[str], asked: Sequence[Asked]) -> None:
-    """Show what is to be signed and ask; raises `Aborted` unless the answer is yes. lines: by whom, for which key."""
+def is_agreed_to(terminal: Terminal, lines: Sequence[str], asked: Sequence[Asked]) -> bool:
+    """Show what is to be signed and ask; returns whether the answer is yes. lines: by whom, for which key."""
     shown = [(each.name, _shown(each.shown)) for each in asked if each.shown is not None]
     several = len(asked) > 1
     parts = [[*([f"  {visible(name)}"] if several else []), f"  {each.kind}", *each.preview()] for name, each in shown]
     digest = _digest(b"".join(hashlib.sha256(each.data).digest() for each in asked) if several else asked[0].data)
-    is_agreed = terminal.agree(
+    return terminal.agree(
         f"Agree to sign these {len(asked)} messages?" if several else "Agree to sign this message?",
         what="the last 4 digits of the sha256 of all" if several else "the last 4 digits of its sha256",
         shown=digest[-4:],
@@ -56,8 +58,6 @@ def agree(terminal: Terminal, lines: Sequence[str], asked: Sequence[Asked]) -> N
         ],
         view=(lambda: "\n".join(each.all() for _, each in shown)) if any(each.is_long for _, each in shown) else None,
     )
-    if not is_agreed:
-        raise Aborted("you did not agree to sign; nothing was changed")
 
 
 def _digest(message: bytes) -> str:

@@ -1,0 +1,117 @@
+"""Requests that lie on a board: ended, declined, cut short; nobody waits for what will not come."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from cli.at_terminal import Session
+from stage import joining, staging
+from stage.parties import KEY, Party, Ran
+from stage.staging import Stage
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("requests"), "p256")
+
+
+@pytest.fixture
+def people(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> str:
+    return joining.board(tmp_path / "board")
+
+
+def ask(first: Party, second: Party, board: str, name: str = "m") -> str:
+    (first.directory / name).write_text("hello\n")
+    names = f"{first.name},{second.name}"
+    asked = first.run("sign", "request", KEY, name, "--signers", names, "--board", board, "--json")
+    assert asked.status == 0, asked.stderr
+    return str(json.loads(asked.stdout)["request"])
+
+
+def look(party: Party, board: str) -> Ran:
+    """Do what can be done now, in this process."""
+    return party.run("join", board, "--once", "--yes", "--pin-source", f"file:{party.directory / 'pin'}")
+
+
+def is_open(party: Party, board: str) -> bool:
+    return json.loads(party.run("status", "--board", board, "--json").stdout)["open"] != []
+
+
+def test_who_asked_ends_it(people: list[Party], board: str) -> None:
+    alice, _, carol = people
+    request = ask(alice, carol, board)
+    assert look(carol, board).status == 75
+    ended = alice.run("sign", "abort", request[:8], "--board", board)
+    assert ended.status == 0, ended.stderr
+    assert "you have ended it, for alice, carol" in ended.stdout
+    assert not is_open(carol, board)
+    assert "it comes to nothing: alice has ended it" in look(carol, board).stderr
+    for party in (alice, carol):
+        assert "nothing is open for you" in look(party, board).stdout
+    assert "alice has ended it" in carol.run("sign", "status").stdout
+
+
+def test_who_is_to_sign_ends_it_before_they_were_asked(people: list[Party], board: str) -> None:
+    alice, _, carol = people
+    request = ask(alice, carol, board)
+    ended = carol.run("sign", "abort", request[:8], "--board", board)
+    assert ended.status == 0, ended.stderr
+    assert "you will not sign" in ended.stdout
+    assert "nothing is open for you" in look(carol, board).stdout
+    assert not is_open(alice, board)
+    told = look(alice, board)
+    assert (told.status, "comes to nothing: carol will not sign" in told.stderr) == (76, True)
+    assert "nothing is open for you" in look(alice, board).stdout, "they were told"
+
+
+def test_no_is_remembered_and_said(people: list[Party], board: str) -> None:
+    alice, _, carol = people
+    ask(alice, carol, board)
+    waiting = joining.start(alice, board)
+    try:
+        arguments = ["join", board, "--once", "--home", str(carol.home.path)]
+        with Session(arguments, cwd=carol.directory) as session:
+            session.expect("Agree to sign this message?")
+            session.type("\n")
+            session.expect("PIN for token")
+            session.interrupt()
+            assert session.end() == 130
+        with Session(arguments, cwd=carol.directory) as session:
+            session.expect("PIN for token")  # not asked again whether to sign; the others do not know
+            session.type(f"{carol.pin}\n")
+            session.expect("you said no, and the others are told")
+            assert session.end() == 0
+            assert "Agree to sign" not in session.shown
+        assert "nothing is open for you" in look(carol, board).stdout
+        assert waiting.wait(joining.PATIENCE) == 76
+        assert "carol will not sign" in joining.said(alice)
+    finally:
+        waiting.kill()
+        waiting.wait()
+
+
+def test_nobody_waits_for_an_answer_that_was_cut_short(people: list[Party], board: str) -> None:
+    """A kill between the destruction of nonces and the answer costs them: here they are just gone."""
+    alice, _, carol = people
+    ask(alice, carol, board)
+    assert look(carol, board).status == 75
+    with carol.open_token() as token:
+        for name in token.record_names():
+            if "nonces" in name:
+                token.delete_record(name)
+    assert look(alice, board).status == 75
+    lost = look(carol, board)
+    assert (lost.status, "ask for a new request" in lost.stderr) == (76, True)
+    told = look(alice, board)
+    assert (told.status, "carol will not sign" in told.stderr) == (76, True)
+    ask(alice, carol, board, "again")
+    for party in (carol, alice, carol, alice):
+        look(party, board)
+    assert alice.run("verify", "--key", KEY, "again", "again.sig").status == 0

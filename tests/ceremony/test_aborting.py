@@ -1,0 +1,99 @@
+"""A request that ends without a signature: by who asked for it, or by those who will not sign."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stage import parties, staging
+from stage.parties import Party, inbox
+from stage.staging import Stage
+
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
+from frost_hsm.ceremony.messages.using import Abort
+from frost_hsm.errors import CeremonyStopped, NotPossible
+
+MESSAGE = b"pay 5 to dave"
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("aborting"), "p256")
+
+
+@pytest.fixture
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
+
+
+def abort(party: Party, wanted: bytes) -> bytes:
+    return party.session(wanted).aborting.abort(party.holder)
+
+
+def nonces(party: Party) -> list[str]:
+    return [name for name in party.records() if "nonces" in name]
+
+
+def refused(party: Party, error: type[Exception], step: Callable[[], object], match: str) -> None:
+    before = (party.files(), party.records())
+    with pytest.raises(error, match=match):
+        step()
+    assert (party.files(), party.records()) == before
+
+
+def test_who_asked_ends_it_for_all(trio: list[Party]) -> None:
+    alice, _, carol = trio
+    wanted = parties.request([alice, carol], MESSAGE)
+    commitments = parties.commit([alice, carol], wanted)
+    said = abort(alice, wanted)
+    assert nonces(alice) == []
+    assert abort(alice, wanted) == said, "the same again"
+    session = carol.session(wanted)
+    with pytest.raises(CeremonyStopped, match="alice has ended it"):
+        session.respond(carol.holder, inbox(commitments.values(), [said]))
+    assert (session.status().step, session.status().why) == ("aborted", "alice has ended it")
+    refused(carol, CeremonyStopped, lambda: session.respond(carol.holder, inbox(commitments.values())), "alice has")
+    refused(carol, CeremonyStopped, lambda: session.commit(carol.holder), "alice has ended it")
+    assert nonces(carol), "until the next request"
+    again = parties.request([alice, carol], MESSAGE)
+    abort(carol, wanted)
+    parties.commit([carol], again)
+    assert len(nonces(carol)) == 1
+
+
+def test_a_signer_ends_it_for_themselves(trio: list[Party]) -> None:
+    alice, bob, carol = trio
+    wanted = parties.request([alice, carol], MESSAGE)
+    session = carol.session(wanted)
+    session.aborting.decline()
+    assert session.status().why == "you will not sign"
+    refused(carol, CeremonyStopped, lambda: session.commit(carol.holder), "you will not sign")
+    said = abort(carol, wanted)
+    heard = alice.session(wanted)
+    assert heard.aborting.why_over() == ""
+    assert heard.aborting.why_over(inbox([said])) == "carol will not sign"
+    heard.aborting.keep(inbox([said]))
+    assert heard.status().why == "carol will not sign"
+    refused(bob, NotPossible, lambda: abort(bob, wanted), "not among the signers")
+
+
+def test_what_others_say_ends_nothing(trio: list[Party]) -> None:
+    alice, bob, carol = trio
+    wanted = parties.request([alice, carol], MESSAGE)
+    with bob.holder() as holder:
+        foreign = signed.write(Abort(alice.session(wanted).id), holder)
+    thrown = Inbox([Incoming("bob's", foreign, named=False)])
+    assert alice.session(wanted).aborting.why_over(thrown) == ""
+
+
+def test_an_answer_that_is_on_its_way_is_not_taken_back(trio: list[Party]) -> None:
+    alice, _, carol = trio
+    wanted = parties.request([alice, carol], MESSAGE)
+    commitments = parties.commit([alice, carol], wanted)
+    responses = parties.respond([alice, carol], wanted, commitments)
+    refused(carol, NotPossible, lambda: abort(carol, wanted), "your answer is made")
+    session = alice.session(wanted)
+    session.aggregate(inbox(commitments.values(), responses.values()))
+    refused(alice, NotPossible, lambda: abort(alice, wanted), "it is signed")
