@@ -84,12 +84,13 @@ def join_while_killed(
                 running[victim].wait()
                 running[victim] = start(by_name[victim], uri, environment=environment)
                 kills -= 1
-            if not kills and is_done():
-                for name, process in running.items():
-                    if process.poll() is None and _is_idle(by_name[name]):
-                        process.kill()
-                        process.wait()
-                        running[name] = start(by_name[name], uri, "--once", environment=environment)
+            is_over = is_done() or NonceUsed.exit in [process.poll() for process in running.values()]
+            for name, process in running.items():
+                if is_over and not kills and process.poll() is None and _is_idle(by_name[name]):
+                    process.kill()
+                    process.wait()
+                    running[name] = start(by_name[name], uri, "--once", environment=environment)
+                    running[name].wait(PATIENCE)
         for name, process in running.items():
             assert process.returncode in (0, NonceUsed.exit), said(by_name[name])
     finally:
