@@ -17,7 +17,6 @@ from stage.parties import Party
 from frost_hsm.cli.talk import agreement
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import quoted, visible
-from frost_hsm.errors import Aborted
 
 
 class Reader(Terminal):

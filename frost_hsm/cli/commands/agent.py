@@ -21,8 +21,8 @@ from frost_hsm.cli import completing
 from frost_hsm.cli.commands import requests
 from frost_hsm.cli.commands.attending import Attending
 from frost_hsm.cli.commands.heard import Heard
-from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.commands.sign import own_copies
+from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.ending import Ended
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, split_names

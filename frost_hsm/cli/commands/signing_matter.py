@@ -8,9 +8,7 @@ from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import Abort, Commitment, Response
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
-from frost_hsm.cli.commands import requests
 from frost_hsm.cli.commands.matter import Matter, Person
-from frost_hsm.cli.files import door, things
 from frost_hsm.errors import CeremonyStopped, NonceUsed
 
 
