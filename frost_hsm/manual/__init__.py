@@ -19,7 +19,6 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "boards",
     ),
     "How to": (
-        "agent",
         "release",
         "ca",
         "documents",
@@ -36,6 +35,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "dealer",
         "hanging",
         "backup",
+        "agent",
         "library",
         "pin-sources",
         "adopting-keys",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from collections.abc import Iterator
 from importlib.resources import files
@@ -23,7 +24,7 @@ def text() -> str:
         module = f"{homes[name]}.{name}"
         sections.append(_module(name, module) if _is_module(module) else "\n\n".join(_name(homes[name], name)))
     sections += [_module(module, module) for module in CONTRACTS]
-    return "\n\n".join(sections)
+    return re.sub(r"(?m)^(- .*)\n\n(?=- )", r"\1\n", "\n\n".join(filter(None, sections)))
 
 
 def names() -> list[str]:
@@ -41,34 +42,62 @@ def _module(shown: str, module: str) -> str:
 
 def _name(module: str, name: str, *, prefix: str = "", level: int = 2) -> Iterator[str]:
     """Describe a name where it is defined, which may be another module than the one that hands it on."""
-    for number, node in enumerate(body := _parse(module).body):
-        if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name:
-            yield from _definition(node, prefix, level)
-            return
-        if isinstance(node, ast.Assign | ast.AnnAssign) and name in _assigned(node):
-            kind = f": {ast.unparse(node.annotation)}" if isinstance(node, ast.AnnAssign) else ""
-            yield f"{'#' * level} `{prefix}{name}{kind}`"
-            yield from _said_after(body, number)
-            return
-    yield from _name(_imported(module)[name], name, prefix=prefix, level=level)
+    home, number = _home(module, name)
+    body = _parse(home).body
+    node = body[number]
+    if isinstance(node, ast.ClassDef | ast.FunctionDef):
+        yield from _definition(home, node, prefix, level)
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        yield f"{'#' * level} `{prefix}{name}{_kind(node)}`"
+        said = list(_said_after(body, number))
+        yield from said or [f"`{ast.unparse(node.value)}`" if node.value is not None else ""]
 
 
-def _definition(node: _Definition, prefix: str, level: int) -> Iterator[str]:
-    mark = "#" * min(level, 6)
+def _home(module: str, name: str) -> tuple[str, int]:
+    """Find the module that defines a name, and where in it."""
+    for number, node in enumerate(_parse(module).body):
+        is_defined = isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == name
+        if is_defined or (isinstance(node, ast.Assign | ast.AnnAssign) and name in _assigned(node)):
+            return module, number
+    return _home(_imported(module)[name], name)
+
+
+def _definition(module: str, node: _Definition, prefix: str, level: int) -> Iterator[str]:
     if isinstance(node, ast.FunctionDef):
-        yield f"{mark} `{prefix}{node.name}{_signature(node)}`"
+        yield f"{'#' * level} `{prefix}{node.name}{_signature(node)}`"
         yield _plain(ast.get_docstring(node))
         return
     bases = f"({', '.join(map(ast.unparse, node.bases))})" if node.bases else ""
-    yield f"{mark} `{prefix}{node.name}{bases}`"
+    yield f"{'#' * level} `{prefix}{node.name}{bases}`"
     yield _plain(ast.get_docstring(node))
-    inside = f"{prefix}{node.name}."
+    yield from _members(module, node, f"{prefix}{node.name}.", level + 1, set())
+
+
+def _members(module: str, node: ast.ClassDef, prefix: str, level: int, seen: set[str]) -> Iterator[str]:
+    """Describe what a class has, and then what it has from those of ours that it is made of."""
     for number, each in enumerate(node.body):
-        if isinstance(each, ast.AnnAssign) and not (names := _assigned(each))[0].startswith("_"):
-            said = " ".join(_said_after(node.body, number))
-            yield f"- `{names[0]}: {ast.unparse(each.annotation)}`{f': {said}' if said else ''}"
-        elif _is_public(each):
-            yield from _definition(each, inside, level + 1)
+        if isinstance(each, ast.AnnAssign):
+            name = _assigned(each)[0]
+            if not name.startswith("_") and name not in seen:
+                said = " ".join(_said_after(node.body, number))
+                yield f"- `{name}: {ast.unparse(each.annotation)}`{f': {said}' if said else ''}"
+        elif _is_public(each) and (name := each.name) not in seen:
+            yield from _definition(module, each, prefix, level)
+        else:
+            continue
+        seen.add(name)
+    for base in node.bases:
+        name = ast.unparse(base).partition("[")[0]
+        if _is_ours(module, name):
+            home, at = _home(module, name)
+            made_of = _parse(home).body[at]
+            if isinstance(made_of, ast.ClassDef):
+                yield from _members(home, made_of, prefix, level, seen)
+
+
+def _is_ours(module: str, name: str) -> bool:
+    is_defined_here = any(isinstance(node, ast.ClassDef) and node.name == name for node in _parse(module).body)
+    return is_defined_here or _imported(module).get(name, "").startswith("frost_hsm.")
 
 
 def _signature(node: ast.FunctionDef) -> str:
@@ -82,6 +111,12 @@ def _signature(node: ast.FunctionDef) -> str:
 
 def _is_public(node: ast.stmt) -> TypeGuard[_Definition]:
     return isinstance(node, ast.ClassDef | ast.FunctionDef) and not node.name.startswith("_")
+
+
+def _kind(node: ast.Assign | ast.AnnAssign) -> str:
+    if isinstance(node, ast.AnnAssign):
+        return f": {ast.unparse(node.annotation)}"
+    return f": {ast.unparse(node.value.func)}" if isinstance(node.value, ast.Call) else ""
 
 
 def _assigned(node: ast.Assign | ast.AnnAssign) -> list[str]:
@@ -122,6 +157,7 @@ def _is_module(module: str) -> bool:
     return any(path.is_file() for path in _paths(module))
 
 
+@functools.cache
 def _parse(module: str) -> ast.Module:
     path = next(path for path in _paths(module) if path.is_file())
     return ast.parse(path.read_text(encoding="utf-8"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 
@@ -145,7 +146,10 @@ def test_a_table_is_a_list_where_it_is_too_wide() -> None:
 def test_every_public_name_is_in_the_reference() -> None:
     import frost_hsm
 
+    parts = re.split(r"^#+ ", public_names.text(), flags=re.MULTILINE)[1:]
+    assert [part.splitlines()[0] for part in parts if not part.partition("\n")[2].strip()] == [], "says nothing"
     names = public_names.names()
     for name in frost_hsm.__all__:
         assert name in names
+    assert {"KeyGeneration.round1", "Refresh.confirm"} <= set(names), "what it has from what it is made of"
     assert {"dkg.part1", "GroupKey.load", "frost_hsm.backends.Token", "frost_hsm.boards.Board.post"} <= set(names)
