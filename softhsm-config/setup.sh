@@ -78,6 +78,7 @@ missing_stock_tools() {
         have signify-openbsd || echo signify-openbsd
         have certtool || echo gnutls-bin
         have rpmsign || echo rpm
+        have dnssec-verify || echo bind9-utils
     fi
 }
 
