@@ -10,7 +10,10 @@ from pathlib import Path
 import pytest
 
 CHECKOUT = Path(__file__).parent.parent
-SCRIPTS = ("softhsm-config/demo.sh", "softhsm-config/test.sh", ".ci/run", ".ci/modules")
+SCRIPTS = (
+    *("softhsm-config/demo.sh", "softhsm-config/test.sh", "softhsm-config/bare.sh"),
+    *(".ci/run", ".ci/modules", "tests/modules/debian13.sh"),
+)
 
 
 def run(script: Path | str, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +55,13 @@ def test_test_passes_its_arguments_and_its_status(tmp_path: Path, softhsm_module
     done = run("softhsm-config/test.sh", "-q", "-p", "no:cacheprovider", str(good), **settings)
     assert (done.returncode, "1 passed" in done.stdout) == (0, True), done.stderr
     assert run("softhsm-config/test.sh", "-q", "-p", "no:cacheprovider", str(bad), **settings).returncode == 1
+
+
+def test_the_quick_tests_are_some_of_all(softhsm_module: str) -> None:
+    done = run("softhsm-config/test.sh", "--quick", "--collect-only", "-q", SOFTHSM2_MODULE=softhsm_module)
+    assert done.returncode == 0, done.stderr
+    assert 1000 < done.stdout.count("::") < 2500
+    assert "tests/cli/test_every_suite.py::" in done.stdout
 
 
 class Machine:

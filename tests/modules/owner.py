@@ -6,9 +6,12 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from modules import starting
 from modules.starting import Started
 from stage import by_command
 from stage.parties import PROGRAM, Party, Ran
+
+from frost_hsm.errors import PinIncorrect
 
 _LOSE_SHARE = """
 import sys
@@ -53,6 +56,21 @@ class Owner(Party):
     def begin(self, *identity: str) -> None:
         """Make an identity, by keys of this program's own making unless told otherwise."""
         by_command.begin(self, *self.settings_of_init, identity=identity or self.module.identity)
+
+    def mistype(self, *command: str) -> None:
+        """Give a command a wrong PIN, which has to be one login: OpenSC's spy, in front of the module, counts."""
+        module, configuration = self.module, self.directory / "home/config.toml"
+        self.module = module if starting.is_spied(module) else starting.spied(module)
+        before = configuration.read_text()
+        configuration.write_text(before.replace(str(module.path), str(self.module.path)))
+        self.types("wrong-9876")
+        starting.calls(self.module)
+        ran = self.run(*command)
+        tried = starting.calls(self.module).count("C_Login")
+        assert (ran.status, tried) == (PinIncorrect.exit, 1), (command, ran.stderr)
+        self.module = module
+        configuration.write_text(before)
+        self.types(self.pin)
 
     def lose_share(self) -> None:
         """Take the sealed share out of the token, if it is there, as nothing in the program does."""

@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from stage import building, softhsm
+from stage import building, shim, softhsm
 
 LABEL = "frost-alice"
 PIN = "frost-1234"
@@ -99,7 +99,7 @@ def start(name: str) -> Iterator[Started]:
     """Start the module of this name for a block. Raises `Unavailable`."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="frost-hsm-", ignore_cleanup_errors=True)))
-        yield (MODULES | OF_DEBIAN_13)[name](Place(folder, stack))
+        yield (MODULES | OF_DEBIAN_13 | STOOD_IN)[name](Place(folder, stack))
 
 
 # ── Software tokens ──
@@ -240,6 +240,11 @@ def spied(behind: Started) -> Started:
     return replace(behind, path=_library("pkcs11-spy.so"), environment={**behind.environment, **told})
 
 
+def is_spied(module: Started) -> bool:
+    """Whether the spy is in front of it."""
+    return "PKCS11SPY_OUTPUT" in module.environment
+
+
 def calls(module: Started) -> list[str]:
     """The functions that a spied module was called by, in order, since it was last asked."""
     written = Path(module.environment["PKCS11SPY_OUTPUT"])
@@ -305,6 +310,34 @@ def start_tpm(place: Place) -> Started:
 
 _PATIENT_TPM = ("--max-tries=1000", "--recovery-time=1", "--lockout-recovery-time=1")  # wrong PINs do not lock it
 _MODULE_FILES = "/usr/share/p11-kit/modules"
+# ── What stands in for a device ──
+
+
+def start_ykcs11(place: Place) -> Started:
+    """The PIV application of a YubiKey, as ykcs11 shows it, with keys in its slots 9c and 9d."""
+    keys = ("EC:prime256v1", "02", "--usage-sign", "--always-auth"), ("EC:prime256v1", "03", "--usage-derive")
+    return _stand_in(place, "ykcs11", keys)
+
+
+def start_network(place: Place) -> Started:
+    """A network HSM, with the keys that whoever runs it has made."""
+    return _stand_in(place, "network", (("EC:prime256v1", "02", "--usage-sign"), ("rsa:3072", "03", "--usage-decrypt")))
+
+
+def _stand_in(place: Place, behaviour: str, keys: Sequence[Sequence[str]]) -> Started:
+    """The shim in front of SoftHSM2; keys: type, id and uses of each."""
+    behind = start_softhsm(place)
+    path = shim.compiled(place.directory)
+    if path is None:
+        raise Unavailable("there is no C compiler: apt-get install gcc libc6-dev")
+    tool = (_require("pkcs11-tool"), "--module", str(behind.path), "--login", "--pin", PIN, "--keypairgen")
+    for key_type, key_id, *uses in keys:
+        behind.run(*tool, "--sensitive", "--key-type", key_type, "--id", key_id, *uses)
+    told = {"SHIM": behaviour, "SHIM_MODULE": str(behind.path)}
+    adopted = ("--adopt-sign", "02", "--adopt-agree", "03")
+    return replace(behind, path=path, environment={**behind.environment, **told}, identity=adopted)
+
+
 MODULES: dict[str, Callable[[Place], Started]] = {
     "softhsm2": start_softhsm,
     "kryoptic": start_kryoptic,
@@ -319,6 +352,7 @@ OF_DEBIAN_13: dict[str, Callable[[Place], Started]] = {
     "nss-direct": start_nss_directly,
 }
 """What debian13.sh runs besides."""
+STOOD_IN: dict[str, Callable[[Place], Started]] = {"ykcs11": start_ykcs11, "network": start_network}
 
 
 def _require(program: str) -> str:
@@ -378,8 +412,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
 
 def main() -> None:
     """Lend a module to a command."""
-    if len(sys.argv) < 3 or sys.argv[1] not in MODULES | OF_DEBIAN_13:
-        raise SystemExit(f"{__doc__}\nModules: {', '.join(MODULES | OF_DEBIAN_13)}")
+    if len(sys.argv) < 3 or sys.argv[1] not in MODULES | OF_DEBIAN_13 | STOOD_IN:
+        raise SystemExit(f"{__doc__}\nModules: {', '.join(MODULES | OF_DEBIAN_13 | STOOD_IN)}")
     try:
         with start(sys.argv[1]) as module:
             told = {"MODULE_PATH": str(module.path), "MODULE_LABEL": module.label, "MODULE_PIN": module.pin}

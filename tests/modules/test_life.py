@@ -1,4 +1,4 @@
-"""One whole life of a key, by command, on every module."""
+"""One whole life of a key, by command, on every module; and a wrong PIN is one login, whatever is asked."""
 
 from __future__ import annotations
 
@@ -22,14 +22,19 @@ def test_a_whole_life(
     [bob] = parties.gather(people, ["bob"], new_token=lambda name, _: new_token(name).uri, settings=backend_settings)
     carol, dave = parties.gather(people, ["carol", "dave"])
     group = [alice, bob, carol]
-    alice.begin()
+    by_command.step(alice, "init", "--me", "alice", "--token", alice.uri, *alice.settings_of_init)
+    alice.mistype("identity", "create", *module.identity)
+    by_command.step(alice, "identity", "create", *module.identity)
     by_command.meet(alice, [bob, carol])
     by_command.meet(bob, [carol])
+    alice.mistype("dkg", "propose", "another", "-t", "2", "--with", "bob")
     by_command.generate(group, 2)
     by_command.sign([alice, bob], b"first", carol)
+    alice.mistype("sign", "preprocess", parties.KEY, "--count", "1")
     by_command.sign_prepared([alice, carol], b"second")
     by_command.refresh(group)
     by_command.sign([carol, alice], b"third", alice)
+    alice.mistype("backup", "create", "--force")
     by_command.back_up(alice)
     alice.lose_share()
     by_command.start_over(alice, *alice.settings_of_init)
