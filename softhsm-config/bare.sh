@@ -21,14 +21,14 @@ make() {
         { cat "$work/output" >&2; fail "debootstrap failed"; }
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$root/etc/pip.conf"; fi
-    if [ -n "${PIP_CERT:-}" ]; then install -D -m 644 "$PIP_CERT" "$root$PIP_CERT"; fi
+    if [ -n "${PIP_CERT:-}" ]; then cp "$PIP_CERT" "$root/certificates.pem"; fi
     mkdir "$root/checkout"
     tar -C "$checkout" -c --exclude='./.venv*' --exclude=./.git --exclude=__pycache__ . | tar -C "$root/checkout" -x
 }
 
 # there COMMAND...: run it in $root; all of it ends with the command, and nothing that is mounted is seen from outside.
 there() {
-    told=$(env | grep -E '^(PIP_|https?_proxy=|no_proxy=)' | tr '\n' ' ') || true
+    told=$(env | grep -E '^(PIP_|https?_proxy=|no_proxy=)' | sed 's|^PIP_CERT=.*|PIP_CERT=/certificates.pem|' | tr '\n' ' ')
     unshare --mount --pid --fork --kill-child sh -euc '
         root=$1
         shift

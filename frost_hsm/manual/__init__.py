@@ -38,7 +38,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
         "agent",
         "library",
         "pin-sources",
-        "adopting-keys",
+        "your-token",
         "backend",
     ),
     "Reference": (

@@ -33,6 +33,8 @@ class Owner(Party):
     """A party whose commands use the module, each in a process of its own."""
 
     module: Started = field(kw_only=True)
+    calls: dict[str, int] = field(default_factory=dict, kw_only=True)
+    """Of each command, how often it called a module that is spied on; the first time that it was run."""
 
     @classmethod
     def of(cls, module: Started, directory: Path) -> Owner:
@@ -65,7 +67,7 @@ class Owner(Party):
         configuration.write_text(before.replace(str(module.path), str(self.module.path)))
         self.types("wrong-9876")
         starting.calls(self.module)
-        ran = self.run(*command)
+        ran = self.launch(*command, program=self.module.command(*PROGRAM))
         tried = starting.calls(self.module).count("C_Login")
         assert (ran.status, tried) == (PinIncorrect.exit, 1), (command, ran.stderr)
         self.module = module
@@ -77,4 +79,9 @@ class Owner(Party):
         self.module.run(sys.executable, "-c", _LOSE_SHARE, str(self.module.path), self.uri, self.pin)
 
     def run(self, *arguments: str) -> Ran:
-        return self.launch(*arguments, program=self.module.command(*PROGRAM))
+        if starting.is_spied(self.module):
+            starting.calls(self.module)
+        ran = self.launch(*arguments, program=self.module.command(*PROGRAM))
+        if starting.is_spied(self.module):
+            self.calls.setdefault(" ".join(arguments[:2]), len(starting.calls(self.module)))
+        return ran

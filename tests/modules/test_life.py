@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import TokenFixture
+from modules import page, starting
 from modules.owner import Owner
 from modules.starting import Started
 from stage import by_command, parties
@@ -47,3 +48,7 @@ def test_a_whole_life(
     by_command.give_up(alice)
     left = {path.name.partition(".")[0] for path in (alice.directory / "home/sealed").glob("*")}
     assert left <= {"owner", "vote", "gone"}  # marks, for a token that holds none; no share and no nonces
+    counted = {row[""].strip("`"): int(row["calls"]) for row in page.rows("Calls")}
+    assert counted.keys() >= {"sign request", "sign commit", "sign respond"}
+    if starting.is_spied(module):
+        assert counted.items() <= alice.calls.items()

@@ -4,32 +4,17 @@ from __future__ import annotations
 
 import os
 import re
-import shlex
 import shutil
-from collections.abc import Iterator
-from importlib.resources import files
 from pathlib import Path
 
+from modules import page
 from modules.conftest import Start
 from modules.owner import Owner
 from modules.starting import MODULES, OF_DEBIAN_13, Started
 from stage import by_command
 
-MANUAL = files("frost_hsm.manual")
 [DEBIAN_13] = re.findall(r"^modules='(.*)'", Path(__file__).with_name("debian13.sh").read_text(), re.MULTILINE)
 IN_DEBIAN_13 = os.environ.get("FROST_HSM_MODULES") == DEBIAN_13
-
-
-def page(name: str) -> str:
-    return MANUAL.joinpath(f"{name}.md").read_text(encoding="utf-8")
-
-
-def rows(heading: str) -> list[dict[str, str]]:
-    """The table under a heading, a row each, by column."""
-    section = page("tokens").partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-    lines = [line.strip("|").split("|") for line in section.splitlines() if line.startswith("|")]
-    header, _, *body = [[cell.strip() for cell in line] for line in lines]
-    return [dict(zip(header, row, strict=True)) for row in body]
 
 
 # ── The table ──
@@ -37,9 +22,8 @@ def rows(heading: str) -> list[dict[str, str]]:
 
 def rows_of_tested() -> dict[tuple[str, bool], dict[str, str]]:
     """What is said to be tested, by the name that it has here, and whether in a Debian 13."""
-    return {
-        (row["tested as"].split("`")[1], "[4]" in row["tested as"]): row for row in rows("Tested with this program")
-    }
+    rows = page.rows("Tested with this program")
+    return {(row["tested as"].split("`")[1], "[4]" in row["tested as"]): row for row in rows}
 
 
 def test_what_is_said_to_be_tested_is_what_is_run() -> None:
@@ -51,7 +35,7 @@ def test_what_is_said_to_be_tested_is_what_is_run() -> None:
 
 
 def test_the_rest_is_kept_apart() -> None:
-    others = rows("Not tried")
+    others = page.rows("Not tried")
     assert len(others) >= 10
     assert all(row["known from"] for row in others)
     ours = {row["module"].partition(",")[0] for row in rows_of_tested().values()}
@@ -69,18 +53,10 @@ def test_what_a_module_can_is_what_is_said(name: str, module: Started) -> None:
 # ── The page that leads through a token ──
 
 
-def blocks(word: str) -> Iterator[list[str]]:
-    for text in re.findall(rf"^```sh {word}\n(.*?)^```", page("your-token"), re.MULTILINE | re.DOTALL):
-        for line in text.splitlines():
-            program, *arguments = shlex.split(line)
-            assert program == "frost-hsm"
-            yield arguments
-
-
 def follow(word: str, module: Started, directory: Path, **told: str) -> Owner:
     """Type what a block of the page says, with the module of the test in the place of the one that it names."""
     alice = Owner.of(module, directory / "people/alice")
-    for arguments in blocks(word):
+    for arguments in page.blocks(word):
         if "--module" in arguments:
             arguments[arguments.index("--module") + 1] = f"it={module.path}"
         source = ["--pin-source", "file:pin"] if "--login" in arguments else []
@@ -106,7 +82,7 @@ def test_a_network_hsm(start: Start, tmp_path: Path) -> None:
 def test_a_tpm(start: Start) -> None:
     """A life of a key begins so (`test_life`); its key of RSA takes a TPM long to make."""
     module = start("tpm2-pkcs11")
-    init, create = blocks("tpm")
+    init, create = page.blocks("tpm")
     assert (init[:4], init[5:]) == (["init", "--me", "alice", "--module"], ["--token", module.uri])
     assert create == ["identity", "create", *module.identity]
 
