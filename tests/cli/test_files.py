@@ -7,6 +7,7 @@ import errno
 import gzip
 import os
 import quopri
+import re
 import resource
 import subprocess
 import sys
@@ -33,9 +34,13 @@ def lines(change: Callable[[bytes], bytes]) -> Mangle:
 
 
 def rewrapped(data: bytes) -> bytes:
-    begin, *body, end = data.splitlines()
-    text = b"".join(body)
-    return b"\n".join([begin, *(text[at : at + 76] for at in range(0, len(text), 76)), end, b""])
+    """With lines of 76, in every block."""
+
+    def wrapped(body: re.Match[bytes]) -> bytes:
+        text = body[0].replace(b"\n", b"")
+        return b"".join(text[at : at + 76] + b"\n" for at in range(0, len(text), 76))
+
+    return re.sub(rb"^([A-Za-z0-9+/=]+\n)+", wrapped, data, flags=re.MULTILINE)
 
 
 def quoted_printable(data: bytes) -> bytes:

@@ -138,9 +138,8 @@ def restore(place: Workplace, file: str) -> Result:
 
     With your second token nothing is made yet: see frost-hsm recover.
     """
-    data = door.read(file)
+    data, found = door.parse(file, lambda data: (data, ceremony_backup.parse(data)))
     with door.naming(file):
-        found = ceremony_backup.parse(data)
         me = _me(place, found)
         restored = ceremony_backup.restore(place.home, data, me)
     place.home.replace("identity.pem", me.to_pem())

@@ -137,7 +137,7 @@ def accept(place: Workplace, proposal: str, dealing: str, output: str | None, fo
     check code, to be compared by voice. You are shown what is proposed, and asked, before the token is used.
     """
     ceremony = door.parse(proposal, lambda data: _proposed(place, data))
-    data = door.read(dealing)
+    data = door.parse(dealing, _of_dealer)
     path = output or f"{ceremony.stem}.{ceremony.me.name}.confirm.pem"
     sent = ceremony.transcript.sent(Confirmation) if ceremony.is_accepted else None
     door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
@@ -161,6 +161,12 @@ def accept(place: Workplace, proposal: str, dealing: str, output: str | None, fo
     )
     result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "file": path}
     return Result("dealer-accept", lines, result, after, raw)
+
+
+def _of_dealer(data: bytes) -> bytes:
+    """See that a file is a dealing, before anything is asked about it."""
+    signed.peek(data, Dealing)
+    return data
 
 
 def _proposed(place: Workplace, data: bytes) -> ceremony_dealing.Ceremony:

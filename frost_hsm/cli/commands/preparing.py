@@ -74,15 +74,15 @@ def read(key: GroupKey, given: tuple[str, ...]) -> dict[str, list[SigningCommitm
         key.roster.position(name)
         if not equals or (colon and not (line.isascii() and line.isdecimal())):
             raise UsageProblem(f'"{each}" is not NAME=FILE or NAME:LINE=FILE')
-        data = _line(path, int(line) if colon else None)
-        with door.naming(path):
-            found.setdefault(name, []).append(packages.read(SigningCommitments, key.suite, data))
+        data = door.read(path)
+        one = _line(path, door.inside(data), int(line) if colon else None)
+        with door.naming(path, data):
+            found.setdefault(name, []).append(packages.read(SigningCommitments, key.suite, one))
     return found
 
 
-def _line(path: str, number: int | None) -> bytes:
+def _line(path: str, data: bytes, number: int | None) -> bytes:
     """Return one package of a file with a line each; all of the file if it holds one, on however many lines."""
-    data = door.read(path)
     lines = [line for line in data.splitlines() if line.lstrip().startswith(b"{")]
     if number is None:
         if len(lines) > 1:

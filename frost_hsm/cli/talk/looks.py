@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import re
 from typing import NamedTuple
 
@@ -52,7 +53,7 @@ def look(data: bytes) -> Look | None:
         return Look("text in UTF-16", "save it as UTF-8, or send the file as it was made")
     if re.match(rb"\s*<(!doctype html|html)", start, re.IGNORECASE):
         return Look("a web page", "download the file itself, not the page that shows it")
-    return _armoured(data) or _page(start.lstrip()) or _bare(start)
+    return _armoured(data) or _json(data) or _page(start.lstrip()) or _bare(start)
 
 
 def is_meant(beginning: bytes) -> bool:
@@ -112,7 +113,19 @@ def _page(start: bytes) -> Look | None:
         return Look("the source of a mail", _SAVE)
     if lower.startswith((b"<?xml", b"<svg")):
         return Look("XML", "name another file")
-    return Look("JSON", "name another file") if lower.startswith((b"{", b"[")) else None
+    if start.startswith(b">"):
+        return Look("a quotation in a mail, with > before its lines", _AGAIN)
+    return None
+
+
+def _json(data: bytes) -> Look | None:
+    if not data.lstrip().startswith((b"{", b"[")):
+        return None
+    try:
+        json.loads(data)
+    except (ValueError, RecursionError):
+        return Look("JSON that was cut off, or changed on its way", _AGAIN)
+    return Look("JSON", "name another file")
 
 
 def _bare(start: bytes) -> Look | None:
