@@ -3,13 +3,14 @@
 The names below are the public ones; they are loaded when they are first used. The protocol alone needs no
 token: `dkg.part1`, `dkg.part2`, `dkg.part3`, `signing.commit`, `signing.sign`, `signing.aggregate`. With tokens:
 `KeyGeneration` makes a key, `SigningSession` and `SealedSigner` sign, `Refresh` and `Repair` look after the shares.
-`GroupPrivateKey` is what other libraries are handed, for the group to sign.
+`GroupPrivateKey` is what other libraries are handed, for the group to sign: by an `Agent`, or by a `MessageFolder`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from frost_hsm.agent.asking import Agent
     from frost_hsm.ceremony.history.keys import GroupKey
     from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
     from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     )
     from frost_hsm.secret import Secret
     from frost_hsm.targets.group_private_key import GroupPrivateKey
+    from frost_hsm.targets.message_folder import MessageFolder
 
 __version__ = "0.1.0"
 
@@ -49,6 +51,7 @@ __all__ = [
     "RISTRETTO255",
     "SECP256K1",
     "SECP256K1_TR",
+    "Agent",
     "FrostHsmError",
     "GroupKey",
     "GroupPrivateKey",
@@ -58,6 +61,7 @@ __all__ = [
     "Incoming",
     "KeyGeneration",
     "KeyPackage",
+    "MessageFolder",
     "PublicIdentity",
     "PublicKeyPackage",
     "Refresh",
@@ -102,6 +106,8 @@ _HOMES = {
     "frost_hsm.frost.ciphersuites": ("ED448", "ED25519", "P256", "RISTRETTO255", "SECP256K1", "SECP256K1_TR"),
     "frost_hsm.secret": ("Secret",),
     "frost_hsm.targets.group_private_key": ("GroupPrivateKey",),
+    "frost_hsm.targets.message_folder": ("MessageFolder",),
+    "frost_hsm.agent.asking": ("Agent",),
 }
 _MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing", "taproot")
 
