@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import getpass
 import shutil
-import socket
 import subprocess
-import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from stage import attending, joining, parties
 from stage.parties import Party
+from stage.ssh_server import ssh_server
 
 from frost_hsm.targets import ssh_wire
 
@@ -125,38 +123,11 @@ def test_git_signs_a_tag_that_everybody_sees(team: Team) -> None:
     assert any("| Release 1.0" in line for line in question["text"])  # type: ignore[union-attr]
 
 
-@contextmanager
-def ssh_server(folder: Path, key: Path) -> Iterator[int]:
-    """An sshd on loopback that lets a key in, for one connection; gives its port."""
-    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
-    if program is None:
-        pytest.skip("sshd is not installed: apt-get install openssh-server")
-    host_key = folder / "host"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", host_key], check=True)
-    shutil.copy(key, folder / "authorized_keys")
-    (folder / "sshd_config").write_text(
-        f"HostKey {host_key}\nAuthorizedKeysFile {folder / 'authorized_keys'}\nStrictModes no\nUsePAM no\n"
-        "PasswordAuthentication no\nKbdInteractiveAuthentication no\nPermitRootLogin yes\n"
-    )
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            connection, _ = server.accept()
-            with connection:  # as inetd does: no port has to be guessed
-                command = [program, "-i", "-e", "-f", str(folder / "sshd_config")]
-                with (folder / "sshd.log").open("wb") as log:
-                    subprocess.run(command, stdin=connection, stdout=connection, stderr=log, check=False)
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield server.getsockname()[1]
-        thread.join(attending.PATIENCE)
-
-
 def test_a_server_lets_the_group_in(team: Team, tmp_path: Path) -> None:
     user = getpass.getuser()
     known = ("-o", f"UserKnownHostsFile={tmp_path / 'known'}", "-o", "StrictHostKeyChecking=accept-new")
-    with ssh_server(tmp_path, team.folder / "team.pub") as port:
+    shutil.copy(team.folder / "team.pub", tmp_path / "authorized_keys")
+    with ssh_server(tmp_path, AuthorizedKeysFile=tmp_path / "authorized_keys") as port:
         words = ("ssh", "-F", "none", "-o", "BatchMode=yes", *known, "-p", str(port))
         done = team.run(*words, f"{user}@127.0.0.1", "echo", "let in")
     assert done.stdout == b"let in\n", done.stderr + (tmp_path / "sshd.log").read_bytes()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import getpass
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 from stage.dealing import few
 from stage.memory_group import altered, group, run
 from stage.signing_things import NOW, make, sign, verify
+from stage.ssh_server import ssh_server
 
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.targets import ssh_wire
@@ -92,6 +94,38 @@ def test_who_trusts_the_group_trusts_whom_it_certified(tmp_path: Path) -> None:
         assert not trusted(wrong)
         with pytest.raises((InvalidSignature, MalformedMessage, NotPossible)):
             verify("ssh-cert", wrong)
+
+
+def test_sshd_lets_in_whom_the_group_certified(tmp_path: Path) -> None:
+    assert run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", "id", cwd=tmp_path).returncode == 0
+    (tmp_path / "ca.pub").write_bytes(ssh_wire.key_line(group().key, "team"))
+    user = getpass.getuser()
+
+    def says(**texts: str) -> bytes:
+        thing = make("ssh-cert", (tmp_path / "id.pub").read_bytes(), days="0", **texts)
+        (tmp_path / "id-cert.pub").write_bytes(sign("ssh-cert", thing).finished)
+        for path in tmp_path.glob("host*"):
+            path.unlink()
+        with ssh_server(tmp_path, TrustedUserCAKeys=tmp_path / "ca.pub") as port:
+            words = (
+                "ssh",
+                "-F",
+                "none",
+                "-i",
+                "id",
+                "-o",
+                "IdentitiesOnly=yes",
+                "-o",
+                "BatchMode=yes",
+                "-p",
+                str(port),
+            )
+            known = ("-o", "UserKnownHostsFile=/dev/null", "-o", "StrictHostKeyChecking=no")
+            return run(*words, *known, f"{user}@127.0.0.1", "echo", "let in", cwd=tmp_path).stdout
+
+    assert says(principals=user) == b"let in\n"
+    assert says(principals=user, force_command="echo forced") == b"forced\n"
+    assert says(principals="nobody-else") == b""
 
 
 def test_options_are_shown_and_bind(tmp_path: Path) -> None:
