@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, Protocol
 
@@ -143,7 +144,9 @@ class Target(Protocol):
         """
 
 
+@cache
 def _entries() -> Mapping[str, EntryPoint]:
+    """Look through all that is installed, once: that takes longer than to sign."""
     from importlib.metadata import entry_points  # here, because it is slow to load and most runs name no target
 
     return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
