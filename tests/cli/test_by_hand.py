@@ -1,4 +1,7 @@
-"""Somebody lays hands on the files of a state directory: each command refuses by name, or says what it said before."""
+"""Somebody lays hands on the files of a state directory: each command refuses by name, or says what it said before.
+
+One manipulation a file; `ceremony/test_by_hand.py` tries them all, on folders too, where commands read them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +14,7 @@ from stage import parties
 from stage.parties import KEY, Party
 
 COMMANDS = (("keys", "list"), ("keys", "show", KEY), ("peer", "list"), ("sign", "status"), ("dkg", "status"))
-OWN = ("config.toml", "lock")  # which people edit, and which holds nothing
+OWN = ("lock",)  # which holds nothing
 
 
 def pending(directory: Path) -> Party:
@@ -71,19 +74,32 @@ def test_files_that_somebody_changed_are_refused_or_have_no_effect(
     files = sorted(path.relative_to(home) for path in home.rglob("*") if path.is_file() and path.name not in OWN)
     refused = 0
     for number, name in enumerate(files):
-        for what, change in list(HANDS.items())[number % 2 :: 2]:
-            shutil.rmtree(home)
-            shutil.copytree(kept, home)
-            change(home / name, home / files[number - 1])
-            for (status, text, notes), (_, earlier, _) in zip(said(alice), before, strict=True):
-                if status != 0:
-                    refused += 1
-                elif (
-                    text != earlier
-                ):  # what is damaged is left out, with a note; nothing is said that was not said before
-                    assert notes.startswith("note:"), (name, what)
-                    assert set(text.splitlines()) <= {*earlier.splitlines(), *_NOTHING}, (name, what)
-    assert refused > 20
+        what, change = list(HANDS.items())[number % len(HANDS)]
+        shutil.rmtree(home)
+        shutil.copytree(kept, home)
+        change(home / name, home / files[number - 1])
+        for (status, text, notes), (_, earlier, _) in zip(said(alice), before, strict=True):
+            if status != 0:
+                refused += 1
+            elif text != earlier:  # what is damaged is left out, with a note; nothing is said that was not said before
+                assert notes.startswith("note:"), (name, what)
+                assert set(text.splitlines()) <= {*earlier.splitlines(), *_NOTHING}, (name, what)
+    assert refused > 10
+
+
+def test_a_configuration_that_somebody_changed_is_refused_by_name(tmp_path: Path) -> None:
+    alice = used(tmp_path / "people")
+    path = alice.directory / "home/config.toml"
+    good, before = path.read_bytes(), [each[:2] for each in said(alice)]
+    for bad in (b"", good[:-10], good + b"x", good * 2, (alice.directory / "home/identity.pem").read_bytes()):
+        path.write_bytes(bad)
+        refused = [ran for ran in said(alice) if ran[0] != 0]
+        assert all(str(path) in notes for _, _, notes in refused), bad
+    path.unlink()
+    assert all(status == 0 or "frost-hsm init" in notes for status, _, notes in said(alice))
+    path.write_bytes(good)
+    path.chmod(0o600)
+    assert [each[:2] for each in said(alice)] == before
 
 
 _NOTHING = ("no keys", "no peers", "no requests", "no ceremonies")
