@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 from modules import starting
+from modules.owner import Owner
 from modules.starting import MODULES, Started
+from stage.preloaded import Preloaded
 
 Start = Callable[[str], Started]
+Own = Callable[[Started], Owner]
 
 
 @pytest.fixture(params=os.environ.get("FROST_HSM_MODULES", " ".join(MODULES)).split())
@@ -37,3 +41,16 @@ def start() -> Iterator[Start]:
 def module(name: str, start: Start) -> Started:
     """Each module in turn."""
     return start(name)
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Own]:
+    """Alice owns the token of a module, ``own(module)``; her commands are forked from a process that has loaded them."""
+    with ExitStack() as stack:
+
+        def owner(module: Started) -> Owner:
+            alice = Owner.of(module, tmp_path / "people/alice")
+            alice.program = stack.enter_context(Preloaded(module.command))
+            return alice
+
+        yield owner

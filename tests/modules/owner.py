@@ -10,6 +10,7 @@ from modules import starting
 from modules.starting import Started
 from stage import by_command
 from stage.parties import PROGRAM, Party, Ran
+from stage.preloaded import Preloaded
 
 from frost_hsm.errors import PinIncorrect
 
@@ -33,6 +34,8 @@ class Owner(Party):
     """A party whose commands use the module, each in a process of its own."""
 
     module: Started = field(kw_only=True)
+    program: Preloaded | None = field(default=None, kw_only=True)
+    """What forks a process for each command; without it each begins with an interpreter."""
     calls: dict[str, int] = field(default_factory=dict, kw_only=True)
     """Of each command, how often it called a module that is spied on; the first time that it was run."""
 
@@ -81,7 +84,10 @@ class Owner(Party):
     def run(self, *arguments: str) -> Ran:
         if starting.is_spied(self.module):
             starting.calls(self.module)
-        ran = self.launch(*arguments, program=self.module.command(*PROGRAM))
+        if self.program is not None:
+            ran = self.program.run(self.directory, self.arguments(arguments))
+        else:
+            ran = self.launch(*arguments, program=self.module.command(*PROGRAM))
         if starting.is_spied(self.module):
             self.calls.setdefault(" ".join(arguments[:2]), len(starting.calls(self.module)))
         return ran

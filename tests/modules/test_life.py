@@ -8,18 +8,22 @@ from pathlib import Path
 import pytest
 from conftest import TokenFixture
 from modules import page, starting
-from modules.owner import Owner
+from modules.conftest import Own
 from modules.starting import Started
 from stage import by_command, parties
 
 
 @pytest.mark.slow
 def test_a_whole_life(
-    module: Started, tmp_path: Path, new_token: Callable[..., TokenFixture], backend_settings: parties.Settings
+    module: Started,
+    own: Own,
+    tmp_path: Path,
+    new_token: Callable[..., TokenFixture],
+    backend_settings: parties.Settings,
 ) -> None:
     """Alice has the module under test, Bob SoftHSM2, Carol and Dave the software backend."""
     people = tmp_path / "people"
-    alice = Owner.of(module, people / "alice")
+    alice = own(module)
     [bob] = parties.gather(people, ["bob"], new_token=lambda name, _: new_token(name).uri, settings=backend_settings)
     carol, dave = parties.gather(people, ["carol", "dave"])
     group = [alice, bob, carol]

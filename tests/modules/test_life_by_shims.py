@@ -5,17 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from modules.conftest import Start
-from modules.owner import Owner
+from modules.conftest import Own, Start
 from modules.starting import STOOD_IN
 from stage import by_command, parties
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("behaviour", STOOD_IN)
-def test_a_life_with_adopted_keys(start: Start, tmp_path: Path, behaviour: str) -> None:
+def test_a_life_with_adopted_keys(start: Start, own: Own, tmp_path: Path, behaviour: str) -> None:
     """Alice has such a token, Bob and Carol the software backend. Its records lie in the state directory."""
-    alice = Owner.of(start(behaviour), tmp_path / "people/alice")
+    alice = own(start(behaviour))
     bob, carol = parties.gather(tmp_path / "people", ["bob", "carol"])
     alice.begin()
     by_command.meet(alice, [bob, carol])

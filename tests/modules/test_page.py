@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 
 from modules import page
-from modules.conftest import Start
+from modules.conftest import Own, Start
 from modules.owner import Owner
 from modules.starting import MODULES, OF_DEBIAN_13, Started
 from stage import by_command
@@ -53,9 +53,9 @@ def test_what_a_module_can_is_what_is_said(name: str, module: Started) -> None:
 # ── The page that leads through a token ──
 
 
-def follow(word: str, module: Started, directory: Path, **told: str) -> Owner:
+def follow(word: str, module: Started, own: Own, **told: str) -> Owner:
     """Type what a block of the page says, with the module of the test in the place of the one that it names."""
-    alice = Owner.of(module, directory / "people/alice")
+    alice = own(module)
     for arguments in page.blocks(word):
         if "--module" in arguments:
             arguments[arguments.index("--module") + 1] = f"it={module.path}"
@@ -65,8 +65,8 @@ def follow(word: str, module: Started, directory: Path, **told: str) -> Owner:
     return alice
 
 
-def test_a_yubikey(start: Start, tmp_path: Path) -> None:
-    alice = follow("yubikey", start("ykcs11"), tmp_path)
+def test_a_yubikey(start: Start, own: Own) -> None:
+    alice = follow("yubikey", start("ykcs11"), own)
     by_command.back_up(alice)
     shutil.rmtree(alice.directory / "home")
     by_command.step(alice, "init", "--me", "alice", "--module", f"it={alice.module.path}", "--token", alice.uri)
@@ -75,8 +75,8 @@ def test_a_yubikey(start: Start, tmp_path: Path) -> None:
     by_command.step(alice, "backup", "restore", "alice.backup.pem")
 
 
-def test_a_network_hsm(start: Start, tmp_path: Path) -> None:
-    follow("network", start("network"), tmp_path, **{"SIGN-ID": "02", "OPEN-ID": "03"})
+def test_a_network_hsm(start: Start, own: Own) -> None:
+    follow("network", start("network"), own, **{"SIGN-ID": "02", "OPEN-ID": "03"})
 
 
 def test_a_tpm(start: Start) -> None:
@@ -87,6 +87,6 @@ def test_a_tpm(start: Start) -> None:
     assert create == ["identity", "create", *module.identity]
 
 
-def test_a_nitrokey(start: Start, tmp_path: Path) -> None:
+def test_a_nitrokey(start: Start, own: Own) -> None:
     """SoftHSM2 stands in for it: like it, it makes its keys itself and has room for records."""
-    follow("nitrokey", start("softhsm2"), tmp_path)
+    follow("nitrokey", start("softhsm2"), own)

@@ -1,0 +1,74 @@
+"""A process that has loaded the whole program and forks a child for every command, which saves each most of its time.
+
+A child is a process as any other: no module of PKCS#11 was loaded before it began.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import pkgutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+
+from stage.parties import Ran
+
+_PROGRAM = f"""
+import sys
+sys.path.insert(0, {str(Path(__file__).parents[1])!r})
+from stage import preloaded
+preloaded.serve()
+"""
+
+
+class Preloaded(AbstractContextManager["Preloaded"]):
+    """``with Preloaded(command) as program: program.run(directory, arguments)``.
+
+    command: puts before a program what has to come before it.
+    """
+
+    def __init__(self, command: Callable[..., list[str]]) -> None:
+        line = command(sys.executable, "-c", _PROGRAM)
+        self._process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def run(self, directory: Path, arguments: Sequence[str]) -> Ran:
+        """Run ``frost-hsm`` in a child."""
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._process.stdin.write(json.dumps([str(directory), *arguments]) + "\n")
+        self._process.stdin.flush()
+        return Ran(*json.loads(self._process.stdout.readline()))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate()
+
+
+def serve() -> None:
+    """Be that process: one JSON array a line on stdin, and for each an answer on stdout."""
+    import frost_hsm
+    from frost_hsm import cli
+
+    for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
+        if not module.name.startswith(("frost_hsm.testing", "frost_hsm.__main__")) and "libfrost" not in module.name:
+            importlib.import_module(module.name)
+    while line := sys.stdin.readline():
+        directory, *arguments = json.loads(line)
+        outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
+        child = os.fork()
+        if child == 0:
+            for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
+                os.dup2(descriptor, number)
+            os.chdir(directory)
+            sys.argv = [cli.PROGRAM, *arguments]
+            cli.main()
+        _, status = os.waitpid(child, 0)
+        said = [os.pread(descriptor, 1 << 20, 0).decode() for descriptor in outputs]
+        for descriptor in outputs:
+            os.close(descriptor)
+        print(json.dumps([os.waitstatus_to_exitcode(status), *said]), flush=True)
