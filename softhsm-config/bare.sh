@@ -11,13 +11,12 @@ checkout=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 [ "$(id -u)" -eq 0 ] || fail "this has to change its root directory, which takes root"
 have debootstrap || fail "debootstrap is missing" "apt-get install debootstrap"
 make_work_directory
-mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1)
 
 # make SUITE: a root directory in $root, with a copy of this checkout in /checkout.
 make() {
     root=$work/$1
     say "Making a $1 in $root"
-    run_quietly debootstrap --variant=minbase "$1" "$root" ${mirror:+"$mirror"} ||
+    run_quietly debootstrap --variant=minbase "$1" "$root" $(debian_mirror) ||
         { cat "$work/output" >&2; fail "debootstrap failed"; }
     cp /etc/resolv.conf "$root/etc/resolv.conf"
     if [ -f /etc/pip.conf ]; then cp /etc/pip.conf "$root/etc/pip.conf"; fi

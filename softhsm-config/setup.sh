@@ -118,6 +118,9 @@ install_packages() {
     fi
 }
 
+# Where this machine has its packages from, for debootstrap; nothing where that is not known, and it has a default.
+debian_mirror() { sed -n 's/^URIs: *\([^ ]*\).*/\1/p' /etc/apt/sources.list.d/debian.sources 2>/dev/null | head -1; }
+
 run_quietly() { "$@" >"$work/output" 2>&1 </dev/null; }
 
 # ── Python packages, in a virtual environment in the checkout ──

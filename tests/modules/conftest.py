@@ -45,7 +45,7 @@ def module(name: str, start: Start) -> Started:
 
 @pytest.fixture
 def own(tmp_path: Path) -> Iterator[Own]:
-    """Alice owns the token of a module, ``own(module)``; her commands are forked from a process that has loaded them."""
+    """Alice owns the token of a module: ``own(module)``. A process that has loaded all commands forks them for her."""
     with ExitStack() as stack:
 
         def owner(module: Started) -> Owner:

@@ -19,7 +19,7 @@ root=${1:-$work/root}
 
 if [ ! -x "$root/usr/sbin/pkcsconf" ]; then
     say "Making a Debian 13 in $root"
-    run_quietly debootstrap --variant=minbase --include="$packages" trixie "$root" https://deb.debian.org/debian ||
+    run_quietly debootstrap --variant=minbase --include="$packages" trixie "$root" $(debian_mirror) ||
         { cat "$work/output" >&2; fail "debootstrap failed"; }
 fi
 
@@ -62,4 +62,4 @@ unshare --mount --pid --fork --kill-child sh -euc '
     exec chroot "$root" /usr/bin/env -i PATH=/usr/sbin:/usr/bin HOME=/root LANG=C.UTF-8 PYTHONDONTWRITEBYTECODE=1 \
         PYTHONPATH=/checkout FROST_HSM_REQUIRE_ALL=1 FROST_HSM_NATIVE=0 "$@"
 ' sh "$root" "$checkout" "FROST_HSM_MODULES=$modules" \
-    /enter -v tests/modules --ignore tests/modules/test_adoption.py
+    /enter -v tests/modules --ignore tests/modules/test_adoption.py --ignore tests/modules/test_life_by_shims.py

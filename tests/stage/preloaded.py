@@ -5,6 +5,7 @@ A child is a process as any other: no module of PKCS#11 was loaded before it beg
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -57,6 +58,7 @@ def serve() -> None:
     for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
         if not module.name.startswith(("frost_hsm.testing", "frost_hsm.__main__")) and "libfrost" not in module.name:
             importlib.import_module(module.name)
+    gc.freeze()
     while line := sys.stdin.readline():
         directory, *arguments = json.loads(line)
         outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
@@ -65,8 +67,7 @@ def serve() -> None:
             for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
                 os.dup2(descriptor, number)
             os.chdir(directory)
-            sys.argv = [cli.PROGRAM, *arguments]
-            cli.main()
+            sys.exit(cli.run(arguments))  # not main: it would lock all that was loaded into memory, each time
         _, status = os.waitpid(child, 0)
         said = [os.pread(descriptor, 1 << 20, 0).decode() for descriptor in outputs]
         for descriptor in outputs:
