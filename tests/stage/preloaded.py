@@ -13,7 +13,7 @@ import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from types import TracebackType
 
@@ -57,7 +57,8 @@ def serve() -> None:
 
     for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
         if not module.name.startswith(("frost_hsm.testing", "frost_hsm.__main__")) and "libfrost" not in module.name:
-            importlib.import_module(module.name)
+            with suppress(ImportError):  # what is for an extra that is not installed
+                importlib.import_module(module.name)
     gc.freeze()
     while line := sys.stdin.readline():
         directory, *arguments = json.loads(line)
