@@ -18,6 +18,7 @@ from frost_hsm.ceremony.messages.changing import RepairDone
 from frost_hsm.ceremony.messages.making import Confirmation, RefreshProposal
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.errors import (
     CeremonyStopped,
     Equivocation,
@@ -29,11 +30,13 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
     StateRolledBack,
+    StepConflict,
     UnknownSender,
 )
-from frost_hsm.frost import refresh, repair
+from frost_hsm.frost import ciphersuites, refresh, repair
 from frost_hsm.frost.packages import KeyPackage
 from frost_hsm.frost.repair import Sigma
+from frost_hsm.frost.values import SigningKey
 
 
 def share(party: Party, key: GroupKey) -> KeyPackage:
@@ -219,3 +222,55 @@ def test_k30_a_refresh_is_stopped_for_good(group: list[Party]) -> None:
         upkeep.round2([alice], {**first, "carol": bad})
     with pytest.raises(CeremonyStopped):
         upkeep.round2([alice], first)
+
+
+def test_k38_a_repair_is_confirmed_in_one_way(group: list[Party], tmp_path: Path) -> None:
+    """Helpers and receiver lost what they did, and do it again: Carol confirms the one or the other, never both.
+
+    She lost her word for the one as well; two would convict her, and with votes of all others part the group.
+    """
+    alice, bob, carol = group
+    dave = newcomer(group, tmp_path)
+    request = upkeep.ask(dave, 4, [alice, bob])
+    before = {party.name: upkeep.keep(party) for party in (*group, dave)}
+
+    def ending() -> list[bytes]:
+        sigmas = upkeep.sigmas([alice, bob], request, upkeep.deltas([alice, bob], request))
+        return [*sigmas.values(), upkeep.repairing(dave, request).finish(dave.holder, inbox(sigmas.values()))]
+
+    first = ending()
+    said = upkeep.repairing(carol, request).confirm(carol.holder, inbox(first))
+    assert said is not None
+    for party in (*group, dave):
+        upkeep.put_back(party, before[party.name])
+    second = ending()
+    assert second[-1] != first[-1]
+    confirming, files = upkeep.repairing(carol, request), carol.files()
+    with pytest.raises(StepConflict, match="confirmed this before, with other messages"):
+        confirming.confirm(carol.holder, inbox(second))
+    assert carol.files() == files
+    again = confirming.confirm(carol.holder, inbox(first))
+    assert again is not None
+    assert signed.parse(again).content == signed.parse(said).content
+
+
+def test_k39_nobody_deals_twice(tmp_path: Path) -> None:
+    """The same again gives the same; who lost it is told by the token, and takes what they sent from the others."""
+    people = parties.gather(tmp_path)
+    alice = people[0]
+    suite = ciphersuites.by_name("p256")
+    proposal = parties.propose(people)
+    ceremony = alice.join(proposal)
+    kept, key, other = upkeep.keep(alice), SigningKey.generate(suite), SigningKey.generate(suite)
+    dealt = dealing.deal(ceremony, alice.holder, key)
+    assert dealing.deal(ceremony, alice.holder, key) == dealt
+    with pytest.raises(StepConflict, match="another key was dealt"):
+        dealing.deal(ceremony, alice.holder, other)
+    upkeep.put_back(alice, kept)
+    for wanted in (key, other):
+        with pytest.raises(StateRolledBack, match="nobody deals twice"):
+            dealing.deal(alice.ceremony(), alice.holder, wanted)
+    said = {party.name: dealing.accept(party.join(proposal), party.holder, dealt).message for party in people}
+    parties.confirm(people, said)
+    assert len(parties.sign(people[1:], b"message")) == 65
+    assert dealing.deal(alice.ceremony(), alice.holder, key) == dealt

@@ -16,7 +16,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDone
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.sharing import repair as ceremony_repair
-from frost_hsm.errors import Equivocation, StateRolledBack, StepConflict
+from frost_hsm.errors import Equivocation, StateRolledBack
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.values import SigningKey
 
@@ -29,18 +29,8 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture
-def trio(stage: Stage) -> list[Party]:
-    return stage.people()
-
-
-def keep(party: Party) -> Path:
-    """Copy somebody's state directory; returns where to."""
-    return shutil.copytree(party.directory / "home", party.directory / "kept")
-
-
-def put_back(party: Party, kept: Path) -> None:
-    shutil.rmtree(party.directory / "home")
-    kept.rename(party.directory / "home")
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
 
 
 def newcomer(trio: list[Party], name: str = "dave") -> Party:
@@ -52,41 +42,14 @@ def newcomer(trio: list[Party], name: str = "dave") -> Party:
 # ── Votes ──
 
 
-def test_a_vote_is_for_these_messages_and_no_others(trio: list[Party]) -> None:
-    """Helpers and receiver lost what they did, and do it again: Carol confirms the one or the other, never both."""
-    alice, bob, carol = trio
-    dave = newcomer(trio)
-    request = upkeep.ask(dave, 4, [alice, bob])
-    before = {party.name: keep(party) for party in (*trio, dave)}
-
-    def ending() -> list[bytes]:
-        sigmas = upkeep.sigmas([alice, bob], request, upkeep.deltas([alice, bob], request))
-        return [*sigmas.values(), upkeep.repairing(dave, request).finish(dave.holder, inbox(sigmas.values()))]
-
-    first = ending()
-    said = upkeep.repairing(carol, request).confirm(carol.holder, inbox(first))
-    assert said is not None
-    for party in (*trio, dave):
-        put_back(party, before[party.name])
-    second = ending()
-    assert second[-1] != first[-1]
-    confirming, files = upkeep.repairing(carol, request), carol.files()
-    with pytest.raises(StepConflict, match="confirmed this before, with other messages"):
-        confirming.confirm(carol.holder, inbox(second))
-    assert carol.files() == files
-    again = confirming.confirm(carol.holder, inbox(first))
-    assert again is not None
-    assert signed.parse(again).content == signed.parse(said).content
-
-
 def test_what_is_said_twice_after_a_loss_names_nobody_and_stops_nothing(trio: list[Party]) -> None:
     """Deltas, sigmas and ends of a repair, made again: whoever gets both is asked to find out which one holds."""
     alice, bob, carol = trio
     dave = newcomer(trio)
     request = upkeep.ask(dave, 4, [alice, bob])
-    kept = keep(bob)
+    kept = upkeep.keep(bob)
     first = upkeep.deltas([alice, bob], request)
-    put_back(bob, kept)
+    upkeep.put_back(bob, kept)
     again = upkeep.deltas([bob], request)
     with pytest.raises(Equivocation, match="two different repair deltas") as caught:
         upkeep.repairing(alice, request).sigma(alice.holder, inbox(first.values(), again.values()))
@@ -163,43 +126,21 @@ def test_whoever_was_in_a_state_that_others_displaced_goes_on_with_them(tmp_path
 # ── Dealings ──
 
 
-def test_nobody_deals_twice(tmp_path: Path) -> None:
-    """The same again gives the same; who lost it is told by the token, and takes what they sent from the others."""
-    people = parties.gather(tmp_path)
-    alice = people[0]
-    suite = ciphersuites.by_name("p256")
-    proposal = parties.propose(people)
-    ceremony = alice.join(proposal)
-    kept, key, other = keep(alice), SigningKey.generate(suite), SigningKey.generate(suite)
-    dealt = dealing.deal(ceremony, alice.holder, key)
-    assert dealing.deal(ceremony, alice.holder, key) == dealt
-    with pytest.raises(StepConflict, match="another key was dealt"):
-        dealing.deal(ceremony, alice.holder, other)
-    put_back(alice, kept)
-    for wanted in (key, other):
-        with pytest.raises(StateRolledBack, match="nobody deals twice"):
-            dealing.deal(alice.ceremony(), alice.holder, wanted)
-    said = {party.name: dealing.accept(party.join(proposal), party.holder, dealt).message for party in people}
-    parties.confirm(people, said)
-    assert len(parties.sign(people[1:], MESSAGE)) == 65
-    assert dealing.deal(alice.ceremony(), alice.holder, key) == dealt
-
-
 def test_nobody_deals_a_refresh_twice(trio: list[Party]) -> None:
     alice = trio[0]
     proposal = upkeep.propose(alice)
     ceremony = upkeep.join(alice, proposal)
-    kept = keep(alice)
+    kept = upkeep.keep(alice)
     dealt = dealing.deal_refresh(ceremony, alice.holder)
     assert dealing.deal_refresh(ceremony, alice.holder) == dealt
     shutil.copytree(kept, alice.directory / "older")
-    put_back(alice, kept)
+    upkeep.put_back(alice, kept)
     with pytest.raises(StateRolledBack, match="nobody deals twice"):
         dealing.deal_refresh(upkeep.load(alice), alice.holder)
     said = {party.name: dealing.accept(upkeep.join(party, proposal), party.holder, dealt).message for party in trio}
     upkeep.confirm(trio, said)
     assert not [name for name in alice.marks() if name.startswith("dealt.")]
-    put_back(alice, alice.directory / "older")
+    upkeep.put_back(alice, alice.directory / "older")
     with pytest.raises(StateRolledBack, match="newer state of this key"):
         dealing.deal_refresh(upkeep.load(alice), alice.holder)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from stage.parties import KEY, Messages, Party, inbox
 
@@ -58,6 +60,20 @@ def confirm(people: Iterable[Party], confirmations: Messages) -> None:
 def refresh(people: Sequence[Party]) -> None:
     """Run a refresh to the end."""
     confirm(people, to_confirmations(people))
+
+
+# ── Loss ──
+
+
+def keep(party: Party) -> Path:
+    """Copy somebody's state directory; returns where to."""
+    return shutil.copytree(party.directory / "home", party.directory / "kept")
+
+
+def put_back(party: Party, kept: Path) -> None:
+    """Let somebody go on with a copy; their token stays as it is."""
+    shutil.rmtree(party.directory / "home")
+    kept.rename(party.directory / "home")
 
 
 # ── Repair ──

@@ -1,4 +1,4 @@
-"""What keeps key generation, refreshes and repairs: the attacks K1 to K37."""
+"""What keeps key generation, refreshes and repairs: the attacks K1 to K39."""
 
 from __future__ import annotations
 
@@ -398,5 +398,19 @@ OF_KEYS = (
             "    if same:\n        raise UnchangedShare",
             "    if False:\n        raise UnchangedShare",
         ),
+    ),
+    defence(
+        "k38_a_repair_is_confirmed_in_one_way",
+        "the token notes what was confirmed, and not only of what",
+        (
+            "ceremony/sealing/marks.py",
+            'if any(each[:2] == mark[:2] and each != mark for each in self._listed("vote")):',
+            "if False:",
+        ),
+    ),
+    defence(
+        "k39_nobody_deals_twice",
+        "the token notes that one has dealt",
+        ("ceremony/sharing/dealing.py", "            _require_not_dealt(ceremony, marks)\n", ""),
     ),
 )
