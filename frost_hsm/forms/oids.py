@@ -31,6 +31,8 @@ ABANDONMENT: Final = f"{ARC}.18"
 STANDING: Final = f"{ARC}.19"
 GIVEN_UP: Final = f"{ARC}.20"
 ABORT: Final = f"{ARC}.21"
+ATTEMPT: Final = f"{ARC}.22"
+PREPARED: Final = f"{ARC}.23"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──
 DATA: Final = "1.2.840.113549.1.7.1"

@@ -35,7 +35,16 @@ from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import read, transcript_hash, write
-from frost_hsm.ceremony.messages.using import MAX_THINGS, Abort, Commitment, Item, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import (
+    MAX_THINGS,
+    Abort,
+    Attempt,
+    Commitment,
+    Item,
+    Prepared,
+    Response,
+    SigningRequest,
+)
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.numbering import Numbering
@@ -91,6 +100,9 @@ SMALL: list[Message] = [
     Commitment(H1, (b"commitments", b"others"), (b"y", b"")),
     Response(H1, H2, (b"share", b"another")),
     Abort(H1),
+    SigningRequest(H1, H2, 2, H3, ITEMS[:1], (1, 2, 3), needed=2),
+    Attempt(H1, (1, 3), (b"alice's", b"carol's")),
+    Prepared(H1, H2, (b"one", b"another")),
     RefreshProposal(H1, H2, 2, H3),
     Abandonment(H1, H2, 2, H3, (H4,)),
     Standing(H1, H2),
@@ -155,6 +167,11 @@ GOLDEN = [
     ),
     (Complaint(H1, 2, H2), "304a 020102 0420" + H1.hex() + "020102 0420" + H2.hex()),
     (Opening(H1, 300, H2), "304b 020102 0420" + H1.hex() + "0202 012c 0420" + H2.hex()),
+    (
+        Attempt(H1, (1, 3), (b"a", b"c")),
+        "3035 020102 0420" + H1.hex() + "3006 020101 020103 3006 0401 61 0401 63",
+    ),
+    (Prepared(H1, H2, (b"c",)), "304c 020102 0420" + H1.hex() + "0420" + H2.hex() + "3003 0401 63"),
     (Abort(H1), "3025 020102 0420" + H1.hex()),
     (Commitment(H1, (b"c",)), "302a 020102 0420" + H1.hex() + "3003 0401 63"),
     (Commitment(H1, (b"c",), (b"y",)), "302f 020102 0420" + H1.hex() + "3003 0401 63 a003 0401 79"),

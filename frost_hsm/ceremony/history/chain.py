@@ -20,7 +20,7 @@ from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Sta
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import Equivocation, ForeignMessage, NotKnown, UsageProblem
@@ -38,12 +38,27 @@ class Request:
     commitments: list[Signed[Commitment]] = field(default_factory=list)
     responses: list[Signed[Response]] = field(default_factory=list)
 
+    def attempt(self, said: Signed[Attempt]) -> Request:
+        """Return an attempt at it, which is answered as a request of its own. Raises `ForeignMessage`."""
+        return Request(attempted(self.beginning, said), self.state)
+
     def add(self, said: Signed[Any]) -> None:
         """Take in what somebody said in it; an abort convicts nobody."""
         if isinstance(said.message, Commitment):
             self.commitments.append(said)
         elif isinstance(said.message, Response):
             self.responses.append(said)
+
+
+def attempted(request: Signed[SigningRequest], said: Signed[Attempt]) -> Signed[SigningRequest]:
+    """Return a request as an attempt at it has it, under the attempt's id. Raises `ForeignMessage` if it is none."""
+    if said.sender != request.sender or said.message.request != request.content_digest:
+        raise ForeignMessage("an attempt is not by who asked, or not at this request")
+    try:
+        wanted = said.message.at(request.message)
+    except UsageProblem as error:
+        raise ForeignMessage(f"{said.sender.name} signed an attempt that cannot be: {error}") from None
+    return Signed(wanted, said.sender, said.content_digest, said.der)
 
 
 class History:
@@ -111,6 +126,8 @@ class History:
             request = self.requests[belongs_to]
             _require_place(message, request.beginning.message)
             said = signed.read(parsed.der, request.state.roster)
+            if isinstance(message, Attempt):
+                self.requests.setdefault(said.content_digest, request.attempt(said))
             request.add(said)
             return True
         return False

@@ -58,6 +58,10 @@ class Inbox:
         self.passed_over: list[str] = []
         """The labels of the files that did not belong, after `collect`."""
 
+    def anew(self) -> Inbox:
+        """Return the same files, to be read for something else."""
+        return Inbox(self._files)
+
     def collect(
         self,
         kind: type[M],

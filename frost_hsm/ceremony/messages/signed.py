@@ -37,6 +37,8 @@ _KINDS: Final[dict[str, type[Message]]] = {
         using.Commitment,
         using.Response,
         using.Abort,
+        using.Attempt,
+        using.Prepared,
         complaints.Complaint,
         complaints.Opening,
     )

@@ -1,10 +1,10 @@
-"""What participants say to sign with a key: a request of many items, the two rounds of signing, and its abort."""
+"""What participants say to sign with a key: a request of many items, attempts at it, two rounds, and its abort."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from frost_hsm.ceremony.messages.message import (
@@ -85,16 +85,18 @@ class SigningRequest(Message):
     32 bytes. items: what is signed, 1 to 1024, for every signer to see, 8 MiB at the most. signers: roster positions,
     ascending. randomizer_seed: for signatures under a key that is not linked to the group's, as long as a scalar; empty
     where there is none. commitments: signing commitments that the signers made ahead, for one item after the other in
-    the order of the signers; empty where each is to commit now.
+    the order of the signers; empty where each is to commit now. needed: how many of the signers it takes, chosen by
+    `Attempt` among those who are there; 0 where it takes all of them.
 
     SEQUENCE { version INTEGER (2), ceremony, state OCTET STRING, author INTEGER, random OCTET STRING,
     items SEQUENCE OF SEQUENCE { target, name UTF8String, thing OCTET STRING }, signers SEQUENCE OF INTEGER,
-    randomizerSeed [0] OCTET STRING OPTIONAL, commitments [1] SEQUENCE OF OCTET STRING OPTIONAL }
+    randomizerSeed [0] OCTET STRING OPTIONAL, commitments [1] SEQUENCE OF OCTET STRING OPTIONAL,
+    needed [2] INTEGER OPTIONAL }
     """
 
     content_type = oids.SIGNING_REQUEST
     title = "signing request"
-    asn1 = (OCTETS, OCTETS, NUMBER, OCTETS, _ITEMS, POSITIONS, optional(0, OCTETS, b""), _AHEAD)
+    asn1 = (OCTETS, OCTETS, NUMBER, OCTETS, _ITEMS, POSITIONS, optional(0, OCTETS, b""), _AHEAD, optional(2, NUMBER, 0))
 
     ceremony: bytes
     state: bytes
@@ -104,6 +106,7 @@ class SigningRequest(Message):
     signers: tuple[int, ...]
     randomizer_seed: bytes = field(default=b"", repr=False)
     commitments: tuple[bytes, ...] = ()
+    needed: int = 0
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.state, self.random)
@@ -117,13 +120,74 @@ class SigningRequest(Message):
         wanted = len(self.signers) * len(self.items)
         if self.commitments and len(self.commitments) != wanted:
             raise NotPossible(f"there are {len(self.commitments)} commitments, and not {wanted}: one a signer and item")
+        if self.needed and (self.commitments or not 2 <= self.needed < len(self.signers)):
+            raise NotPossible(f"it takes {self.needed} of {len(self.signers)} signers, or holds commitments of all")
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt(Message):
+    """Who is to sign, of those whom a request names and who are there; by who asked. Its content digest is its id.
+
+    request: the request's id. signers: roster positions, ascending, as many as are needed. commitments: of these
+    signers, as in `SigningRequest`; each serves in one attempt.
+
+    SEQUENCE { version INTEGER (2), request OCTET STRING, signers SEQUENCE OF INTEGER,
+    commitments SEQUENCE OF OCTET STRING }
+    """
+
+    content_type = oids.ATTEMPT
+    title = "attempt"
+    asn1 = (OCTETS, POSITIONS, many(OCTETS, MAX_PARTICIPANTS * MAX_ITEMS))
+
+    request: bytes
+    signers: tuple[int, ...]
+    commitments: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.request)
+        if len(self.signers) < 2 or not are_ascending(self.signers):
+            raise NotPossible("the signers are not two or more positions in ascending order")
+        if not self.commitments or len(self.commitments) % len(self.signers):
+            raise NotPossible("the commitments of an attempt are not one a signer and item")
+
+    def at(self, request: SigningRequest) -> SigningRequest:
+        """Return the request as those are to answer it who sign; raises `NotPossible` if it is none of that request."""
+        if len(self.signers) != request.needed or not set(request.signers).issuperset(self.signers):
+            raise NotPossible(
+                "the signers of an attempt are not as many as are needed, of those whom the request names"
+            )
+        return replace(request, signers=self.signers, commitments=self.commitments, needed=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared(Message):
+    """Commitments made ahead, for all to take: each serves one signature.
+
+    ceremony: that of the key. state: the digest of the key's `State`. commitments: 1 to 1024 signing commitments.
+
+    SEQUENCE { version INTEGER (2), ceremony, state OCTET STRING, commitments SEQUENCE OF OCTET STRING }
+    """
+
+    content_type = oids.PREPARED
+    title = "list of commitments made ahead"
+    asn1 = (OCTETS, OCTETS, _OF_EACH_ITEM)
+
+    ceremony: bytes
+    state: bytes
+    commitments: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.ceremony, self.state)
+        if not 1 <= len(self.commitments) <= MAX_ITEMS:
+            raise NotPossible(f"there are 1 to {MAX_ITEMS} commitments made ahead, not {len(self.commitments)}")
 
 
 @dataclass(frozen=True, slots=True)
 class Commitment(Message):
     """The first round of signing.
 
-    request: 32 bytes, the request's id. commitments: signing commitments, one an item. y_coordinates: as in `Round1`,
+    request: 32 bytes, the request's id; of an attempt that one answered, to be there for the next. commitments: signing
+    commitments, one an item. y_coordinates: as in `Round1`,
     one an item, or none at all.
 
     SEQUENCE { version INTEGER (2), request OCTET STRING, commitments SEQUENCE OF OCTET STRING,
@@ -148,8 +212,8 @@ class Commitment(Message):
 class Response(Message):
     """The second round of signing.
 
-    request: the request's id. commitments_hash: `transcript_hash` of the commitments in the order of the
-    signers. shares: signature shares, one an item.
+    request: the id of the request, or of the attempt at it. commitments_hash: `transcript_hash` of the commitments in
+    the order of the signers. shares: signature shares, one an item.
 
     SEQUENCE { version INTEGER (2), request, commitmentsHash OCTET STRING, shares SEQUENCE OF OCTET STRING }
     """

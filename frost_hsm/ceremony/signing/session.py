@@ -8,7 +8,7 @@ without a token. A request that holds commitments made ahead (`SealedSigner.prep
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from frost_hsm.ceremony.history import signature_shares
 from frost_hsm.ceremony.history.keys import GroupKey
@@ -45,6 +45,10 @@ from frost_hsm.frost.packages import (
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
+ATTEMPTS: Final = "attempts"
+"""The folder of the attempts at a request, by their ids in hex."""
+ATTEMPT: Final = "attempt.pem"
+
 
 def request(
     holder: Holder,
@@ -54,13 +58,15 @@ def request(
     *,
     commitments: Mapping[str, Sequence[SigningCommitments]] | None = None,
     is_rerandomized: bool = False,
+    is_any: bool = False,
     entropy: Entropy = system_entropy,
 ) -> bytes:
     """Write a request: which key signs what, by whom. Any participant may; returns the signed message.
 
     items: what is signed, or one raw message. commitments: of each signer one for each item, made ahead; None if they
     are to commit. is_rerandomized: whether the signatures are to verify under keys that nobody can link to the group's
-    without request and commitments (`rerandomized`).
+    without request and commitments (`rerandomized`). is_any: whether those sign it who are there first, as many as the
+    key needs (`attempts`); else all of the signers.
     """
     key.require_active()
     wanted = (Item(RAW, "", items),) if isinstance(items, bytes) else tuple(items)
@@ -86,22 +92,32 @@ def request(
         tuple(map(key.roster.position, ordered)),
         bytes(seed),
         ahead,
+        key.min_signers if is_any and len(ordered) > key.min_signers else 0,
     )
     return signed.write(message, holder)
 
 
 class SigningSession:
-    """One request, as one of the participants sees it. derive: makes of an item, for a key, the bytes to sign."""
+    """One request, as one of the participants sees it.
+
+    derive: makes of an item, for a key, the bytes to sign. of: the session of the request that this is an attempt at.
+    """
 
     def __init__(
-        self, home: StateDirectory, key: GroupKey, request: Signed[SigningRequest], derive: Derive = raw
+        self,
+        home: StateDirectory,
+        key: GroupKey,
+        request: Signed[SigningRequest],
+        derive: Derive = raw,
+        *,
+        of: SigningSession | None = None,
     ) -> None:
         wanted = request.message
         if (wanted.ceremony, wanted.state) != (key.ceremony, key.state.digest):
             raise ForeignMessage(f"the request is not for key {key.name} in this state")
         if wanted.signers[-1] > len(key.roster):
             raise _invalid(request, f"a request with signers that {key.name} does not have")
-        if len(wanted.signers) < key.min_signers:
+        if (wanted.needed or len(wanted.signers)) < key.min_signers:
             raise _invalid(request, f"a request with signers that {key.name} cannot have")
         if wanted.randomizer_seed and len(wanted.randomizer_seed) != key.suite.group.scalar_length:
             raise _invalid(request, f"a request with a randomizer seed that {key.suite.name} cannot have")
@@ -113,6 +129,8 @@ class SigningSession:
         self.signers = tuple(key.roster.at(position).name for position in wanted.signers)
         self.is_rerandomized = bool(wanted.randomizer_seed)
         self.is_prepared = bool(wanted.commitments)
+        self.needed = wanted.needed or len(self.signers)
+        self.is_any = bool(wanted.needed)
         self._derive = derive
         self._folder = request_folder(self.id)
         self.transcript = Transcript(
@@ -125,10 +143,12 @@ class SigningSession:
             stem=self.id[:8].hex(),
             expected=self.signers,
             enders=[request.sender.name],
-            beginning=lambda: [*key.history.lineage(key.state), request],
+            beginning=lambda: [*key.history.lineage(key.state), *([of.request] if of is not None else []), request],
             derive=derive,
         )
-        self.aborting = Aborting(home, key, request, self.signers, self.transcript)
+        own = Aborting(home, key, request, self.signers, self.transcript)
+        self.aborting: Aborting = own if of is None else of.aborting
+        self._beginning = f"{self._folder}/{BEGINNING if of is None else ATTEMPT}"
 
     @classmethod
     def read(cls, home: StateDirectory, data: bytes, me: PublicIdentity, derive: Derive = raw) -> SigningSession:
@@ -155,12 +175,18 @@ class SigningSession:
 
     def commit(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
         """Agree to sign: draw nonces for each item and publish commitments; returns the message for the others."""
+        self._require_all()
         self._require_open()
         if self.is_prepared:
             raise NotPossible(
                 "the request holds the commitments that its signers made ahead",
                 hint="go on with: frost-hsm sign respond",
             )
+        return self.offer(open_holder, entropy=entropy)
+
+    def offer(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
+        """As `commit`; of an attempt that I answered, to be there for the next, with nonces of its own."""
+        self._require_open()
         sent = self.transcript.sent(Commitment)
         if sent is None:
             with open_holder() as holder, self.home.lock():
@@ -168,7 +194,7 @@ class SigningSession:
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
                     signer.forget(self._over())
-                    self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
+                    self.home.put(self._beginning, self.request.to_pem())
                     commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
                     said = Commitment(
                         self.id,
@@ -178,11 +204,16 @@ class SigningSession:
                     sent = self.transcript.write(said, holder)
         return sent.to_pem()
 
-    def respond(self, open_holder: OpenHolder, inbox: Inbox) -> bytes:
+    def respond(
+        self, open_holder: OpenHolder, inbox: Inbox, subject: bytes | None = None, *, have_committed: bool = False
+    ) -> bytes:
         """Sign with the commitments of all signers; returns the message for whoever aggregates.
 
-        The same again returns the stored answer; with other commitments, `NonceUsed`.
+        subject: what my nonces were made for: else this, or nothing yet where they were made ahead. have_committed:
+        whether all have committed to this attempt in this state of the key. The same again returns the stored answer;
+        with other commitments, `NonceUsed`.
         """
+        self._require_all()
         self.aborting.require_signer()
         self.aborting.keep(inbox)
         self._require_open()
@@ -197,16 +228,19 @@ class SigningSession:
                     answers: list[Signed[Response]] = []
 
                     def keep(shares: Sequence[SignatureShare]) -> None:
-                        self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
+                        self.home.put(self._beginning, self.request.to_pem())
                         self.transcript.keep(received)
                         said = Response(self.id, commitments_hash, tuple(share.serialize() for share in shares))
                         answers.append(self.transcript.write(said, holder))
 
                     signer = SealedSigner(self.key, holder, self.home)
-                    subject = b"" if self.is_prepared else self.id
+                    if subject is None:
+                        subject = b"" if self.is_prepared else self.id
                     keep(signer.sign_all(packages, subject, randomizer_seed=self._seed))
                     [sent] = answers
-                    if not self.is_prepared:  # as many as sign have committed: they are all in this state of the key
+                    if (
+                        have_committed or not self.is_prepared
+                    ):  # as many as sign have committed: they are all in this state of the key
                         retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
@@ -245,12 +279,17 @@ class SigningSession:
                 raise self._convict(names, commitments, responses) from error
             signatures.append(signature.serialize())
         with self.home.lock():
-            self.home.put(f"{self._folder}/{BEGINNING}", self.request.to_pem())
             self.transcript.keep(commitments)
             self.transcript.keep(responses)
+            self.adopt(signatures)
+        return signatures
+
+    def adopt(self, signatures: Sequence[bytes]) -> None:
+        """Keep the signatures of an attempt at this, which were verified."""
+        with self.home.lock():
+            self.home.put(self._beginning, self.request.to_pem())
             for number, encoded in enumerate(signatures):
                 self.home.replace(f"{self._folder}/{SIGNATURES}/{number}", encoded)
-        return signatures
 
     def signature(self, item: int = 0) -> bytes | None:
         """Return the signature of an item that was aggregated here before, encoded."""
@@ -275,9 +314,10 @@ class SigningSession:
     def _over(self) -> Iterator[bytes]:
         """Name the nonces of the requests that were answered or ended here: whatever is left of them serves no more."""
         me = self.key.me.name
+        ends = (f"{STEPS[Response]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
         for name in self.names(self.home):
-            if any(self.home.exists(f"requests/{name}/{STEPS[kind]}/{me}.pem") for kind in (Response, Abort)):
-                yield bytes.fromhex(name)
+            if any(self.home.exists(f"requests/{name}/{end}") for end in ends):
+                yield from map(bytes.fromhex, (name, *self.home.names(f"requests/{name}/{ATTEMPTS}")))
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""
@@ -301,6 +341,7 @@ class SigningSession:
 
     def _gather_commitments(self, inbox: Inbox) -> dict[str, Signed[Commitment]]:
         """Return the commitments of all signers; none if they stand in the request, whose id then stands for them."""
+        self._require_all()
         return {} if self.is_prepared else self.transcript.gather(Commitment, inbox)
 
     def _signing_packages(self, received: Mapping[str, Signed[Commitment]]) -> list[SigningPackage]:
@@ -378,6 +419,14 @@ class SigningSession:
         if isinstance(said.message, Commitment | Response | Abort):
             return said.message.request == self.id and said.sender.name in self.signers
         return said.content_digest == self.id  # the request itself, lying among the others
+
+    def _require_all(self) -> None:
+        """Raise `NotPossible` for a request that is answered in attempts."""
+        if self.is_any:
+            raise NotPossible(
+                f"those of {', '.join(self.signers)} sign it who are there first, over a board",
+                hint="frost-hsm join BOARD",
+            )
 
     def _require_open(self) -> None:
         self.aborting.require_signer()

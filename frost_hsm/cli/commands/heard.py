@@ -7,7 +7,7 @@ known: another person, or a key that was not there before.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from frost_hsm.boards import Board, name_of
 from frost_hsm.boards.reading import Reading
@@ -16,6 +16,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
 from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import Attempt
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.cli.commands import matters
 from frost_hsm.cli.commands.matter import Matter
@@ -39,6 +40,7 @@ class Heard:
         self._board = board
         self._known = {each.sign_key.key_id: each for each in (place.me, *place.peers().values())}
         self._messages: dict[bytes, dict[str, Incoming]] = {}
+        self._attempts: dict[bytes, set[bytes]] = {}  # at a request, by their ids, which messages are about
         self._keys: dict[tuple[bytes, bytes], GroupKey] = {}  # one key may be asked for many signatures
         self._unplaced = False
         self._strangers = 0
@@ -83,11 +85,15 @@ class Heard:
 
     def number_of(self, matter: Matter) -> int:
         """Say how many messages were heard in a matter."""
-        return len(self._messages.get(matter.id, ()))
+        return sum(1 for _ in self._about(matter))
 
     def inbox(self, matter: Matter) -> Inbox:
         """Return what was said in a matter."""
-        return Inbox(self._messages.get(matter.id, {}).values())
+        return Inbox(self._about(matter))
+
+    def _about(self, matter: Matter) -> Iterator[Incoming]:
+        for each in (matter.id, *self._attempts.get(matter.id, ())):
+            yield from self._messages.get(each, {}).values()
 
     @property
     def passed_over(self) -> Sequence[str]:
@@ -119,6 +125,8 @@ class Heard:
             parsed.verify(sender.sign_key)
         except (InputProblem, InvalidContents):
             return None
+        if isinstance(message, Attempt):
+            self._attempts.setdefault(message.request, set()).add(parsed.content_digest)
         said = self._messages.setdefault(about(message) or b"", {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
         return sender.name

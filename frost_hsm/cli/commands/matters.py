@@ -24,7 +24,7 @@ from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.commands import dkg, refresh, repair
 from frost_hsm.cli.commands.matter import Matter, Person
-from frost_hsm.cli.commands.signing_matter import SigningMatter
+from frost_hsm.cli.commands.signing_matter import AnyOfMatter, SigningMatter
 from frost_hsm.cli.files import things
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotYet
@@ -265,7 +265,9 @@ def begin(place: Workplace, data: bytes, message: Message, find_key: FindKey) ->
     key = find_key(message.ceremony, message.state)
     request = signed.read(data, key.roster).expect(SigningRequest)
     session = SigningSession(place.home, key, request, things.derive)
-    return SigningMatter(session) if key.me.name in session.signers or request.sender == key.me else None
+    if key.me.name not in session.signers and request.sender != key.me:
+        return None
+    return AnyOfMatter(session) if session.is_any else SigningMatter(session)
 
 
 def known_here(place: Workplace) -> Iterator[bytes]:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 import click
 
 from frost_hsm.boards import Board
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.using import Attempt, Prepared, SigningRequest
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.cli.options import Function
 from frost_hsm.cli.talk.fingerprints import identity_lines
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, BoardProblem, FrostHsmError, NotKnown, UnknownSender
+from frost_hsm.frost.packages import SigningCommitments
 
 _SIGNED = 8192  # bytes that go around what is signed, and more
 
@@ -46,6 +50,25 @@ class Posting:
     def next_step(self, by_file: str) -> str:
         """Say what comes next: what ``by_file`` says, or to join."""
         return by_file if self.board is None else f"frost-hsm join {self.uri}, everyone, you too"
+
+    def prepared(self, key: GroupKey, names: Sequence[str], count: int) -> dict[str, list[SigningCommitments]]:
+        """Find commitments made ahead that nobody has taken up, of each of these who has as many.
+
+        Two who ask at the same instant may take the same: they serve one of them.
+        """
+        offered: dict[str, dict[bytes, SigningCommitments]] = {}
+        taken: set[bytes] = set()
+        for _, data in self.board.messages() if self.board is not None else ():
+            with suppress(FrostHsmError):  # something else
+                message = signed.decode(signed.parse(data))
+                if isinstance(message, SigningRequest | Attempt):
+                    taken.update(message.commitments)
+                elif isinstance(message, Prepared) and message.state == key.state.digest:
+                    name = signed.read(data, key.roster).sender.name
+                    read = {each: SigningCommitments.deserialize(key.suite, each) for each in message.commitments}
+                    offered.setdefault(name, {}).update(read)
+        left = {name: [each for raw, each in offered.get(name, {}).items() if raw not in taken] for name in names}
+        return {name: found[:count] for name, found in left.items() if len(found) >= count}
 
     def identity_of(self, name: str) -> PublicIdentity:
         """Find the identity that somebody handed out. Raises `NotKnown`, and `UnknownSender` if there are several."""

@@ -5,8 +5,11 @@ from __future__ import annotations
 import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.using import Prepared
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.cli import completing
+from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.talk.output import Result
@@ -21,16 +24,26 @@ _MOST = 255  # ZcashFoundation's count is one byte
 @command(None, "preprocess", token=True)
 @click.argument("key", shell_complete=completing.keys)
 @click.option("--count", type=click.IntRange(1, _MOST), required=True, help="How many pairs of nonces.")
+@to_board
 @output
-def preprocess(place: Workplace, key: str, count: int, output: str | None, force: bool) -> Result:
+def preprocess(place: Workplace, key: str, count: int, board: str | None, output: str | None, force: bool) -> Result:
     """Make nonces ahead, so that signing takes one round.
 
     Each pair waits sealed in the token and serves one signature. Writes KEY.YOU.prepared.json, the commitments, a line
-    of JSON each: whoever asks for a signature takes one line of every signer, with sign request --prepared. Killed
+    of JSON each: whoever asks for a signature takes one line of every signer, with sign request --prepared. With
+    --board they are put there instead, signed, and sign request takes those that nobody has taken. Killed
     before they are written, it leaves pairs that nobody will ask for; sign discard destroys them.
     """
     group_key = GroupKey.load(place.home, key, place.me)
     group_key.require_active()
+    with posting(place, board, key) as there:
+        if there.board is not None:
+            with place.holder() as holder:
+                made = SealedSigner(group_key, holder, place.home).preprocess(count)
+                encoded = tuple(each.serialize() for each in made)
+                said = signed.write(Prepared(group_key.ceremony, group_key.state.digest, encoded), holder)
+            lines = [f"Sealed {count} pairs of nonces in the token", *there.post(said)]
+            return Result("sign-preprocess", lines, {"key": key, "count": count, **there.fields})
     path = output or f"{key}.{place.me.name}.prepared.json"
     door.check_output(path, force=force)
     with place.holder() as holder:

@@ -47,8 +47,13 @@ def lines(session: SigningSession) -> list[str]:
         f"  key      {key.name} ({key.verifying_key[:17].hex()})" + (f", for: {key.purpose}" if key.purpose else ""),
         *([OWN_KEY] if session.is_rerandomized else []),
         *(line for item in session.items for line in item_lines(item, key.suite, len(session.items))),
-        f"  signers  {', '.join(session.signers)} ({key.min_signers} of {len(key.roster)} needed)",
+        f"  signers  {_signers(session)} ({key.min_signers} of {len(key.roster)} needed)",
     ]
+
+
+def _signers(session: SigningSession) -> str:
+    names = ", ".join(session.signers)
+    return f"the first {session.needed} of {names}" if session.is_any else names
 
 
 def item_lines(item: Item, suite: Ciphersuite, of: int) -> list[str]:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Response, SigningRequest
+from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli import completing
@@ -22,6 +27,7 @@ from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import InputProblem, InvalidContents, UsageProblem
+from frost_hsm.frost.packages import SigningCommitments
 from frost_hsm.frost.signing import CheaterDetection
 
 
@@ -88,7 +94,12 @@ def own_copies(function: Function) -> Function:
     metavar="NAME=VALUE",
     help="What the target has to be told: namespace=file, subject=CN=Root, …; a wrong NAME lists what there is.",
 )
-@click.option("--signers", metavar="NAMES", help="Who signs: alice,carol. Needed unless all must.")
+@click.option("--signers", metavar="NAMES", help="Who signs, all of them: alice,carol.")
+@click.option(
+    "--any-of",
+    metavar="NAMES",
+    help="Who may sign, on a board: those do who are there first. There it is anybody, where nobody is named.",
+)
 @click.option(
     "--prepared",
     multiple=True,
@@ -116,6 +127,7 @@ def request(
     target: str,
     options: tuple[str, ...],
     signers: str | None,
+    any_of: str | None,
     prepared: tuple[str, ...],
     commitments: tuple[str, ...],
     is_rerandomized: bool,
@@ -125,11 +137,13 @@ def request(
 ) -> Result:
     """Ask for a signature with KEY on each FILE, all in one request.
 
-    Writes FILE.request.pem, after the first of them, which holds the whole messages for every signer to see. Of a
+    Writes FILE.request.pem, after the first of them, which holds the whole messages for every signer to see. On a
+    board, the first who are there sign, as many as are needed, unless --signers names all who are to. Of a
     large file some targets sign a digest: each signer has a copy of it then.
     """
-    if sum(map(bool, (signers, prepared, commitments))) > 1:
-        raise UsageProblem("--signers, --prepared and --commitments exclude each other: each names the signers")
+    if sum(map(bool, (signers, any_of, prepared, commitments))) > 1:
+        exclusive = "--signers, --any-of, --prepared and --commitments"
+        raise UsageProblem(f"{exclusive} exclude each other: each names the signers")
     file = paths[0]
     if commitments:
         if len(paths) > 1:
@@ -143,19 +157,31 @@ def request(
     path = output or f"{requests.stem(file)}.request.pem"
     door.check_output(path, force=force)
     ahead = preparing.read(group_key, prepared) if prepared else None
-    names = list(ahead) if ahead is not None else _signers(group_key, signers)
+    has_board = board is not None or place.config.board_of(key) is not None
+    if any_of is not None and not has_board:
+        raise UsageProblem("who is there first shows on a board", hint="add --board URI; or name who signs: --signers")
+    is_any = ahead is None and signers is None and has_board
+    names = list(ahead) if ahead is not None else _signers(group_key, any_of or signers, is_any)
     items = things.make(paths, target, options, group_key.public_key_package.verifying_key)
     if is_rerandomized and any(item.target != RAW for item in items):
         raise UsageProblem("a re-randomized signature is by a key that no tool knows", hint="leave out --as")
     with posting(place, board, key, sum(len(item.thing) for item in items)) as there:
+        found = there.prepared(group_key, names, len(items)) if ahead is None else {}
+        if not is_any and len(found) == len(names):
+            ahead = found
         with place.holder() as holder:
-            data = signing.request(holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized)
-        asked = signed.read(data, group_key.roster).expect(SigningRequest)
-        session = SigningSession(place.home, group_key, asked, things.derive)
-        if there.board is not None:  # to be put there again, should the board lose it
-            place.home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
+            data = signing.request(
+                holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized, is_any=is_any
+            )
+            asked = signed.read(data, group_key.roster).expect(SigningRequest)
+            session = SigningSession(place.home, group_key, asked, things.derive)
+            if there.board is not None:  # to be put there again, should the board lose it
+                place.home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
+            attempt = _first_attempt(holder, session, found) if session.is_any else None
         raw = door.write(path, data, force=force)
         posted = there.post(data)
+        if attempt is not None:
+            there.post(attempt)
     step = "respond" if session.is_prepared else "commit"
     by_file = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {quoted(path)}"
     lines = [*requests.lines(session), f"Wrote {path}", *posted]
@@ -163,9 +189,19 @@ def request(
     return Result("sign-request", lines, fields, there.next_step(by_file), raw)
 
 
-def _signers(key: GroupKey, given: str | None) -> list[str]:
+def _first_attempt(
+    holder: Holder, session: SigningSession, found: Mapping[str, Sequence[SigningCommitments]]
+) -> bytes | None:
+    """Have those sign who have made nonces ahead, if they are enough."""
+    if len(found) < session.needed:
+        return None
+    encoded = {name: [each.serialize() for each in found[name]] for name in list(found)[: session.needed]}
+    return Attempts(session, Inbox(), things.derive).begin(holder, encoded)
+
+
+def _signers(key: GroupKey, given: str | None, is_any: bool) -> list[str]:
     participants = [each.name for each in key.roster]
-    if given is None and key.min_signers < len(participants):
+    if given is None and key.min_signers < len(participants) and not is_any:
         raise UsageProblem(
             f"it has to be said who signs: {key.min_signers} or more of {', '.join(participants)}",
             hint="add --signers NAMES",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import Abort, Commitment, Response
-from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.ceremony.signing.attempts import Attempts
+from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession
 from frost_hsm.ceremony.store import request_folder
-from frost_hsm.cli.commands.matter import Matter, Person
-from frost_hsm.errors import CeremonyStopped, NonceUsed
+from frost_hsm.cli.commands.matter import Matter, Person, Standing
+from frost_hsm.cli.files import things
+from frost_hsm.errors import CeremonyStopped, NonceUsed, NotYet, ProtocolViolation
 
 
 class SigningMatter(Matter):
@@ -63,16 +67,23 @@ class SigningMatter(Matter):
 
     def advance(self, person: Person, inbox: Inbox) -> str:
         """Take the next step."""
-        session = self.session
-        session.aborting.keep(inbox)
+        return self._end(person, inbox) or self._go_on(person, inbox)
+
+    def _end(self, person: Person, inbox: Inbox) -> str:
+        """Take in who has ended it; returns what was done, nothing if it goes on."""
+        aborting = self.session.aborting
+        aborting.keep(inbox)
         if self._has_to_decline:
-            session.aborting.abort(person.holder)
+            aborting.abort(person.holder)
             return "you said no, and the others are told"
-        if why := session.aborting.why_over():
+        if why := aborting.why_over():
             if self._is_mine and self.transcript.sent(Abort) is None:
                 raise CeremonyStopped(f"{self.title} comes to nothing: {why}", hint="ask again: frost-hsm sign request")
             return f"it comes to nothing: {why}"
-        step = self.step
+        return ""
+
+    def _go_on(self, person: Person, inbox: Inbox) -> str:
+        session, step = self.session, self.step
         if (step == "commit" or (step == "respond" and session.is_prepared)) and not person.agree_to_sign(session):
             session.aborting.decline()
             return "you said no"
@@ -80,8 +91,11 @@ class SigningMatter(Matter):
             return self._sign(step, person, inbox)
         if step == "aggregate":
             session.aggregate(inbox)
-        said = person.receive(session)
-        session.home.put(self._written, b"")
+        return self._receive(person)
+
+    def _receive(self, person: Person) -> str:
+        said = person.receive(self.session)
+        self.session.home.put(self._written, b"")
         return said
 
     def _sign(self, step: str, person: Person, inbox: Inbox) -> str:
@@ -100,3 +114,71 @@ class SigningMatter(Matter):
     def _written(self) -> str:
         """What notes that the files were written: somebody killed before that writes them when they come back."""
         return f"{request_folder(self.session.id)}/written"
+
+
+class AnyOfMatter(SigningMatter):
+    """A signature by those of the signers who are there first."""
+
+    @property
+    def step(self) -> str:
+        """The step that is next, as far as it shows without what others say."""
+        step = super().step
+        has_begun = self.session.home.names(f"{request_folder(self.session.id)}/{ATTEMPTS}")
+        return "respond" if has_begun and step in ("commit", "aggregate") else step
+
+    def needs(self) -> type[Message] | None:
+        """The kind of message that the next step takes."""
+        return None if self.step == "commit" else Commitment
+
+    def standing(self, inbox: Inbox) -> Standing:
+        """Say who is there."""
+        attempts = Attempts(self.session, inbox, things.derive)
+        if self.step in ("commit", "decline", "done") or attempts.to_answer() is not None or attempts.can_choose:
+            return Standing(self.step)
+        there = attempts.there()
+        missing = [name for name in self.session.signers if name not in there]
+        return Standing("wait", f"{self.session.needed} of {len(self.session.signers)} answers", there, tuple(missing))
+
+    def is_ended(self, inbox: Inbox) -> bool:
+        """Whether others say that it comes to nothing, or have signed."""
+        is_signed = not self._is_mine and Attempts(self.session, inbox, things.derive).is_answered
+        return super().is_ended(inbox) or is_signed
+
+    def sent(self) -> Iterator[bytes]:
+        """Give my own messages of it so far, those in its attempts too."""
+        yield from super().sent()
+        yield from Attempts(self.session, Inbox(), things.derive).sent()
+
+    def _go_on(self, person: Person, inbox: Inbox) -> str:
+        session, attempts = self.session, Attempts(self.session, inbox, things.derive)
+        if session.signature() is not None:
+            return self._receive(person)
+        try:
+            done = attempts.complete()
+        except ProtocolViolation as error:
+            return f"an attempt comes to nothing: {error}"
+        if done is not None:
+            return f"signed by {', '.join(done.signers)}"
+        wanted, offered = attempts.to_answer(), attempts.to_offer()
+        if (wanted or offered) and not attempts.have_begun and not person.agree_to_sign(session):
+            session.aborting.decline()
+            return "you said no"
+        if wanted is not None:
+            return self._answer(attempts, wanted, person)
+        if offered is not None:
+            offered.offer(person.holder)
+            return "you are there: your commitment is sent"
+        if attempts.can_choose:
+            return f"{' and '.join(attempts.choose(person.holder))} are there, and are to sign"
+        raise NotYet("it takes others", hint="wait for them")
+
+    def _answer(self, attempts: Attempts, attempt: SigningSession, person: Person) -> str:
+        try:
+            attempts.respond(attempt, person.holder)
+            return "signed; your signature share is sent"
+        except NonceUsed:
+            if not attempts.was_made_ahead(attempt):
+                self.session.aborting.abort(person.holder)
+                raise
+            attempt.offer(person.holder)
+            return "your nonces made ahead had served; a commitment to others is sent"

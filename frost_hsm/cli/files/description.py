@@ -11,7 +11,7 @@ from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Sta
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.using import Abort, Commitment, Item, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Abort, Attempt, Commitment, Item, Prepared, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.cli.files import dossiers, packages, things
 from frost_hsm.cli.files.public_keys import read_package
@@ -160,6 +160,7 @@ def _details(message: Message) -> Description:
                 "state": message.state.hex(),
                 "signers": list(message.signers),
                 "rerandomized": bool(message.randomizer_seed),
+                "needed": message.needed or len(message.signers),
                 "prepared": bool(message.commitments),
                 "items": [line for item in message.items for line in _item(item)],
             }
@@ -167,6 +168,14 @@ def _details(message: Message) -> Description:
             return {"ceremony": message.ceremony.hex(), "accused": message.accused, "round2": message.round2.hex()}
         case Opening():
             return {"ceremony": message.ceremony.hex(), "recipient": message.recipient}
+        case Prepared():
+            return {
+                "ceremony": message.ceremony.hex(),
+                "state": message.state.hex(),
+                "commitments": len(message.commitments),
+            }
+        case Attempt():
+            return {"request": message.request.hex(), "signers": list(message.signers)}
         case Commitment() | Response() | Abort():
             return {"request": message.request.hex()}
     return {}

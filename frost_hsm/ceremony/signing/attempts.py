@@ -1,0 +1,245 @@
+"""Attempts at a request that names more signers than it takes: who is there first signs, who is away blocks nobody.
+
+Who is there says so with commitments: an *offer*. Who asked chooses as many as are needed of those whose offer no
+attempt has taken up, and says so in an `Attempt`, which they answer. Whoever has answered one that is not complete
+offers again, with new nonces, once somebody else is there too. So an attempt that hangs waits for somebody who is
+away, and they wait in no other: of n signers who are named and t who are needed, at most n - t + 1 attempts run at once
+(ROAST: Ruffing, Ronge, Jin, Schneider-Bensch, Schröder, CCS 2022, section 4). Nonces serve in one attempt, as ever.
+
+Nobody has to trust who chooses: whoever signs sees what is to be signed, and a signature share fits one attempt alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from frost_hsm.ceremony.history import signature_shares
+from frost_hsm.ceremony.history.chain import attempted
+from frost_hsm.ceremony.history.chapter import about as about_what
+from frost_hsm.ceremony.history.transcript import STEPS
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import Inbox
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.messages.using import Attempt, Commitment, Derive, Response
+from frost_hsm.ceremony.people.identity import Holder, OpenHolder
+from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession
+from frost_hsm.ceremony.store import request_folder
+from frost_hsm.errors import DeserializationError, FrostHsmError, NotYet
+
+M = TypeVar("M", bound=Message)
+
+_KINDS = (Attempt, Commitment, Response)
+
+PATIENCE = 5.0
+"""Seconds to wait for the others in an attempt that I answered, before I offer again."""
+
+
+class Attempts:
+    """The attempts at one request, as far as they are kept or have come in."""
+
+    def __init__(self, session: SigningSession, inbox: Inbox, derive: Derive) -> None:
+        self._session = session
+        self._inbox = inbox
+        self._derive = derive
+        self._me = session.key.me.name
+        self._folder = f"{request_folder(session.id)}/{ATTEMPTS}"
+        found = (inbox.anew().of_kind(kind, session.key.roster, _is_about_requests, "it") for kind in _KINDS)
+        self._heard: list[Signed[Any]] = [said for kind in found for _, said in kind]
+        self._all = list({each.id: each for each in self._known()}.values())
+        self._taken = {each for attempt in self._all for each in attempt.request.message.commitments}
+
+    # ── What is there ──
+
+    def _known(self) -> Iterator[SigningSession]:
+        session, home = self._session, self._session.home
+        for name in home.names(self._folder):
+            yield self._attempt(signed.read(home.read(f"{self._folder}/{name}") or b"", session.key.roster))
+        yield from map(self._attempt, filter(self._is_of_who_asked, self._heard))
+
+    def _attempt(self, said: Signed[Attempt]) -> SigningSession:
+        session = self._session
+        return SigningSession(session.home, session.key, attempted(session.request, said), self._derive, of=session)
+
+    def _is_of_who_asked(self, said: Signed[Any]) -> bool:
+        try:
+            attempted(self._session.request, said.expect(Attempt))
+        except FrostHsmError:
+            return False
+        return True
+
+    def _said(self, kind: type[M], about: SigningSession) -> list[Signed[M]]:
+        """List what signers say about the request or an attempt at it: all that each says."""
+        heard = [
+            said.expect(kind)
+            for said in self._heard
+            if isinstance(said.message, kind) and about_what(said.message) == about.id
+        ]
+        return [*about.transcript.known(kind).values(), *(said for said in heard if said.sender.name in about.signers)]
+
+    def answered(self, attempt: SigningSession) -> set[str]:
+        """Name those whose answer to an attempt is here; who gave two different ones has given none."""
+        answers: dict[str, set[bytes]] = {}
+        for said in self._said(Response, attempt):
+            answers.setdefault(said.sender.name, set()).add(said.content_digest)
+        return {name for name, digests in answers.items() if len(digests) == 1}
+
+    def sent(self) -> Iterator[bytes]:
+        """Give my own messages in the attempts."""
+        for attempt in self._all:
+            if attempt.request.sender.name == self._me:
+                yield attempt.request.to_pem()
+            for said in (attempt.transcript.sent(Commitment), attempt.transcript.sent(Response)):
+                if said is not None:
+                    yield said.to_pem()
+
+    # ── Who is there ──
+
+    def offers(self) -> dict[str, Signed[Commitment]]:
+        """Return of everybody who is there, and waits in no attempt, the commitments that no attempt has taken up."""
+        gone = {*self._session.aborting.gone(self._inbox.anew()), *self._convicted()}
+        waiting = {name for attempt in self._all for name in self._waited_for(attempt)}
+        found: dict[str, Signed[Commitment]] = {}
+        for about in (self._session, *self._all):
+            for said in self._said(Commitment, about):
+                is_new = self._taken.isdisjoint(said.message.commitments) and self._is_well(said)
+                if is_new and said.sender.name not in gone | waiting:
+                    found.setdefault(said.sender.name, said)
+        return {name: found[name] for name in self._session.signers if name in found}
+
+    def _is_well(self, said: Signed[Commitment]) -> bool:
+        try:
+            signature_shares.read_commitments(self._session.key.state, said, len(self._session.items))
+        except DeserializationError:
+            return False
+        return True
+
+    def _waited_for(self, attempt: SigningSession) -> set[str]:
+        """Name those in an attempt who have not answered; who offers again because pairs made ahead had served, has."""
+        again = {said.sender.name for said in self._said(Commitment, attempt)}
+        settled = {name for name in again if self._subject(attempt, name) == b""}
+        return {*attempt.signers} - self.answered(attempt) - settled
+
+    def _convicted(self) -> set[str]:
+        """Name those whose share in an attempt was bad."""
+        verdicts = [attempt.transcript.verdict() for attempt in self._all if attempt.transcript.is_stopped]
+        return {each.name for verdict in verdicts if verdict is not None for each in verdict.culprits}
+
+    def _subject(self, attempt: SigningSession, name: str) -> bytes:
+        """Say what somebody's nonces in an attempt were made for: the id of what they offered them for, or nothing."""
+        step = len(attempt.signers)
+        theirs = attempt.request.message.commitments[attempt.signers.index(name) :: step]
+        for about in (self._session, *self._all):
+            if any(
+                said.sender.name == name and said.message.commitments == theirs
+                for said in self._said(Commitment, about)
+            ):
+                return about.id
+        return b""
+
+    def there(self) -> tuple[str, ...]:
+        """Name those who are there, or have answered."""
+        answered = {name for attempt in self._all for name in self.answered(attempt)}
+        return tuple(name for name in self._session.signers if name in {*answered, *self.offers()})
+
+    @property
+    def have_begun(self) -> bool:
+        """Whether I have agreed to sign, and said so in an offer or an answer."""
+        about = (self._session, *self._all)
+        kinds = (Commitment, Response)
+        return any(each.transcript.sent(kind) is not None for each in about for kind in kinds)
+
+    # ── The steps ──
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether all have answered one of them, whether their shares are good or not."""
+        return any(not self._waited_for(attempt) and not attempt.transcript.is_stopped for attempt in self._all)
+
+    def complete(self) -> SigningSession | None:
+        """Put the answers to an attempt together that all have answered; the request has its signatures then.
+
+        Raises `InvalidSignatureShare` for an attempt that comes to nothing by a bad share: it counts no more.
+        """
+        for attempt in self._all:
+            if attempt.transcript.is_stopped or not self.answered(attempt).issuperset(attempt.signers):
+                continue
+            self._session.adopt(attempt.aggregate(self._inbox.anew()))
+            return attempt
+        return None
+
+    def to_answer(self) -> SigningSession | None:
+        """Return an attempt that waits for my answer."""
+        for attempt in self._all:
+            if (
+                self._me in attempt.signers
+                and not attempt.transcript.is_stopped
+                and self._me in self._waited_for(attempt)
+            ):
+                return attempt
+        return None
+
+    def respond(self, attempt: SigningSession, open_holder: OpenHolder) -> bytes:
+        """Answer it. Raises `NonceUsed` if my nonces have served or are lost."""
+        self._keep(attempt.request)
+        made_for = {name: self._subject(attempt, name) for name in attempt.signers}
+        have_committed = b"" not in made_for.values()
+        return attempt.respond(open_holder, self._inbox.anew(), made_for[self._me], have_committed=have_committed)
+
+    def was_made_ahead(self, attempt: SigningSession) -> bool:
+        """Whether my nonces in it were made ahead, so that another request may have used them."""
+        return self._subject(attempt, self._me) == b""
+
+    def to_offer(self) -> SigningSession | None:
+        """Return what I am to offer nonces for: the request, or the attempt that I answered last and that hangs."""
+        if self._me not in self._session.signers:
+            return None
+        mine = [attempt for attempt in self._all if self._me in attempt.signers]
+        offered = [about for about in (self._session, *mine) if about.transcript.sent(Commitment) is not None]
+        if not mine:
+            return None if offered else self._session
+        last = next((attempt for attempt in mine if attempt not in offered), None)
+        if last is None or self._me in self.offers() or self.to_answer() is not None:
+            return None
+        hangs = last.transcript.is_stopped or not self.answered(last).issuperset(last.signers)
+        return last if hangs and self.offers() and self._is_late(last) else None
+
+    def _is_late(self, attempt: SigningSession) -> bool:
+        path = attempt.home.path / request_folder(attempt.id) / STEPS[Response] / f"{self._me}.pem"
+        return not path.exists() or time.time() - path.stat().st_mtime > PATIENCE
+
+    @property
+    def can_choose(self) -> bool:
+        """Whether I asked, and as many are there as are needed."""
+        is_mine = self._session.request.sender == self._session.key.me
+        return is_mine and len(self.offers()) >= self._session.needed
+
+    def choose(self, open_holder: OpenHolder) -> list[str]:
+        """Have those sign who are there; returns their names. Raises `NotYet` if too few are."""
+        offers = self.offers()
+        if len(offers) < self._session.needed:
+            raise NotYet(f"{len(offers)} of {self._session.needed} are there")
+        names = list(offers)[: self._session.needed]
+        ahead = {name: offers[name].message.commitments for name in names}
+        with open_holder() as holder:
+            self.begin(holder, ahead)
+        return names
+
+    def begin(self, holder: Holder, commitments: Mapping[str, Sequence[bytes]]) -> bytes:
+        """Say who is to sign, with which commitments, one an item; returns the message for all."""
+        roster = self._session.key.roster
+        names = sorted(commitments, key=roster.position)
+        in_order = (commitments[name][item] for item in range(len(self._session.items)) for name in names)
+        data = signed.write(Attempt(self._session.id, tuple(map(roster.position, names)), tuple(in_order)), holder)
+        self._keep(signed.read(data, roster))
+        return data
+
+    def _keep(self, said: Signed[Any]) -> None:
+        with self._session.home.lock():
+            self._session.home.put(f"{self._folder}/{said.content_digest.hex()}", said.to_pem())
+
+
+def _is_about_requests(said: Signed[Any]) -> bool:
+    return isinstance(said.message, _KINDS)

@@ -1,0 +1,220 @@
+"""A request of which some signers are needed: who is there first signs, and who is away blocks nobody."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from stage import joining, staging, upkeep
+from stage.parties import KEY, Party, Ran
+from stage.staging import Stage
+
+from frost_hsm import boards
+from frost_hsm.ceremony.history import evidence
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.using import Attempt, Response
+from frost_hsm.ceremony.signing import attempts
+from frost_hsm.cli.files import things
+from frost_hsm.errors import FrostHsmError
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("attempts"), "p256")
+
+
+@pytest.fixture
+def people(stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Party]:
+    monkeypatch.setattr(attempts, "PATIENCE", 0.0)
+    return stage.people(tmp_path / "people")
+
+
+@pytest.fixture
+def board(tmp_path: Path) -> str:
+    return joining.board(tmp_path / "board")
+
+
+def ask(party: Party, board: str, *options: str, name: str = "m") -> str:
+    (party.directory / name).write_text("hello\n")
+    asked = party.run("sign", "request", KEY, name, *options, "--board", board, "--json")
+    assert asked.status == 0, asked.stderr
+    return str(json.loads(asked.stdout)["request"])
+
+
+def look(party: Party, board: str) -> Ran:
+    """Do what can be done now, in this process."""
+    return party.run("join", board, "--once", "--yes", "--pin-source", f"file:{party.directory / 'pin'}")
+
+
+def take_turns(people: list[Party], board: str, is_done: Callable[[], bool]) -> None:
+    for _ in range(6):
+        for party in people:
+            look(party, board)
+        if is_done():
+            return
+    raise AssertionError([party.run("status", "--board", board).stdout for party in people])
+
+
+def is_signed(party: Party, name: str = "m") -> bool:
+    return (party.directory / f"{name}.sig").exists() and (
+        party.run("verify", "--key", KEY, name, f"{name}.sig").status == 0
+    )
+
+
+def on(board: str, tmp_path: Path, kind: type) -> list[object]:
+    found = []
+    with boards.connect(board, tmp_path / "reader") as there:
+        for _, data in there.messages():
+            try:
+                message = signed.decode(signed.parse(data))
+            except FrostHsmError:
+                continue
+            if isinstance(message, kind):
+                found.append(message)
+    return found
+
+
+def prepare(party: Party, board: str, count: int = 1) -> None:
+    made = party.run("sign", "preprocess", KEY, "--count", str(count), "--board", board)
+    assert made.status == 0, made.stderr
+
+
+def nonces(party: Party) -> int:
+    return sum("nonces" in name for name in party.records())
+
+
+def test_who_is_away_from_the_beginning_is_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
+    alice, bob, carol = people
+    ask(bob, board)
+    take_turns([bob, carol], board, lambda: is_signed(bob))
+    assert len(on(board, tmp_path, Attempt)) == 1
+    for party in people:  # alice comes when all is done
+        assert "nothing is open" in party.run("status", "--board", board).stdout
+    assert "Request" not in look(alice, board).stderr
+    assert [nonces(party) for party in people] == [0, 0, 0]
+
+
+def test_who_goes_away_in_the_middle_is_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Bob is chosen, and never answers: Alice signs again with Carol, with other nonces."""
+    alice, bob, carol = people
+    ask(alice, board)
+    look(bob, board)
+    look(alice, board)
+    [first] = on(board, tmp_path, Attempt)
+    assert first.signers == (1, 2)
+    look(alice, board)
+    assert len(on(board, tmp_path, Response)) == 1
+    take_turns([carol, alice], board, lambda: is_signed(alice))
+    signers = [attempt.signers for attempt in on(board, tmp_path, Attempt)]
+    assert sorted(signers) == [(1, 2), (1, 3)]
+    everything = [each for attempt in on(board, tmp_path, Attempt) for each in attempt.commitments]
+    assert len(everything) == len(set(everything))
+    assert "Request" not in look(bob, board).stderr, "it is signed, and nothing is asked of who comes back"
+
+
+def test_who_signs_a_bad_share_is_named_and_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
+    alice, bob, carol = people
+    ask(alice, board)
+    look(bob, board)
+    look(alice, board)
+    look(alice, board)
+    [answer] = on(board, tmp_path, Response)
+    with bob.holder() as holder, boards.connect(board, tmp_path / "bob") as there:
+        there.post(signed.write(replace(answer, shares=(bytes(31) + b"\1",)), holder))
+    told = look(alice, board)
+    assert "bob signed a signature share that does not verify" in told.stderr
+    take_turns([carol, alice], board, lambda: is_signed(alice))
+    found = [path.read_bytes() for path in (alice.directory / "home/requests").glob("*/evidence.pem")]
+    assert [{each.name for each in evidence.judge(data, things.derive).culprits} for data in found] == [{"bob"}]
+
+
+def test_after_a_refresh_the_old_share_goes_with_the_first_attempt(people: list[Party], board: str) -> None:
+    alice, bob, _ = people
+    upkeep.refresh(people)
+    before = alice.records()
+    ask(alice, board)
+    take_turns([bob, alice], board, lambda: is_signed(alice))
+    assert len(alice.records()) < len(before)
+
+
+def test_a_request_of_one_who_does_not_sign_and_many_files(people: list[Party], board: str) -> None:
+    alice, bob, carol = people
+    for name in ("a", "b"):
+        (carol.directory / name).write_text(name)
+    asked = carol.run("sign", "request", KEY, "a", "b", "--any-of", "alice,bob", "--board", board)
+    assert asked.status == 0, asked.stderr
+    assert "signers  alice, bob (2 of 3 needed)" in asked.stdout, "all of them are needed"
+    take_turns([alice, bob, carol], board, lambda: is_signed(carol, "a") and is_signed(carol, "b"))
+
+
+def test_nonces_made_ahead_are_taken_up(people: list[Party], board: str, tmp_path: Path) -> None:
+    alice, bob, carol = people
+    prepare(bob, board)
+    prepare(carol, board, 2)
+    ask(alice, board)
+    for party in (bob, carol):  # one visit each
+        look(party, board)
+    look(alice, board)
+    assert is_signed(alice)
+    assert [nonces(party) for party in people] == [0, 0, 1]
+    ask(alice, board, name="again")  # bob has none left
+    assert len(on(board, tmp_path, Attempt)) == 1
+    take_turns(people, board, lambda: is_signed(alice, "again"))
+
+
+def test_nonces_made_ahead_of_who_is_away_block_nobody(people: list[Party], board: str, tmp_path: Path) -> None:
+    alice, bob, carol = people
+    prepare(bob, board)
+    prepare(carol, board)
+    ask(alice, board)
+    look(bob, board)
+    take_turns([alice, bob], board, lambda: is_signed(alice))
+    assert sorted(attempt.signers for attempt in on(board, tmp_path, Attempt)) == [(1, 2), (2, 3)]
+
+
+def test_two_who_take_the_same_nonces_both_have_their_signature(people: list[Party], board: str) -> None:
+    alice, bob, carol = people
+    for party in (bob, carol):
+        prepare(party, board)
+    folder = Path(board.removeprefix("dir:"))
+    before = set(folder.iterdir())
+    ask(alice, board)
+    asked = {path: path.read_bytes() for path in set(folder.iterdir()) - before}
+    for path in asked:  # on its way yet when Carol asks
+        path.unlink()
+    ask(carol, board, name="other")
+    for path, data in asked.items():
+        path.write_bytes(data)
+    take_turns(people, board, lambda: is_signed(alice) and is_signed(carol, "other"))
+
+
+def test_of_named_signers_nonces_made_ahead_are_taken_up_too(people: list[Party], board: str) -> None:
+    alice, bob, carol = people
+    for party in (bob, carol):
+        prepare(party, board)
+    ask(alice, board, "--signers", "bob,carol")
+    for party in (bob, carol, alice):
+        look(party, board)
+    assert is_signed(alice)
+
+
+def test_two_who_will_not_sign_end_it(people: list[Party], board: str) -> None:
+    alice, bob, carol = people
+    request = ask(alice, board)
+    assert bob.run("sign", "abort", request[:8], "--board", board).status == 0
+    assert look(alice, board).status == 75, "alice and carol are enough"
+    assert carol.run("sign", "abort", request[:8], "--board", board).status == 0
+    told = look(alice, board)
+    assert (told.status, "bob and carol will not sign" in told.stderr) == (76, True)
+
+
+def test_files_are_for_requests_that_all_answer(people: list[Party], board: str) -> None:
+    alice, _, _ = people
+    ask(alice, board)
+    for step in (("commit",), ("respond", "--in", "."), ("check", "--in", "."), ("aggregate", "--in", ".")):
+        ran = alice.run("sign", step[0], "m.request.pem", *step[1:])
+        assert (ran.status, "over a board" in ran.stderr) == (2, True), ran.stderr
+    assert alice.run("sign", "request", KEY, "m", "--any-of", "alice,bob", "-o", "n").status == 2
