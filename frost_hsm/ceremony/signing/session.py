@@ -238,9 +238,7 @@ class SigningSession:
                         subject = b"" if self.is_prepared else self.id
                     keep(signer.sign_all(packages, subject, randomizer_seed=self._seed))
                     [sent] = answers
-                    if (
-                        have_committed or not self.is_prepared
-                    ):  # as many as sign have committed: they are all in this state of the key
+                    if have_committed or not self.is_prepared:  # all who sign are in this state of the key
                         retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
