@@ -78,6 +78,14 @@ def typed(text: str) -> Iterator[str]:
             yield words
 
 
+def test_what_contributors_are_told_to_run_is_there() -> None:
+    blocks = _FENCED.findall((ROOT / ".github/CONTRIBUTING.md").read_text())
+    words = [word for block in blocks for line in block.splitlines() for word in line.split()]
+    named = [word for word in words if _FILE.match(word)]
+    assert len(named) >= 4
+    assert [word for word in named if not (ROOT / word).exists()] == []
+
+
 def words_of(line: str) -> list[str]:
     """The words of the first command of a line, as a shell takes them."""
     lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
