@@ -59,6 +59,24 @@ def test_k28_false_accusation(table: Table) -> None:
         assert settle(party, answered).names == ("mallory",)
 
 
+def test_k28_a_second_round1_for_the_judge(table: Table) -> None:
+    """Mallory's shares fit a round 1 that nobody was sent; the judge alone is shown that one, as if Alice had lied."""
+    cheat, sent = table.mallory, table.first["mallory"]
+    cheat.secret, other = cheat.draw()
+    second = {**table.honest_round2(), "mallory": cheat.round2(table.first)}
+    with pytest.raises(InvalidSecretShare):
+        table.finish(table.alice, *second.values())
+    kept = table.alice.ceremony().transcript.evidence()
+    assert kept is not None
+    complaint = dossier.armour([dossier.blocks(kept)[0][-1]], [])
+    with shares.seed_of(cheat.seat, table.alice.public, cheat.hash(table.first), cheat.root) as seed:
+        opening = cheat.say(Opening(cheat.seat.ceremony, 1, public_bytes(seed)))
+    honest = (table.first["alice"], table.first["bob"], second["mallory"], complaint, opening)
+    assert evidence.judge(file_of(table, cheat.round1(other), *honest)).names == ()
+    assert evidence.judge(file_of(table, sent, *honest)).names == ("mallory",)
+    assert evidence.judge(file_of(table, sent, cheat.round1(other), *honest)).names == ("mallory",)
+
+
 def test_k28_a_complaint_alone_convicts_nobody(table: Table) -> None:
     """Mallory complains, and keeps Bob's answer from everybody."""
     _, accusation = falsely(table)

@@ -44,3 +44,15 @@ def test_every_test_says_what_the_attacker_does() -> None:
             docstring = ast.get_docstring(node)
             assert docstring, node.name
             assert docstring.endswith("."), node.name
+
+
+def test_whatever_went_wrong_once_has_tests() -> None:
+    named = re.findall(r"`(test_\w+\.py)::(test_\w+)`", (FOLDER / "README.md").read_text())
+    assert len(named) > 20
+    there = {
+        (path.name, node.name)
+        for path in FOLDER.parent.rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert set(named) <= there, set(named) - there

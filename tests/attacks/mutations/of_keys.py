@@ -223,6 +223,15 @@ OF_KEYS = (
         ),
     ),
     defence(
+        "k28_a_second_round1_for_the_judge",
+        "a share is judged by the round 1 that its round 2 names",
+        (
+            "ceremony/history/evidence.py",
+            "            if transcript_hash(view) == second.message.round1_hash:\n",
+            "            if True:\n",
+        ),
+    ),
+    defence(
         "k28_a_cheat_who_will_not_show_it",
         "an opening has to make the envelope again, byte for byte",
         ("ceremony/history/evidence.py", "        if wrong is not None:\n", "        if False:\n"),
