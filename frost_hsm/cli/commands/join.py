@@ -196,7 +196,7 @@ class Sitting:
                 self._tried.clear()
                 self._mine.pop(matter.id, None)
                 has_moved = True
-            self._hand_out()
+            self._hand_out_of(matter)
         if has_moved:
             self._heard.read_again()
         return has_moved
@@ -224,13 +224,16 @@ class Sitting:
         has_arrived = self._post([self._place.me.to_pem()])
         for matter in self._heard.matters.values():
             if matter.id not in self._over:
-                if matter.id not in self._mine:
-                    self._mine[matter.id] = list(matter.sent())
-                is_there = self._post(self._mine[matter.id])
+                is_there = self._hand_out_of(matter)
                 has_arrived &= is_there
                 if is_there and matter.is_over:
                     self._over.add(matter.id)
         return has_arrived
+
+    def _hand_out_of(self, matter: Matter) -> bool:
+        if matter.id not in self._mine:
+            self._mine[matter.id] = list(matter.sent())
+        return self._post(self._mine[matter.id])
 
     def _post(self, messages: list[bytes]) -> bool:
         """Post messages that were not seen on the board, and again what may have been lost; whether all were seen."""

@@ -1,0 +1,130 @@
+"""Time agents that sign for each other over a board: python tests/benchmarks/agents.py [BOARD [IN_FLIGHT...]]
+
+A group in which all sign, of two and of three, each with an agent and a SoftHSM2 token of their own. A program asks the
+first agent for many signatures at once, and waits for all of them: each row says how many a second there are, how long
+one takes, and how that compares with the token calls that signing takes, made one after the other by one signer.
+
+BOARD: dir (if nothing is said) or nats.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent))
+
+from stage import attending, joining, nats_server, parties, softhsm
+from stage.parties import Party
+
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.frost.packages import SigningPackage
+from frost_hsm.targets import ssh_wire
+from frost_hsm.targets.ssh_wire import string
+
+KEY = "release"
+ROUNDS = 10
+
+
+def main() -> None:
+    """Print the table."""
+    kind, *numbers = sys.argv[1:] or ["dir"]
+    in_flight = [int(number) for number in numbers] or [1, 10, 100]
+    module = softhsm.module_path()
+    if module is None:
+        raise SystemExit("SoftHSM2 is not installed")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(Path(folder)))
+        print(f"{'agents':<8}{'in flight':>10}{'a second':>10}{'median s':>10}{'token s':>9}{'ratio':>7}")
+        for names in (("alice", "bob"), ("alice", "bob", "carol")):
+            people = _group(Path(folder) / str(len(names)), names, module)
+            alone = _token_seconds(people)
+            with _board(kind, Path(folder) / f"board{len(names)}") as uri, _agents(uri, people):
+                for number in in_flight:
+                    rate, median = _ask(people[0], number)
+                    print(f"{len(names):<8}{number:>10}{rate:>10.2f}{median:>10.2f}{alone:>9.3f}{rate * alone:>7.2f}")
+
+
+def _group(folder: Path, names: tuple[str, ...], module: str) -> list[Party]:
+    def new_token(name: str, place: Path) -> str:
+        label = f"{name}{len(names)}"
+        return f"pkcs11:token={label};serial={softhsm.initialise(module, label, parties.PIN)}"
+
+    settings = {"pkcs11": {"softhsm": module}, **parties.QUICK}
+    people = parties.gather(folder, names, new_token=new_token, settings=settings)
+    parties.generate(people, len(people), KEY, "ed25519")
+    return people
+
+
+def _token_seconds(people: list[Party]) -> float:
+    """Time what one signer's token has to do for a signature: committing and signing, without any message."""
+    taken = []
+    with people[0].holder() as holder, people[1].holder() as other:
+        mine, theirs = (
+            SealedSigner(party.key(KEY), each, party.home) for party, each in zip(people, (holder, other), strict=False)
+        )
+        rest = {}
+        for party in people[2:]:
+            with party.holder() as third:
+                rest[party.name] = [SealedSigner(party.key(KEY), third, party.home).commit() for _ in range(ROUNDS)]
+        key = people[0].key(KEY)
+        for number in range(ROUNDS):
+            others = {"bob": theirs.commit(), **{name: made[number] for name, made in rest.items()}}
+            start = time.perf_counter()
+            commitments = {"alice": mine.commit(), **others}
+            by_identifier = {key.identifier(name): each for name, each in commitments.items()}
+            mine.sign(SigningPackage(key.suite, by_identifier, b"message"))
+            taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+@contextmanager
+def _board(kind: str, folder: Path) -> Iterator[str]:
+    if kind == "dir":
+        yield joining.board(folder)
+    else:
+        folder.mkdir()
+        with nats_server.running(folder) as server:
+            yield f"nats://{server.host}/FROST"
+
+
+@contextmanager
+def _agents(uri: str, people: list[Party]) -> Iterator[None]:
+    for party in people:
+        attending.write_policy(party, all='target = "*"')
+    with attending.running(uri, [(party, ["--policy", "policy.toml"]) for party in people]):
+        yield
+
+
+def _ask(party: Party, number: int) -> tuple[float, float]:
+    """Ask for signatures all at once; returns how many a second there were, and the median of the seconds they took."""
+    key = ssh_wire.public_key(party.key(KEY).public_key_package.verifying_key)
+    limit = 60  # of programs that wait at one agent
+
+    def ask(_: int) -> float:
+        started = time.perf_counter()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(str(attending.socket_of(party)))
+            asked = ssh_wire.to_sign("file", os.urandom(64))
+            connection.sendall(string(b"\x0d" + string(key) + string(asked) + bytes(4)))
+            answer = connection.recv(4096)
+            if answer[4:5] != b"\x0e":
+                raise SystemExit(f"no signature: {attending.said(party)}")
+        return time.perf_counter() - started
+
+    start = time.perf_counter()
+    with ThreadPoolExecutor(min(number, limit)) as pool:
+        taken = list(pool.map(ask, range(number)))
+    return number / (time.perf_counter() - start), statistics.median(taken)
+
+
+if __name__ == "__main__":
+    main()
