@@ -62,10 +62,14 @@ class Hook:
             except OSError as error:
                 raise ConfigProblem(f"cannot start {self._command[0]}: {error.strerror}") from error
 
+    def drop(self, request: str) -> None:
+        """End the program that was asked about a request, if it runs still: nobody wants to know any more."""
+        process = self._running.pop(request, None)
+        if process is not None:
+            process.terminate()
+            process.wait()
+
     def stop(self) -> None:
         """End what runs still."""
-        for process in self._running.values():
-            process.terminate()
-        for process in self._running.values():
-            process.wait()
-        self._running.clear()
+        for request in list(self._running):
+            self.drop(request)

@@ -16,10 +16,11 @@ ALLOWED, DENIED, WAITING = "allowed", "denied", "waiting"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Yes or no, and by whom or why, for people."""
+    """Yes or no, and by whom or why, for people. was_asked: whether somebody said so; else it is by the rules."""
 
     is_yes: bool
     why: str
+    was_asked: bool = False
 
 
 Ask = Callable[[], bool | None]
@@ -68,7 +69,7 @@ class Judge:
         if said is None:
             self._wait(question, [f"{asked} is asked"])
             return None
-        return self._answer(question, said, [f"{asked} said {'yes' if said else 'no'}"])
+        return self._answer(question, said, [f"{asked} said {'yes' if said else 'no'}"], was_asked=True)
 
     @property
     def numbers(self) -> tuple[int, int]:
@@ -76,11 +77,13 @@ class Judge:
         yes = sum(answer.is_yes for answer in self._answers.values())
         return yes, len(self._answers) - yes
 
-    def _answer(self, question: Question, is_yes: bool, lines: list[str], **fields: str) -> Answer:
+    def _answer(
+        self, question: Question, is_yes: bool, lines: list[str], *, was_asked: bool = False, **fields: str
+    ) -> Answer:
         number = {"signatures": len(question.items)} if is_yes else {}
         self._log.add(ALLOWED if is_yes else DENIED, **question.document, why=lines, **fields, **number)
         self._waiting.discard(question.request)
-        answer = self._answers[question.request] = Answer(is_yes, "; ".join(lines))
+        answer = self._answers[question.request] = Answer(is_yes, "; ".join(lines), was_asked)
         return answer
 
     def _wait(self, question: Question, lines: list[str]) -> None:

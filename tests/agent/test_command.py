@@ -56,6 +56,7 @@ def test_it_asks_on_its_terminal_and_does_what_was_said(pair: tuple[Party, Party
         session.expect("Agree to sign this message?")
         session.type("\n")
         session.expect("bob said no")
+        session.expect("you said no, and the others are told")
         session.interrupt()
         session.expect("requests allowed: 1, denied: 1")
         assert session.end() == 0

@@ -77,6 +77,7 @@ def test_what_no_rule_allows_is_asked_if_there_is_somebody(room: Room) -> None:
     for number, answer in answers.items():
         found = judge.decide(other(number), lambda answer=answer: answer, "bob")  # type: ignore[misc]
         assert (found.is_yes if found is not None else None) is answer
+        assert found is None or found.was_asked
     found = judge.decide(other(4), None, "")
     assert found is not None
     assert not found.is_yes
@@ -144,6 +145,10 @@ def test_hooks_run_beside_each_other_and_end_with_the_agent(tmp_path: Path) -> N
     for number in range(10):
         assert hook(other(number)) is None
     assert not hook.has_answered(other(9).request), "eight at once"
+    hook.drop(other(0).request)
+    assert hook.has_answered(other(9).request)
+    assert hook(other(9)) is None
+    assert not hook.has_answered(other(10).request)
     hook.stop()
     assert hook.has_answered(other(9).request)
 

@@ -43,6 +43,9 @@ def agent() -> None:
     """
 
 
+YOU = "-"
+"""Instead of a program that is asked."""
+
 # ── Running ──────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -53,7 +56,7 @@ def agent() -> None:
     "--ask",
     "hook",
     metavar="COMMAND",
-    help="Ask this program what no rule allows: the request is on its stdin, exit status 0 is yes.",
+    help="Ask this program what no rule allows: the request is on its stdin, status 0 is yes. - asks you.",
 )
 @click.option("--signers", metavar="NAMES", help="Who signs what programs of SSH want; else all participants.")
 @click.option(
@@ -73,8 +76,8 @@ def run(
     """Watch BOARD and answer what is asked there, until Ctrl-C.
 
     The PIN is asked once, at the start. Without --policy and --ask you are asked on the terminal. With --policy alone,
-    what no rule allows is denied. With --ask as well, the program is asked that. What was decided, and why, is in the
-    log: frost-hsm agent log verify.
+    what no rule allows is not signed; you can still do that by hand. With --ask as well, the program, or you, are asked
+    that, and a no is told to all. What was decided, and why, is in the log: frost-hsm agent log verify.
 
     Programs of SSH find the group's Ed25519 keys at the socket, and wait there until enough have signed:
     ssh-keygen -Y sign, git tag -s, ssh. What they want is a request like any other, for you too.
@@ -85,8 +88,8 @@ def run(
     if uri is None:
         raise UsageProblem("no board is named", hint='name one, or put it into config.toml: [boards] "*" = "dir:PATH"')
     rules = read_policy(policy) if policy is not None else None
-    program = Hook(hook) if hook is not None else None
-    is_asking = rules is None and program is None
+    program = Hook(hook) if hook not in (None, YOU) else None
+    is_asking = hook == YOU or (rules is None and hook is None)
     if is_asking:
         with keyboard.opened():  # or nobody could answer
             pass

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
@@ -29,7 +30,7 @@ from frost_hsm.cli.commands.matter import Matter
 from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.files import things
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, FrostHsmError, NotKnown, NotYet
+from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet
 from frost_hsm.targets import ssh_wire
 
 _SLICE = 0.2  # seconds between two looks at what programs want, and hooks have answered
@@ -117,7 +118,11 @@ class Attending(Sitting):
     # ── What a matter asks for ──
 
     def agree_to_sign(self, session: SigningSession) -> bool:
-        """Let the judge decide. Raises `Aborted` for no, `NotYet` while there is no answer, and what comparing does."""
+        """Let the judge decide; a no that somebody said is told to all.
+
+        Raises `NotYet` while there is no answer, `Aborted` for what no rule allows, which is left to people, and what
+        comparing with own copies does.
+        """
         compared = things.compare(session.items, session.key.suite, *self._own_copies)
         shown = [*requests.lines(session), *(f"  compared: {each}" for each in compared)]
         question = Question.of(session, shown)
@@ -127,10 +132,12 @@ class Attending(Sitting):
             self._undecided.add(session.id)
             raise NotYet("nobody has answered yet")
         self._undecided.discard(session.id)
-        if not answer.is_yes:
+        if not (answer.is_yes or answer.was_asked):
             raise Aborted(answer.why)
         self._say(f"request {session.id[:4].hex()}: {answer.why}")
-        return True
+        if not answer.is_yes and session.id in self._wanted:
+            _fail(self._wanted.pop(session.id), Aborted(answer.why))
+        return answer.is_yes
 
     def _asking(self, session: SigningSession, question: Question) -> Ask | None:
         hook = self._hook
@@ -155,12 +162,13 @@ class Attending(Sitting):
         """Give what is open for an agent: requests to sign, and of those that it made itself what becomes of them."""
         for matter in super()._open():
             if isinstance(matter, SigningMatter) and (
-                matter.id in self._wanted or matter.step in ("commit", "respond")
+                matter.id in self._wanted or matter.step in ("commit", "respond", "decline")
             ):
                 yield matter
 
     def _advance_all(self) -> bool:
         self._take_up_what_is_wanted()
+        self._end_what_is_not_wanted()
         return super()._advance_all()
 
     def _take_up_what_is_wanted(self) -> None:
@@ -175,12 +183,29 @@ class Attending(Sitting):
                 self._log.add("not asked", process=wanted.process, why=[str(error)])
                 self._say(f"not asked for a program: {error}")
                 _fail(wanted, error)
+
+    def _end_what_is_not_wanted(self) -> None:
+        """End the requests of programs that have gone, and do not ask on about what came to nothing."""
         for request, wanted in list(self._wanted.items()):
             if wanted.signature.cancelled():
                 del self._wanted[request]
-                self._refused[request] = Aborted("nobody waits for it any more")
-                self._log.add("withdrawn", request=request.hex())
-                self._say(f"request {request[:4].hex()}: the program that wanted it has gone")
+                self._withdraw(request, "the program that wanted it has gone")
+            elif request in self._heard.matters and self._heard.matters[request].is_over:
+                _fail(self._wanted.pop(request), CeremonyStopped("the request came to nothing"))
+        for request in list(self._undecided):
+            if request in self._refused or self._heard.matters[request].is_over:
+                self._undecided.discard(request)
+                if self._hook is not None:
+                    self._hook.drop(request.hex())
+
+    def _withdraw(self, request: bytes, why: str) -> None:
+        """End a request that was made here, for all."""
+        self._log.add("withdrawn", request=request.hex(), why=[why])
+        self._say(f"request {request[:4].hex()}: {why}")
+        with suppress(NotPossible):  # it is signed
+            session = SigningSession.load(self._place.home, request.hex(), self._place.me, things.derive)
+            session.aborting.abort(self.holder)
+        self._mine.pop(request, None)
 
     def _request(self, wanted: _Wanted) -> None:
         """Ask the group for what a program wants."""
@@ -214,6 +239,8 @@ class Attending(Sitting):
         super()._refuse(matter, error)
         if matter.id in self._wanted:
             _fail(self._wanted.pop(matter.id), error)
+            if not isinstance(error, CeremonyStopped):  # then others have ended it
+                self._withdraw(matter.id, "nothing comes of it without you")
 
     def _wait(self) -> None:
         deadline = time.monotonic() + 2.0
