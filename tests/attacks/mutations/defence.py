@@ -6,7 +6,9 @@ afterwards. Where one defence stands behind another, both go: it is the attack t
 
 from __future__ import annotations
 
+import os
 import shutil
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,6 +35,9 @@ class Defence:
             if source.count(old) != 1:
                 raise LookupError(f"{name} holds {source.count(old)} times: {old}")
             (copy / name).write_text(source.replace(old, new))
+            os.utime(
+                copy / name, (0, zlib.crc32(new.encode()))
+            )  # no other change of this file was compiled at that time
 
     def nodes(self) -> list[str]:
         """Return what pytest calls the test."""

@@ -75,9 +75,9 @@ def attack(number: int, directory: Path) -> dict[str, Any]:
     return {"status": int(status), "ended": observer.ended, "program": sys.modules["frost_hsm"].__file__}
 
 
-def in_a_child(number: int) -> str:
-    """Do that in a child; returns what it said."""
-    directory = Path(tempfile.mkdtemp(prefix="frost-hsm-defence-"))
+def in_a_child(number: int, directory: Path) -> str:
+    """Do that in a child and a directory that is gone afterwards; returns what it said."""
+    directory.mkdir()
     answer = directory / "answer"
     child = os.fork()
     if child == 0:
@@ -100,8 +100,12 @@ def main() -> None:
     for name in HEAVY:
         importlib.import_module(name)
     assert not any(name.partition(".")[0] == "frost_hsm" for name in sys.modules)
+    room = Path(tempfile.mkdtemp(prefix="frost-hsm-defence-"))
+    # Each copy lies where the one before it lay, so that only what was changed is compiled anew.
+    sys.pycache_prefix, sys.dont_write_bytecode = str(room / "compiled"), False
     for line in sys.stdin:
-        print(in_a_child(int(line)), flush=True)
+        print(in_a_child(int(line), room / "copy"), flush=True)
+    shutil.rmtree(room)
 
 
 if __name__ == "__main__":
