@@ -24,7 +24,7 @@ from frost_hsm.errors import NonceUsed, StorageProblem, TokenNotFound, TokenProb
 
 TAKES_ALL = os.environ.get("FROST_HSM_CRASH") == "all"
 SEED = os.environ.get("FROST_HSM_CRASH_SEED", "0")
-SAMPLE = {"kill": 3, "full": 1, "read-only": 1, "token": 1}
+SAMPLE = {"kill": 2, "full": 1, "read-only": 1, "token": 1}
 """What goes wrong, and at how many instants of a story."""
 
 SHARE_IS_THERE = Step("alice", ("keys", "show", "treasury", "--check-token", "--pin-source", "file:pin"))
