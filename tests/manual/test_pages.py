@@ -18,7 +18,7 @@ from frost_hsm.cli.program import frost_hsm
 ROOT = walkthrough.CHECKOUT
 OURS = {
     "README.md": walkthrough.README,
-    "CHANGELOG.md": ROOT / "CHANGELOG.md",
+    ".github/CHANGELOG.md": ROOT / ".github" / "CHANGELOG.md",
     **{f"{name}.md": path for name, path in walkthrough.PAGES.items()},
     **{path.name: path for path in sorted((ROOT / ".github").glob("*.md"))},
 }
