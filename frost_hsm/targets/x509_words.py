@@ -47,6 +47,7 @@ _ATTRIBUTES: Final = {
     NameOID.SERIAL_NUMBER: "serial number",
     NameOID.EMAIL_ADDRESS: "e-mail",
 }
+_TEXTS: Final = ("UTF8String", "PrintableString", "IA5String")
 _KEY_USES: Final = (
     "digital_signature",
     "content_commitment",
@@ -61,6 +62,7 @@ _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
 UNREADABLE: Final = (
     ValueError,
+    TypeError,  # a text that is none
     UnsupportedAlgorithm,
     x509.InvalidVersion,
     x509.DuplicateExtension,
@@ -110,8 +112,18 @@ def name(value: x509.Name) -> str:
             if label is None or not isinstance(attribute.value, str):
                 raise MalformedMessage(f"a name has an attribute that is not shown: {attribute.oid.dotted_string}")
             words_of = _in_words(attribute.value, "an attribute of a name")
-            said.append(f"{label}={words_of}")
+            said.append(f"{label}={words_of}{_unusual_type(attribute)}")
     return ", ".join(said) or "(empty)"
+
+
+def _unusual_type(attribute: x509.NameAttribute[str | bytes]) -> str:
+    """Say as what the text of an attribute is written, unless it is as usual: some programs tell these names apart."""
+    kind = attribute._type
+    if kind == x509.NameAttribute(attribute.oid, attribute.value)._type:
+        return ""
+    if kind.name not in _TEXTS:
+        raise MalformedMessage("an attribute of a name is written as a kind of text that nobody uses")
+    return f" ({kind.name})"
 
 
 def _in_words(text: str, what: str) -> str:

@@ -184,6 +184,7 @@ HIDDEN: list[bytes] = [
     draft(lambda e: e.append((x509.NameConstraints(None, [x509.DNSName("a.example")]), True))),
     draft(lambda e: e.append((x509.PolicyConstraints(0, None), True))),
     draft(subject=name((OID, "hidden"))),
+    *(draft().replace(b"\x0c\x0fwww.", bytes((kind,)) + b"\x0fwww.") for kind in (0x03, 0x04, 0x14)),
     draft(subject=name((NameOID.COMMON_NAME, "good\0evil"))),
     draft(subject=name((NameOID.COMMON_NAME, "turned\N{RIGHT-TO-LEFT OVERRIDE}"))),
     draft(public_key=rsa.generate_private_key(65537, 1024).public_key()),
@@ -199,6 +200,11 @@ HIDDEN: list[bytes] = [
 def test_what_is_hidden_is_refused(tbs: bytes) -> None:
     with pytest.raises(MalformedMessage):
         targets.load("x509-end").read(tbs)
+
+
+def test_a_name_in_another_kind_of_text_is_shown_as_that() -> None:
+    printable = draft().replace(b"\x0c\x0fwww.", b"\x13\x0fwww.")
+    assert 'subject  CN="www.example.org" (PrintableString)' in sign("x509-end", printable).words
 
 
 def test_a_subject_of_two_is_shown_twice() -> None:
