@@ -35,7 +35,8 @@ from pathlib import Path
 
 from stage import softhsm
 
-from frost_hsm import errors, manual
+from frost_hsm import manual
+from frost_hsm.manual import error_codes
 
 CHECKOUT = Path(__file__).parents[2]
 README = CHECKOUT / "README.md"
@@ -79,11 +80,8 @@ def blocks(text: str) -> list[Block]:
 def codes() -> dict[int, set[str]]:
     """The codes of all errors, by exit status."""
     found: dict[int, set[str]] = {}
-    classes = [errors.FrostHsmError]
-    while classes:
-        each = classes.pop()
-        found.setdefault(each.exit, set()).add(each.code)
-        classes += each.__subclasses__()
+    for kind in error_codes.kinds():
+        found.setdefault(kind.exit, set()).add(kind.code)
     return found
 
 
