@@ -17,6 +17,7 @@ from cli.at_terminal import Session
 from cli.judging import changes, snapshot
 from stage import parties
 from stage.parties import KEY, PIN, PROGRAM, Party
+from stage.staging import Stage
 
 SPY = next((str(path) for path in Path("/usr/lib").glob("**/pkcs11-spy.so")), None)
 
@@ -49,13 +50,25 @@ def test_sessions_are_closed_however_it_ends(
     assert ("error: ended by SIG" in session.shown) == way.startswith("SIG")
 
 
+def with_signatures(folder: Path) -> list[Party]:
+    people = parties.gather(folder)
+    parties.generate(people)
+    alice = people[0].directory
+    (alice / "message").write_bytes(b"hello")
+    (alice / "good").write_bytes(signature := parties.sign(people[:2], b"hello"))
+    (alice / "bad").write_bytes(signature[:-1] + bytes([signature[-1] ^ 1]))
+    return people
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(tmp_path_factory.mktemp("signed"), with_signatures)
+
+
 @pytest.fixture
-def signed(group: list[Party]) -> Party:
-    alice = group[0]
-    (alice.directory / "message").write_bytes(b"hello")
-    (alice.directory / "good").write_bytes(signature := parties.sign(group[:2], b"hello"))
-    (alice.directory / "bad").write_bytes(signature[:-1] + bytes([signature[-1] ^ 1]))
-    return alice
+def signed(stage: Stage, tmp_path: Path) -> Party:
+    """Alice, with a message, a signature of the group, and a bad one."""
+    return stage.people(tmp_path / "people")[0]
 
 
 NOWHERE = {
@@ -84,18 +97,23 @@ def test_talk_that_nobody_hears_changes_nothing(signed: Party, redirection: str)
     assert run("sign").returncode == 2
 
 
-@pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "> >(:)"])
+SAYING = (
+    "--help",
+    "--version",
+    "verify --help",
+    "peer --help",
+    "keys list",
+    "keys list --json",
+    "completion bash",
+    "doctor",
+)
+
+
 @pytest.mark.parametrize(
-    "command",
+    ("command", "redirection"),
     [
-        "--help",
-        "--version",
-        "verify --help",
-        "peer --help",
-        "keys list",
-        "keys list --json",
-        "completion bash",
-        "doctor",
+        *((command, ">/dev/full") for command in SAYING),
+        *((command, redirection) for command in ("--help", "keys list --json") for redirection in (">&-", "> >(:)")),
     ],
 )
 def test_output_that_goes_nowhere_is_one_sentence_and_one_status(signed: Party, command: str, redirection: str) -> None:

@@ -13,6 +13,7 @@ from cli.at_terminal import Session
 from cli.judging import changes, snapshot
 from stage import parties
 from stage.parties import KEY, PROGRAM, Party
+from stage.staging import Stage
 
 from frost_hsm import cli
 from frost_hsm.cli.files import door
@@ -20,10 +21,11 @@ from frost_hsm.cli.files import door
 HOME = ("--home", "home")
 
 
-@pytest.fixture
-def signed(group: list[Party]) -> Party:
-    """Alice, with everything that it takes to aggregate."""
-    alice, _, carol = group
+def with_responses(folder: Path) -> list[Party]:
+    """Three with a key, and Alice with everything that it takes to aggregate."""
+    people = parties.gather(folder)
+    parties.generate(people)
+    alice, _, carol = people
     wanted = parties.request([alice, carol], b"\x1b[2Jhello")
     (alice.directory / "pay.request.pem").write_bytes(wanted)
     commitments = parties.commit([alice, carol], wanted)
@@ -31,7 +33,18 @@ def signed(group: list[Party]) -> Party:
     (alice.directory / "in").mkdir()
     for name, data in responses.items():
         (alice.directory / f"in/{name}.pem").write_bytes(data)
-    return alice
+    return people
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return Stage(tmp_path_factory.mktemp("signed"), with_responses)
+
+
+@pytest.fixture
+def signed(stage: Stage, tmp_path: Path) -> Party:
+    """Alice, with everything that it takes to aggregate."""
+    return stage.people(tmp_path / "signed")[0]
 
 
 @pytest.mark.parametrize(
