@@ -10,6 +10,7 @@ from pathlib import Path
 
 import jwt
 import pytest
+from cli.at_terminal import Session
 from conftest import TokenFixture
 from stage import joining, parties
 from stage.authority import REQUEST
@@ -289,6 +290,17 @@ def test_a_large_file_is_compared_with_ones_own_copy(group: list[Party], tmp_pat
     without = carol.run("sign", "commit", request)
     assert without.status == 2
     assert "--files DIR" in without.stderr
+    (alice.directory / "small").write_bytes(b"small")
+    both, _ = ask(group, "ssh=disk.img", "ssh=small", name="both")
+    unasked = carol.run("sign", "commit", both, "--files", str(own))
+    assert (unasked.status, "no copy of disk.img, small" in unasked.stderr) == (66, True)
+    arguments = ["sign", "commit", both, "--files", str(own), "--home", str(carol.home.path)]
+    with Session(arguments, cwd=carol.directory) as session:
+        session.expect("no copy  of 2, not compared: disk.img, small")
+        session.expect("UNSEEN   of 1 the digest alone is here: disk.img")
+        session.expect("Agree to sign these 2 messages?")
+        session.type("\n")
+        assert session.end() == 130
     (own / "disk.img").write_bytes(large[1:])
     other = carol.run("sign", "commit", request, "--files", str(own))
     assert other.status == 65

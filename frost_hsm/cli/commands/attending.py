@@ -124,7 +124,8 @@ class Attending(Sitting):
         comparing with own copies does.
         """
         compared = things.compare(session.items, session.key.suite, *self._own_copies)
-        shown = [*requests.lines(session), *(f"  compared: {each}" for each in compared)]
+        compared.require_all()
+        shown = [*requests.lines(session), *compared.lines()]
         question = Question.of(session, shown)
         asked = "the hook" if self._hook is not None else self._place.me.name
         answer = self._judge.decide(question, self._asking(session, question), asked)

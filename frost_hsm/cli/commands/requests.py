@@ -80,8 +80,10 @@ def is_agreed(place: Workplace, session: SigningSession, files: str | None = Non
     files: the folder that the copies are in. clone: a repository. Raises what `things.compare` does.
     """
     compared = things.compare(session.items, session.key.suite, files, clone)
+    if place.terminal.assumes_yes:
+        compared.require_all()
     asked = [Asked(item.name, item.thing, _to_look_into(item, session.key.suite)) for item in session.items]
-    return is_agreed_to(place.terminal, [*lines(session), *(f"  compared: {each}" for each in compared)], asked)
+    return is_agreed_to(place.terminal, [*lines(session), *compared.lines()], asked)
 
 
 def _to_look_into(item: Item, suite: Ciphersuite) -> bytes | None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.finished import load, opened
 from frost_hsm.cli.parsing import File
-from frost_hsm.errors import FrostHsmError, NotPossible, UsageProblem
+from frost_hsm.errors import FileMissing, FrostHsmError, NotPossible, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 
@@ -121,26 +122,62 @@ def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey
 # ── Who signs ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def compare(items: Sequence[Item], suite: Ciphersuite, files: str | None, clone: str | None) -> list[str]:
-    """Compare things with the signer's own copies, in a folder of files and in a clone; returns what was seen.
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """What came of comparing things with own copies. seen: a sentence for each that is the same.
+
+    missing: the names of files that the signer has no copy of. unseen: those of them that travel by their digest, so
+    that nobody who signs has seen them.
+    """
+
+    seen: tuple[str, ...]
+    missing: tuple[str, ...]
+    unseen: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Say so."""
+        lines = [f"  compared: {each}" for each in self.seen]
+        if self.missing:
+            lines.append(f"  no copy  of {len(self.missing)}, not compared: {', '.join(self.missing)}")
+        if self.unseen:
+            lines.append(f"  UNSEEN   of {len(self.unseen)} the digest alone is here: {', '.join(self.unseen)}")
+        return lines
+
+    def require_all(self) -> None:
+        """Raise `FileMissing` unless there is a copy of each: where no person is asked about it."""
+        if self.missing:
+            raise FileMissing(
+                f"there is no copy of {', '.join(self.missing)} to compare with",
+                hint="get the file by another way than the request, or say yes at a terminal",
+            )
+
+
+def compare(items: Sequence[Item], suite: Ciphersuite, files: str | None, clone: str | None) -> Compared:
+    """Compare things with the signer's own copies, in a folder of files and in a clone.
 
     Raises `InputProblem` for what differs, and `NotPossible` if a file travels by its digest and no folder is given.
     """
     places = {"file": files, "clone": clone}
-    seen = []
+    seen, missing, unseen = [], [], []
     for item in items:
         if item.target == RAW and files is None:
             continue
         thing = read(item, suite)
         place = places.get(thing.own_copy or "")
         if place is not None:
-            seen.append(thing.check_own_copy(Path(place), item.name))
+            try:
+                seen.append(thing.check_own_copy(Path(place), item.name))
+            except FileMissing:
+                if thing.own_copy != "file":
+                    raise
+                missing.append(item.name)
+                unseen += [item.name] if thing.needs_own_copy else []
         elif thing.needs_own_copy:
             raise NotPossible(
                 f"{item.name or 'a file'} is too large for the request, which has its digest alone",
                 hint="get the file by another way, and name the folder that it is in: --files DIR",
             )
-    return seen
+    return Compared(tuple(seen), tuple(missing), tuple(unseen))
 
 
 # ── Who puts together ──────────────────────────────────────────────────────────────────────────
