@@ -1,8 +1,9 @@
 """Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [SIZE...]
 
-Sizes are 10, 100, 1000 and 2000 unless told otherwise. Requests that wait, keys, and peers: what looks one up is
-compared with itself beside the first size, and should stay at 1; what lists all of them is compared by the thing, and
-should stay at 1, too. Then what costs most of a folder and a file, beside reading them and doing nothing.
+Sizes are 10, 100, 1000 and 2000 unless told otherwise. Requests that wait, signatures on a board, keys, and peers: what
+looks one up is compared with itself beside the first size, and should stay at 1; what lists or reads all of them is
+compared by the thing, and should stay at 1, too. Then what costs most of a folder and a file, beside reading them and
+doing nothing.
 
 Keys take longest to make: a second for two of them.
 """
@@ -25,11 +26,13 @@ sys.path[0] = str(Path(__file__).parents[1])
 from stage import parties
 from stage.parties import KEY, Party
 
+from frost_hsm.boards import name_of
 from frost_hsm.errors import FrostHsmError
 
 SIZES = (10, 100, 1000, 2000)
 TIMES = 5
 REQUEST = "message.request.pem"
+BOARD = "dir:board"
 ASK = ("sign", "request", KEY, "message", "--signers", "alice,bob", "--force")
 
 Command = tuple[str, ...]
@@ -38,6 +41,17 @@ Command = tuple[str, ...]
 def one_more_request(pair: Sequence[Party], number: int) -> None:
     alice = pair[0]
     alice.session(parties.request(pair, b"request %d" % number)).commit(alice.holder)
+
+
+def one_more_on_a_board(pair: Sequence[Party], number: int) -> None:
+    """Sign once more over a board, on which everything stays."""
+    alice, bob = pair
+    board = alice.directory / "board"
+    board.mkdir(exist_ok=True)
+    wanted = parties.request([bob, alice], b"request %d" % number)
+    commitments = parties.commit(pair, wanted)
+    for said in (wanted, *commitments.values(), *parties.respond(pair, wanted, commitments).values()):
+        (board / f"{name_of(said)}.pem").write_bytes(said)
 
 
 def one_more_key(pair: Sequence[Party], number: int) -> None:
@@ -50,35 +64,40 @@ def one_more_peer(pair: Sequence[Party], number: int) -> None:
     alice.home.put(f"peers/{peer.name}.pem", peer.public.to_pem())
 
 
-KINDS: dict[str, tuple[Callable[[Sequence[Party], int], None], Command, tuple[Command, ...]]] = {
+KINDS: dict[str, tuple[Callable[[Sequence[Party], int], None], tuple[Command, ...], tuple[Command, ...]]] = {
     "requests": (
         one_more_request,
-        ("sign", "status"),
+        (("sign", "status"), ("status",)),
         (ASK, ("sign", "commit", REQUEST, "--force"), ("sign", "status", REQUEST), ("keys", "list")),
     ),
-    "peers": (one_more_peer, ("peer", "list"), (ASK, ("identity", "show"), ("keys", "show", KEY))),
-    "keys": (one_more_key, ("keys", "list"), (ASK, ("keys", "show", KEY), ("sign", "status"))),
+    "signed on a board": (
+        one_more_on_a_board,
+        (("status", "--board", BOARD), ("join", BOARD, "--once")),
+        (ASK, ("keys", "show", KEY)),
+    ),
+    "peers": (one_more_peer, (("peer", "list"),), (ASK, ("identity", "show"), ("keys", "show", KEY))),
+    "keys": (one_more_key, (("keys", "list"),), (ASK, ("keys", "show", KEY), ("sign", "status"))),
 }
-"""How there comes to be more of a kind, what lists all of it, and what looks up something else."""
+"""How there comes to be more of a kind, what lists or reads all of it, and what looks up something else."""
 
 
 def main() -> None:
     """Print the tables."""
     sizes = [int(word) for word in sys.argv[1:]] or SIZES
     with tempfile.TemporaryDirectory() as folder:
-        for kind in KINDS:
-            _grow(Path(folder) / kind, kind, sizes)
+        for number, kind in enumerate(KINDS):
+            _grow(Path(folder) / str(number), kind, sizes)
         _costs(Path(folder))
 
 
 def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
-    more, listing, looking = KINDS[kind]
+    more, listings, looking = KINDS[kind]
     pair = parties.gather(folder, ["alice", "bob"])
     parties.generate(pair)
     (pair[0].directory / "message").write_bytes(b"a message")
     _run(pair[0], ASK)
     print(f"\n{kind + ', milliseconds':<34}" + "".join(f"{size:>9}" for size in sizes) + f"{'last / first':>14}")
-    times: dict[Command, list[float]] = {command: [] for command in (listing, *looking)}
+    times: dict[Command, list[float]] = {command: [] for command in (*listings, *looking)}
     there = 0
     for size in sizes:
         while there < size:
@@ -87,8 +106,8 @@ def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
         for command, seen in times.items():
             seen.append(_time(lambda command=command: _run(pair[0], command)))  # type: ignore[misc]
     for command, seen in times.items():
-        by = sizes[-1] / sizes[0] if command == listing else 1
-        words = " ".join(word for word in command[:2]) + (", by the thing" if command == listing else "")
+        by = sizes[-1] / sizes[0] if command in listings else 1
+        words = " ".join(word for word in command[:2]) + (", by the thing" if command in listings else "")
         print(f"{words:<34}" + "".join(f"{ms:>9.1f}" for ms in seen) + f"{seen[-1] / seen[0] / by:>14.2f}")
 
 

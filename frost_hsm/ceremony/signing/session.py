@@ -294,6 +294,11 @@ class SigningSession:
         return self.home.read(f"{self._folder}/{SIGNATURES}/{item}")
 
     @property
+    def has_answered(self) -> bool:
+        """Whether my answer to it was sent, by its file alone: many requests that are over are looked at."""
+        return self.home.exists(f"{self._folder}/{STEPS[Response]}/{self.key.me.name}.pem")
+
+    @property
     def messages(self) -> list[bytes]:
         """The bytes to sign, one an item, as one's own program makes them."""
         return [self._derive(item, self.key.public_key_package.verifying_key) for item in self.items]

@@ -37,6 +37,8 @@ class SigningMatter(Matter):
         """For who asked, once it is signed; for who signs, once they have; for all, once it comes to nothing."""
         if self.session.key.status is not KeyStatus.ACTIVE:  # it went on from the state that this was asked in
             return True
+        if not self._is_mine and self.session.has_answered:
+            return True
         if self._is_mine and self.session.signature() is not None:
             return self.session.home.exists(self._written)
         return not self._has_to_decline and self.step in ("aborted", *(() if self._is_mine else ("aggregate", "done")))
