@@ -218,6 +218,9 @@ STORIES = {
     "giving up": (
         "a key",
         """
+    alice   sign request treasury ../message --signers alice,bob
+    alice   sign commit ../inbox/message.request.pem
+    > alice sign abort ../inbox/message.request.pem
     alice   dkg propose other -t 2 --with bob
     alice   dkg round1 ../inbox/other.proposal.pem
     > alice dkg abort other --confirm-name other

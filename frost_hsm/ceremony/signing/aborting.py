@@ -49,7 +49,7 @@ class Aborting:
     def abort(self, open_holder: OpenHolder) -> bytes:
         """End it before there is a signature: for all if I asked for it, else for myself; returns the message.
 
-        Destroys the nonces that waited for it. Raises `NotPossible` if it is signed, or my answer is on its way.
+        First it destroys the nonces that waited for it; the kept message says that this is done. Raises `NotPossible` if it is signed, or my answer is on its way.
         """
         sent = self._transcript.sent(Abort)
         if sent is None:
@@ -59,8 +59,8 @@ class Aborting:
                 if sent is None:
                     self._require_abortable()
                     self._home.put(f"{self._transcript.folder}/{BEGINNING}", self._request.to_pem())
-                    sent = self._transcript.write(Abort(self._id), holder)
                     SealedSigner(self._key, holder, self._home).forget([self._id])
+                    sent = self._transcript.write(Abort(self._id), holder)
         return sent.to_pem()
 
     def why_over(self, inbox: Inbox = _NOTHING) -> str:
