@@ -49,7 +49,8 @@ class Aborting:
     def abort(self, open_holder: OpenHolder) -> bytes:
         """End it before there is a signature: for all if I asked for it, else for myself; returns the message.
 
-        First it destroys the nonces that waited for it; the kept message says that this is done. Raises `NotPossible` if it is signed, or my answer is on its way.
+        First it destroys the nonces that waited for it; the kept message says that this is done. Raises `NotPossible`
+        if it is signed, or my answer is on its way.
         """
         sent = self._transcript.sent(Abort)
         if sent is None:
