@@ -58,7 +58,9 @@ YOU = "-"
     metavar="COMMAND",
     help="Ask this program what no rule allows: the request is on its stdin, status 0 is yes. - asks you.",
 )
-@click.option("--signers", metavar="NAMES", help="Who signs what programs of SSH want; else all participants.")
+@click.option(
+    "--signers", metavar="NAMES", help="Who signs what programs of SSH want, all of them; else who is there first."
+)
 @click.option(
     "--socket", "socket", metavar="FILE", help="Where programs of SSH find it; else agent/ssh.sock in --home."
 )

@@ -84,7 +84,7 @@ def _encoded(key: GroupKey) -> bytes:
 class Attending(Sitting):
     """The agent at work. hook: a program that is asked; is_asking: whether its owner is, where there is no hook.
 
-    signers: who signs what programs want, by name; None for all participants of the key.
+    signers: who signs what programs want, by name; None for those of the key who are there first.
     """
 
     def __init__(
@@ -150,8 +150,10 @@ class Attending(Sitting):
         return super().agree_to_sign(session)
 
     def receive(self, session: SigningSession) -> str:
-        """Hand the signature to the program that waits for it."""
-        wanted = self._wanted.pop(session.id)
+        """Hand the signature to the program that waits for it. Raises `NotYet` for what was asked for by hand."""
+        wanted = self._wanted.pop(session.id, None)
+        if wanted is None:
+            raise NotYet("its owner asked for it by hand", hint="frost-hsm join writes it")
         if not wanted.signature.set_running_or_notify_cancel():
             return "signed; the program that wanted it has gone"
         wanted.signature.set_result(session.signature() or b"")
@@ -217,7 +219,7 @@ class Attending(Sitting):
         names = [name for name in self._signers or participants if name in participants]
         home = self._place.home
         with self.holder() as holder:
-            request = signing.request(holder, key, [item], names)
+            request = signing.request(holder, key, [item], names, is_any=self._signers is None)
         session = SigningSession.read(home, request, self._place.me, things.derive)
         home.put(f"{request_folder(session.id)}/{BEGINNING}", request)
         self._wanted[session.id] = wanted
