@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import json
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -26,6 +27,7 @@ class Team:
     alice: Party
     bob: Party
     folder: Path
+    uri: str
 
     def run(self, *command: str, cwd: Path | None = None, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
         return subprocess.run(
@@ -64,7 +66,7 @@ def team(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Team]:
     (folder / "team.pub").write_bytes(ssh_wire.key_line(verifying_key, "team"))
     (folder / "allowed").write_bytes(ssh_wire.allowed_signers(verifying_key, "team@example.org"))
     with attending.running(uri, [(alice, rules), (bob, hook)]):
-        yield Team(alice, bob, folder)
+        yield Team(alice, bob, folder, uri)
     for party in (alice, bob):
         done = party.run("agent", "log", "verify")
         assert done.status == 0, done.stderr
@@ -156,3 +158,15 @@ def test_a_program_that_goes_away_takes_its_request_back(team: Team) -> None:
     assert request in [each.fields["request"] for each in attending.logged(team.alice, "withdrawn")]
     assert request not in [each.fields["request"] for each in attending.logged(team.bob, "allowed")]
     assert not (team.folder / "late.sig").exists()
+
+
+def test_what_its_owner_asks_by_hand_is_signed_by_agents_and_written_by_join(team: Team) -> None:
+    alice = team.alice
+    (alice.directory / "by-hand").write_bytes(b"by hand\n")
+    asked = alice.run("sign", "request", KEY, "by-hand", "--as", "ssh", "--board", team.uri, "--json")
+    assert asked.status == 0, asked.stderr
+    request = json.loads(asked.stdout)["request"]
+    attending.wait_until(lambda: f'signature {request[:8]} with "{KEY}": signed by alice, bob' in attending.said(alice))
+    ran = alice.run("join", team.uri, "--once", "--yes", "--pin-source", f"file:{alice.directory / 'pin'}")
+    assert "wrote by-hand.sig" in ran.stderr
+    assert verifies(team, b"by hand\n", alice.directory / "by-hand.sig", "file")
