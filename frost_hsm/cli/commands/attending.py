@@ -33,7 +33,8 @@ from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet
 from frost_hsm.targets import ssh_wire
 
-_SLICE = 0.2  # seconds between two looks at what programs want, and hooks have answered
+_SHORTEST, _LONGEST = 0.2, 2.0
+"""Seconds between two looks at the board, and at what programs want: short while something goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +107,7 @@ class Attending(Sitting):
         self._hook = hook
         self._is_asking = is_asking
         self._signers = signers
+        self._pause = _SHORTEST
         self._undecided: set[bytes] = set()
         self._wanted: dict[bytes, _Wanted] = {}  # by the request that was made of it
         self.keys = GroupKeys(place)
@@ -223,6 +225,7 @@ class Attending(Sitting):
         session = SigningSession.read(home, request, self._place.me, things.derive)
         home.put(f"{request_folder(session.id)}/{BEGINNING}", request)
         self._wanted[session.id] = wanted
+        self._pause = _SHORTEST
         self._log.add("asked", request=session.id.hex(), key=key.name, target=item.target, process=wanted.process)
         self._say(f"request {session.id[:4].hex()}: asked {', '.join(session.signers)}, for a program")
         self._board.post(request)
@@ -233,6 +236,7 @@ class Attending(Sitting):
         return super()._is_due(matter)
 
     def _note(self, matter: Matter, said: str) -> None:
+        self._pause = _SHORTEST
         self._log.add("done", request=matter.id.hex(), what_was_done=said)
         super()._note(matter, said)
 
@@ -246,10 +250,11 @@ class Attending(Sitting):
                 self._withdraw(matter.id, "nothing comes of it without you")
 
     def _wait(self) -> None:
-        deadline = time.monotonic() + 2.0
+        deadline = time.monotonic() + _LONGEST
         while self.keys.wanted.empty() and not self._has_answers() and time.monotonic() < deadline:
-            if self._board.wait(_SLICE):
+            if self._board.wait(self._pause):
                 break
+            self._pause = min(self._pause * 1.5, _LONGEST)  # a board may be a server far away
 
     def _has_answers(self) -> bool:
         hook = self._hook
