@@ -15,7 +15,7 @@ from stage.staging import Stage
 from frost_hsm import boards
 from frost_hsm.ceremony.history import evidence
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.using import Attempt, Response
+from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.cli.files import things
 from frost_hsm.errors import FrostHsmError
@@ -133,6 +133,24 @@ def test_who_signs_a_bad_share_is_named_and_not_waited_for(people: list[Party], 
     take_turns([carol, alice], board, lambda: is_signed(alice))
     found = [path.read_bytes() for path in (alice.directory / "home/requests").glob("*/evidence.pem")]
     assert [{each.name for each in evidence.judge(data, things.derive).culprits} for data in found] == [{"bob"}]
+
+
+def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Alice, who cheats, takes what Bob offered into two attempts."""
+    alice, bob, carol = people
+    ask(alice, board)
+    request = (alice.directory / "m.request.pem").read_bytes()
+    for party in (bob, carol):
+        look(party, board)
+    said = [party.session(request).transcript.sent(Commitment) for party in (bob, carol)]
+    his, hers = (each.message for each in said if each is not None)
+    at = alice.session(request).id
+    with alice.holder() as holder, boards.connect(board, tmp_path / "alice") as there:
+        there.post(signed.write(Attempt(at, (2, 3), (*his.commitments, *hers.commitments)), holder))
+        there.post(signed.write(Attempt(at, (1, 2), (*hers.commitments, *his.commitments)), holder))
+    refused = look(bob, board)
+    assert (refused.status, "nonces have been used" in refused.stderr) == (76, True)
+    assert len(on(board, tmp_path, Response)) == 1
 
 
 def test_after_a_refresh_the_old_share_goes_with_the_first_attempt(people: list[Party], board: str) -> None:
