@@ -39,9 +39,13 @@ def has_committed(party: Party, request: str) -> bool:
     return party.home.exists(f"requests/{request}/commit/{party.name}.pem")
 
 
-def test_it_asks_on_its_terminal_and_does_what_was_said(pair: tuple[Party, Party], uri: str) -> None:
+def test_what_no_rule_allows_it_asks_on_its_terminal_and_does_what_was_said(
+    pair: tuple[Party, Party], uri: str
+) -> None:
     alice, bob = pair
-    with Session(attending.arguments(bob, uri), cwd=bob.directory, columns=80) as session:
+    attending.write_policy(bob, tags='target = "git"')
+    started = attending.arguments(bob, uri, "--policy", "policy.toml", "--ask", "-")
+    with Session(started, cwd=bob.directory, columns=80) as session:
         session.expect("the agent is ready")
         yes = ask(alice, uri, "yes\n")
         session.expect("| yes")
