@@ -54,10 +54,11 @@ def serve() -> None:
     """Be that process: one JSON array a line on stdin, and for each an answer on stdout."""
     import frost_hsm
     from frost_hsm import cli
+    from frost_hsm.errors import FrostHsmError
 
     for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
         if not module.name.startswith(("frost_hsm.testing", "frost_hsm.__main__")) and "libfrost" not in module.name:
-            with suppress(ImportError):  # what is for an extra that is not installed
+            with suppress(ImportError, FrostHsmError):  # what is for an extra that is not installed
                 importlib.import_module(module.name)
     gc.freeze()
     while line := sys.stdin.readline():
