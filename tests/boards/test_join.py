@@ -240,7 +240,8 @@ def test_status_that_watches(people: list[Party], board: str) -> None:
     with Session(arguments, cwd=alice.directory, environment={"COLUMNS": "60"}, columns=60) as session:
         session.expect("nothing is open")
         propose(people, board)
-        session.expect(f'key "{KEY}"')
-        session.expect("round1, waits for you")
+        session.expect(f'WHAT       key "{KEY}"')
+        session.expect("NEXT       round1")
+        session.expect("WAITS FOR  you")
         session.interrupt()
         assert session.end() == 130

@@ -169,6 +169,14 @@ STORIES = {
     > alice sign discard treasury
     """,
     ),
+    "a request that is ended": (
+        "a key",
+        """
+    alice   sign request treasury ../message --signers alice,bob
+    alice   sign commit ../inbox/message.request.pem
+    > alice sign abort ../inbox/message.request.pem
+    """,
+    ),
     "a dealt refresh": (
         "a key",
         """

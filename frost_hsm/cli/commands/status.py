@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import ExitStack
 
 import click
@@ -66,14 +65,11 @@ def _entry(matter: Matter, inbox: Inbox, uri: str | None) -> dict[str, object]:
 
 
 def _lines(found: list[dict[str, object]]) -> list[str]:
-    """Lay it out as a table; where that is wider than the terminal, as paragraphs."""
+    """Lay it out as a table."""
     if not found:
         return ["nothing is open"]
     rows = [[str(each["what"]), str(each["next"]), _names(each), str(each["type"])] for each in found]
-    lines = table(["WHAT", "NEXT", "WAITS FOR", "TYPE"], rows)
-    if max(map(len, lines)) <= shutil.get_terminal_size().columns:
-        return lines
-    return [line for what, step, names, kind in rows for line in (what, f"  {step}, waits for {names}", f"  {kind}")]
+    return table(["WHAT", "NEXT", "WAITS FOR", "TYPE"], rows)
 
 
 def _names(entry: dict[str, object]) -> str:
