@@ -10,7 +10,7 @@ from frost_hsm.agent import ssh_protocol
 from frost_hsm.agent.ssh_socket import receive
 from frost_hsm.errors import MalformedMessage, NotPossible, NotYet
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import ssh_wire
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 
 class Agent:

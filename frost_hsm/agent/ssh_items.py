@@ -19,8 +19,9 @@ from frost_hsm import targets
 from frost_hsm.ceremony.messages.using import Item
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, ssh_wire
+from frost_hsm.targets import Given
 from frost_hsm.targets.own_copy import FileDigest
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 _GIT: Final = "git"
 _MOST_FILES: Final = 64

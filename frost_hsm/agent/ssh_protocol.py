@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from frost_hsm.errors import Aborted, MalformedMessage
-from frost_hsm.targets.ssh_wire import Reader, string
+from frost_hsm.targets.ssh.wire import Reader, string
 
 MAX_LENGTH: Final = 256 << 10
 """Bytes of a message, as OpenSSH has it."""

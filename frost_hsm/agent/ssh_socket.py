@@ -21,7 +21,7 @@ from typing import Final, Protocol
 from frost_hsm.agent import ssh_protocol
 from frost_hsm.agent.ssh_protocol import ListKeys, Sign
 from frost_hsm.errors import FrostHsmError, MalformedMessage, NotPossible, StorageProblem
-from frost_hsm.targets import ssh_wire
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 _AT_ONCE: Final = 64
 _LOOK: Final = 0.5  # seconds

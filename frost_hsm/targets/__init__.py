@@ -9,10 +9,8 @@ In the order in which one may read it:
 
 - for all of them: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``recognising``
 - any bytes: ``raw``; files for minisign and signify: ``minisign``; web tokens: ``jws``
-- for OpenSSH: ``ssh_wire`` ``ssh`` ``git`` ``ssh_cert``; for programs that ask an agent: ``ssh_digest`` ``ssh_login``
-- for OpenPGP: ``openpgp_packets`` ``openpgp`` ``openpgp_key``
-- for X.509: ``x509_words`` ``x509_unsigned`` ``x509_cert`` ``x509_profiles`` ``x509_crl`` ``x509_ocsp``; with such
-  a certificate: ``cms``
+- in rooms of their own, for OpenSSH and git: ``ssh``; for OpenPGP: ``openpgp``; for X.509: ``x509``; with such a
+  certificate: ``cms``
 - by keys of secp256k1-tr: ``nostr`` ``psbt``
 - for programs, which wait or are run again: ``message_folder``; what securesystemslib calls a signer: ``tuf_signer``
 - the key itself, for whoever verifies: ``jwk`` ``exporting``; before it is made: ``suites``

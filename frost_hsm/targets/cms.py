@@ -21,8 +21,9 @@ from frost_hsm.forms import der, oids
 from frost_hsm.forms.asn1 import CLOSED, NUMBER, many
 from frost_hsm.forms.cms import attribute
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Target, words, x509_words
+from frost_hsm.targets import Given, Option, Target, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile, FileDigest
+from frost_hsm.targets.x509 import words as x509_words
 
 MAX_CERTIFICATES: Final = 8
 

@@ -20,13 +20,13 @@ class Format:
 
 
 def _ssh(key: VerifyingKey, name: str) -> bytes:
-    from frost_hsm.targets import ssh_wire
+    from frost_hsm.targets.ssh import wire as ssh_wire
 
     return ssh_wire.key_line(key, name)
 
 
 def _allowed_signers(key: VerifyingKey, name: str) -> bytes:
-    from frost_hsm.targets import ssh_wire
+    from frost_hsm.targets.ssh import wire as ssh_wire
 
     return ssh_wire.allowed_signers(key, name)
 

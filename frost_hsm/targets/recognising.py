@@ -13,7 +13,7 @@ from typing import Final
 from frost_hsm.errors import MalformedMessage
 from frost_hsm.forms import der
 from frost_hsm.targets import words
-from frost_hsm.targets.ssh_wire import Reader
+from frost_hsm.targets.ssh.wire import Reader
 
 _TLS: Final = b" " * 64 + b"TLS 1.3, "
 _DIGESTS: Final = (20, 28, 32, 48, 64)

@@ -15,7 +15,7 @@ from stage import attending, joining, parties
 from stage.parties import Party
 from stage.ssh_server import ssh_server
 
-from frost_hsm.targets import ssh_wire
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 KEY = "release"
 

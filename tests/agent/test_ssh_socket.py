@@ -19,8 +19,8 @@ from frost_hsm.agent.asking import Agent
 from frost_hsm.agent.ssh_protocol import ListKeys, Sign, SomethingElse
 from frost_hsm.agent.ssh_socket import SshSocket
 from frost_hsm.errors import Aborted, MalformedMessage, NotPossible, NotYet, StorageProblem
-from frost_hsm.targets import ssh_wire
-from frost_hsm.targets.ssh_wire import string
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.wire import string
 
 KEY = b"key"
 FAILURE = string(b"\x05")

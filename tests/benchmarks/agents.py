@@ -27,8 +27,8 @@ from stage.parties import Party
 
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.frost.packages import SigningPackage
-from frost_hsm.targets import ssh_wire
-from frost_hsm.targets.ssh_wire import string
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.wire import string
 
 KEY = "release"
 ROUNDS = 10

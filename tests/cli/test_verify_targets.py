@@ -94,7 +94,10 @@ def test_a_file_too_large_to_be_read_whole(stranger: Party) -> None:
     ("modules", "heavy"),
     [
         ("frost_hsm.targets.suites, frost_hsm.targets.exporting", {"importlib.metadata", "cryptography"}),
-        ("frost_hsm.cli.commands.sign, frost_hsm.cli.commands.dkg", {"frost_hsm.targets.ssh", "cryptography.x509"}),
+        (
+            "frost_hsm.cli.commands.sign, frost_hsm.cli.commands.dkg",
+            {"frost_hsm.targets.ssh.sshsig", "cryptography.x509"},
+        ),
     ],
 )
 def test_what_names_no_target_loads_none(modules: str, heavy: set[str]) -> None:

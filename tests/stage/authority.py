@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from stage.memory_group import MemoryGroup
 from stage.signing_things import make, sign
 
-from frost_hsm.targets import x509_words
+from frost_hsm.targets.x509 import words as x509_words
 
 NOW = 1_750_000_000  # in June 2025: not in the future of the machine that runs this
 

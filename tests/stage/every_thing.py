@@ -7,8 +7,8 @@ from stage.memory_group import MemoryGroup, group
 from stage.signing_things import Signed, make, sign
 
 from frost_hsm import targets
-from frost_hsm.targets import ssh_wire
-from frost_hsm.targets.ssh_login import SshLogin
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.login import SshLogin
 
 TAG = f"object {'ab' * 20}\ntype commit\ntag v1.0\ntagger A <a@b> 1 +0000\n\nmessage\n".encode()
 COMMIT = (

@@ -13,7 +13,8 @@ from stage.memory_group import altered, group, run
 from stage.signing_things import make, sign, verify
 
 from frost_hsm.errors import ForeignMessage, InvalidSignature, MalformedMessage, NotPossible
-from frost_hsm.targets import ssh_wire, words
+from frost_hsm.targets import words
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 WHO = "Team <team@example.org> 1790000000 +0000"
 

@@ -15,7 +15,7 @@ from stage.memory_group import altered, group, run
 from stage.signing_things import NOW, make, sign, verify
 
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
-from frost_hsm.targets import openpgp_packets
+from frost_hsm.targets.openpgp import packets as openpgp_packets
 
 SIGNED = 1_750_000_000  # in June 2025: not in the future of the machine that runs this
 WHO = "Team (2 of 3) <team@example.org>"

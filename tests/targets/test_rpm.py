@@ -9,7 +9,7 @@ import pytest
 from stage.memory_group import altered, group, run
 from stage.signing_things import make, sign
 
-from frost_hsm.targets import openpgp_packets
+from frost_hsm.targets.openpgp import packets as openpgp_packets
 
 NOW = 1_750_000_000  # in June 2025: not in the future of the machine that runs this
 SPEC = "Name: app\nVersion: 1\nRelease: 1\nSummary: a\nLicense: MIT\nBuildArch: noarch\n%description\na\n%files\n"

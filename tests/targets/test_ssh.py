@@ -13,8 +13,9 @@ from stage.signing_things import make, sign, verify
 
 from frost_hsm import targets
 from frost_hsm.errors import FileMissing, ForeignMessage, InvalidSignature, MalformedMessage, NotPossible
-from frost_hsm.targets import CARRIED, ssh_wire
-from frost_hsm.targets.ssh import SshFile
+from frost_hsm.targets import CARRIED
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.sshsig import SshFile
 
 RELEASE = b"release 1.0\n"
 

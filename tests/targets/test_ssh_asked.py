@@ -11,8 +11,8 @@ from stage.signing_things import make, sign, verify
 
 from frost_hsm import targets
 from frost_hsm.errors import FileMissing, FrostHsmError, InvalidSignature, MalformedMessage, NotPossible
-from frost_hsm.targets import ssh_wire
-from frost_hsm.targets.ssh_wire import string
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.wire import string
 
 SESSION = bytes(range(32))
 SERVER = string(b"ssh-ed25519") + string(bytes(32))

@@ -26,9 +26,9 @@ from stage.signing_things import NOW, make, sign, verify
 from stage.ssh_server import ssh_server
 
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
-from frost_hsm.targets import ssh_wire
-from frost_hsm.targets.ssh_cert import SshCertificate
-from frost_hsm.targets.ssh_wire import string
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.cert import SshCertificate
+from frost_hsm.targets.ssh.wire import string
 
 
 def public_line(key: ed25519.Ed25519PrivateKey | ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:

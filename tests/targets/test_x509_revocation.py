@@ -21,8 +21,8 @@ from stage.signing_things import make, sign, verify
 from frost_hsm import targets
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.forms import pem
-from frost_hsm.targets import x509_words
 from frost_hsm.targets.group_private_key import record
+from frost_hsm.targets.x509 import words as x509_words
 
 SERIAL = x509.load_pem_x509_certificate(END).serial_number
 REVOKED = f"# what is revoked\n{SERIAL:x} 2025-06-14 keyCompromise\n5a0b 2025-01-31\n".encode()

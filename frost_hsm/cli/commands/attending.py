@@ -31,7 +31,7 @@ from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.files import things
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet
-from frost_hsm.targets import ssh_wire
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two looks at the board, and at what programs want: short while something goes on."""

@@ -19,8 +19,9 @@ from cryptography.x509 import ocsp as parsed
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Target, Thing, asked, words, x509_words
-from frost_hsm.targets.x509_profiles import ISSUER, read_issuer, when
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words
+from frost_hsm.targets.x509 import words as x509_words
+from frost_hsm.targets.x509.profiles import ISSUER, read_issuer, when
 
 MAX_SIZE: Final = 1 << 15
 _DAY: Final = 86400

@@ -11,8 +11,9 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import NotPossible
 from frost_hsm.forms.asn1 import TEXT
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Target, ssh_wire, words
+from frost_hsm.targets import Given, Option, Target, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 NAMESPACE: Final = re.compile(r"[!-~]{1,128}")
 """What a namespace may be here: it is shown, and written into commands."""

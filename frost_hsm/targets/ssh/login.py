@@ -17,8 +17,9 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Structure, optional
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Target, Thing, ssh_wire, words
-from frost_hsm.targets.ssh_wire import string
+from frost_hsm.targets import Given, Target, Thing, words
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.wire import string
 
 MAX_CHALLENGE: Final = 4096
 _USERAUTH_REQUEST: Final = b"\x32"

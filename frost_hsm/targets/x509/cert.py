@@ -17,9 +17,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import x509_words
 from frost_hsm.targets.group_private_key import PrivateKey, replay
-from frost_hsm.targets.x509_unsigned import Unsigned
+from frost_hsm.targets.x509 import words as x509_words
+from frost_hsm.targets.x509.unsigned import Unsigned
 
 MAX_SIZE: Final = 1 << 15
 

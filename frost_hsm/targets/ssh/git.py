@@ -19,7 +19,8 @@ from typing import BinaryIO, Final
 
 from frost_hsm.errors import FileMissing, ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Target, Thing, ssh_wire, words
+from frost_hsm.targets import Given, Target, Thing, words
+from frost_hsm.targets.ssh import wire as ssh_wire
 
 MAX_OBJECT: Final = 1 << 18
 

@@ -16,7 +16,7 @@ from frost_hsm.errors import MalformedMessage
 from frost_hsm.forms import der
 from frost_hsm.targets import Thing
 from frost_hsm.targets.group_private_key import PrivateKey
-from frost_hsm.targets.x509_words import UNREADABLE
+from frost_hsm.targets.x509.words import UNREADABLE
 
 
 @dataclass(frozen=True, slots=True)

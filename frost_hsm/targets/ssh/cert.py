@@ -16,8 +16,9 @@ from typing import BinaryIO, Final, Self
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Target, Thing, asked, ssh_wire, words
-from frost_hsm.targets.ssh_wire import Reader, string
+from frost_hsm.targets import Given, Option, Target, Thing, asked, words
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.wire import Reader, string
 
 MAX_SIZE: Final = 1 << 15
 FOR_EVER: Final = (1 << 64) - 1

@@ -18,9 +18,10 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import FileMissing, MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Target, Thing, ssh_wire, words
+from frost_hsm.targets import Given, Target, Thing, words
 from frost_hsm.targets.own_copy import FileDigest
-from frost_hsm.targets.ssh import NAMESPACE
+from frost_hsm.targets.ssh import wire as ssh_wire
+from frost_hsm.targets.ssh.sshsig import NAMESPACE
 
 MAX_ASKED: Final = 1024
 _MOST_FILES: Final = 1000

@@ -9,7 +9,7 @@ from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
-from frost_hsm.targets import openpgp_packets as packets
+from frost_hsm.targets.openpgp import packets
 
 _DAY: Final = 86400
 _CERTIFIES_AND_SIGNS: Final = b"\x03"

@@ -14,7 +14,7 @@ from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Structure
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import LARGEST, Given, Target, Thing, words
-from frost_hsm.targets import openpgp_packets as packets
+from frost_hsm.targets.openpgp import packets
 from frost_hsm.targets.own_copy import FileDigest
 
 _UNSIGNED: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]|[ \t]$", re.MULTILINE)

@@ -1,0 +1,1 @@
+"""For OpenPGP: ``packets`` ``signature`` ``key``."""

@@ -1,0 +1,1 @@
+"""For OpenSSH and git: ``wire`` ``sshsig`` ``git`` ``cert``; for programs that ask an agent: ``digest`` ``login``."""

@@ -1,0 +1,1 @@
+"""For X.509: ``words`` ``unsigned`` ``cert`` ``profiles`` ``crl`` ``ocsp``."""
