@@ -15,6 +15,7 @@
     requests/ID/beginning.pem          one folder a signing request
                 commit/WHO.pem         … response/WHO.pem, abort/WHO.pem
                 declined               its owner's note: they said no, and will say so to the others
+                archived               its owner's note: it is finished, and no list shows it
                 attempts/ID            attempts at it, where it names more signers than are needed
                 signatures/N           of each item, once aggregated
     given-up/ID/…                      ceremonies and keys that were given up, under their id

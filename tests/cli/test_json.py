@@ -120,6 +120,7 @@ def test_every_command_of_a_ceremony(
     assert run(alice, "sign", "discard", KEY)["count"] == 2
     run(alice, "sign", "request", KEY, "pay.json", "--signers", "alice,carol", "-o", "no.request.pem")
     assert run(alice, "sign", "abort", "no.request.pem")["file"] == "no.alice.abort.pem"
+    assert len(run(alice, "sign", "archive")["requests"]) == 1
 
     assert bob.run("peer", "remove", "carol", "--json").stdout == (
         '{"schema":"frost-hsm/peer-remove/1","ok":true,"name":"carol"}\n'

@@ -219,7 +219,7 @@ def _is_pem(data: bytes) -> bool:
     return bool(read) and b"".join(parts) == data
 
 
-_EMPTY = ("partial", "lock", "given-up")
+_EMPTY = ("partial", "lock", "given-up", "archived", "declined")
 _WHOLE = {
     ".pem": _is_pem,
     ".json": _is_json,

@@ -169,14 +169,6 @@ STORIES = {
     > alice sign discard treasury
     """,
     ),
-    "a request that is ended": (
-        "a key",
-        """
-    alice   sign request treasury ../message --signers alice,bob
-    alice   sign commit ../inbox/message.request.pem
-    > alice sign abort ../inbox/message.request.pem
-    """,
-    ),
     "a dealt refresh": (
         "a key",
         """
@@ -229,6 +221,7 @@ STORIES = {
     alice   sign request treasury ../message --signers alice,bob
     alice   sign commit ../inbox/message.request.pem
     > alice sign abort ../inbox/message.request.pem
+    > alice sign archive
     alice   dkg propose other -t 2 --with bob
     alice   dkg round1 ../inbox/other.proposal.pem
     > alice dkg abort other --confirm-name other

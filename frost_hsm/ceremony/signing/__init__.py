@@ -1,1 +1,1 @@
-"""Using shares: ``sealed_signer``, and between people ``aborting`` ``session`` ``attempts``."""
+"""Using shares: ``sealed_signer``, and between people ``aborting`` ``session`` ``attempts`` ``archiving``."""

@@ -48,6 +48,8 @@ from frost_hsm.secret import Entropy, Secret, system_entropy
 ATTEMPTS: Final = "attempts"
 """The folder of the attempts at a request, by their ids in hex."""
 ATTEMPT: Final = "attempt.pem"
+ARCHIVED: Final = "archived"
+"""Its owner's note that a request is put away (`archiving`)."""
 
 
 def request(
@@ -158,14 +160,16 @@ class SigningSession:
         return cls(home, key, signed.read(data, key.roster).expect(SigningRequest), derive)
 
     @classmethod
-    def names(cls, home: StateDirectory) -> list[str]:
-        """List the ids, in hex, of the requests that are kept here. Evidence may be kept without its request."""
-        return [name for name in home.names("requests") if home.exists(f"requests/{name}/{BEGINNING}")]
+    def names(cls, home: StateDirectory, *, archived: bool = False) -> list[str]:
+        """List the ids, in hex, of the requests that are kept here, or are put away. Evidence may be kept alone."""
+        kept = [name for name in home.names("requests") if home.exists(f"requests/{name}/{BEGINNING}")]
+        return [name for name in kept if home.exists(f"requests/{name}/{ARCHIVED}") == archived]
 
     @classmethod
     def load(cls, home: StateDirectory, prefix: str, me: PublicIdentity, derive: Derive = raw) -> SigningSession:
         """Take up a request that was kept before, by the first digits of its id."""
-        names = [name for name in cls.names(home) if prefix and name.startswith(prefix)]
+        every = [*cls.names(home), *cls.names(home, archived=True)]
+        names = [name for name in every if prefix and name.startswith(prefix)]
         data = home.read(f"requests/{names[0]}/{BEGINNING}") if len(names) == 1 else None
         if data is None:
             raise NotKnown(f'there is no one request "{prefix}" here', hint="see: frost-hsm sign status")

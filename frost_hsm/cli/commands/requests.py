@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePath
 
@@ -18,7 +18,7 @@ from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
 from frost_hsm.cli.talk.output import grouped
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, FrostHsmError
+from frost_hsm.errors import Aborted, FrostHsmError, InputProblem, InvalidContents
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets.recognising import warnings
@@ -37,6 +37,15 @@ def take(place: Workplace, request: str, board: Board | None = None) -> SigningS
                     return SigningSession.read(place.home, data, place.me, things.derive)
         return SigningSession.load(place.home, request, place.me, things.derive)
     return door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
+
+
+def readable(place: Workplace, names: Iterable[str]) -> Iterator[SigningSession]:
+    """Take kept requests, by their ids in hex; those that cannot be read are named and passed over."""
+    for name in names:
+        try:
+            yield SigningSession.load(place.home, name, place.me, things.derive)
+        except (InputProblem, InvalidContents) as error:
+            place.terminal.message(f"note: request {name[:16]} is passed over: {error}")
 
 
 def lines(session: SigningSession) -> list[str]:

@@ -17,7 +17,7 @@ from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands import plain, preparing, requests
+from frost_hsm.cli.commands import archiving, plain, preparing, requests
 from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door, things
 from frost_hsm.cli.files.incoming import inputs, taking_in
@@ -26,7 +26,7 @@ from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import InputProblem, InvalidContents, UsageProblem
+from frost_hsm.errors import UsageProblem
 from frost_hsm.frost.packages import SigningCommitments
 from frost_hsm.frost.signing import CheaterDetection
 
@@ -414,24 +414,22 @@ def abort(place: Workplace, request: str, board: str | None, output: str | None,
 
 @command(sign, "status")
 @click.argument("request", required=False, shell_complete=completing.requests)
-def status(place: Workplace, request: str | None) -> Result:
+@click.option("--archived", is_flag=True, help="List those that sign archive has put away, instead of the others.")
+def status(place: Workplace, request: str | None, archived: bool) -> Result:
     """Say where a request stands and what comes next.
 
-    REQUEST is a file or the first digits of an id; without it, of all. Needs no token.
+    REQUEST is a file or the first digits of an id; without it, of all but those that were put away. Needs no token.
     """
     if request is not None:
         session = requests.take(place, request)
         line, fields = requests.status(session)
         return Result("sign-status", [line], fields, requests.next_step(session, request))
-    found = []
-    for each in SigningSession.names(place.home):
-        try:
-            found.append(requests.status(SigningSession.load(place.home, each, place.me, things.derive)))
-        except (InputProblem, InvalidContents) as error:
-            place.terminal.message(f"note: request {each[:16]} is passed over: {error}")
+    every = requests.readable(place, SigningSession.names(place.home, archived=archived))
+    found = [requests.status(session) for session in every]
     lines = [line for line, _ in found] or ["no requests"]
     return Result("sign-status-list", lines, {"requests": [fields for _, fields in found]})
 
 
 sign.add_command(preparing.preprocess)
 sign.add_command(preparing.discard)
+sign.add_command(archiving.archive)

@@ -199,6 +199,7 @@ def check_output(path: str, *, force: bool, again: bytes | None = None, is_text:
     with _writing(path):
         if _is_taken(target):
             _require_replaceable(target, again, force=force)
+        _clear_away(target.parent)
         with _partial(target.parent, 0o600) as (file, _), _where_it_can():
             os.posix_fallocate(file.fileno(), 0, _ROOM)
 
