@@ -118,11 +118,16 @@ def _page(start: bytes) -> Look | None:
     return None
 
 
+_READABLE = 1 << 18
+"""Bytes of JSON that are read to the end to say what is wrong with it: more than any that we write."""
+
+
 def _json(data: bytes) -> Look | None:
-    if not data.lstrip().startswith((b"{", b"[")):
+    if not data[:_READABLE].lstrip().startswith((b"{", b"[")):
         return None
     try:
-        json.loads(data)
+        if len(data) <= _READABLE:  # a hostile one would take much memory
+            json.loads(data)
     except (ValueError, RecursionError):
         return Look("JSON that was cut off, or changed on its way", _AGAIN)
     return Look("JSON", "name another file")
