@@ -71,10 +71,14 @@ def install(installer: str, wheels: Path, folder: Path) -> Path:
     program = shutil.which(installer, path=f"{Path(sys.executable).parent}:{os.environ['PATH']}")
     if program is None:
         pytest.skip(f"{installer} is not installed: pip install {installer}")
+    folder.mkdir()
+    settings = folder / "uv.toml"
+    settings.write_text(f'no-index = true\nfind-links = ["{wheels}"]\n')  # of the first it has no variable
     environment = {
         **{name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        **{f"{tool}_NO_INDEX": "1" for tool in ("PIP", "UV")},
-        **{f"{tool}_FIND_LINKS": str(wheels) for tool in ("PIP", "UV")},
+        "UV_CONFIG_FILE": str(settings),
+        "PIP_NO_INDEX": "1",
+        "PIP_FIND_LINKS": str(wheels),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PIP_NO_COMPILE": "1",
         **{name: str(folder / name) for name in ("PIPX_HOME", "PIPX_MAN_DIR", "UV_TOOL_DIR", "UV_CACHE_DIR")},

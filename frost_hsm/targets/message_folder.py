@@ -44,7 +44,7 @@ class MessageFolder:
         path = self._directory / f"{hashlib.sha256(message).hexdigest()[:16]}{ENDING}"
         end = time.monotonic() + self._patience
         try:
-            while (signature := self._find(path, message)) is None:
+            while (signature := self._find(path, message, is_last=time.monotonic() >= end)) is None:
                 self._put(path, message)
                 if time.monotonic() >= end:
                     raise NotYet(
@@ -56,7 +56,7 @@ class MessageFolder:
             raise StorageProblem(f"cannot use the folder {self._directory}: {error.strerror}") from error
         return signature
 
-    def _find(self, path: Path, message: bytes) -> bytes | None:
+    def _find(self, path: Path, message: bytes, *, is_last: bool) -> bytes | None:
         of_it = path.with_name(f"{path.name}.sig")
         try:
             signature = of_it.read_bytes()
@@ -65,6 +65,8 @@ class MessageFolder:
         try:
             verify(self._key, message, signature)
         except InvalidSignature as error:
+            if not is_last:  # it may be on its way into the folder
+                return None
             raise InvalidSignature(f"{of_it} is not a signature by this key on {path}: {error}") from None
         return signature
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import tempfile
 import threading
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
@@ -53,6 +54,13 @@ class Keys:
 @pytest.fixture
 def keys() -> Keys:
     return Keys()
+
+
+@pytest.fixture
+def tmp_path() -> Iterator[Path]:
+    """A directory with a short name: that of a socket has 107 bytes at most."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield Path(folder)
 
 
 @pytest.fixture

@@ -87,7 +87,7 @@ def session(
 
 def test_these_are_all_ways_of_asking() -> None:
     """Collected: what a `Terminal` can do, and what is asked of one anywhere."""
-    telling = {"message", "waiting"}
+    telling = {"message", "waiting", "assumes_yes"}
     able = {name for name in vars(Terminal) if not name.startswith("_")}
     assert able - telling == set(ASKING)
     asked = {name for path in HOUSE.rglob("*.py") for name in _asked(path)}
