@@ -41,9 +41,8 @@ def main() -> None:
     with ExitStack() as stack:
         spied, quick, slow = (_signer(stack, delay) for delay in (None, 0, DELAY))
         for step in STEPS:
-            starting.calls(spied.module)
             _take(spied, step)
-            names = Counter(name.removeprefix("C_") for name in starting.calls(spied.module))
+            names = Counter(name.removeprefix("C_") for name in spied.calls[" ".join(step[:2])])
             often = ", ".join(f"{count} {name}" for name, count in names.most_common(4))
             times, bare = (_take(quick, step), _take(slow, step)), names.total() * DELAY / 1000
             measured = f"{names.total():>6}{times[0]:>9.2f}{times[1]:>14.2f}{bare:>11.2f}{times[1] / bare:>7.2f}"

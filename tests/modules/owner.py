@@ -36,7 +36,7 @@ class Owner(Party):
     module: Started = field(kw_only=True)
     program: Preloaded | None = field(default=None, kw_only=True)
     """What forks a process for each command; without it each begins with an interpreter."""
-    calls: dict[str, int] = field(default_factory=dict, kw_only=True)
+    calls: dict[str, list[str]] = field(default_factory=dict, kw_only=True)
     """Of each command, how often it called a module that is spied on; the first time that it was run."""
 
     @classmethod
@@ -89,5 +89,5 @@ class Owner(Party):
         else:
             ran = self.launch(*arguments, program=self.module.command(*PROGRAM))
         if starting.is_spied(self.module):
-            self.calls.setdefault(" ".join(arguments[:2]), len(starting.calls(self.module)))
+            self.calls.setdefault(" ".join(arguments[:2]), starting.calls(self.module))
         return ran

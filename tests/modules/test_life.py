@@ -55,4 +55,4 @@ def test_a_whole_life(
     counted = {row[""].strip("`"): int(row["calls"]) for row in page.rows("Calls")}
     assert counted.keys() >= {"sign request", "sign commit", "sign respond"}
     if starting.is_spied(module):
-        assert counted.items() <= alice.calls.items()
+        assert counted.items() <= {command: len(calls) for command, calls in alice.calls.items()}.items()

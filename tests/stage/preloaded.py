@@ -69,7 +69,9 @@ def serve() -> None:
             for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
                 os.dup2(descriptor, number)
             os.chdir(directory)
-            sys.exit(cli.run(arguments))  # not main: it would lock all that was loaded into memory, each time
+            status = cli.run(arguments)  # not main: it would lock all that was loaded into memory, each time
+            gc.unfreeze()  # what is let go of at the end, a module of PKCS#11 too
+            sys.exit(status)
         _, status = os.waitpid(child, 0)
         said = [os.pread(descriptor, 1 << 20, 0).decode() for descriptor in outputs]
         for descriptor in outputs:
