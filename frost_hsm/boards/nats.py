@@ -219,9 +219,10 @@ class NatsBoard:
             self._is_closed = True
             try:
                 self._await(self._client.close(), _ANSWER)
-            except (*_AWAY, nats.errors.Error):
-                pass  # it is away already
-            self._stop()
+            except (*_AWAY, nats.errors.Error, TypeError):
+                pass  # it is away already; the TypeError is that of asyncio in Python 3.13, on a connection that broke
+            finally:
+                self._stop()
 
     def __enter__(self) -> Self:
         return self
