@@ -15,7 +15,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.ceremony.messages.message import random_field
+from frost_hsm.ceremony.messages.message import HASH_LENGTH, random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Derive, Item, Response, SigningRequest, raw
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
@@ -168,9 +168,11 @@ class SigningSession:
     @classmethod
     def load(cls, home: StateDirectory, prefix: str, me: PublicIdentity, derive: Derive = raw) -> SigningSession:
         """Take up a request that was kept before, by the first digits of its id."""
-        every = [*cls.names(home), *cls.names(home, archived=True)]
-        names = [name for name in every if prefix and name.startswith(prefix)]
-        data = home.read(f"requests/{names[0]}/{BEGINNING}") if len(names) == 1 else None
+        # An id that is whole is not looked for among the others.
+        every = [prefix] if len(prefix) == 2 * HASH_LENGTH else home.names("requests")
+        found = [name for name in every if prefix and name.startswith(prefix)]
+        kept = [path for path in (f"requests/{name}/{BEGINNING}" for name in found) if home.exists(path)]
+        data = home.read(kept[0]) if len(kept) == 1 else None
         if data is None:
             raise NotKnown(f'there is no one request "{prefix}" here', hint="see: frost-hsm sign status")
         return cls.read(home, data, me, derive)
