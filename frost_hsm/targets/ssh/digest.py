@@ -9,7 +9,6 @@ Source: PROTOCOL.sshsig of OpenSSH.
 from __future__ import annotations
 
 import hashlib
-import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,18 +16,17 @@ from typing import BinaryIO, Final
 
 from frost_hsm.errors import FileMissing, MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Structure
-from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Target, Thing, words
+from frost_hsm.targets import Given, Target, words
 from frost_hsm.targets.own_copy import FileDigest
 from frost_hsm.targets.ssh import wire as ssh_wire
-from frost_hsm.targets.ssh.sshsig import NAMESPACE
+from frost_hsm.targets.ssh.sshsig import NAMESPACE, Sshsig
 
 MAX_ASKED: Final = 1024
 _MOST_FILES: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
-class SshDigest(Structure, Thing):
+class SshDigest(Structure, Sshsig):
     """The digest of a file, and a namespace.
 
     namespace: 1 to 128 printable ASCII characters without a space. digest: SHA-512, 64 bytes.
@@ -38,7 +36,6 @@ class SshDigest(Structure, Thing):
 
     title = "digest for an SSH signature"
     asn1 = (TEXT, OCTETS)
-    ending = ".sig"
     own_copy = "file"
 
     namespace: str
@@ -58,10 +55,6 @@ class SshDigest(Structure, Thing):
             return cls(namespace, digest)
         except NotPossible as error:
             raise MalformedMessage(str(error)) from None
-
-    def to_sign(self, key: VerifyingKey) -> bytes:
-        """Return the message of an SSHSIG."""
-        return ssh_wire.to_sign(self.namespace, self.digest)
 
     def lines(self) -> list[str]:
         """Say namespace and digest, and that this is not to see what is signed."""
@@ -87,14 +80,6 @@ class SshDigest(Structure, Thing):
         except OSError as error:
             raise FileMissing(f"cannot look into {directory}: {error.strerror}") from error
         raise FileMissing(f"no file in {directory} has this digest", hint="get the file from whoever asks")
-
-    def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
-        """Write the armoured SSHSIG."""
-        return ssh_wire.armoured(key, self.namespace, signature)
-
-    def use(self, file: str) -> str:
-        """Verify with OpenSSH."""
-        return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {shlex.quote(self.namespace)} -s {file} < FILE"
 
 
 class SshDigestTarget(Target):

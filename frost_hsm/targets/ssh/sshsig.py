@@ -11,7 +11,7 @@ from typing import BinaryIO, Final
 from frost_hsm.errors import NotPossible
 from frost_hsm.forms.asn1 import TEXT
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets import Given, Option, Target, words
+from frost_hsm.targets import Given, Option, Target, Thing, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
 from frost_hsm.targets.ssh import wire as ssh_wire
 
@@ -19,8 +19,30 @@ NAMESPACE: Final = re.compile(r"[!-~]{1,128}")
 """What a namespace may be here: it is shown, and written into commands."""
 
 
+class Sshsig(Thing):
+    """A digest by SHA-512 in a namespace, signed as by ``ssh-keygen -Y sign``, whatever else is known of the file."""
+
+    __slots__ = ()
+    ending = ".sig"
+
+    namespace: str
+    digest: bytes
+
+    def to_sign(self, key: VerifyingKey) -> bytes:
+        """Return the message of an SSHSIG."""
+        return ssh_wire.to_sign(self.namespace, self.digest)
+
+    def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
+        """Write the armoured SSHSIG."""
+        return ssh_wire.armoured(key, self.namespace, signature)
+
+    def use(self, file: str) -> str:
+        """Verify with OpenSSH."""
+        return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {shlex.quote(self.namespace)} -s {file} < FILE"
+
+
 @dataclass(frozen=True, slots=True)
-class SshFile(DigestedFile):
+class SshFile(DigestedFile, Sshsig):
     """A file and a namespace.
 
     namespace: 1 to 128 printable ASCII characters without a space, not "git": what git signs is shown by its own
@@ -33,7 +55,6 @@ class SshFile(DigestedFile):
     title = "file for an SSH signature"
     asn1 = (*DIGESTED, TEXT)
     algorithm = "sha512"
-    ending = ".sig"
 
     namespace: str
 
@@ -46,10 +67,6 @@ class SshFile(DigestedFile):
         if self.namespace == "git":
             raise NotPossible("in the namespace git only git's own objects are signed", hint="--as git")
 
-    def to_sign(self, key: VerifyingKey) -> bytes:
-        """Return the message of an SSHSIG."""
-        return ssh_wire.to_sign(self.namespace, self.digest)
-
     def lines(self) -> list[str]:
         """Say namespace and file."""
         return [f"  for      the SSH namespace {words.quoted(self.namespace)}", *self.file_lines()]
@@ -57,14 +74,6 @@ class SshFile(DigestedFile):
     def facts(self) -> Mapping[str, str]:
         """Name the namespace, and say the size."""
         return {**super(SshFile, self).facts(), "namespace": self.namespace}
-
-    def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
-        """Write the armoured SSHSIG."""
-        return ssh_wire.armoured(key, self.namespace, signature)
-
-    def use(self, file: str) -> str:
-        """Verify with OpenSSH."""
-        return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {shlex.quote(self.namespace)} -s {file} < FILE"
 
 
 class Ssh(Target):
