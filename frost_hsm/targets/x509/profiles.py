@@ -27,17 +27,7 @@ from frost_hsm.targets.x509.cert import MAX_SIZE, X509Certificate, build
 
 def key_usage(*uses: str) -> x509.KeyUsage:
     """Return the key usage with these, and no others."""
-    names = (
-        "digital_signature",
-        "content_commitment",
-        "key_encipherment",
-        "data_encipherment",
-        "key_agreement",
-        "key_cert_sign",
-        "crl_sign",
-        "encipher_only",
-        "decipher_only",
-    )
+    names = (*x509_words.KEY_USES, "encipher_only", "decipher_only")
     return x509.KeyUsage(**{name: name in uses for name in names})
 
 

@@ -48,7 +48,7 @@ _ATTRIBUTES: Final = {
     NameOID.EMAIL_ADDRESS: "e-mail",
 }
 _TEXTS: Final = ("UTF8String", "PrintableString", "IA5String")
-_KEY_USES: Final = (
+KEY_USES: Final = (
     "digital_signature",
     "content_commitment",
     "key_encipherment",
@@ -176,7 +176,7 @@ def _say(value: x509.ExtensionType) -> str:
         limit = "any number of" if value.path_length is None else str(value.path_length)
         return f"an authority, with {limit} authorities below it"
     if isinstance(value, x509.KeyUsage):
-        used = [each.replace("_", " ") for each in _KEY_USES if getattr(value, each)]
+        used = [each.replace("_", " ") for each in KEY_USES if getattr(value, each)]
         if value.key_agreement and (value.encipher_only or value.decipher_only):
             raise MalformedMessage("a key usage is not shown: encipher or decipher only")
         return f"key for  {', '.join(used)}"
