@@ -6,17 +6,15 @@ Python, in SoftHSM2 or wherever it is made. Nothing else has an effect that last
 the instant before the next; the last is the exit. OpenSC's spy module writes a line after each PKCS#11 call, so with
 it in between these are counted too.
 
-As a program it is that process: one JSON object a line on stdin, and for each an answer on stdout.
+`serve` is that process: one JSON object a line on stdin, and for each an answer on stdout.
 """
 
 from __future__ import annotations
 
 import ctypes
 import errno
-import importlib
 import json
 import os
-import pkgutil
 import platform
 import signal
 import struct
@@ -29,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
+
+from stage import loading
 
 # ── What is stopped at ──
 
@@ -202,13 +202,9 @@ def _refuse(child: int, error: int) -> None:
     _ptrace(_PTRACE_SETREGS, child, registers)
 
 
-def _serve() -> None:
-    import frost_hsm
-
-    for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
-        # The native library looks like a module of Python's, and is none.
-        if not module.name.startswith("frost_hsm.testing") and not module.name.endswith(".libfrost_hsm_native"):
-            importlib.import_module(module.name)
+def serve() -> None:
+    """Be that process."""
+    loading.load_all()
     for line in sys.stdin:
         order = json.loads(line)
         outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
@@ -241,7 +237,11 @@ class Traced(AbstractContextManager["Traced"]):
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         settings = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **(environment or {})}
         self._process = subprocess.Popen(
-            [sys.executable, __file__], env=settings, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-c", loading.program("killing")],
+            env=settings,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
 
     def run(
@@ -274,7 +274,3 @@ class Traced(AbstractContextManager["Traced"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.communicate()
-
-
-if __name__ == "__main__":
-    _serve()

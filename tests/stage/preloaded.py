@@ -6,25 +6,17 @@ A child is a process as any other: no module of PKCS#11 was loaded before it beg
 from __future__ import annotations
 
 import gc
-import importlib
 import json
 import os
-import pkgutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 
+from stage import loading
 from stage.parties import Ran
-
-_PROGRAM = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parents[1])!r})
-from stage import preloaded
-preloaded.serve()
-"""
 
 
 class Preloaded(AbstractContextManager["Preloaded"]):
@@ -34,7 +26,7 @@ class Preloaded(AbstractContextManager["Preloaded"]):
     """
 
     def __init__(self, command: Callable[..., list[str]]) -> None:
-        line = command(sys.executable, "-c", _PROGRAM)
+        line = command(sys.executable, "-c", loading.program("preloaded"))
         self._process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def run(self, directory: Path, arguments: Sequence[str]) -> Ran:
@@ -52,14 +44,9 @@ class Preloaded(AbstractContextManager["Preloaded"]):
 
 def serve() -> None:
     """Be that process: one JSON array a line on stdin, and for each an answer on stdout."""
-    import frost_hsm
     from frost_hsm import cli
-    from frost_hsm.errors import FrostHsmError
 
-    for module in pkgutil.walk_packages(frost_hsm.__path__, "frost_hsm."):
-        if not module.name.startswith(("frost_hsm.testing", "frost_hsm.__main__")) and "libfrost" not in module.name:
-            with suppress(ImportError, FrostHsmError):  # what is for an extra that is not installed
-                importlib.import_module(module.name)
+    loading.load_all()
     gc.freeze()
     while line := sys.stdin.readline():
         directory, *arguments = json.loads(line)
