@@ -37,7 +37,7 @@ class Owner(Party):
     program: Preloaded | None = field(default=None, kw_only=True)
     """What forks a process for each command; without it each begins with an interpreter."""
     calls: dict[str, list[str]] = field(default_factory=dict, kw_only=True)
-    """Of each command, how often it called a module that is spied on; the first time that it was run."""
+    """Of each command, what it called of a module that is spied on; the first time that it was run."""
 
     @classmethod
     def of(cls, module: Started, directory: Path) -> Owner:
