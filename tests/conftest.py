@@ -5,8 +5,6 @@ With FROST_HSM_REQUIRE_ALL=1 in the environment a skipped test is a failed test.
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
 import multiprocessing
 import os
 import shutil
@@ -26,9 +24,6 @@ REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
 
 # What the tests start is started as people start it.
 os.environ.pop("PYTHONUNBUFFERED", None)
-
-# Every token and every board that is opened asks what is installed; to look through it takes longer than they do.
-importlib.metadata.entry_points = functools.cache(importlib.metadata.entry_points)
 
 # Tokens and state directories sync every step to the disk; a memory disk does not have to wait for that.
 _MEMORY_DISK = Path("/dev/shm")

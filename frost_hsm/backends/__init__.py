@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
 
+from frost_hsm import plugins
 from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
@@ -261,10 +262,8 @@ def installed() -> dict[str, EntryPoint]:
 
     Raises `BackendUnavailable` if two distributions bring the same name: which one to trust is not guessed.
     """
-    from importlib.metadata import entry_points  # here, because it is slow to load and most runs look for none
-
     found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
+    for entry in plugins.entries(ENTRY_POINT_GROUP):
         other = found.get(entry.name)
         if other is not None and other.value != entry.value:
             raise BackendUnavailable(

@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
 
+from frost_hsm import plugins
 from frost_hsm.errors import BoardProblem, FrostHsmError, NotPossible, UsageProblem
 
 if TYPE_CHECKING:
@@ -100,10 +101,8 @@ def installed() -> dict[str, EntryPoint]:
 
     Raises `BoardProblem` if two distributions bring the same scheme: which one to trust is not guessed.
     """
-    from importlib.metadata import entry_points  # here, because it is slow to load and most runs look for none
-
     found: dict[str, EntryPoint] = {}
-    for entry in entry_points(group=ENTRY_POINT_GROUP):
+    for entry in plugins.entries(ENTRY_POINT_GROUP):
         other = found.get(entry.name)
         if other is not None and other.value != entry.value:
             raise BoardProblem(

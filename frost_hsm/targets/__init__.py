@@ -20,10 +20,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, Protocol
 
+from frost_hsm import plugins
 from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
@@ -142,12 +142,8 @@ class Target(Protocol):
         """
 
 
-@cache
 def _entries() -> Mapping[str, EntryPoint]:
-    """Look through all that is installed, once: that takes longer than to sign."""
-    from importlib.metadata import entry_points  # here, because it is slow to load and most runs name no target
-
-    return {entry.name: entry for entry in entry_points(group=ENTRY_POINT_GROUP)}
+    return {entry.name: entry for entry in plugins.entries(ENTRY_POINT_GROUP)}
 
 
 def installed() -> frozenset[str]:

@@ -98,7 +98,7 @@ def test_two_of_one_name_are_not_guessed_between(monkeypatch: pytest.MonkeyPatch
         EntryPoint("pkcs11", value, backends.ENTRY_POINT_GROUP)
         for value in ("frost_hsm.backends.pkcs11:Pkcs11Backend", "evil:Backend")
     ]
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: entries)
+    monkeypatch.setattr("frost_hsm.plugins.entries", lambda group: entries)
     with pytest.raises(errors.BackendUnavailable, match="two distributions") as caught:
         backends.load("pkcs11", {}, NoInteraction())
     assert "evil:Backend" in str(caught.value)

@@ -137,12 +137,12 @@ def test_a_plug_in_may_fail_in_any_way(tmp_path: Path, monkeypatch: pytest.Monke
         raise RuntimeError("broken")
 
     for load in (fail, lambda: fail):
-        monkeypatch.setattr("importlib.metadata.entry_points", lambda group, load=load: [Entry(load)])
+        monkeypatch.setattr("frost_hsm.plugins.entries", lambda group, load=load: [Entry(load)])
         with pytest.raises(BoardProblem, match="broken"):
             boards.connect("x:", tmp_path)
     two = [Entry(fail), Entry(fail)]
     two[1].value = "y:Board"
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda group: two)
+    monkeypatch.setattr("frost_hsm.plugins.entries", lambda group: two)
     with pytest.raises(BoardProblem, match="two distributions"):
         boards.installed()
 
