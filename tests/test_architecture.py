@@ -55,7 +55,7 @@ WINGS = {
             "parsing",
             "options",
         ),
-        *("files", "program", "commands"),
+        *("files", "steps", "sittings", "program", "commands"),
     ),
 }
 """The rooms of a part that has some, each of which imports only those before it."""

@@ -4,7 +4,7 @@ It decides nothing by itself. What is asked is a `Question`; a policy that its o
 its owner named, or its owner in person; without any of them nothing is signed. All of it is in a log. The agent also
 stands where programs of SSH look for keys, and asks the group for them; other programs ask it by `asking.Agent`.
 
-The board and the token are the business of whoever runs it (`frost_hsm.cli.commands.attending`).
+The board and the token are the business of whoever runs it (`frost_hsm.cli.sittings.attending`).
 
 - what is asked, and who answers: ``question`` ``policy`` ``hook`` ``judge``
 - what is kept of that: ``log``

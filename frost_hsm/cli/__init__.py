@@ -8,6 +8,7 @@ starting Python three times.
 - what is typed: ``options`` ``parsing`` ``completing``
 - what a person sees and says: ``talk``
 - what is read and written: ``files``
+- what the steps of several commands have alike: ``steps``; work over a board: ``sittings``
 - ``commands``, each in the module of its name
 """
 

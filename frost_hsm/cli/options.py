@@ -139,6 +139,18 @@ def modules(function: Function) -> Function:
     )(function)
 
 
+def own_copies(function: Function) -> Function:
+    """Add ``--files`` and ``--clone``."""
+    function = click.option(
+        "--clone",
+        metavar="DIR",
+        help="Your own clone of a repository: it is asked whether it has what a tag or commit of git names.",
+    )(function)
+    return click.option(
+        "--files", metavar="DIR", help="Where your own copies are of the files to be signed: they are compared."
+    )(function)
+
+
 def split_names(text: str) -> list[str]:
     """Take a list of names apart: alice,carol."""
     return [name.strip() for name in text.split(",") if name.strip()]

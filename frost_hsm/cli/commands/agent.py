@@ -18,15 +18,14 @@ from frost_hsm.agent.ssh_socket import SshSocket, make_private
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands import requests
-from frost_hsm.cli.commands.attending import Attending
-from frost_hsm.cli.commands.heard import Heard
-from frost_hsm.cli.commands.sign import own_copies
-from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.ending import Ended
 from frost_hsm.cli.files import door
-from frost_hsm.cli.options import command, split_names
+from frost_hsm.cli.options import command, own_copies, split_names
 from frost_hsm.cli.parsing import group
+from frost_hsm.cli.sittings.attending import Attending
+from frost_hsm.cli.sittings.heard import Heard
+from frost_hsm.cli.sittings.signing_matter import SigningMatter
+from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk import keyboard
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted

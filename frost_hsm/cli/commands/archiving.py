@@ -7,8 +7,8 @@ import click
 from frost_hsm.ceremony.signing import archiving
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands import requests
 from frost_hsm.cli.options import command
+from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
 

@@ -7,10 +7,10 @@ import click
 from frost_hsm.ceremony.history.evidence import Verdict
 from frost_hsm.ceremony.sharing import dispute as ceremony_dispute
 from frost_hsm.ceremony.sharing.rounds import Rounds
-from frost_hsm.cli.commands import rounds
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
+from frost_hsm.cli.steps import rounds
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace

@@ -16,13 +16,13 @@ from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sharing import keygen
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands import rounds
-from frost_hsm.cli.commands.posting import Posting, meet, posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.parsing import group
-from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.sittings.posting import Posting, meet, posting, to_board
+from frost_hsm.cli.steps import plans, rounds
+from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotKnown, StepConflict, UsageProblem
@@ -90,7 +90,7 @@ def propose(
         ceremony = _proposed(place, plan, path, force)
         data = ceremony.proposal.to_pem()
         raw = door.write(path, data, force=force)
-        lines = [*_plan(ceremony), f"Wrote {path}", *there.post(data)]
+        lines = [*plans.making(ceremony), f"Wrote {path}", *there.post(data)]
     by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm dkg round1 {quoted(path)}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("dkg-propose", lines, fields, there.next_step(by_file), raw)
@@ -164,7 +164,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     )
     if not ceremony.has_agreed:
         ceremony.check_roster(place.peers())
-    return rounds.round1(place, ceremony, _plan(ceremony), output, force)
+    return rounds.round1(place, ceremony, plans.making(ceremony), output, force)
 
 
 @command(dkg, "round2", token=True)
@@ -277,21 +277,6 @@ _STATES = {
     "stopped": "stopped",
     "given-up": "given up here, but not undone",
 }
-
-
-def _plan(ceremony: KeyGeneration) -> list[str]:
-    plan = ceremony.proposal.message
-    names = ", ".join(f"{each.name} (you)" if each == ceremony.me else each.name for each in ceremony.roster)
-    return [
-        f'Key "{plan.name}", proposed by {ceremony.proposal.sender.name} (signature good)',
-        *([f"  purpose       {plan.purpose}"] if plan.purpose else []),
-        f"  suite         {plan.suite}",
-        *suites.takers(ciphersuites.by_id(plan.suite).name),
-        f"  threshold     {plan.min_signers} of {len(ceremony.roster)}",
-        f"  participants  {names}",
-        *(["  identifiers   derived from the names"] if plan.numbering is Numbering.NAMES else []),
-        f"  ceremony      {grouped(ceremony.id[:16])}",
-    ]
 
 
 def _next(ceremony: KeyGeneration, step: str) -> str | None:

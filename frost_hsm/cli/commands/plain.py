@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
-from frost_hsm.cli.commands import preparing, requests
+from frost_hsm.cli.commands import preparing
 from frost_hsm.cli.files import door, packages
+from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted

@@ -9,9 +9,9 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Prepared
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.options import command, output
+from frost_hsm.cli.sittings.posting import posting, to_board
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace

@@ -8,13 +8,13 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.sharing import refresh as ceremony_refresh
 from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands import rounds
-from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
-from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.sittings.posting import posting, to_board
+from frost_hsm.cli.steps import plans, rounds
+from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, NotKnown
@@ -56,7 +56,7 @@ def propose(place: Workplace, name: str, board: str | None, output: str | None, 
                 ceremony = Refresh.read(place.home, data, place.me)
                 ceremony.accept()
         raw = door.write(path, data, force=force)
-        lines = [*plan(ceremony), f"Wrote {path}", *there.post(data)]
+        lines = [*plans.refreshing(ceremony), f"Wrote {path}", *there.post(data)]
     by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm refresh round1 {quoted(path)}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("refresh-propose", lines, fields, there.next_step(by_file), raw)
@@ -80,7 +80,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     Writes NAME.refreshN.YOU.round1.pem. You are shown what is proposed, and asked, before the token is used.
     """
     ceremony = door.parse(proposal, lambda data: Refresh.read(place.home, data, place.me))
-    return rounds.round1(place, ceremony, plan(ceremony), output, force)
+    return rounds.round1(place, ceremony, plans.refreshing(ceremony), output, force)
 
 
 @command(refresh, "round2", token=True)
@@ -197,19 +197,6 @@ _STATES = {
     "stopped": "stopped; the old shares are active",
     "given-up": "given up here, but not undone; the old shares are active",
 }
-
-
-def plan(ceremony: Refresh) -> list[str]:
-    """Say what is proposed."""
-    names = ", ".join(f"{each.name} (you)" if each == ceremony.me else each.name for each in ceremony.roster)
-    return [
-        f"Refresh of the shares of {ceremony.name}, proposed by {ceremony.proposal.sender.name} (signature good)",
-        f"  epoch         {ceremony.epoch - 1}, then {ceremony.epoch}",
-        f"  group key     {ceremony.key.verifying_key.hex()} stays",
-        f"  threshold     {ceremony.min_signers} of {len(ceremony.roster)} stays",
-        f"  participants  {names}",
-        f"  ceremony      {grouped(ceremony.id[:16])}",
-    ]
 
 
 def _next(ceremony: Refresh) -> str:

@@ -14,12 +14,13 @@ from frost_hsm.ceremony.sharing import repair as ceremony_repair
 from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands.history import unfinished
-from frost_hsm.cli.commands.posting import posting, to_board
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.parsing import group
-from frost_hsm.cli.talk.output import Result, grouped
+from frost_hsm.cli.sittings.posting import posting, to_board
+from frost_hsm.cli.steps import plans
+from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, UsageProblem
@@ -87,7 +88,7 @@ def request(
             )
         asked = Repair.read(place.home, data, place.me)
         raw = door.write(path, data, force=force)
-        lines = [*_plan(asked), f"Wrote {path}", *there.post(data)]
+        lines = [*plans.repairing(asked), f"Wrote {path}", *there.post(data)]
     by_file = (
         f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {quoted(path)}"
     )
@@ -232,30 +233,10 @@ def _agree(place: Workplace, asked: Repair, question: str) -> None:
         question,
         what="the last 4 digits of the fingerprint",
         shown=asked.receiver.fingerprint[-4:],
-        lines=_plan(asked),
+        lines=plans.repairing(asked),
     )
     if not is_agreed:
         raise Aborted("you did not agree; nothing was changed")
-
-
-def _plan(asked: Repair) -> list[str]:
-    old = asked.replaced
-    return [
-        f"Repair of {asked.key.name} for {asked.receiver.name} (signature good)",
-        f"  fingerprint  {asked.receiver.fingerprint}",
-        f"  receives     {'a new share' if old is None else f'the share of {old.name}'}, position {asked.position}",
-        *([f"  in place of  {old.fingerprint}"] if old is not None else []),
-        f"  helpers      {_helpers(asked)}",
-        *(f"  displaces    {chapter.title} ({grouped(chapter.id[:16])})" for chapter in asked.displaced),
-        *([f"  not asked    {', '.join(each.name for each in asked.absent)}"] if asked.absent else []),
-        f"  request      {grouped(asked.id[:16])}",
-    ]
-
-
-def _helpers(asked: Repair) -> str:
-    if asked.is_takeover:
-        return "none: it is the second token that the identity in that place names"
-    return f"{', '.join(helper.name for helper in asked.helpers)} ({asked.key.min_signers} needed)"
 
 
 def _check_output(asked: Repair, kind: type[Message], output: str | None, force: bool) -> str:

@@ -17,12 +17,13 @@ from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli import completing
-from frost_hsm.cli.commands import archiving, plain, preparing, requests
-from frost_hsm.cli.commands.posting import posting, to_board
+from frost_hsm.cli.commands import archiving, plain, preparing
 from frost_hsm.cli.files import door, things
 from frost_hsm.cli.files.incoming import inputs, taking_in
-from frost_hsm.cli.options import Function, command, output, split_names
+from frost_hsm.cli.options import Function, command, output, own_copies, split_names
 from frost_hsm.cli.parsing import group
+from frost_hsm.cli.sittings.posting import posting, to_board
+from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -60,18 +61,6 @@ def _plain_key(function: Function) -> Function:
         metavar="NAME",
         shell_complete=completing.keys,
         help="Speak plain JSON, for this key; REQUEST is a signing package.",
-    )(function)
-
-
-def own_copies(function: Function) -> Function:
-    """Add ``--files`` and ``--clone``."""
-    function = click.option(
-        "--clone",
-        metavar="DIR",
-        help="Your own clone of a repository: it is asked whether it has what a tag or commit of git names.",
-    )(function)
-    return click.option(
-        "--files", metavar="DIR", help="Where your own copies are of the files to be signed: they are compared."
     )(function)
 
 

@@ -7,9 +7,9 @@ from contextlib import ExitStack
 import click
 
 from frost_hsm.ceremony.messages.inbox import Inbox
-from frost_hsm.cli.commands.heard import Heard
-from frost_hsm.cli.commands.matter import Matter
 from frost_hsm.cli.options import command
+from frost_hsm.cli.sittings.heard import Heard
+from frost_hsm.cli.sittings.matter import Matter
 from frost_hsm.cli.talk.output import Result, table
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import BoardUnreachable

@@ -107,7 +107,7 @@ OF_SIGNING = (
     defence(
         "p10_a_key_for_another_purpose",
         "signers are shown what a key is for",
-        ("cli/commands/requests.py", 'f", for: {key.purpose}" if key.purpose else ""', '""'),
+        ("cli/steps/requests.py", 'f", for: {key.purpose}" if key.purpose else ""', '""'),
     ),
     # ── Signing ──
     defence(

@@ -24,11 +24,11 @@ from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
-from frost_hsm.cli.commands import requests
-from frost_hsm.cli.commands.join import Sitting
-from frost_hsm.cli.commands.matter import Matter
-from frost_hsm.cli.commands.signing_matter import SigningMatter
 from frost_hsm.cli.files import things
+from frost_hsm.cli.sittings.matter import Matter
+from frost_hsm.cli.sittings.signing_matter import SigningMatter
+from frost_hsm.cli.sittings.sitting import Sitting
+from frost_hsm.cli.steps import requests
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet
 from frost_hsm.targets.ssh import wire as ssh_wire

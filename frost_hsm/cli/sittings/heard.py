@@ -18,8 +18,8 @@ from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import Attempt
 from frost_hsm.ceremony.people.identity import PublicIdentity
-from frost_hsm.cli.commands import matters
-from frost_hsm.cli.commands.matter import Matter
+from frost_hsm.cli.sittings import matters
+from frost_hsm.cli.sittings.matter import Matter
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import FrostHsmError, InputProblem, InvalidContents, UsageProblem
 

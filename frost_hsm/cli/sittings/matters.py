@@ -22,10 +22,10 @@ from frost_hsm.ceremony.sharing.repair import Repair
 from frost_hsm.ceremony.signing.aborting import SIGNATURES
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
-from frost_hsm.cli.commands import dkg, refresh, repair
-from frost_hsm.cli.commands.matter import Matter, Person
-from frost_hsm.cli.commands.signing_matter import AnyOfMatter, SigningMatter
 from frost_hsm.cli.files import things
+from frost_hsm.cli.sittings.matter import Matter, Person
+from frost_hsm.cli.sittings.signing_matter import AnyOfMatter, SigningMatter
+from frost_hsm.cli.steps import plans
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotYet
 
@@ -101,7 +101,7 @@ class MakingMatter(_RoundsMatter):
     """A key that is being made."""
 
     def __init__(self, making: KeyGeneration) -> None:
-        super().__init__(making, dkg._plan(making))
+        super().__init__(making, plans.making(making))
         self._making = making
         self.title = f'key "{making.name}"'
 
@@ -113,7 +113,7 @@ class RefreshMatter(_RoundsMatter):
     """Shares that are made anew."""
 
     def __init__(self, refreshing: Refresh) -> None:
-        super().__init__(refreshing, refresh.plan(refreshing))
+        super().__init__(refreshing, plans.refreshing(refreshing))
         self._refreshing = refreshing
         self.title = f'refresh of "{refreshing.name}"'
 
@@ -191,7 +191,7 @@ class RepairMatter(Matter):
     def _agree(self, person: Person, question: str) -> None:
         if self._asked.receiver != self.me and not self._asked.is_takeover:
             person.meet([self._asked.receiver])
-        person.agree(repair._plan(self._asked), question, self._asked.key.name)
+        person.agree(plans.repairing(self._asked), question, self._asked.key.name)
 
 
 class AbandonmentMatter(Matter):

@@ -11,8 +11,8 @@ from frost_hsm.ceremony.messages.using import Abort, Commitment, Response
 from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession
 from frost_hsm.ceremony.store import request_folder
-from frost_hsm.cli.commands.matter import Matter, Person, Standing
 from frost_hsm.cli.files import things
+from frost_hsm.cli.sittings.matter import Matter, Person, Standing
 from frost_hsm.errors import CeremonyStopped, NonceUsed, NotYet, ProtocolViolation
 
 
