@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -21,6 +22,8 @@ def ssh_server(folder: Path, **trusted: Path) -> Iterator[int]:
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin")
     if program is None:
         pytest.skip("sshd is not installed: apt-get install openssh-server")
+    if os.geteuid() == 0:  # its service makes this, which root's sshd wants, and nothing has started that here
+        Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", folder / "host"], check=True)
     settings = {"HostKey": folder / "host", "AuthorizedKeysFile": "none", **trusted}
     (folder / "sshd_config").write_text(
