@@ -234,3 +234,33 @@ def test_what_is_shown_of_a_certificate_is_what_gpg_parses(told: list[tuple[str,
         assert f'user id  "{read}"' in each.words
         assert f"version 4, created {SIGNED}, md5len 0, sigclass 0x13" in packet
         assert ("(key expires after" in packet) == ("expires  never" not in each.words)
+
+
+UNSEEN = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that nobody sees: refused
+REASONS = {"unspecified": 0, "superseded": 1, "compromised": 2, "retired": 3}
+COMMENT = st.text(st.characters(categories=["L", "N", "P", "S", "Zs"], exclude_characters=UNSEEN), max_size=20)
+
+
+def unescaped(escape: re.Match[str]) -> str:
+    return escape[1] or chr(int(escape[2], 16))
+
+
+@settings(few, max_examples=5)
+@given(st.lists(st.tuples(st.sampled_from([*REASONS]), COMMENT, st.integers(0, 999)), min_size=1, max_size=8))
+def test_what_is_shown_of_a_revocation_is_what_gpg_parses(told: list[tuple[str, str, int]]) -> None:
+    made = [
+        sign("openpgp-revocation", make("openpgp-revocation", reason=reason, comment=comment, now=SIGNED + later))
+        for reason, comment, later in told
+    ]
+    with tempfile.TemporaryDirectory() as home:
+        words = ("gpg", "--homedir", home, "--batch", "--no-autostart", "--display-charset", "utf-8", "--list-packets")
+        listed = run(*words, cwd=Path(home), stdin=b"".join(each.finished for each in made)).stdout
+    packets = listed.split(b":signature packet:")[1:]
+    for packet, each, (_, _, later) in zip(packets, made, told, strict=True):
+        assert f"version 4, created {SIGNED + later}, md5len 0, sigclass 0x20".encode() in packet
+        ((number, written),) = re.findall(rb"\(revocation reason 0x(..) \((.*)\)\)$", packet, re.MULTILINE)
+        read = re.sub(rb"\\x(..)", lambda code: bytes.fromhex(code[1].decode()), written).decode()
+        (shown,) = re.findall("^  reason   (.*)$", each.words, re.MULTILINE)
+        reason, comment = shown.split(", ", 1)
+        assert REASONS[reason] == int(number, 16)
+        assert re.sub(r'\\(["\\])|\\u{(\w+)}', unescaped, comment[1:-1]) == read

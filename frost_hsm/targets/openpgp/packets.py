@@ -149,16 +149,28 @@ def _take_length(data: bytes) -> tuple[int, bytes]:
 
 
 def armoured(title: str, data: bytes) -> bytes:
-    """Write ASCII armour (§6), without the checksum that readers have to ignore."""
+    """Write ASCII armour (§6), with the checksum: GnuPG 2.2 takes none that ends in neither that nor padding."""
     text = base64.b64encode(data).decode()
     lines = [text[start : start + _LINE] for start in range(0, len(text), _LINE)]
-    return "\n".join((f"-----BEGIN PGP {title}-----", "", *lines, f"-----END PGP {title}-----", "")).encode()
+    checksum = base64.b64encode(_crc24(data)).decode()
+    last = (f"={checksum}", f"-----END PGP {title}-----", "")
+    return "\n".join((f"-----BEGIN PGP {title}-----", "", *lines, *last)).encode()
+
+
+def _crc24(data: bytes) -> bytes:
+    """Compute the checksum of §6.1.1."""
+    crc = 0xB704CE
+    for byte in data:
+        crc ^= byte << 16
+        for _ in range(8):
+            crc = crc << 1 ^ (0x1864CFB if crc & 0x800000 else 0)
+    return crc.to_bytes(3, "big")
 
 
 def read_armoured(title: str, data: bytes) -> bytes:
     """Read what `armoured` wrote, which is to be written again and compared. Raises `MalformedMessage`."""
     begin, end = f"-----BEGIN PGP {title}-----\n\n", f"\n-----END PGP {title}-----\n"
-    found = re.fullmatch(re.escape(begin.encode()) + b"(.*)" + re.escape(end.encode()), data, re.DOTALL)
+    found = re.fullmatch(re.escape(begin.encode()) + b"(.*)\n=.{4}" + re.escape(end.encode()), data, re.DOTALL)
     try:
         return binascii.a2b_base64(found[1] if found else b"=")
     except binascii.Error:
