@@ -21,6 +21,7 @@
     given-up/ID/…                      ceremonies and keys that were given up, under their id
     sealed/NAME                        sealed records of a token that can hold none
     served/SHARING.POSITION/NN         which nonces were let out to serve, in 256 files for each share
+    prepared/SHARING.POSITION/N.pem    one's own commitments made ahead that lie on a board
     softhsm/…                          a copy of the one file that SoftHSM2 may lose
 
     agent/log, agent/ssh.sock          of `frost_hsm.agent`: a chain of its own, and no file of ours
@@ -86,6 +87,11 @@ def request_folder(request: bytes) -> str:
 def served_folder(sharing: bytes, position: int) -> str:
     """Return the folder that says which nonces were let out to serve with a share."""
     return f"served/{sharing[:16].hex()}.{position}"
+
+
+def prepared_folder(sharing: bytes, position: int) -> str:
+    """Return the folder of the commitments made ahead with a share, for all to take up."""
+    return f"prepared/{sharing[:16].hex()}.{position}"
 
 
 class StateDirectory:

@@ -17,7 +17,7 @@ from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.marks import Marks, is_mark
 from frost_hsm.ceremony.sealing.shelf import Shelf
-from frost_hsm.ceremony.store import StateDirectory, served_folder
+from frost_hsm.ceremony.store import StateDirectory, prepared_folder, served_folder
 from frost_hsm.errors import KeyNotFound
 from frost_hsm.secret import Secret
 
@@ -110,4 +110,5 @@ class SealedRecords:
         for name in self.names():
             if f".{_owner(ceremony, position)}." in f"{name}.":
                 self.discard(name)
+        self._home.remove(prepared_folder(ceremony, position))
         self._home.remove(served_folder(ceremony, position))

@@ -1,1 +1,1 @@
-"""Using shares: ``sealed_signer``, and between people ``aborting`` ``session`` ``attempts`` ``archiving``."""
+"""Using shares: ``sealed_signer``, and between people ``aborting`` ``session`` ``attempts`` ``ahead`` ``archiving``."""

@@ -18,16 +18,18 @@ from typing import Any, TypeVar
 from frost_hsm.ceremony.history import signature_shares
 from frost_hsm.ceremony.history.chain import attempted
 from frost_hsm.ceremony.history.chapter import about as about_what
-from frost_hsm.ceremony.history.transcript import STEPS
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Attempt, Commitment, Derive, Response
+from frost_hsm.ceremony.messages.using import Attempt, Commitment, Derive, Item, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder
-from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession
-from frost_hsm.ceremony.store import request_folder
+from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession, request
+from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import DeserializationError, FrostHsmError, NotYet
+from frost_hsm.frost.packages import SigningCommitments
 
 M = TypeVar("M", bound=Message)
 
@@ -239,6 +241,36 @@ class Attempts:
     def _keep(self, said: Signed[Any]) -> None:
         with self._session.home.lock():
             self._session.home.put(f"{self._folder}/{said.content_digest.hex()}", said.to_pem())
+
+
+def ask(
+    holder: Holder,
+    home: StateDirectory,
+    key: GroupKey,
+    items: Sequence[Item],
+    names: Sequence[str],
+    made_ahead: Mapping[str, Sequence[SigningCommitments]],
+    derive: Derive,
+    *,
+    is_any: bool = False,
+    is_rerandomized: bool = False,
+) -> tuple[SigningSession, list[bytes]]:
+    """Ask all who look at a board to sign, and keep that; returns the request, and the messages for all, that first.
+
+    names, is_any, is_rerandomized: as in `session.request`. made_ahead: commitments of some of the signers, for each
+    item: where they are as many as are needed, the first of them have nothing to do but to answer.
+    """
+    needed = key.min_signers if is_any else len(names)
+    ahead = {name: made_ahead[name] for name in list(made_ahead)[:needed]} if len(made_ahead) >= needed else None
+    takes_all = needed == len(names)
+    commitments = ahead if takes_all else None
+    data = request(holder, key, items, names, commitments=commitments, is_rerandomized=is_rerandomized, is_any=is_any)
+    session = SigningSession(home, key, signed.read(data, key.roster).expect(SigningRequest), derive)
+    home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
+    if ahead is None or takes_all:
+        return session, [data]
+    encoded = {name: [each.serialize() for each in made] for name, made in ahead.items()}
+    return session, [data, Attempts(session, Inbox(), derive).begin(holder, encoded)]
 
 
 def _is_about_requests(said: Signed[Any]) -> bool:

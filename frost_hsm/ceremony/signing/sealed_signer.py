@@ -82,17 +82,25 @@ class SealedSigner:
             nonces.wipe()
         return commitments
 
-    def preprocess(self, count: int, *, entropy: Entropy = system_entropy) -> list[SigningCommitments]:
+    def preprocess(
+        self,
+        count: int,
+        *,
+        entropy: Entropy = system_entropy,
+        keep: Callable[[Sequence[SigningCommitments]], None] = lambda made: None,
+    ) -> list[SigningCommitments]:
         """Make many pairs of nonces at once, to sign in one round later (ZcashFoundation: ``preprocess``).
 
-        Seals all of them or none and returns their commitments, each for one signature. Raises `UsageProblem` for a
-        ``count`` below 1, and what the token says that has no space left.
+        Seals all of them or none and returns their commitments, each for one signature. keep: called with them before
+        the first pair is sealed, so that one can know after a crash which pairs there may be. Raises `UsageProblem` for
+        a ``count`` below 1, and what the token says that has no space left.
         """
         with self._working():
             package = self._unseal()
             pairs = signing.preprocess(count, package.signing_share, entropy)
             package.wipe()
             try:
+                keep([commitments for _, commitments in pairs])
                 for nonces, _ in pairs:
                     self._seal(nonces)
             except BaseException:
@@ -102,6 +110,11 @@ class SealedSigner:
                 for nonces, _ in pairs:
                     nonces.wipe()
             return [commitments for _, commitments in pairs]
+
+    def are_prepared(self, commitments: Iterable[bytes]) -> list[bytes]:
+        """Return those of these encoded commitments whose pair was made ahead and waits."""
+        waiting = set(self._waiting())
+        return [each for each in commitments if self._name(hashlib.sha256(each).digest()) in waiting]
 
     def prepared(self) -> list[str]:
         """List the records of the pairs that wait for no request that is kept here: they were made ahead."""

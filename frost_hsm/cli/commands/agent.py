@@ -42,6 +42,9 @@ def agent() -> None:
     """
 
 
+AHEAD, MOST_AHEAD = 8, 255
+"""Pairs of nonces made ahead: each is a record in the token, and few tokens hold many."""
+
 YOU = "-"
 """Instead of a program that is asked."""
 
@@ -63,6 +66,14 @@ YOU = "-"
 @click.option(
     "--socket", "socket", metavar="FILE", help="Where programs of SSH find it; else agent/ssh.sock in --home."
 )
+@click.option(
+    "--ahead",
+    metavar="COUNT",
+    type=click.IntRange(0, MOST_AHEAD),
+    default=AHEAD,
+    show_default=True,
+    help="How many pairs of nonces to keep made ahead for each key that is signed with there.",
+)
 @own_copies
 def run(
     place: Workplace,
@@ -71,6 +82,7 @@ def run(
     hook: str | None,
     signers: str | None,
     socket: str | None,
+    ahead: int,
     files: str | None,
     clone: str | None,
 ) -> Result:
@@ -82,6 +94,9 @@ def run(
 
     Programs of SSH find the group's Ed25519 keys at the socket, and wait there until enough have signed:
     ssh-keygen -Y sign, git tag -s, ssh. What they want is a request like any other, for you too.
+
+    In the pauses nonces are made ahead, for who asks next: a signature takes one round then. Each pair waits sealed in
+    the token and serves once.
     """
     if place.terminal.assumes_yes:
         raise UsageProblem("--yes would sign whatever is asked", hint="write a policy: frost-hsm help agent")
@@ -109,6 +124,7 @@ def run(
                 hook=program,
                 is_asking=is_asking,
                 signers=names,
+                ahead=ahead,
                 files=files,
                 clone=clone,
             )
@@ -116,7 +132,7 @@ def run(
         with attending.holder():  # asks for the PIN
             pass
         path = Path(socket) if socket is not None else folder / "ssh.sock"
-        log.add("started", board=uri, policy=policy, ask=hook)
+        log.add("started", board=uri, policy=policy, ask=hook, ahead=ahead)
         stack.callback(_close, attending, log)
         stack.enter_context(SshSocket(path.absolute(), attending.keys))
         place.terminal.message(f"the agent is ready; for programs of SSH: export SSH_AUTH_SOCK={quoted(str(path))}")

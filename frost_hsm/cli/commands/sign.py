@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.transcript import BEGINNING
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Response, SigningRequest
-from frost_hsm.ceremony.people.identity import Holder
+from frost_hsm.ceremony.signing import attempts
 from frost_hsm.ceremony.signing import session as signing
-from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.ceremony.signing.session import SigningSession
-from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli import completing
 from frost_hsm.cli.commands import archiving, plain, preparing
 from frost_hsm.cli.files import door, things
@@ -28,7 +22,6 @@ from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import UsageProblem
-from frost_hsm.frost.packages import SigningCommitments
 from frost_hsm.frost.signing import CheaterDetection
 
 
@@ -155,37 +148,27 @@ def request(
     if is_rerandomized and any(item.target != RAW for item in items):
         raise UsageProblem("a re-randomized signature is by a key that no tool knows", hint="leave out --as")
     with posting(place, board, key, sum(len(item.thing) for item in items)) as there:
-        found = there.prepared(group_key, names, len(items)) if ahead is None else {}
-        if not is_any and len(found) == len(names):
-            ahead = found
         with place.holder() as holder:
-            data = signing.request(
-                holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized, is_any=is_any
-            )
-            asked = signed.read(data, group_key.roster).expect(SigningRequest)
-            session = SigningSession(place.home, group_key, asked, things.derive)
-            if there.board is not None:  # to be put there again, should the board lose it
-                place.home.put(f"{request_folder(session.id)}/{BEGINNING}", data)
-            attempt = _first_attempt(holder, session, found) if session.is_any else None
-        raw = door.write(path, data, force=force)
-        posted = there.post(data)
-        if attempt is not None:
-            there.post(attempt)
+            if there.board is None:
+                data = signing.request(
+                    holder, group_key, items, names, commitments=ahead, is_rerandomized=is_rerandomized
+                )
+                asked = signed.read(data, group_key.roster).expect(SigningRequest)
+                session, messages = SigningSession(place.home, group_key, asked, things.derive), [data]
+            else:
+                found = ahead or there.prepared(group_key, names, len(items))
+                session, messages = attempts.ask(
+                    *(holder, place.home, group_key, items, names, found, things.derive),
+                    is_any=is_any,
+                    is_rerandomized=is_rerandomized,
+                )
+        raw = door.write(path, messages[0], force=force)
+        posted = [line for message in messages for line in there.post(message)][:1]
     step = "respond" if session.is_prepared else "commit"
     by_file = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {quoted(path)}"
     lines = [*requests.lines(session), f"Wrote {path}", *posted]
     fields = {**requests.fields(session), "file": path, **there.fields}
     return Result("sign-request", lines, fields, there.next_step(by_file), raw)
-
-
-def _first_attempt(
-    holder: Holder, session: SigningSession, found: Mapping[str, Sequence[SigningCommitments]]
-) -> bytes | None:
-    """Have those sign who have made nonces ahead, if they are enough."""
-    if len(found) < session.needed:
-        return None
-    encoded = {name: [each.serialize() for each in found[name]] for name in list(found)[: session.needed]}
-    return Attempts(session, Inbox(), things.derive).begin(holder, encoded)
 
 
 def _signers(key: GroupKey, given: str | None, is_any: bool) -> list[str]:

@@ -19,18 +19,17 @@ from frost_hsm.agent.log import Log
 from frost_hsm.agent.question import Question
 from frost_hsm.agent.ssh_protocol import Sign
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
-from frost_hsm.ceremony.history.transcript import BEGINNING
 from frost_hsm.ceremony.messages.using import RAW, Item
-from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing import attempts
+from frost_hsm.ceremony.signing.ahead import Stock
 from frost_hsm.ceremony.signing.session import SigningSession
-from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.files import things
 from frost_hsm.cli.sittings.matter import Matter
 from frost_hsm.cli.sittings.signing_matter import SigningMatter
 from frost_hsm.cli.sittings.sitting import Sitting
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet
+from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet, TokenProblem
 from frost_hsm.targets.ssh import wire as ssh_wire
 
 _SHORTEST, _LONGEST = 0.2, 2.0
@@ -52,6 +51,7 @@ class GroupKeys:
     def __init__(self, place: Workplace) -> None:
         self._place = place
         self.wanted: SimpleQueue[_Wanted] = SimpleQueue()
+        self._found: dict[bytes, str] = {}  # the names of keys, where to look first
 
     def listed(self) -> list[tuple[bytes, str]]:
         """List them, as OpenSSH encodes them, by name."""
@@ -65,14 +65,16 @@ class GroupKeys:
 
     def find(self, encoded: bytes) -> GroupKey:
         """Find a key as OpenSSH encodes it. Raises `NotKnown`."""
-        for key in self._all():
+        for key in self._all(self._found.get(encoded)):
             if _encoded(key) == encoded:
+                self._found[encoded] = key.name
                 return key
         raise NotKnown("a program wants a signature by a key that is none of a group here")
 
-    def _all(self) -> Iterator[GroupKey]:
+    def _all(self, first: str | None = None) -> Iterator[GroupKey]:
         home, me = self._place.home, self._place.me
-        for name in GroupKey.names(home):
+        names = GroupKey.names(home)
+        for name in sorted(names, key=lambda name: name != first):
             key = GroupKey.load(home, name, me)
             if key.status is KeyStatus.ACTIVE and key.suite.name in ssh_wire.SUITES:
                 yield key
@@ -85,7 +87,8 @@ def _encoded(key: GroupKey) -> bytes:
 class Attending(Sitting):
     """The agent at work. hook: a program that is asked; is_asking: whether its owner is, where there is no hook.
 
-    signers: who signs what programs want, by name; None for those of the key who are there first.
+    signers: who signs what programs want, by name; None for those of the key who are there first. ahead: how many pairs
+    of nonces it keeps made ahead for each key that is signed with there.
     """
 
     def __init__(
@@ -98,6 +101,7 @@ class Attending(Sitting):
         hook: Hook | None,
         is_asking: bool,
         signers: Sequence[str] | None,
+        ahead: int,
         files: str | None,
         clone: str | None,
     ) -> None:
@@ -107,6 +111,9 @@ class Attending(Sitting):
         self._hook = hook
         self._is_asking = is_asking
         self._signers = signers
+        self._ahead = ahead
+        self._is_stocked = False
+        self._stock: list[bytes] = []
         self._pause = _SHORTEST
         self._undecided: set[bytes] = set()
         self._wanted: dict[bytes, _Wanted] = {}  # by the request that was made of it
@@ -213,22 +220,61 @@ class Attending(Sitting):
         self._mine.pop(request, None)
 
     def _request(self, wanted: _Wanted) -> None:
-        """Ask the group for what a program wants."""
+        """Ask the group for what a program wants, with nonces made ahead if enough have some."""
         key, data = self.keys.find(wanted.asked.key), wanted.asked.data
         verifying_key = key.public_key_package.verifying_key
         item = Item(RAW, "", data) if wanted.asked.is_raw else ssh_items.item(verifying_key, data, wanted.process)
         participants = [each.name for each in key.roster]
         names = [name for name in self._signers or participants if name in participants]
-        home = self._place.home
+        likely = [self._place.me.name, *self._heard.by_last_word(name for name in names if name != self._place.me.name)]
+        found = self._heard.offered.left(key, [name for name in likely if name in names], 1)
         with self.holder() as holder:
-            request = signing.request(holder, key, [item], names, is_any=self._signers is None)
-        session = SigningSession.read(home, request, self._place.me, things.derive)
-        home.put(f"{request_folder(session.id)}/{BEGINNING}", request)
+            session, messages = attempts.ask(
+                *(holder, self._place.home, key, [item], names, found, things.derive), is_any=self._signers is None
+            )
+        for message in messages:
+            self._heard.take_up(message)
         self._wanted[session.id] = wanted
         self._pause = _SHORTEST
         self._log.add("asked", request=session.id.hex(), key=key.name, target=item.target, process=wanted.process)
         self._say(f"request {session.id[:4].hex()}: asked {', '.join(session.signers)}, for a program")
-        self._board.post(request)
+        for message in messages:
+            self._board.post(message)
+
+    # ── Nonces made ahead ──
+
+    def _fill_up(self) -> None:
+        """Make nonces ahead for every key that is signed with here, until as many wait as are wanted."""
+        self._is_stocked, self._stock = True, []
+        asked = [each.session for each in self._heard.matters.values() if isinstance(each, SigningMatter)]
+        for ceremony in {session.key.ceremony for session in asked} if self._ahead else ():
+            key = GroupKey.find(self._place.home, ceremony, self._place.me)
+            if key.status is KeyStatus.ACTIVE and self._place.me in key.roster:
+                self._fill_up_for(key)
+
+    def _fill_up_for(self, key: GroupKey) -> None:
+        stock = Stock(key, self._place.home)
+        try:
+            with self.holder() as holder:
+                made, message = stock.fill_up(holder, self._ahead, self._heard.offered, self._takes_no_answer)
+        except TokenProblem as error:
+            self._ahead = 0
+            self._log.add("no nonces made ahead", key=key.name, why=[str(error)])
+            self._say(f'"{key.name}": no more nonces are made ahead: {error}')
+            return
+        if message is not None:
+            self._log.add("made nonces ahead", key=key.name, pairs=made)
+            self._say(f'"{key.name}": {made} pairs of nonces made ahead')
+        self._stock += stock.handed_out()
+
+    def _takes_no_answer(self, request: bytes) -> bool:
+        matter = self._heard.matters.get(request)
+        return matter is not None and (request in self._refused or matter.is_over)
+
+    def _hand_out(self) -> bool:
+        return self._post(self._stock) and super()._hand_out()
+
+    # ── Waiting ──
 
     def _is_due(self, matter: Matter) -> bool:
         if matter.id in self._undecided and self._hook is not None and self._hook.has_answered(matter.id.hex()):
@@ -237,6 +283,7 @@ class Attending(Sitting):
 
     def _note(self, matter: Matter, said: str) -> None:
         self._pause = _SHORTEST
+        self._is_stocked = False
         self._log.add("done", request=matter.id.hex(), what_was_done=said)
         super()._note(matter, said)
 
@@ -244,12 +291,16 @@ class Attending(Sitting):
         if not isinstance(error, Aborted):  # which the judge has noted
             self._log.add("failed", request=matter.id.hex(), why=[str(error)])
         super()._refuse(matter, error)
+        self._is_stocked = False
         if matter.id in self._wanted:
             _fail(self._wanted.pop(matter.id), error)
             if not isinstance(error, CeremonyStopped):  # then others have ended it
                 self._withdraw(matter.id, "nothing comes of it without you")
 
     def _wait(self) -> None:
+        if not self._is_stocked:  # in a pause: what is asked goes first
+            self._fill_up()
+            self._post(self._stock)
         deadline = time.monotonic() + _LONGEST
         while self.keys.wanted.empty() and not self._has_answers() and time.monotonic() < deadline:
             if self._board.wait(self._pause):

@@ -7,7 +7,7 @@ known: another person, or a key that was not there before.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from frost_hsm.boards import Board, name_of
 from frost_hsm.boards.reading import Reading
@@ -16,8 +16,9 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.using import Attempt
+from frost_hsm.ceremony.messages.using import Attempt, Prepared, SigningRequest
 from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.signing.ahead import Offered
 from frost_hsm.cli.sittings import matters
 from frost_hsm.cli.sittings.matter import Matter
 from frost_hsm.cli.workplace import Workplace
@@ -32,7 +33,8 @@ class Heard:
     """All that was heard on one board, if there is one, and what the state directory knew before.
 
     matters: by their id, those that are mine. there: what lies on the board, by `name_of`. evidence: files about
-    ceremonies that were stopped. identities: those that were said, by name; nobody has compared them.
+    ceremonies that were stopped. identities: those that were said, by name; nobody has compared them. offered: the
+    commitments made ahead that wait there.
     """
 
     def __init__(self, place: Workplace, board: Board | None) -> None:
@@ -48,6 +50,8 @@ class Heard:
         self.there: set[str] = set()
         self.evidence: dict[str, bytes] = {}
         self.identities: dict[str, dict[bytes, PublicIdentity]] = {}
+        self.offered = Offered()
+        self._spoke: dict[str, None] = {}  # who, the last at the end
         for data in matters.known_here(place):
             self._begin(data, signed.decode(signed.parse(data)))
         self._reading = self._from_the_beginning()
@@ -95,6 +99,11 @@ class Heard:
         for each in (matter.id, *self._attempts.get(matter.id, ())):
             yield from self._messages.get(each, {}).values()
 
+    def by_last_word(self, names: Iterable[str]) -> list[str]:
+        """Sort names by who spoke last, which is who is there most likely."""
+        spoke = list(self._spoke)
+        return sorted(names, key=lambda name: -spoke.index(name) if name in self._spoke else 1)
+
     @property
     def passed_over(self) -> Sequence[str]:
         """What does not count, one line each."""
@@ -102,6 +111,14 @@ class Heard:
 
     def _from_the_beginning(self) -> Reading | None:
         return Reading(self._board, self._take_in) if self._board is not None else None
+
+    def take_up(self, data: bytes) -> None:
+        """Count what I take up myself as taken up, before it comes back from the board."""
+        parsed = signed.parse(data)
+        message = signed.decode(parsed)
+        if isinstance(message, SigningRequest | Attempt):
+            request = message.request if isinstance(message, Attempt) else parsed.content_digest
+            self.offered.take(message.commitments, request)
 
     def _take_in(self, data: bytes) -> str | None:
         """Put a message where it belongs; returns whose it is, None for what does not count."""
@@ -125,8 +142,14 @@ class Heard:
             parsed.verify(sender.sign_key)
         except (InputProblem, InvalidContents):
             return None
+        self._spoke.pop(sender.name, None)
+        self._spoke[sender.name] = None
+        if isinstance(message, Prepared):
+            self.offered.offer(message, sender)
+            return sender.name
         if isinstance(message, Attempt):
             self._attempts.setdefault(message.request, set()).add(parsed.content_digest)
+            self.take_up(data)
         said = self._messages.setdefault(about(message) or b"", {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
         return sender.name
@@ -152,5 +175,6 @@ class Heard:
             if self._strangers > _MAX_OF_STRANGERS:
                 return None
         self.matters[matter.id] = matter
+        self.take_up(data)
         self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
         return matter

@@ -13,6 +13,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Attempt, Prepared, SigningRequest
 from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.signing.ahead import Offered
 from frost_hsm.cli.options import Function
 from frost_hsm.cli.talk.fingerprints import identity_lines
 from frost_hsm.cli.workplace import Workplace
@@ -52,23 +53,17 @@ class Posting:
         return by_file if self.board is None else f"frost-hsm join {self.uri}, everyone, you too"
 
     def prepared(self, key: GroupKey, names: Sequence[str], count: int) -> dict[str, list[SigningCommitments]]:
-        """Find commitments made ahead that nobody has taken up, of each of these who has as many.
-
-        Two who ask at the same instant may take the same: they serve one of them.
-        """
-        offered: dict[str, dict[bytes, SigningCommitments]] = {}
-        taken: set[bytes] = set()
+        """Find commitments made ahead that nobody has taken up, as `Offered.left` does."""
+        offered = Offered()
         for _, data in self.board.messages() if self.board is not None else ():
             with suppress(FrostHsmError):  # something else
-                message = signed.decode(signed.parse(data))
+                parsed = signed.parse(data)
+                message = signed.decode(parsed)
                 if isinstance(message, SigningRequest | Attempt):
-                    taken.update(message.commitments)
+                    offered.take(message.commitments, parsed.content_digest)
                 elif isinstance(message, Prepared) and message.state == key.state.digest:
-                    name = signed.read(data, key.roster).sender.name
-                    read = {each: SigningCommitments.deserialize(key.suite, each) for each in message.commitments}
-                    offered.setdefault(name, {}).update(read)
-        left = {name: [each for raw, each in offered.get(name, {}).items() if raw not in taken] for name in names}
-        return {name: found[:count] for name, found in left.items() if len(found) >= count}
+                    offered.offer(message, signed.read(data, key.roster).sender)
+        return offered.left(key, names, count)
 
     def identity_of(self, name: str) -> PublicIdentity:
         """Find the identity that somebody handed out. Raises `NotKnown`, and `UnknownSender` if there are several."""

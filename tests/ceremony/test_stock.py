@@ -1,0 +1,137 @@
+"""One's own pairs of nonces that are made ahead for all to take up, kept filled up whatever becomes of them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from stage import parties, staging, upkeep
+from stage.parties import Party
+from stage.staging import Stage
+
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.using import Prepared
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.signing.ahead import Offered, Stock
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+
+COUNT = 3
+REQUEST = bytes(32)
+
+
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    return staging.with_key(tmp_path_factory.mktemp("stock"), "p256")
+
+
+@pytest.fixture
+def trio(stage: Stage, tmp_path: Path) -> list[Party]:
+    return stage.people(tmp_path / "people")
+
+
+def fill_up(
+    party: Party, offered: Offered, is_over: Callable[[bytes], bool] = lambda request: False
+) -> tuple[int, tuple[bytes, ...]]:
+    """Fill up and hand out; returns how many were made, and their commitments."""
+    key = party.key()
+    with party.holder() as holder:
+        made, data = Stock(key, party.home).fill_up(holder, COUNT, offered, is_over)
+    if data is None:
+        return made, ()
+    said = signed.read(data, key.roster).expect(Prepared)
+    offered.offer(said.message, said.sender)
+    return made, said.message.commitments
+
+
+def waiting(party: Party) -> int:
+    with party.holder() as holder:
+        return len(SealedSigner(party.key(), holder, party.home).prepared())
+
+
+def left(party: Party, offered: Offered) -> int:
+    return max(count for count in range(COUNT + 1) if count == 0 or offered.left(party.key(), [party.name], count))
+
+
+def test_what_is_taken_up_is_made_anew_and_nothing_else(trio: list[Party]) -> None:
+    alice, offered = trio[0], Offered()
+    made, first = fill_up(alice, offered)
+    assert (made, waiting(alice), left(alice, offered)) == (COUNT, COUNT, COUNT)
+    assert fill_up(alice, offered) == (0, ())
+    offered.take(first[:2], REQUEST)
+    assert left(alice, offered) == 1
+    made, _ = fill_up(alice, offered)
+    assert (made, waiting(alice), left(alice, offered)) == (2, COUNT + 2, COUNT), "what was taken still waits"
+
+
+def test_what_was_taken_by_a_request_that_is_over_is_destroyed(trio: list[Party]) -> None:
+    alice, offered = trio[0], Offered()
+    _, first = fill_up(alice, offered)
+    offered.take(first, REQUEST)
+    fill_up(alice, offered)
+    assert waiting(alice) == 2 * COUNT
+    assert fill_up(alice, offered, lambda request: request == REQUEST) == (0, ())
+    assert waiting(alice) == COUNT
+    assert len(Stock(alice.key(), alice.home).handed_out()) == 1, "of the first message nothing is left"
+
+
+def test_what_was_discarded_by_hand_is_made_anew(trio: list[Party]) -> None:
+    alice, offered = trio[0], Offered()
+    fill_up(alice, offered)
+    with alice.holder() as holder:
+        assert SealedSigner(alice.key(), holder, alice.home).discard_prepared() == COUNT
+    made, _ = fill_up(alice, offered)
+    assert (made, waiting(alice)) == (COUNT, COUNT)
+
+
+@pytest.mark.parametrize("sealed", range(COUNT + 1))
+def test_who_is_killed_while_pairs_are_sealed_leaves_none_that_nobody_knows_of(
+    trio: list[Party], sealed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = trio[0]
+    put, room = SealedRecords.put, iter(range(sealed))
+
+    def put_until_killed(self: SealedRecords, *arguments: object) -> None:
+        if next(room, None) is None:
+            os._exit(9)
+        put(self, *arguments)  # type: ignore[arg-type]
+
+    child = os.fork()
+    if child == 0:
+        monkeypatch.setattr(SealedRecords, "put", put_until_killed)
+        fill_up(alice, Offered())
+        os._exit(9)  # before anything was posted
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+    assert waiting(alice) == sealed
+    stock, offered = Stock(alice.key(), alice.home), Offered()
+    made, _ = fill_up(alice, offered)
+    assert (made, waiting(alice)) == (0 if sealed == COUNT else COUNT, COUNT)
+    assert len(stock.handed_out()) == 1, "all that waits is handed out, and nothing that does not"
+
+
+def test_a_refresh_ends_what_was_made_ahead_of_it(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    fill_up(alice, Offered())
+    upkeep.refresh(trio)
+    stock = Stock(alice.key(), alice.home)
+    assert stock.handed_out() == []
+    made, _ = fill_up(alice, Offered())
+    assert made == COUNT
+    parties.sign([alice, bob], b"as many as sign are in the new epoch")
+    assert waiting(alice) == COUNT
+    assert len(alice.home.names("prepared")) == 1
+
+
+def test_of_others_what_is_taken_is_not_found_in_whatever_order_it_is_heard(trio: list[Party]) -> None:
+    alice, bob, _ = trio
+    key, offered = alice.key(), Offered()
+    _, hers = fill_up(alice, offered)
+    later = Offered()
+    later.take(hers[1:], REQUEST)
+    later.offer(Prepared(key.ceremony, key.state.digest, hers), alice.public)
+    later.offer(Prepared(key.ceremony, key.state.digest, (b"garbage",)), bob.public)
+    later.offer(Prepared(key.ceremony, bytes(32), (hers[0],)), bob.public)
+    found = later.left(key, ["bob", "alice"], 1)
+    assert {name: [each.serialize() for each in made] for name, made in found.items()} == {"alice": [hers[0]]}
+    assert later.taken_by(hers[1]) == REQUEST
