@@ -4,11 +4,15 @@ Version 3; SHA-256; the content inside, under a content type of its own; no cert
 them; signed attributes content-type and message-digest and no other, so no time; ecdsa-with-SHA256, low s.
 ``openssl cms -verify -binary -inform PEM -certfile FILE -CAfile FILE`` accepts it with the signer's identity
 file.
+
+A *detached* signature is for strangers: its content, of type data, lies in a file of its own, and the signer's
+certificates come with it. ``openssl cms -verify -binary -inform DER -content FILE -CAfile FILE`` accepts that.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -19,6 +23,8 @@ from frost_hsm.forms.public_key import PublicKey
 PEM_LABEL: Final = "CMS"
 MAX_SIZE: Final = 12 << 20  # 16 MiB once it is in PEM
 MAX_PEM_SIZE: Final = 16 << 20
+MAX_DETACHED_SIZE: Final = 65536
+MAX_CERTIFICATES: Final = 4
 
 _WHAT = "a signed message"
 _SHA256 = der.algorithm(oids.SHA256)  # RFC 5754 §2: without parameters
@@ -77,21 +83,66 @@ def parse(data: bytes) -> SignedMessage:
     encapsulated = signed_data.sequence()
     content_type = encapsulated.oid()
     content = encapsulated.inside(der.context(0)).octet_string()
-    signer = signed_data.inside(der.SET).sequence()
-    signer.skip()  # the version
-    key_id = signer.contents(der.context(0, constructed=False))
-    signer.skip()  # the digest algorithm
-    digest = _message_digest(signer.inside(der.context(0)))
-    signer.skip()  # the signature algorithm
-    signature = signer.octet_string()
-    if len(key_id) != 20 or len(digest) != 32:
-        raise MalformedMessage(f"{_WHAT} has a key identifier or a digest of another length")
+    key_id, digest, signature = _read_signer(signed_data.inside(der.SET).sequence())
     der.require_same(_encode(content_type, content, key_id, digest, signature), data, _WHAT)
     return SignedMessage(content_type, content, key_id, digest, signature, data)
 
 
-def _encode(content_type: str, content: bytes, key_id: bytes, digest: bytes, signature: bytes) -> bytes:
-    encapsulated = der.sequence(der.oid(content_type), der.element(der.context(0), der.octet_string(content)))
+@dataclass(frozen=True, slots=True)
+class DetachedSignature:
+    """A detached SignedData of the profile, of which only the structure has been checked. Call `verify`.
+
+    certificates: DER, in the order that DER gives a set. signer_key_id: 20 bytes. content_digest: as the signer states
+    it.
+    """
+
+    certificates: tuple[bytes, ...] = field(repr=False)
+    signer_key_id: bytes
+    content_digest: bytes
+    signature: bytes = field(repr=False)
+
+    def verify(self, key: PublicKey, content: bytes) -> None:
+        """Verify that this is the content, and the signature; raises `BadMessageSignature`."""
+        if hashlib.sha256(content).digest() != self.content_digest:
+            raise BadMessageSignature("the file is not the one that was signed")
+        key.verify(self.signature, _signed_attributes(oids.DATA, self.content_digest))
+
+
+def sign_detached(content: bytes, signer: Signer, certificates: Sequence[bytes]) -> bytes:
+    """Return the DER ContentInfo of a signature on ``content``, without it. One operation of the signer's token."""
+    digest = hashlib.sha256(content).digest()
+    signature = signer.sign(_signed_attributes(oids.DATA, digest))
+    return _encode(oids.DATA, None, signer.sign_key.key_id, digest, signature, certificates)
+
+
+def parse_detached(data: bytes) -> DetachedSignature:
+    """Read a detached SignedData; raises `MalformedMessage` unless it is of the profile byte for byte."""
+    what = "a detached signature"
+    if len(data) > MAX_DETACHED_SIZE:
+        raise MalformedMessage(f"{what} is larger than {MAX_DETACHED_SIZE} bytes")
+    outer = der.Reader(data, what).sequence()
+    outer.skip()  # signedData
+    signed_data = outer.inside(der.context(0)).sequence()
+    for _ in range(3):
+        signed_data.skip()  # the version, the digest algorithms, the content that is not there
+    inside = signed_data.inside(der.context(0))
+    certificates: list[bytes] = []
+    while inside.more() and len(certificates) < MAX_CERTIFICATES:
+        certificates.append(inside.whole(der.SEQUENCE))
+    key_id, digest, signature = _read_signer(signed_data.inside(der.SET).sequence())
+    der.require_same(_encode(oids.DATA, None, key_id, digest, signature, certificates), data, what)
+    return DetachedSignature(tuple(certificates), key_id, digest, signature)
+
+
+def _encode(
+    content_type: str,
+    content: bytes | None,
+    key_id: bytes,
+    digest: bytes,
+    signature: bytes,
+    certificates: Sequence[bytes] = (),
+) -> bytes:
+    inside = [] if content is None else [der.element(der.context(0), der.octet_string(content))]
     signer_info = der.sequence(
         der.integer(3),
         der.element(der.context(0, constructed=False), key_id),
@@ -100,8 +151,27 @@ def _encode(content_type: str, content: bytes, key_id: bytes, digest: bytes, sig
         _ECDSA,
         der.octet_string(signature),
     )
-    signed_data = der.sequence(der.integer(3), der.set_of(_SHA256), encapsulated, der.set_of(signer_info))
+    signed_data = der.sequence(
+        der.integer(3),
+        der.set_of(_SHA256),
+        der.sequence(der.oid(content_type), *inside),
+        *([der.element(der.context(0), *sorted(certificates))] if certificates else []),
+        der.set_of(signer_info),
+    )
     return der.sequence(der.oid(oids.SIGNED_DATA), der.element(der.context(0), signed_data))
+
+
+def _read_signer(signer: der.Reader) -> tuple[bytes, bytes, bytes]:
+    """Return the key identifier, the digest and the signature of a SignerInfo."""
+    signer.skip()  # the version
+    key_id = signer.contents(der.context(0, constructed=False))
+    signer.skip()  # the digest algorithm
+    digest = _message_digest(signer.inside(der.context(0)))
+    signer.skip()  # the signature algorithm
+    signature = signer.octet_string()
+    if len(key_id) != 20 or len(digest) != 32:
+        raise MalformedMessage(f"{_WHAT} has a key identifier or a digest of another length")
+    return key_id, digest, signature
 
 
 def _signed_attributes(content_type: str, digest: bytes) -> bytes:

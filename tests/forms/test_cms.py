@@ -234,3 +234,51 @@ def relength(data: bytes, header: bytes) -> bytes:
 def test_ber_is_malformed(changed: bytes) -> None:
     with pytest.raises(MalformedMessage):
         cms.parse(changed)
+
+
+# ── Detached ──
+
+DETACHED = cms.sign_detached(CONTENT, alice(), alice().public.certificates)
+
+
+def detached_accepted_by_openssl(content: bytes, signature: bytes, directory: Path) -> bool:
+    words = "cms -verify -binary -inform DER -in s.pem -content content.pem -CAfile alice.pem -out out"
+    return (
+        openssl(directory, *words.split(), s=signature, content=content, alice=alice().public.to_pem()).returncode == 0
+    )
+
+
+@pytest.mark.parametrize("content", [b"", CONTENT, b"line\n", b"\r\n\0\n"])
+def test_openssl_verifies_a_detached_signature(content: bytes, tmp_path: Path) -> None:
+    made = cms.sign_detached(content, alice(), alice().public.certificates)
+    assert detached_accepted_by_openssl(content, made, tmp_path)
+    assert not detached_accepted_by_openssl(content + b"x", made, tmp_path)
+    cms.parse_detached(made).verify(alice().public.sign_key, content)
+    with pytest.raises(BadMessageSignature, match="not the one that was signed"):
+        cms.parse_detached(made).verify(alice().public.sign_key, content + b"x")
+    with pytest.raises(BadMessageSignature):
+        cms.parse_detached(made).verify(bob().public.sign_key, content)
+
+
+def test_every_truncated_or_changed_detached_signature_is_refused() -> None:
+    """What is not signed are the certificates and the key identifier, whose owner sees to them: `plans.signature`."""
+    for cut in truncations(DETACHED):
+        with pytest.raises(MalformedMessage):
+            cms.parse_detached(cut)
+    read = cms.parse_detached(DETACHED)
+    for changed in flips(DETACHED):
+        try:
+            found = cms.parse_detached(changed)
+            found.verify(alice().public.sign_key, CONTENT)
+        except InputProblem:
+            continue
+        assert (found.certificates, found.signer_key_id) != (read.certificates, read.signer_key_id)
+
+
+def test_a_signed_message_is_no_detached_signature() -> None:
+    with pytest.raises(MalformedMessage):
+        cms.parse_detached(SIGNED)
+    with pytest.raises(MalformedMessage):
+        cms.parse(DETACHED)
+    with pytest.raises(MalformedMessage, match="larger"):
+        cms.parse_detached(bytes(cms.MAX_DETACHED_SIZE + 1))
