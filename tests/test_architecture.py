@@ -33,9 +33,11 @@ MAY_IMPORT = {
     "ceremony": GROUND | {"file_lock", "forms", "frost", "backends"},
     "targets": GROUND | {"forms", "frost", "plugins"},
     "agent": GROUND | {"frost", "ceremony", "targets"},
+    "plans": GROUND | {"forms", "frost", "ceremony", "targets"},
     "manual": {"errors"},
     "cli": GROUND
-    | {"manual", "file_lock", "home_directory", "forms", "frost", "ceremony", "backends", "targets", "boards", "agent"},
+    | {"manual", "file_lock", "home_directory", "forms", "frost", "ceremony", "backends", "targets", "boards", "agent"}
+    | {"plans"},
     "testing": GROUND | {"forms", "backends", "boards"},
 }
 """Each part of the house and the parts below it that it may import."""

@@ -1,0 +1,39 @@
+"""A participant's signature on a record: detached CMS by the sign key of their token, their identity with it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from itertools import permutations
+
+from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.errors import BadMessageSignature, InputProblem, InvalidSignature, MalformedMessage
+from frost_hsm.forms import cms
+
+
+def sign(paper: bytes, holder: Holder) -> bytes:
+    """Return the DER of a signature on a record. One operation of the token."""
+    return cms.sign_detached(paper, holder, holder.public.certificates)
+
+
+def verify(paper: bytes, data: bytes) -> PublicIdentity:
+    """Return who signed a record. Whether they are who the name says, their fingerprint tells.
+
+    Raises `MalformedMessage` for what is no such signature, and `InvalidSignature`.
+    """
+    found = cms.parse_detached(data)
+    signer = _identity(found)
+    try:
+        found.verify(signer.sign_key, paper)
+    except BadMessageSignature as error:
+        raise InvalidSignature(f"BAD signature of {signer.name}: {error}") from None
+    return signer
+
+
+def _identity(found: cms.DetachedSignature) -> PublicIdentity:
+    """Return the identity that its certificates, which are in no order, make up."""
+    for sign_certificate, agree_certificate, *second in permutations(found.certificates):
+        with suppress(InputProblem):
+            public = PublicIdentity(sign_certificate, agree_certificate, tuple(second))
+            if public.sign_key.key_id == found.signer_key_id:
+                return public
+    raise MalformedMessage("the certificates in a signature are of no identity, or of another signer's")
