@@ -79,6 +79,8 @@ missing_stock_tools() {
         have certtool || echo gnutls-bin
         have rpmsign || echo rpm
         have dnssec-verify || echo bind9-utils
+        have chromium || echo chromium
+        have zbarimg || echo zbar-tools
     fi
 }
 

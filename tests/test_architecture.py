@@ -57,7 +57,7 @@ WINGS = {
             "parsing",
             "options",
         ),
-        *("files", "steps", "sittings", "program", "commands"),
+        *("files", "steps", "sittings", "paper", "program", "commands"),
     ),
 }
 """The rooms of a part that has some, each of which imports only those before it."""

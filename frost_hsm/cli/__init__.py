@@ -8,7 +8,7 @@ starting Python three times.
 - what is typed: ``options`` ``parsing`` ``completing``
 - what a person sees and says: ``talk``
 - what is read and written: ``files``
-- what the steps of several commands have alike: ``steps``; work over a board: ``sittings``
+- what the steps of several commands have alike: ``steps``; work over a board: ``sittings``; what is printed: ``paper``
 - ``commands``, each in the module of its name
 """
 
@@ -38,6 +38,7 @@ COMMANDS = {
     "keys": "See, hand out and destroy the keys you have a share of.",
     "refresh": "Make the shares of a key anew, together.",
     "repair": "Rebuild a lost share, or make one for a new participant.",
+    "ceremony": "Plan a ceremony, rehearse it, and sign a record of it.",
     "history": "See what became of a key, and go on where something hangs.",
     "recover": "Make your share of a key again, of the messages that made it.",
     "backup": "Keep what is needed when state directory or token are lost.",

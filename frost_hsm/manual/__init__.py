@@ -21,6 +21,7 @@ SECTIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "How to": (
         "release",
         "ca",
+        "ceremony-plan",
         "documents",
         "dnssec",
         "tuf",

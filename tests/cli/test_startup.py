@@ -41,4 +41,4 @@ def test_verify_loads_neither_token_nor_ceremony(group: list[Party]) -> None:
 @pytest.mark.parametrize("command", ["keys list", "peer list", "status"])
 def test_what_needs_no_token_loads_no_backend_and_no_target(people: list[Party], command: str) -> None:
     loaded = loaded_by(people[0], *command.split(), "--home", "home")
-    assert not loaded & {"pkcs11", "Crypto", "importlib.metadata", "cryptography.x509", "jwt", "embit"}
+    assert not loaded & {"pkcs11", "Crypto", "importlib.metadata", "cryptography.x509", "jwt", "embit", "jinja2"}

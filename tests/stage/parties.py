@@ -41,6 +41,7 @@ PROGRAM = (sys.executable, "-c", "from frost_hsm.cli import main; main()")
 _ASKING = (
     "peer add",
     "peer remove",
+    "ceremony sign",
     "backup restore",
     "dealer accept",
     *(f"{ceremony} {step}" for ceremony in ("dkg", "refresh") for step in ("round1", "confirm")),
@@ -51,6 +52,7 @@ _ASKING = (
 _WITH_TOKEN = (
     "init",
     "identity create",
+    "ceremony sign",
     *(f"dkg {step}" for step in ("propose", "round1", "round2", "finish", "abort")),
     *(f"refresh {step}" for step in ("propose", "round1", "round2", "finish", "confirm", "abort")),
     *(f"repair {step}" for step in ("request", "delta", "sigma", "finish", "confirm")),

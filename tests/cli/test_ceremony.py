@@ -1,0 +1,189 @@
+"""The record of a ceremony: stated by each, made again by each, signed by the tokens of all; and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from cli.test_json import held
+from stage import parties
+from stage.parties import KEY, Party, Ran
+
+from frost_hsm.cli.commands import rehearsing
+
+PLAN = f"""\
+title = "Treasury & <b>Sons</b>"
+key = "{KEY}"
+suite = "p256"
+threshold = 2
+people = ["alice", "bob", "carol"]
+
+[[sign]]
+file = "text"
+signers = ["alice", "carol"]
+output = "text.sig"
+"""
+
+
+@pytest.fixture
+def folder(group: list[Party], tmp_path: Path) -> Path:
+    """What the three have made, in one folder."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "plan.toml").write_text(PLAN)
+    (folder / "text").write_bytes(b"what is signed")
+    (folder / "text.sig").write_bytes(parties.sign([group[0], group[2]], b"what is signed"))
+    return folder
+
+
+def run(party: Party, folder: Path, *arguments: str) -> Ran:
+    return parties.run(folder, *party.arguments(["ceremony", *arguments]))
+
+
+def record(party: Party, folder: Path, *options: str) -> Ran:
+    return run(party, folder, "record", "plan.toml", "--began", "10:00", "--ended", "10:45", *options)
+
+
+@pytest.fixture
+def recorded(folder: Path, group: list[Party]) -> Path:
+    for party in group:
+        assert record(party, folder).status == 0
+    return folder
+
+
+@pytest.fixture
+def signed(recorded: Path, group: list[Party]) -> Path:
+    for party in group:
+        assert run(party, recorded, "sign", "plan.toml").status == 0
+    return recorded
+
+
+def signatures(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.p7s"))
+
+
+def test_every_verb_says_what_it_did(group: list[Party], folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    alice, bob, carol = group
+    held(run(alice, folder, "plan", "plan.toml", "--json"))
+    with monkeypatch.context() as patched:
+        patched.setattr(rehearsing._Room, "_run", lambda *line: None)
+        assert held(run(alice, folder, "rehearse", "plan.toml", "--json"))["signed"] == ["text.sig"]
+    missing = [json.loads(record(party, folder, "--json").stdout)["missing"] for party in group]
+    assert missing == [["bob", "carol"], ["carol"], []]
+    held(record(alice, folder, "--json"))
+    for party in group:
+        assert held(run(party, folder, "sign", "plan.toml", "--json"))["file"] == f"{KEY}.record.{party.name}.p7s"
+    found = held(run(bob, folder, "verify", f"{KEY}.record.html", *signatures(folder), "--json"))
+    assert (found["signed"], found["missing"]) == (["alice", "bob", "carol"], [])
+    found = json.loads(run(carol, folder, "verify", f"{KEY}.record.html", signatures(folder)[1], "--json").stdout)
+    assert (found["signed"], found["missing"]) == (["bob"], ["alice", "carol"])
+
+
+def test_every_step_can_be_repeated(group: list[Party], signed: Path) -> None:
+    before = {path.name: path.read_bytes() for path in signed.iterdir()}
+    for party in group:
+        assert run(party, signed, "record", "plan.toml").status == 0  # the times are those that were entered
+        again = run(party, signed, "sign", "plan.toml")
+        assert "is your signature on this record already" in again.stdout
+    assert {path.name: path.read_bytes() for path in signed.iterdir()} == before
+
+
+def test_what_others_chose_is_text(recorded: Path) -> None:
+    page = (recorded / f"{KEY}.record.html").read_text()
+    assert "Treasury &amp; &lt;b&gt;Sons&lt;/b&gt;" in page
+    assert "<b>Sons" not in page
+
+
+def test_the_times_are_asked_for_where_they_are_not_said(group: list[Party], folder: Path) -> None:
+    ran = run(group[0], folder, "record", "plan.toml")
+    assert ran.status == 69
+    assert "--began" in ran.stderr
+
+
+def test_a_record_that_was_touched_is_not_signed(group: list[Party], recorded: Path) -> None:
+    path = recorded / f"{KEY}.record.html"
+    path.write_bytes(path.read_bytes().replace(b"10:45", b"10:46", 1))
+    ran = run(group[0], recorded, "sign", "plan.toml")
+    assert ran.status == 65
+    assert "is not the record that this machine makes" in ran.stderr
+    assert signatures(recorded) == []
+
+
+def test_a_statement_that_was_touched_is_not_signed(group: list[Party], recorded: Path) -> None:
+    path = recorded / f"{KEY}.bob.statement.json"
+    told = json.loads(path.read_bytes())
+    told["agreed"]["check_code"] = "0000 " * 7 + "0000"
+    path.write_bytes(json.dumps(told, indent=1).encode() + b"\n")
+    ran = run(group[0], recorded, "sign", "plan.toml")
+    assert ran.status == 65
+    assert "the statement of bob has another check code" in ran.stderr
+
+
+def test_what_does_not_verify_is_not_stated(group: list[Party], folder: Path) -> None:
+    (folder / "text").write_bytes(b"something else")
+    ran = record(group[0], folder)
+    assert ran.status == 10
+    assert "text.sig does not verify" in ran.stderr
+    assert not [*folder.glob("*.statement.json")]
+
+
+def test_a_plan_that_changed_is_another(group: list[Party], folder: Path) -> None:
+    record(group[0], folder)
+    (folder / "plan.toml").write_text(PLAN + "# a note\n")
+    assert record(group[0], folder).status == 73
+    assert record(group[0], folder, "--force").status == 0
+    (folder / "plan.toml").write_text(
+        PLAN.replace("threshold = 2", "threshold = 3").replace('"alice", "carol"]', '"alice", "bob", "carol"]')
+    )
+    ran = record(group[0], folder, "--force")
+    assert ran.status == 2
+    assert "is not the one of the plan" in ran.stderr
+
+
+def test_whose_signature_it_is(signed: Path, group: list[Party], tmp_path: Path) -> None:
+    alice = group[0]
+    path = signed / f"{KEY}.record.html"
+    (mallory,) = parties.gather(tmp_path / "others", ["alice"])
+    with mallory.holder() as holder:
+        from frost_hsm.plans import signature
+
+        (signed / "mallory.p7s").write_bytes(signature.sign(path.read_bytes(), holder))
+    ran = run(alice, signed, "verify", path.name, "mallory.p7s")
+    assert ran.status == 10
+    assert "who is no participant" in ran.stderr
+    shutil.copy(path, signed / "altered.html")
+    (signed / "altered.html").write_bytes(path.read_bytes().replace(b"10:00", b"10:01", 1))
+    ran = run(alice, signed, "verify", "altered.html", signatures(signed)[-1])
+    assert ran.status == 10
+    assert "BAD signature of" in ran.stderr
+    assert run(alice, signed, "verify", path.name, "text.sig").status == 65
+    assert run(alice, signed, "verify", "text", signatures(signed)[0]).status == 65
+
+
+def test_a_rehearsal_that_fails_says_where_and_leaves_nothing(
+    group: list[Party], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With processes as they are, up to the first that fails."""
+    nowhere = tmp_path / "nowhere"
+    nowhere.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(nowhere))
+    monkeypatch.setattr(rehearsing, "_softhsm", lambda: rehearsing._SoftHsm("/nowhere/libsofthsm2.so", "true"))
+    ran = run(group[0], folder, "rehearse", "plan.toml")
+    assert ran.status == 2
+    assert "the rehearsal stopped: alice$ frost-hsm init --me alice" in ran.stderr
+    assert "/nowhere/libsofthsm2.so" in ran.stderr
+    assert [*nowhere.iterdir()] == []
+
+
+def test_without_the_libraries_it_is_said_what_to_install(
+    group: list[Party], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from frost_hsm.cli.paper import printing
+
+    printing._environment.cache_clear()
+    monkeypatch.setitem(__import__("sys").modules, "segno", None)
+    ran = run(group[0], folder, "plan", "plan.toml")
+    assert ran.status == 2
+    assert "pip install 'frost-hsm[ceremony]'" in ran.stderr
