@@ -36,7 +36,7 @@ class SignedMessage:
     """A SignedData of the profile, of which only the structure has been checked. Call `verify`.
 
     content_type: dotted OID. signer_key_id: 20 bytes. content_digest: as the signer states it. der: as
-    received.
+    received. It remembers the keys that it was verified with.
     """
 
     content_type: str
@@ -45,12 +45,16 @@ class SignedMessage:
     content_digest: bytes
     signature: bytes = field(repr=False)
     der: bytes = field(repr=False)
+    _good_for: set[bytes] = field(default_factory=set, init=False, repr=False, compare=False)
 
     def verify(self, key: PublicKey) -> None:
         """Verify the digest of the content, and the signature; raises `BadMessageSignature`."""
+        if key.digest in self._good_for:
+            return
         if hashlib.sha256(self.content).digest() != self.content_digest:
             raise BadMessageSignature("the message was altered after it was signed")
         key.verify(self.signature, _signed_attributes(self.content_type, self.content_digest))
+        self._good_for.add(key.digest)
 
 
 class Signer(Protocol):

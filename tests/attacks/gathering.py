@@ -37,9 +37,8 @@ from frost_hsm.forms.public_key import PublicKey
 
 
 def verify_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read and verify the same few certificates and messages once in a test, not thousands of times."""
+    """Read and verify the same few certificates once in a test, not thousands of times."""
     monkeypatch.setattr(certificate, "parse", cache(certificate.parse))
-    monkeypatch.setattr(signed, "parse", cache(signed.parse))
     monkeypatch.setattr(PublicKey, "verify", cache(PublicKey.verify))
 
 

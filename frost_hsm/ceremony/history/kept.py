@@ -11,7 +11,6 @@ What a folder is called finds it, and decides nothing: a key has the name, and a
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
 from typing import Any, Final
 
 from frost_hsm.ceremony.history.chain import History
@@ -19,6 +18,7 @@ from frost_hsm.ceremony.history.transcript import BEGINNING, GIVEN_UP, STEPS, re
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import GivenUp
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal
+from frost_hsm.ceremony.messages.memory import Memory
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.names import require_name
@@ -30,6 +30,10 @@ from frost_hsm.frost.packages import PublicKeyPackage, VerifyingKey
 KEYS: Final = "keys"
 STANDING: Final = "standing"
 PUBLIC_KEY_PACKAGE: Final = "public-key-package.json"
+
+_HISTORIES: Final[Memory[History]] = Memory(8 << 20)
+_PACKAGES: Final[Memory[PublicKeyPackage]] = Memory(1 << 20)
+"""What files say, by their contents: they are read each time, and taken apart again only if they changed."""
 
 
 def folder_of(proposal: Signed[Proposal]) -> str:
@@ -78,8 +82,10 @@ def read(home: StateDirectory, folder: str) -> History:
                 f"{chapter}/{STEPS[Confirmation]}/{each}" for each in home.names(f"{chapter}/{STEPS[Confirmation]}")
             ]
     blocks += [f"{folder}/{STANDING}/{each}" for each in home.names(f"{folder}/{STANDING}")]
+    contents = [home.read(path) or b"" for path in blocks]
+    digest = hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in contents)).digest()
     try:
-        history = History.read(_contents(home, blocks))
+        history = _HISTORIES.get(digest, sum(map(len, contents)), lambda: History.read(contents))
     except (InputProblem, InvalidContents) as error:
         if isinstance(error, StorageProblem):
             raise
@@ -91,11 +97,6 @@ def read(home: StateDirectory, folder: str) -> History:
             f"{home.path / folder} holds another key than its name says", hint="restore it from a backup"
         )
     return history
-
-
-def _contents(home: StateDirectory, paths: list[str]) -> Iterator[bytes]:
-    for path in paths:
-        yield home.read(path) or b""
 
 
 def proposal(home: StateDirectory, folder: str) -> Signed[Proposal] | None:
@@ -121,7 +122,9 @@ def read_package(home: StateDirectory, chapter: str, suite: str, digest: bytes) 
     """Read the public key package that a chapter made; raises `StorageProblem` for another than was confirmed."""
     path = f"{chapter}/{PUBLIC_KEY_PACKAGE}"
     try:
-        package = PublicKeyPackage.from_json(ciphersuites.by_id(suite), home.read(path) or b"")
+        data = home.read(path) or b""
+        name = hashlib.sha256(suite.encode() + data).digest()
+        package = _PACKAGES.get(name, len(data), lambda: PublicKeyPackage.from_json(ciphersuites.by_id(suite), data))
         if hashlib.sha256(package.serialize()).digest() == digest:
             return package
     except InputProblem as error:

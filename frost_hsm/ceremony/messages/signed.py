@@ -10,6 +10,7 @@ from typing import Any, Final, Generic, TypeVar, cast
 from frost_hsm.ceremony.messages import changing, complaints, making, using
 from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest
 from frost_hsm.ceremony.messages.making import Proposal, RefreshProposal
+from frost_hsm.ceremony.messages.memory import Memory
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
@@ -43,6 +44,11 @@ _KINDS: Final[dict[str, type[Message]]] = {
         complaints.Opening,
     )
 }
+
+_REMEMBERED: Final = 4 << 20
+_PARSED: Final[Memory[cms.SignedMessage]] = Memory(_REMEMBERED)
+_DECODED: Final[Memory[Message]] = Memory(_REMEMBERED)
+"""So nothing is verified twice in a process: what was parsed remembers whose it is."""
 
 M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Message)
@@ -128,7 +134,8 @@ def parse(data: bytes) -> cms.SignedMessage:
     if len(data) > cms.MAX_PEM_SIZE:
         raise MalformedMessage(f"a message is larger than {cms.MAX_PEM_SIZE} bytes")
     is_der = data[:1] == bytes((der.SEQUENCE,))
-    return cms.parse(data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0])
+    encoded = data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0]
+    return _PARSED.get(hashlib.sha256(encoded).digest(), len(encoded), lambda: cms.parse(encoded))
 
 
 def decode(signed: cms.SignedMessage) -> Message:
@@ -136,7 +143,8 @@ def decode(signed: cms.SignedMessage) -> Message:
     kind = _KINDS.get(signed.content_type)
     if kind is None:
         raise ForeignMessage("this is signed data, but no message of a type that is known here")
-    return kind.decode(signed.content)
+    digest = hashlib.sha256(signed.content_type.encode() + signed.content).digest()
+    return _DECODED.get(digest, len(signed.content), lambda: kind.decode(signed.content))
 
 
 def peek(data: bytes, kind: type[N]) -> N:
