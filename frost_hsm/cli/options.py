@@ -20,12 +20,13 @@ Function = TypeVar("Function", bound=Callable[..., object])
 
 
 def command(
-    group: click.Group | None, name: str, *, token: bool = False, asks: bool = False
+    group: click.Group | None, name: str, *, token: bool = False, login: bool = True, asks: bool = False
 ) -> Callable[[Callable[..., Result]], click.Command]:
     """Make a command of a function from a `Workplace` and its own parameters to a `Result`.
 
-    token: it may open the token, so it takes ``--token`` and ``--pin-source``. asks: it may ask yes or no. ``--yes`` is
-    taken by all of these, so that a script can say it at every step of a ceremony.
+    token: it may open the token, so it takes ``--token``. login: it may then log in, so it takes ``--pin-source``.
+    asks: it may ask yes or no. ``--yes`` is taken by all that may log in, so that a script can say it at every step of
+    a ceremony.
 
     The command returns what shows its result, to be called when click is through: click has ways of its own when
     output fails.
@@ -52,7 +53,14 @@ def command(
                 return functools.partial(show, function(place, **parameters), as_json=as_json)
 
         decorated: Callable[..., object] = run
-        for option in reversed([*(_TOKEN if token else ()), *(_ASKS if asks or token else ()), *_ALWAYS]):
+        logs_in = token and login
+        added = [
+            *(_TOKEN if token else ()),
+            *(_LOGIN if logs_in else ()),
+            *(_ASKS if asks or logs_in else ()),
+            *_ALWAYS,
+        ]
+        for option in reversed(added):
             decorated = option(decorated)
         make = group.command if group is not None else click.command
         made: click.Command = make(name, cls=Command, help=docstring(function))(decorated)
@@ -87,6 +95,9 @@ _TOKEN = (
         envvar="FROST_HSM_TOKEN",
         help="The token to use, as frost-hsm token list prints it; else the one of init.",
     ),
+)
+
+_LOGIN = (
     click.option(
         "--pin-source",
         metavar="SOURCE",

@@ -171,8 +171,11 @@ def test_more_than_half_of_all_seats_change_who_has_a_share(tmp_path: Path) -> N
     assert len(parties.sign([carol, new], MESSAGE)) == 65
 
 
-def test_whoever_confirms_what_excludes_each_other_is_shown_to_have_parted_people(trio: list[Party]) -> None:
-    """Bob gives Carol's place away with Alice, and Alice's with Carol. Each of the two follows what they have seen."""
+def part(trio: list[Party]) -> tuple[Party, Party, dict[str, bytes]]:
+    """Bob gives Carol's place away with Alice, and Alice's with Carol.
+
+    Returns the two newcomers, and the chapters by whom of the honest ones he parted with it.
+    """
     alice, bob, carol = trio
     dave, erin = newcomer(trio, "dave"), newcomer(trio, "erin")
     parted = {}
@@ -190,6 +193,13 @@ def test_whoever_confirms_what_excludes_each_other_is_shown_to_have_parted_peopl
         for party in (honest, new):
             upkeep.repairing(party, request).confirm(party.holder, inbox(ending, said, his))
         parted[honest.name] = confirmation.ceremony
+    return dave, erin, parted
+
+
+def test_whoever_confirms_what_excludes_each_other_is_shown_to_have_parted_people(trio: list[Party]) -> None:
+    """Bob has given two places away. Each of the two follows what they have seen."""
+    alice, bob, carol = trio
+    dave, erin, parted = part(trio)
     assert "dave" in [each.name for each in alice.key().roster]
     assert "erin" in [each.name for each in carol.key().roster]
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import signal
+import struct
 import subprocess
+import sys
 import termios
 import time
 from collections.abc import Sequence
@@ -19,11 +22,67 @@ from stage.parties import PROGRAM
 PATIENCE = 15.0
 
 
-class Session:
+class Screen:
+    """What a person at a terminal sees, and types. columns: how wide it is; 0 if it does not say."""
+
+    def __init__(self, columns: int = 0) -> None:
+        self._master, self._slave = pty.openpty()
+        termios.tcsetwinsize(self._slave, (24, columns))
+        self.name = os.ttyname(self._slave)
+        self.shown = ""
+        self._seen = 0
+
+    def expect(self, text: str) -> None:
+        """Wait until the program has shown ``text`` after what was last waited for."""
+        deadline = time.monotonic() + PATIENCE
+        while (found := self.shown.find(text, self._seen)) < 0:
+            if not self._read(deadline):
+                raise AssertionError(f"never shown: {text!r}; shown: {self.shown!r}")
+        self._seen = found + len(text)
+
+    def type(self, text: str | bytes) -> None:
+        os.write(self._master, text.encode() if isinstance(text, str) else text)
+
+    def type_ahead(self, line: str) -> None:
+        """Type a line, and wait until the terminal has it: it comes to it a moment later."""
+        self.type(line)
+        deadline = time.monotonic() + PATIENCE
+        waiting = bytearray(struct.calcsize("i"))
+        while int.from_bytes(waiting, sys.byteorder) < len(line):
+            assert time.monotonic() < deadline
+            fcntl.ioctl(self._slave, termios.FIONREAD, waiting)
+
+    @property
+    def echoes(self) -> bool:
+        """Whether what is typed is shown."""
+        return bool(termios.tcgetattr(self._master)[3] & termios.ECHO)
+
+    def close(self) -> None:
+        """Close the terminal, as a window or a connection is closed."""
+        os.close(self._master)
+        self._master = os.open(os.devnull, os.O_RDWR)
+
+    def fileno(self) -> int:
+        return self._master
+
+    def read(self) -> bool:
+        """Look at what is shown now; returns whether there may be more."""
+        return bool(self._read(0))
+
+    def _read(self, deadline: float) -> str:
+        ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
+        try:
+            read = os.read(self._master, 4096).decode(errors="replace") if ready else ""
+        except OSError:  # the program has closed the terminal
+            read = ""
+        self.shown += read
+        return read
+
+
+class Session(Screen):
     """``with Session(arguments) as session``: reads what the program shows and types answers.
 
     With ``redirected`` stdin, stdout and stderr are not the terminal: stdin is empty, and the other two are kept.
-    columns: how wide the terminal is; 0 if it does not say.
     """
 
     def __init__(
@@ -36,20 +95,16 @@ class Session:
         program: Sequence[str] = PROGRAM,
         columns: int = 0,
     ) -> None:
+        super().__init__(columns)
         self._arguments = [*program, *arguments]
         self._cwd = cwd
         self._redirected = redirected
-        self._columns = columns
         self._environment = {**os.environ, "TERM": "xterm", "NO_COLOR": "1", **(environment or {})}
-        self.shown = ""
-        self._seen = 0
         self.stdout = b""
         self.stderr = b""
 
     def __enter__(self) -> Self:
-        self._master, slave = pty.openpty()
-        termios.tcsetwinsize(slave, (24, self._columns))
-        name = os.ttyname(slave)
+        slave, name = self._slave, self.name
         out = subprocess.PIPE if self._redirected else slave
 
         def take_terminal() -> None:
@@ -66,7 +121,6 @@ class Session:
             start_new_session=True,
             preexec_fn=take_terminal,
         )
-        self._slave = slave
         if not self._redirected:  # else the program has nothing open that would keep the terminal alive
             os.close(slave)
         return self
@@ -82,17 +136,6 @@ class Session:
                 stream.close()
         os.close(self._master)
 
-    def expect(self, text: str) -> None:
-        """Wait until the program has shown ``text`` after what was last waited for."""
-        deadline = time.monotonic() + PATIENCE
-        while (found := self.shown.find(text, self._seen)) < 0:
-            if not self._read(deadline):
-                raise AssertionError(f"never shown: {text!r}; shown: {self.shown!r}")
-        self._seen = found + len(text)
-
-    def type(self, text: str | bytes) -> None:
-        os.write(self._master, text.encode() if isinstance(text, str) else text)
-
     @property
     def process(self) -> int:
         """The number of the program's process."""
@@ -105,9 +148,8 @@ class Session:
         os.write(self._master, b"\x03")
 
     def hang_up(self) -> int:
-        """Close the terminal, as a window or a connection is closed; returns the exit status."""
-        os.close(self._master)
-        self._master = os.open(os.devnull, os.O_RDWR)
+        """Close the terminal; returns the exit status."""
+        self.close()
         return self._process.wait(timeout=PATIENCE)
 
     def end(self) -> int:
@@ -119,15 +161,6 @@ class Session:
         while self._read(deadline):
             pass
         return self._process.wait(timeout=PATIENCE)
-
-    def _read(self, deadline: float) -> str:
-        ready, _, _ = select.select([self._master], [], [], max(0.0, deadline - time.monotonic()))
-        try:
-            read = os.read(self._master, 4096).decode(errors="replace") if ready else ""
-        except OSError:  # the program has closed the terminal
-            read = ""
-        self.shown += read
-        return read
 
 
 def _state(process: int) -> str:

@@ -82,7 +82,7 @@ def test_every_command_has_help(words: tuple[str, ...], capsys: pytest.CaptureFi
         assert "--json" in shown.out
         assert "--home" in shown.out
     assert "--pin " not in shown.out
-    assert ("--token URI" in shown.out) == ("--pin-source SOURCE" in shown.out)
+    assert "--token URI" in shown.out or "--pin-source SOURCE" not in shown.out
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,6 @@ from pathlib import Path
 
 import pytest
 from cli.at_terminal import Session
-from cli.judging import changes, snapshot
-from stage import parties
 from stage.parties import Party
 
 import frost_hsm
@@ -43,6 +41,9 @@ ASKING = {
     "confirm_by_name": Asking("t.confirm_by_name('It goes', 'x', None) is None", "to go on: ", "x"),
     "request_secret": Asking(f"t.request_secret('PIN') == {SECRET!r}", "PIN: ", SECRET),
 }
+TELLING = {"message", "waiting", "assumes_yes"}
+"""What else a `Terminal` can do."""
+
 PROGRAM = """
 import os, sys, time
 from frost_hsm.cli.ending import Ended, end_in_order
@@ -87,19 +88,19 @@ def session(
 
 def test_these_are_all_ways_of_asking() -> None:
     """Collected: what a `Terminal` can do, and what is asked of one anywhere."""
-    telling = {"message", "waiting", "assumes_yes"}
     able = {name for name in vars(Terminal) if not name.startswith("_")}
-    assert able - telling == set(ASKING)
-    asked = {name for path in HOUSE.rglob("*.py") for name in _asked(path)}
-    assert asked - telling <= set(ASKING)
+    assert able - TELLING == set(ASKING)
+    asked = {ast.unparse(call.func).rpartition(".")[2] for path in HOUSE.rglob("*.py") for call in asking_calls(path)}
+    assert asked - TELLING <= set(ASKING)
     assert asked >= {"agree", "confirm_by_name", "request_secret"}
 
 
-def _asked(path: Path) -> Iterator[str]:
+def asking_calls(path: Path) -> Iterator[ast.Call]:
+    """Find where a module asks or tells somebody something: what it has a `Terminal` do."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
             if re.search(r"(?:^|[._])(?:terminal|interaction)$", ast.unparse(node.func.value)):
-                yield node.func.attr
+                yield node
 
 
 @pytest.mark.parametrize("path", sorted((HOUSE / "cli").rglob("*.py")), ids=lambda path: path.name)
@@ -315,38 +316,7 @@ def test_there_is_no_terminal_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
         Terminal().request_secret("PIN")
 
 
-# ── In commands ──
-
-
-@pytest.mark.parametrize(
-    ("command", "prompt", "ahead"),
-    [
-        (["peer", "add", "bob.pem"], "the last 4 digits of the fingerprint: ", "y"),
-        (["peer", "remove", "carol"], "the name: ", "carol"),
-        (["dkg", "abort", "treasury"], "Type its name to go on: ", "treasury"),
-        (["sign", "commit", "pay.request.pem"], "the last 4 digits of its sha256: ", "y"),
-        (["identity", "create"], "): ", parties.PIN),
-    ],
-)
-def test_a_command_waits_for_its_answer(people: list[Party], command: list[str], prompt: str, ahead: str) -> None:
-    """With the answer typed ahead, as by pasting a block of a how-to: nothing is done, and nothing is agreed to."""
-    alice, bob, _ = people
-    if command[0] == "sign":
-        parties.generate(people)
-        (alice.directory / "pay.request.pem").write_bytes(parties.request(people[:2], b"pay 10"))
-    if command[0] == "dkg":
-        alice.join(parties.propose(people))
-    (alice.directory / "bob.pem").write_bytes(bob.public.to_pem())
-    alice.home.remove("peers/bob.pem")
-    before = snapshot(alice)
-    program = ("sh", "-c", 'sleep 0.1; exec "$@"', "sh", *parties.PROGRAM)
-    with Session([*command, "--home", "home"], cwd=alice.directory, program=program, columns=60) as at:
-        at.type(f"{ahead}\n{ahead}\n")
-        at.expect(prompt)
-        at.type("\x04")
-        assert at.end() == 130
-    assert changes(before, snapshot(alice)) == []
-    assert max(map(len, at.shown.splitlines()[1:])) < 160
+# ── Tables ──
 
 
 def test_tables_fit_sixty_columns(group: list[Party]) -> None:

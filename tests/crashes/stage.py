@@ -15,6 +15,7 @@ import tomllib
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from crashes.stories import AGAIN, BEGINNINGS, STORIES, Step, steps
@@ -58,7 +59,10 @@ class Stage:
             (party.directory / "pin").write_text(PIN)
             (party.directory / "pin").chmod(0o600)
         self._places = self._software() if kind == "software" else self._softhsm()
-        self._traced = [Traced(self._environment) for _ in range(2)]
+
+    @cached_property
+    def _traced(self) -> list[Traced]:
+        return [Traced(self._environment) for _ in range(2)]
 
     def _software(self) -> dict[str, str]:
         self._environment: dict[str, str] = {}
@@ -88,7 +92,7 @@ class Stage:
         return self.directory / ("tokens" if self.kind == "softhsm" else f"{who}/token")
 
     def close(self) -> None:
-        for each in self._traced:
+        for each in self.__dict__.get("_traced", ()):
             each.__exit__(None, None, None)
 
     # ── Telling ──

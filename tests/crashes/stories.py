@@ -259,7 +259,7 @@ class Step:
     @property
     def command(self) -> str:
         """The command alone: ``dkg round1``, ``doctor``."""
-        alone = self.arguments[0] in ("init", "doctor", "verify", "inspect", "completion", "recover")
+        alone = self.arguments[0] in ("setup", "init", "doctor", "join", "verify", "inspect", "completion", "recover")
         return self.arguments[0] if alone else " ".join(self.arguments[:2])
 
 

@@ -116,7 +116,7 @@ def make(
     return Result("identity-create", lines, {**identity_fields(public), "file": path}, after, raw)
 
 
-@command(identity, "show", token=True)
+@command(identity, "show", token=True, login=False)
 @click.option("--from-token", is_flag=True, help="Show every identity that the token holds.")
 def show(place: Workplace, from_token: bool) -> Result:
     """Show your identity and its fingerprint.
