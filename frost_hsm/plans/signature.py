@@ -31,9 +31,9 @@ def verify(paper: bytes, data: bytes) -> PublicIdentity:
 
 def _identity(found: cms.DetachedSignature) -> PublicIdentity:
     """Return the identity that its certificates, which are in no order, make up."""
-    for sign_certificate, agree_certificate, *second in permutations(found.certificates):
+    for first, second, *others in permutations(found.certificates) if len(found.certificates) > 1 else ():
         with suppress(InputProblem):
-            public = PublicIdentity(sign_certificate, agree_certificate, tuple(second))
+            public = PublicIdentity(first, second, tuple(others))
             if public.sign_key.key_id == found.signer_key_id:
                 return public
     raise MalformedMessage("the certificates in a signature are of no identity, or of another signer's")

@@ -19,9 +19,10 @@ from ceremony.people import rsa_holder
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
 from fuzz import targets
-from fuzz.targets import MESSAGES, PACKAGES, SEALED, SUITES, THINGS, UPKEEP, VALUES, WITH_Y, alice, public
-from stage import every_thing, parties, upkeep
+from fuzz.targets import MESSAGES, PACKAGES, PAPER, SEALED, SUITES, THINGS, UPKEEP, VALUES, WITH_Y, alice, public
+from stage import every_thing, parties, upkeep, walkthrough
 
+from frost_hsm import manual
 from frost_hsm.ceremony.history import backup, bundle, dossier
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
@@ -35,6 +36,9 @@ from frost_hsm.frost import dealer, dkg, packages, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
 from frost_hsm.frost.values import SigningKey
+from frost_hsm.plans import signature
+from frost_hsm.plans.record import PARTICIPANT
+from frost_hsm.plans.statement import Agreed, Machine, SignedFile, Statement
 from frost_hsm.secret import Secret
 
 Seeds = Iterator[tuple[str, str, bytes]]
@@ -250,10 +254,22 @@ def of_texts() -> Seeds:
     )
 
 
+def of_paper() -> Seeds:
+    """A plan of the manual, what Alice states of it, and her signature on nothing."""
+    plan = next(each for each in walkthrough.blocks(manual.page("ceremony-plan")) if each.head.endswith("plan.toml"))
+    agreed = Agreed(*("" for _ in range(7)), ("alice", "bob"), (SignedFile("root.pem", 505, "00"),))
+    stated = Statement("alice", "", agreed, Machine(*("" for _ in range(8)), True), "10:00", "11:00")
+    page = f'<meta name="{PARTICIPANT}" content="alice {alice().public.fingerprint}">'
+    for kind, data in zip(
+        PAPER, (plan.body.encode(), stated.encode(), signature.sign(b"", alice()), page.encode()), strict=True
+    ):
+        yield "paper", kind, prefixed(PAPER, kind, data)
+
+
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         made = [*ceremony(Path(directory)), *of_backup(Path(directory) / "kept"), *of_rsa(), *of_sealed()]
-        made += [*of_private_keys(), *of_texts(), *of_things()]
+        made += [*of_private_keys(), *of_texts(), *of_things(), *of_paper()]
     for suite in SUITES:
         made += of_suite(suite)
     for path in targets.CORPUS.glob("*/*"):

@@ -45,6 +45,7 @@ from frost_hsm.errors import (
     ConfigProblem,
     InputProblem,
     InvalidContents,
+    InvalidSignature,
     MalformedMessage,
     NotPossible,
     PinUnusable,
@@ -57,6 +58,8 @@ from frost_hsm.forms.public_key import PublicKey
 from frost_hsm.frost import ciphersuites, packages, round1, round2, values
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.encoding import Package, SecretPackage
+from frost_hsm.plans import plan as plans
+from frost_hsm.plans import record, script, signature, statement
 from frost_hsm.secret import Secret
 
 CORPUS = Path(__file__).parent / "corpus"
@@ -404,6 +407,25 @@ def read_thing(data: bytes) -> None:
         assert line.isprintable(), line
 
 
+PAPER = ("plan", "statement", "signature", "record")
+"""What is read of a ceremony on paper."""
+
+
+def read_paper(data: bytes) -> None:
+    kind, rest = chosen(PAPER, data), data[1:]
+    if kind == "plan":
+        plan = plans.read(rest)
+        for typed in script.commands(plan, "plan.toml"):
+            assert typed.line.isprintable(), typed
+    elif kind == "statement":
+        same(statement.read(rest).encode(), rest)
+    elif kind == "signature":
+        with contextlib.suppress(InvalidSignature):
+            signature.verify(b"", rest)
+    else:
+        record.participants(rest)
+
+
 TARGETS = {
     "der": Target(read_der),
     "pem": Target(read_pem, choosing=1),
@@ -430,4 +452,5 @@ TARGETS = {
     "token-file": Target(read_token_file, (StorageProblem,)),
     "inspect": Target(describe),
     "things": Target(read_thing, choosing=1),
+    "paper": Target(read_paper, (InputProblem, UsageProblem), choosing=1),
 }

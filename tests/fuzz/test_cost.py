@@ -107,10 +107,12 @@ COMMANDS = (
     "backup verify FILE",
     f"sign respond FILE --key {KEY}",
     "dealer split dealt --key-file FILE",
+    "ceremony plan FILE",
+    "ceremony verify FILE message",
 )
 """One for each way of reading a file."""
 
-OWN = ("config", "token-file", "uri")
+OWN = ("config", "token-file", "uri", "paper")
 """What is read without being named: as a target."""
 
 
