@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
 import pytest
+from cli.at_terminal import Session
 from cli.test_json import held
 from stage import parties
 from stage.parties import KEY, Party, Ran
@@ -100,6 +102,28 @@ def test_the_times_are_asked_for_where_they_are_not_said(group: list[Party], fol
     ran = run(group[0], folder, "record", "plan.toml")
     assert ran.status == 69
     assert "--began" in ran.stderr
+
+
+def test_a_person_is_asked_for_the_times_and_types_digits_of_the_record(group: list[Party], folder: Path) -> None:
+    alice, bob, carol = group
+    for party in (bob, carol):
+        record(party, folder)
+    home = ["--home", str(alice.directory / "home")]
+    with Session(["ceremony", "record", "plan.toml", *home], cwd=folder) as session:
+        session.expect("begin, by the clock on the wall?")
+        session.type("half past nine\n")
+        session.expect("end, by the clock on the wall?")
+        session.type("\n")
+        assert session.end() == 0
+    page = (folder / f"{KEY}.record.html").read_bytes()
+    assert b"half past nine" in page
+    assert b"not said" in page
+    pin = f"file:{alice.directory / 'pin'}"
+    with Session(["ceremony", "sign", "plan.toml", "--pin-source", pin, *home], cwd=folder) as session:
+        session.expect("the last 4 digits of its sha256")
+        session.type(hashlib.sha256(page).hexdigest()[-4:] + "\n")
+        assert session.end() == 0
+    assert signatures(folder) == [f"{KEY}.record.alice.p7s"]
 
 
 def test_a_record_that_was_touched_is_not_signed(group: list[Party], recorded: Path) -> None:

@@ -43,7 +43,14 @@ SURROUNDINGS: dict[str, dict[str, str]] = {
     "LANG=C": {"TERM": "xterm", "LANG": "C", "LC_ALL": "C"},
     "TERM=dumb": {"TERM": "dumb"},
 }
-OTHER_ANSWERS = {"__call__": PIN, "new": PIN, "_ask_passphrase": PIN, "_ask_name": "alice", "_chosen": "1"}
+OTHER_ANSWERS = {
+    "__call__": PIN,
+    "new": PIN,
+    "_ask_passphrase": PIN,
+    "_ask_name": "alice",
+    "_ask_time": "10:00",
+    "_chosen": "1",
+}
 """What is right where nothing shows it, by who asks."""
 
 MORE = {
@@ -282,6 +289,18 @@ def be_cheated(attendant: Attendant, directory: Path) -> None:
     assert attendant.take(alice, "history leave", *words) == 0
 
 
+def keep_a_record(attendant: Attendant, directory: Path) -> None:
+    """State what one saw of a ceremony, and sign the record of it."""
+    alice, bob = parties.gather(directory, ["alice", "bob"])
+    parties.generate([alice, bob])
+    plan = directory / "plan.toml"
+    plan.write_text(f'title = "t"\nkey = "{KEY}"\nsuite = "p256"\nthreshold = 2\npeople = ["alice", "bob"]\n')
+    assert bob.run("ceremony", "record", str(plan), "--began", "10:00", "--ended", "10:45").status == 0
+    for verb in ("record", "sign"):
+        words = typed(alice, ["ceremony", verb, str(plan)])
+        assert attendant.take(alice, f"ceremony {verb}", *words) == 0
+
+
 @pytest.mark.slow
 def test_every_question(tmp_path: Path, softhsm_module: str) -> None:
     """Each is met with all that may happen to it, by whoever asks in the program and every command that can."""
@@ -291,6 +310,7 @@ def test_every_question(tmp_path: Path, softhsm_module: str) -> None:
         set_up(attendant, tmp_path / "set-up", softhsm_module)
         go_on_with_a_second_token(attendant, tmp_path / "second")
         be_cheated(attendant, tmp_path / "cheated")
+        keep_a_record(attendant, tmp_path / "recorded")
     assert {question: left for question, left in attendant.left.items() if left} == {}
     assert {question: met for question, met in attendant.met.items() if met != SURROUNDINGS.keys()} == {}
     lines = {(file, line) for _, file, line in attendant.left}
@@ -304,7 +324,9 @@ def test_every_question(tmp_path: Path, softhsm_module: str) -> None:
     asked = {command for command, file, _ in attendant.left if file == "cli/talk/pin.py"}
     assert asked == {command for command, options in commands(program) if "--pin-source" in options}
     answered = {command for command, _, _ in attendant.left}
-    assert answered == {command for command, options in commands(program) if {"--yes", "--confirm-name"} & options}
+    assert answered == {
+        command for command, options in commands(program) if {"--yes", "--confirm-name", "--began"} & options
+    }
 
 
 def _asks(call: ast.Call) -> bool:

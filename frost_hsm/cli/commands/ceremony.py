@@ -79,8 +79,8 @@ def record(place: Workplace, file: str, began: str | None, ended: str | None, fo
     before = None if force else planned.statements().get(place.me.name)
     mine = replace(
         mine,
-        began=began or (before.began if before is not None else _ask(place, "began", "begin")),
-        ended=ended or (before.ended if before is not None else _ask(place, "ended", "end")),
+        began=began or (before.began if before is not None else _ask_time(place, "began", "begin")),
+        ended=ended or (before.ended if before is not None else _ask_time(place, "ended", "end")),
     )
     door.write(path, mine.encode(), force=force)
     found = planned.statements()
@@ -179,10 +179,9 @@ def _missing(planned: Planned, found: Mapping[str, Statement]) -> list[str]:
     return [name for name in planned.plan.people if name not in found]
 
 
-def _ask(place: Workplace, option: str, verb: str) -> str:
-    return place.terminal.ask(
-        f"When did the ceremony {verb}, by the clock on the wall?", hint=f"say it with --{option}"
-    )
+def _ask_time(place: Workplace, option: str, verb: str) -> str:
+    question = f"When did the ceremony {verb}, by the clock on the wall?"
+    return place.terminal.ask(question, hint=f"say it with --{option}") or "not said"
 
 
 def _is_signed(place: Workplace, paper: bytes, path: str) -> bool:
