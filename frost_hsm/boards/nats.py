@@ -155,6 +155,10 @@ class NatsBoard:
     def max_size(self) -> int:
         """Bytes of the largest message: what server and stream take, less what goes with it."""
         self._state()
+        return self._most
+
+    @property
+    def _most(self) -> int:
         return max(1, self._largest)
 
     @property
@@ -165,10 +169,13 @@ class NatsBoard:
     def post(self, data: bytes) -> None:
         """Publish a message, until the server says that it is stored."""
         self._require_open()
-        require_postable(data, self.max_size)
+        is_new = self._state() is None
+        require_postable(data, self._most)
         digest = name_of(data)
         if digest in self._where and self._holds(self._where[digest], digest):
             return
+        if is_new:
+            self._make_stream()
         number, is_duplicate = self._publish(data, digest)
         if is_duplicate and not self._holds(number, digest):  # deleted since, but remembered as published
             number, _ = self._publish(data, f"{digest}-{secrets.token_hex(8)}")
@@ -233,7 +240,7 @@ class NatsBoard:
     # ── Asking the server ──
 
     def _publish(self, data: bytes, message_id: str) -> tuple[int, bool]:
-        """Store a message; returns its number, and whether it was there. Makes the stream if there is none."""
+        """Store a message; returns its number, and whether it was there."""
 
         async def publish() -> tuple[int, bool]:
             headers = {"Nats-Msg-Id": message_id}
@@ -241,8 +248,6 @@ class NatsBoard:
             done = await self._stream.publish(self._subject, data, timeout=_ANSWER, stream=name, headers=headers)
             return done.seq, bool(done.duplicate)
 
-        if self._state() is None:
-            self._make_stream()
         return self._insist(publish)
 
     def _make_stream(self) -> None:

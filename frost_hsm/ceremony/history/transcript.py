@@ -190,7 +190,9 @@ class Transcript:
 
     def known(self, kind: type[M]) -> dict[str, Signed[M]]:
         """Return the messages of a kind that are kept, by sender's name."""
-        kept = {name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in self._speakers(kind)}
+        here = set(self._home.names(f"{self.folder}/{STEPS[kind]}"))
+        names = [name for name in self._speakers(kind) if f"{name}.pem" in here]
+        kept = {name: self._kept(kind, self._roster.at(self._roster.position(name))) for name in names}
         return {name: said for name, said in kept.items() if said is not None}
 
     def _speakers(self, kind: type[Message]) -> tuple[str, ...]:

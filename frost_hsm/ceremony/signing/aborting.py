@@ -69,9 +69,10 @@ class Aborting:
 
         It is over for me too if I will not sign, and did not ask for it.
         """
-        gone, asker = self.gone(inbox), self._request.sender.name
-        if asker in self._transcript.find(Abort, inbox):
+        said, asker = self._transcript.find(Abort, inbox), self._request.sender.name
+        if asker in said:
             return f"{asker} has ended it"
+        gone = [name for name in self._signers if name in said]
         if len(self._signers) - len(gone) < (self._request.message.needed or len(self._signers)):
             return f"{' and '.join(gone)} will not sign"
         return "you will not sign" if self.is_declined and asker != self._key.me.name else ""

@@ -194,15 +194,18 @@ class SealedSigner:
         finally:
             nonces.wipe()
 
+    def subjects(self) -> set[str]:
+        """Say what all nonces that wait were drawn for: the first 16 bytes, in hex, as `forget` takes them whole."""
+        return {name.removeprefix(f"{self._name()}.").partition(".")[0] for name in self._waiting()}
+
     def forget(self, subjects: Iterable[bytes]) -> None:
         """Destroy what is left of nonces that nobody will use: a token that was full, or that a power cut put back.
 
         subjects: the ids of requests, or hashes of commitments.
         """
         with self._home.lock():
-            left = self._waiting()
-            over = tuple(self._name(subject) for subject in subjects if left)
-            for name in left:
+            over = tuple(map(self._name, subjects))
+            for name in self._waiting() if over else ():
                 if name.startswith(over):
                     self._records.discard(name)
 
@@ -285,7 +288,7 @@ class SealedSigner:
     def _context(self, request: bytes) -> Context:
         return self.key.context(Kind.SIGNING_NONCES, request)
 
-    def _name(self, request: bytes, commitments: SigningCommitments | None = None) -> str:
+    def _name(self, request: bytes = b"", commitments: SigningCommitments | None = None) -> str:
         """Name the record of a pair, by request, if it is for one, and commitments: no other pair has the same."""
         name = self.key.record_name(Kind.SIGNING_NONCES, request)
         return f"{name}.{_hash(commitments)[:16].hex()}" if commitments is not None else name

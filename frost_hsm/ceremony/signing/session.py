@@ -7,7 +7,7 @@ without a token. A request that holds commitments made ahead (`SealedSigner.prep
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from frost_hsm.ceremony.history import signature_shares
@@ -17,7 +17,17 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import HASH_LENGTH, random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
-from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Derive, Item, Response, SigningRequest, raw
+from frost_hsm.ceremony.messages.using import (
+    RAW,
+    Abort,
+    Attempt,
+    Commitment,
+    Derive,
+    Item,
+    Response,
+    SigningRequest,
+    raw,
+)
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sharing.refresh import retire
 from frost_hsm.ceremony.signing.aborting import SIGNATURES, Aborting
@@ -199,7 +209,7 @@ class SigningSession:
                 sent = self.transcript.sent(Commitment)
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
-                    signer.forget(self._over())
+                    signer.forget(self._over(signer.subjects()))
                     self.home.put(self._beginning, self.request.to_pem())
                     commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
                     said = Commitment(
@@ -320,13 +330,22 @@ class SigningSession:
         packages = self._signing_packages(self._gather_commitments(Inbox()))
         return [self._public_key_package(package).verifying_key for package in packages]
 
-    def _over(self) -> Iterator[bytes]:
-        """Name the nonces of the requests that were answered or ended here: whatever is left of them serves no more."""
+    def _over(self, subjects: Container[str]) -> Iterator[bytes]:
+        """Name the requests, and attempts at them, that were answered or ended here: their nonces serve no more.
+
+        subjects: 32 digits of the ids of those of which something is left.
+        """
+        for name in self.home.names("requests"):
+            if name[:32] in subjects and self._is_over(name):
+                yield bytes.fromhex(name)
+
+    def _is_over(self, name: str) -> bool:
+        attempt = self.home.read(f"requests/{name}/{ATTEMPT}")
+        if attempt is not None:
+            name = signed.peek(attempt, Attempt).request.hex()
         me = self.key.me.name
         ends = (f"{STEPS[Response]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
-        for name in self.names(self.home):
-            if any(self.home.exists(f"requests/{name}/{end}") for end in ends):
-                yield from map(bytes.fromhex, (name, *self.home.names(f"requests/{name}/{ATTEMPTS}")))
+        return any(self.home.exists(f"requests/{name}/{end}") for end in ends)
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""

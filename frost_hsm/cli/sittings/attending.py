@@ -18,6 +18,7 @@ from frost_hsm.agent.judge import Ask, Judge
 from frost_hsm.agent.log import Log
 from frost_hsm.agent.question import Question
 from frost_hsm.agent.ssh_protocol import Sign
+from frost_hsm.boards import name_of
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing import attempts
@@ -113,7 +114,7 @@ class Attending(Sitting):
         self._signers = signers
         self._ahead = ahead
         self._is_stocked = False
-        self._stock: list[bytes] = []
+        self._stock: dict[str, bytes] = {}  # what hands out the pairs that wait, by name
         self._pause = _SHORTEST
         self._undecided: set[bytes] = set()
         self._wanted: dict[bytes, _Wanted] = {}  # by the request that was made of it
@@ -170,13 +171,11 @@ class Attending(Sitting):
 
     # ── The work ──
 
-    def _open(self) -> Iterator[Matter]:
-        """Give what is open for an agent: requests to sign, and of those that it made itself what becomes of them."""
-        for matter in super()._open():
-            if isinstance(matter, SigningMatter) and (
-                matter.id in self._wanted or matter.step in ("commit", "respond", "decline")
-            ):
-                yield matter
+    def _is_for_me(self, matter: Matter) -> bool:
+        """Whether it is for an agent: requests to sign are, and of those that it made itself what becomes of them."""
+        return isinstance(matter, SigningMatter) and (
+            matter.id in self._wanted or matter.step in ("commit", "respond", "decline")
+        )
 
     def _advance_all(self) -> bool:
         self._take_up_what_is_wanted()
@@ -202,10 +201,10 @@ class Attending(Sitting):
             if wanted.signature.cancelled():
                 del self._wanted[request]
                 self._withdraw(request, "the program that wanted it has gone")
-            elif request in self._heard.matters and self._heard.matters[request].is_over:
+            elif request in self._ended:
                 _fail(self._wanted.pop(request), CeremonyStopped("the request came to nothing"))
         for request in list(self._undecided):
-            if request in self._refused or self._heard.matters[request].is_over:
+            if request in self._refused or request in self._ended:
                 self._undecided.discard(request)
                 if self._hook is not None:
                     self._hook.drop(request.hex())
@@ -245,7 +244,7 @@ class Attending(Sitting):
 
     def _fill_up(self) -> None:
         """Make nonces ahead for every key that is signed with here, until as many wait as are wanted."""
-        self._is_stocked, self._stock = True, []
+        self._is_stocked, self._stock = True, {}
         asked = [each.session for each in self._heard.matters.values() if isinstance(each, SigningMatter)]
         for ceremony in {session.key.ceremony for session in asked} if self._ahead else ():
             key = GroupKey.find(self._place.home, ceremony, self._place.me)
@@ -265,11 +264,10 @@ class Attending(Sitting):
         if message is not None:
             self._log.add("made nonces ahead", key=key.name, pairs=made)
             self._say(f'"{key.name}": {made} pairs of nonces made ahead')
-        self._stock += stock.handed_out()
+        self._stock |= {name_of(data): data for data in stock.handed_out()}
 
     def _takes_no_answer(self, request: bytes) -> bool:
-        matter = self._heard.matters.get(request)
-        return matter is not None and (request in self._refused or matter.is_over)
+        return request in self._refused or request in self._ended
 
     def _hand_out(self) -> bool:
         return self._post(self._stock) and super()._hand_out()

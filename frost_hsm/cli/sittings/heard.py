@@ -74,9 +74,12 @@ class Heard:
             self._unplaced = False
             self._reading = self._from_the_beginning()
 
-    def renew(self, matter: Matter) -> Matter:
-        """Take a matter up again, as the state directory has it now: keys go on, other processes do steps too."""
+    def forget_keys(self) -> None:
+        """Have keys loaded again: they go on, by one's own steps and by those of other processes."""
         self._keys.clear()
+
+    def renew(self, matter: Matter) -> Matter:
+        """Take a matter up again, as the state directory has it now."""
         again = matters.begin(self._place, matter.begun.to_pem(), matter.begun.message, self._find_key)
         if again is not None:
             self.matters[matter.id] = again

@@ -54,8 +54,12 @@ class Standing:
 
 
 class Matter(ABC):
-    """One matter. title: what it is called in sentences; begun: its first message."""
+    """One matter. title: what it is called in sentences; begun: its first message.
 
+    changes_a_key: whether its steps may, so that more can be understood of what others say.
+    """
+
+    changes_a_key = True
     title: str
     begun: Signed[Any]
     roster: Roster

@@ -19,6 +19,8 @@ from frost_hsm.errors import CeremonyStopped, NonceUsed, NotYet, ProtocolViolati
 class SigningMatter(Matter):
     """A signature that is asked for."""
 
+    changes_a_key = False
+
     def __init__(self, session: SigningSession) -> None:
         self.session = session
         self.begun = session.request

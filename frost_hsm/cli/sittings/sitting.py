@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Self
 
@@ -44,11 +44,13 @@ class Sitting:
         self._stack = ExitStack()
         self._holder: Holder | None = None
         self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
-        self._mine: dict[bytes, list[bytes]] = {}  # my messages in a matter, until I go on in it
+        self._mine: dict[bytes, dict[str, bytes]] = {}  # my messages in a matter, by name, until I go on in it
         self._posted: dict[str, float] = {}
         self._tried: dict[bytes, tuple[int, float]] = {}  # with how many messages a step was tried, and when
         self._settled: set[str] = set()
-        self._over: set[bytes] = set()  # what is over, and lies on the board as far as it is mine
+        self._opened: dict[bytes, Matter] = {}  # what was open when it was looked at
+        self._ended: set[bytes] = set()  # what is over
+        self._over: set[bytes] = set()  # of that, what lies on the board as far as it is mine
         self._line = _Line(place)
 
     def __enter__(self) -> Self:
@@ -103,12 +105,10 @@ class Sitting:
 
     def run(self, *, is_once: bool = False, is_staying: bool = False) -> list[str]:
         """Go on until nothing is left to do; returns the titles of what was open. Raises what was refused."""
-        opened: dict[bytes, str] = {}
         while True:
             try:
                 self._heard.read()
                 self._settle_disputes()
-                opened |= {matter.id: matter.title for matter in self._open()}
                 has_moved = self._advance_all()
                 has_arrived = self._hand_out()
             except BoardUnreachable as error:
@@ -119,8 +119,8 @@ class Sitting:
                 continue
             if has_moved:
                 continue
-            waiting = list(self._open())
-            if not waiting and has_arrived and not is_staying and (opened or is_once):
+            waiting = [matter for matter in self._opened.values() if self._is_open(matter)]
+            if not waiting and has_arrived and not is_staying and (self._opened or is_once):
                 break
             if not is_once:
                 self._line.show(self._waiting_for(waiting))
@@ -130,24 +130,31 @@ class Sitting:
         self._list_passed_over()
         for refusal in self._refused.values():
             raise refusal
-        return sorted(opened.values())
+        return sorted(matter.title for matter in self._opened.values())
 
-    def _open(self) -> Iterator[Matter]:
-        for matter in self._heard.matters.values():
-            if matter.id not in self._over and matter.id not in self._refused and not matter.is_over:
-                yield matter
+    def _is_open(self, matter: Matter) -> bool:
+        return not any(matter.id in closed for closed in (self._ended, self._refused))
+
+    def _is_for_me(self, matter: Matter) -> bool:
+        """Whether to do what is open in it."""
+        return True
 
     def _advance_all(self) -> bool:
         """Take every step that can be taken; returns whether any was."""
-        has_moved = False
-        for known in list(self._open()):
+        has_moved = has_learnt = False
+        self._heard.forget_keys()
+        for known in list(self._heard.matters.values()):
             matter = known
-            if not self._is_due(matter):
+            if not (self._is_open(matter) and self._is_due(matter)):
                 continue
             try:
                 matter = self._heard.renew(known)
                 if matter.is_over:
+                    self._ended.add(matter.id)
                     continue
+                if not self._is_for_me(matter):
+                    continue
+                self._opened[matter.id] = matter
                 said = matter.advance(self, self._heard.inbox(matter))
             except NotYet:
                 continue
@@ -160,11 +167,15 @@ class Sitting:
                 self._refuse(matter, error)
             else:
                 self._note(matter, said)
-                self._tried.clear()
                 self._mine.pop(matter.id, None)
+                del self._tried[matter.id]
                 has_moved = True
+                if matter.changes_a_key:  # which may open what others began
+                    self._tried.clear()
+                    self._heard.forget_keys()
+                    has_learnt = True
             self._hand_out_of(matter)
-        if has_moved:
+        if has_learnt:
             self._heard.read_again()
         return has_moved
 
@@ -188,30 +199,29 @@ class Sitting:
 
     def _hand_out(self) -> bool:
         """Post what is mine and not on the board; returns whether all of it was seen there."""
-        has_arrived = self._post([self._place.me.to_pem()])
+        has_arrived = self._post(_by_name([self._place.me.to_pem()]))
         for matter in self._heard.matters.values():
             if matter.id not in self._over:
                 is_there = self._hand_out_of(matter)
                 has_arrived &= is_there
-                if is_there and matter.is_over:
+                if is_there and matter.id in self._ended:
                     self._over.add(matter.id)
         return has_arrived
 
     def _hand_out_of(self, matter: Matter) -> bool:
         if matter.id not in self._mine:
-            self._mine[matter.id] = list(matter.sent())
+            self._mine[matter.id] = _by_name(matter.sent())
         return self._post(self._mine[matter.id])
 
-    def _post(self, messages: list[bytes]) -> bool:
+    def _post(self, messages: Mapping[str, bytes]) -> bool:
         """Post messages that were not seen on the board, and again what may have been lost; whether all were seen."""
         now = time.monotonic()
-        for data in messages:
-            name = name_of(data)
+        for name, data in messages.items():
             pause = _AGAIN if name in self._heard.there else _LOOK
             if now - self._posted.get(name, -_AGAIN) >= pause:
                 self._board.post(data)
                 self._posted[name] = now
-        return all(name_of(data) in self._heard.there for data in messages)
+        return self._heard.there.issuperset(messages)
 
     def _wait(self) -> None:
         self._board.wait(_LOOK)
@@ -262,6 +272,10 @@ class Sitting:
             whom = f"{found.what} of {', '.join(found.missing)}" if found.missing else "the others"
             parts.append(f"{matter.title}: {whom}" + (f" (here: {', '.join(found.have)})" if found.have else ""))
         return "; ".join(parts) or f"something for you on {self._uri}"
+
+
+def _by_name(messages: Iterable[bytes]) -> dict[str, bytes]:
+    return {name_of(data): data for data in messages}
 
 
 class _Line:
