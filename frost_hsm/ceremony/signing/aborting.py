@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Container, Iterator
 from typing import Final
 
 from frost_hsm.ceremony.history.keys import GroupKey
-from frost_hsm.ceremony.history.transcript import BEGINNING, Transcript
+from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
+from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Abort, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Abort, Attempt, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import OpenHolder
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
@@ -17,8 +19,28 @@ from frost_hsm.errors import NotPossible
 SIGNATURES: Final = "signatures"
 """The folder of the signatures of a request, one file an item, by its number."""
 
+ATTEMPT: Final = "attempt.pem"
+"""What begins an attempt at a request, in a folder of its own."""
+
 _DECLINED: Final = "declined"
 _NOTHING: Final = Inbox()
+
+
+def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[bytes]:
+    """Name the requests, and attempts at them, that I answered or that ended here: nonces of theirs serve no more.
+
+    subjects: 32 digits of the ids of those of which something is left.
+    """
+    for name in home.names("requests"):
+        if name[:32] in subjects and _is_ended(home, me, name):
+            yield bytes.fromhex(name)
+
+
+def _is_ended(home: StateDirectory, me: str, name: str) -> bool:
+    if home.exists(f"requests/{name}/{ATTEMPT}"):
+        name = signed.peek(home.read(f"requests/{name}/{ATTEMPT}") or b"", Attempt).request.hex()
+    ends = (f"{STEPS[Response]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
+    return any(home.exists(f"requests/{name}/{end}") for end in ends)
 
 
 class Aborting:

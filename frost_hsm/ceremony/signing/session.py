@@ -7,7 +7,7 @@ without a token. A request that holds commitments made ahead (`SealedSigner.prep
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from frost_hsm.ceremony.history import signature_shares
@@ -20,7 +20,6 @@ from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.messages.using import (
     RAW,
     Abort,
-    Attempt,
     Commitment,
     Derive,
     Item,
@@ -30,7 +29,7 @@ from frost_hsm.ceremony.messages.using import (
 )
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sharing.refresh import retire
-from frost_hsm.ceremony.signing.aborting import SIGNATURES, Aborting
+from frost_hsm.ceremony.signing.aborting import ATTEMPT, SIGNATURES, Aborting, ended
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import (
@@ -57,7 +56,6 @@ from frost_hsm.secret import Entropy, Secret, system_entropy
 
 ATTEMPTS: Final = "attempts"
 """The folder of the attempts at a request, by their ids in hex."""
-ATTEMPT: Final = "attempt.pem"
 ARCHIVED: Final = "archived"
 """Its owner's note that a request is put away (`archiving`)."""
 
@@ -209,7 +207,7 @@ class SigningSession:
                 sent = self.transcript.sent(Commitment)
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
-                    signer.forget(self._over(signer.subjects()))
+                    signer.forget(ended(self.home, self.key.me.name, signer.subjects()))
                     self.home.put(self._beginning, self.request.to_pem())
                     commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
                     said = Commitment(
@@ -329,23 +327,6 @@ class SigningSession:
             return [self.key.public_key_package.verifying_key] * len(self.items)
         packages = self._signing_packages(self._gather_commitments(Inbox()))
         return [self._public_key_package(package).verifying_key for package in packages]
-
-    def _over(self, subjects: Container[str]) -> Iterator[bytes]:
-        """Name the requests, and attempts at them, that were answered or ended here: their nonces serve no more.
-
-        subjects: 32 digits of the ids of those of which something is left.
-        """
-        for name in self.home.names("requests"):
-            if name[:32] in subjects and self._is_over(name):
-                yield bytes.fromhex(name)
-
-    def _is_over(self, name: str) -> bool:
-        attempt = self.home.read(f"requests/{name}/{ATTEMPT}")
-        if attempt is not None:
-            name = signed.peek(attempt, Attempt).request.hex()
-        me = self.key.me.name
-        ends = (f"{STEPS[Response]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
-        return any(self.home.exists(f"requests/{name}/{end}") for end in ends)
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""
