@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
@@ -27,6 +28,7 @@ class _LazyGroup(Group):
         if cmd_name not in COMMANDS:
             return None
         command: click.Command = getattr(import_module(f"frost_hsm.cli.commands.{cmd_name}"), cmd_name)
+        gc.freeze()  # what is loaded stays, and need not be looked through for what does not
         return command
 
     def get_help(self, ctx: click.Context) -> str:
