@@ -142,9 +142,8 @@ class Session(Screen):
         return self._process.pid
 
     def interrupt(self) -> None:
-        """Press Ctrl-C once the program waits; one that comes just before, Python does not see until a key wakes it."""
-        while _state(self._process.pid) != "S":
-            time.sleep(0.01)
+        """Press Ctrl-C once the program waits."""
+        wait_until_it_waits(self._process.pid)
         os.write(self._master, b"\x03")
 
     def hang_up(self) -> int:
@@ -161,6 +160,12 @@ class Session(Screen):
         while self._read(deadline):
             pass
         return self._process.wait(timeout=PATIENCE)
+
+
+def wait_until_it_waits(process: int) -> None:
+    """Wait until a process waits: a signal that comes just before, Python does not see until a key wakes it."""
+    while _state(process) != "S":
+        time.sleep(0.01)
 
 
 def _state(process: int) -> str:

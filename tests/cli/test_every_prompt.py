@@ -17,7 +17,7 @@ from typing import Any
 import click
 import pytest
 from ceremony.test_hanging import part
-from cli.at_terminal import PATIENCE, Screen
+from cli.at_terminal import PATIENCE, Screen, wait_until_it_waits
 from cli.judging import changes, snapshot
 from cli.test_blame import Case
 from cli.test_terminal import TELLING, asking_calls
@@ -192,6 +192,7 @@ class Attendant:
 
     def _stop(self, screen: Screen, asked: Question) -> None:
         """Press Ctrl-Z, type something at the shell, and go on."""
+        wait_until_it_waits(asked.process)
         screen.type("\x1a")
         assert isinstance(self._wait(screen), Stopped)
         assert screen.echoes

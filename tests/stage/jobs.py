@@ -28,11 +28,12 @@ PATIENCE = 15.0
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a command is about to ask. way: the method of `Terminal`; file, line: who calls it.
+    """What a command is about to ask. process: its own; way: the method of `Terminal`; file, line: who calls that.
 
     answer: what is right, where what is shown says so.
     """
 
+    process: int
     way: str
     prompt: str
     is_hidden: bool
@@ -172,7 +173,8 @@ def _run(order: Sequence[Any], orders: IO[str], events: IO[str]) -> None:
     put = keyboard.ask
 
     def ask(terminal: int, prompt: str, *, is_hidden: bool) -> bytes:
-        _tell(events, Question, prompt=prompt, is_hidden=is_hidden, **_asked_from(sys._getframe(1)))
+        asked = _asked_from(sys._getframe(1))
+        _tell(events, Question, process=os.getpid(), prompt=prompt, is_hidden=is_hidden, **asked)
         orders.readline()
         return put(terminal, prompt, is_hidden=is_hidden)
 
