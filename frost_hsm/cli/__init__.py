@@ -14,7 +14,6 @@ starting Python three times.
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import sys
@@ -94,8 +93,6 @@ def main() -> NoReturn:
     except Ended as ended:  # before anything was begun
         status = ended.status
     _forget_what_nobody_heard()
-    gc.collect()  # whatever is secret in it is wiped now; the rest need not be looked through to end
-    gc.freeze()
     sys.exit(status)
 
 
