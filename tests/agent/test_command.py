@@ -68,6 +68,48 @@ def test_what_no_rule_allows_it_asks_on_its_terminal_and_does_what_was_said(
     assert [entry.what for entry in attending.logged(bob)][-2:] == ["ended", "closed"]
 
 
+def test_while_a_question_waits_what_is_allowed_goes_on(pair: tuple[Party, Party], uri: str) -> None:
+    alice, bob = pair
+    attending.write_policy(bob, tiny='target = "raw"\nmax-size = 6')
+    started = attending.arguments(bob, uri, "--policy", "policy.toml", "--ask", "-")
+    with Session(started, cwd=bob.directory, columns=80) as session:
+        session.expect("the agent is ready")
+        long = ask(alice, uri, "longer than that\n")
+        session.expect("Agree to sign this message?")
+        before = len(session.shown)
+        allowed = [ask(alice, uri, f"{number}\n") for number in range(3)]
+        attending.wait_until(lambda: all(has_committed(bob, each) for each in allowed))
+        assert not has_committed(bob, long)
+        session.read()
+        assert allowed[0][:8] not in session.shown[before:], "the question stays the last on the terminal"
+        digest = re.findall(r"sha256 ([0-9a-f]{64})", session.shown)[-1]
+        session.type(digest[-4:] + "\n")
+        session.expect(f"request {allowed[0][:8]}: allowed by")
+        session.expect("bob said yes")
+        attending.wait_until(lambda: has_committed(bob, long))
+        ask(alice, uri, "another that is long\n")
+        session.expect("Agree to sign this message?")
+        session.interrupt()
+        session.expect("requests allowed: 4, denied: 0")
+        assert session.end() == 0
+
+
+def test_a_question_that_nobody_waits_for_is_withdrawn(pair: tuple[Party, Party], uri: str) -> None:
+    alice, bob = pair
+    with Session(attending.arguments(bob, uri), cwd=bob.directory, columns=80) as session:
+        session.expect("the agent is ready")
+        request = ask(alice, uri, "to be taken back\n")
+        session.expect("Agree to sign this message?")
+        assert alice.run("sign", "abort", request, "--board", uri).status == 0
+        ask(alice, uri, "something else\n")
+        session.expect("| something else")
+        session.expect("Agree to sign this message?")
+        session.type("\n")
+        session.expect("bob said no")
+        session.interrupt()
+        assert session.end() == 0
+
+
 def test_without_anybody_who_answers_it_does_not_start(pair: tuple[Party, Party], uri: str) -> None:
     _, bob = pair
     start = ["agent", "run", uri, "--pin-source", f"file:{bob.directory / 'pin'}"]

@@ -172,11 +172,11 @@ def _run(order: Sequence[Any], orders: IO[str], events: IO[str]) -> None:
     sys.stdin, sys.stdout, sys.stderr = os.fdopen(0), os.fdopen(1, "w"), os.fdopen(2, "w")
     put = keyboard.ask
 
-    def ask(terminal: int, prompt: str, *, is_hidden: bool) -> bytes:
+    def ask(terminal: int, prompt: str, *, is_hidden: bool, until: int | None = None) -> bytes:
         asked = _asked_from(sys._getframe(1))
         _tell(events, Question, process=os.getpid(), prompt=prompt, is_hidden=is_hidden, **asked)
         orders.readline()
-        return put(terminal, prompt, is_hidden=is_hidden)
+        return put(terminal, prompt, is_hidden=is_hidden, until=until)
 
     keyboard.ask = ask
     ending.end_in_order()

@@ -24,6 +24,7 @@ from frost_hsm.cli.options import command, own_copies, split_names
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.attending import Attending
 from frost_hsm.cli.sittings.heard import Heard
+from frost_hsm.cli.sittings.owner import Owner
 from frost_hsm.cli.sittings.signing_matter import SigningMatter
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk import keyboard
@@ -90,7 +91,8 @@ def run(
 
     The PIN is asked once, at the start. Without --policy and --ask you are asked on the terminal. With --policy alone,
     what no rule allows is not signed; you can still do that by hand. With --ask as well, the program, or you, are asked
-    that, and a no is told to all. What was decided, and why, is in the log: frost-hsm agent log verify.
+    that, and a no is told to all. While a question waits for you, what needs no answer of yours goes on. What was
+    decided, and why, is in the log: frost-hsm agent log verify.
 
     Programs of SSH find the group's Ed25519 keys at the socket, and wait there until enough have signed:
     ssh-keygen -Y sign, git tag -s, ssh. What they want is a request like any other, for you too.
@@ -105,8 +107,8 @@ def run(
         raise UsageProblem("no board is named", hint='name one, or put it into config.toml: [boards] "*" = "dir:PATH"')
     rules = read_policy(policy) if policy is not None else None
     program = Hook(hook) if hook not in (None, YOU) else None
-    is_asking = hook == YOU or (rules is None and hook is None)
-    if is_asking:
+    asks_you = hook == YOU or (rules is None and hook is None)
+    if asks_you:
         with keyboard.opened():  # or nobody could answer
             pass
     folder = _folder(place)
@@ -121,8 +123,7 @@ def run(
                 uri,
                 log,
                 judge,
-                hook=program,
-                is_asking=is_asking,
+                asked=Owner() if asks_you else program,
                 signers=names,
                 ahead=ahead,
                 files=files,

@@ -26,6 +26,7 @@ from frost_hsm.ceremony.signing.ahead import Stock
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import things
 from frost_hsm.cli.sittings.matter import Matter
+from frost_hsm.cli.sittings.owner import Owner
 from frost_hsm.cli.sittings.signing_matter import SigningMatter
 from frost_hsm.cli.sittings.sitting import Sitting
 from frost_hsm.cli.steps import requests
@@ -86,7 +87,7 @@ def _encoded(key: GroupKey) -> bytes:
 
 
 class Attending(Sitting):
-    """The agent at work. hook: a program that is asked; is_asking: whether its owner is, where there is no hook.
+    """The agent at work. asked: the program, or the owner, who is asked what no rule allows; None for nobody.
 
     signers: who signs what programs want, by name; None for those of the key who are there first. ahead: how many pairs
     of nonces it keeps made ahead for each key that is signed with there.
@@ -99,8 +100,7 @@ class Attending(Sitting):
         log: Log,
         judge: Judge,
         *,
-        hook: Hook | None,
-        is_asking: bool,
+        asked: Hook | Owner | None,
         signers: Sequence[str] | None,
         ahead: int,
         files: str | None,
@@ -109,8 +109,8 @@ class Attending(Sitting):
         super().__init__(place, uri, files, clone)
         self._log = log
         self._judge = judge
-        self._hook = hook
-        self._is_asking = is_asking
+        self._asked = asked
+        self._held_back: list[str] = []  # what was not said, for a question was on the terminal
         self._signers = signers
         self._ahead = ahead
         self._is_stocked = False
@@ -121,8 +121,10 @@ class Attending(Sitting):
         self.keys = GroupKeys(place)
 
     def __exit__(self, *exc: object) -> None:
-        if self._hook is not None:
-            self._hook.stop()
+        if self._asked is not None:
+            self._asked.stop()
+        for each in self._held_back:
+            super()._say(each)
         super().__exit__(*exc)
 
     # ── What a matter asks for ──
@@ -137,7 +139,7 @@ class Attending(Sitting):
         compared.require_all()
         shown = [*requests.lines(session), *compared.lines()]
         question = Question.of(session, shown)
-        asked = "the hook" if self._hook is not None else self._place.me.name
+        asked = "the hook" if isinstance(self._asked, Hook) else self._place.me.name
         answer = self._judge.decide(question, self._asking(session, question), asked)
         if answer is None:
             self._undecided.add(session.id)
@@ -151,13 +153,13 @@ class Attending(Sitting):
         return answer.is_yes
 
     def _asking(self, session: SigningSession, question: Question) -> Ask | None:
-        hook = self._hook
-        if hook is not None:
-            return lambda: hook(question)
-        return (lambda: self._ask(session)) if self._is_asking else None
-
-    def _ask(self, session: SigningSession) -> bool:
-        return super().agree_to_sign(session)
+        match self._asked:
+            case Hook() as hook:
+                return lambda: hook(question)
+            case Owner() as owner:
+                copies = self._own_copies
+                return lambda: owner(question, lambda terminal: requests.is_agreed(terminal, session, *copies))
+        return None
 
     def receive(self, session: SigningSession) -> str:
         """Hand the signature to the program that waits for it. Raises `NotYet` for what was asked for by hand."""
@@ -206,8 +208,8 @@ class Attending(Sitting):
         for request in list(self._undecided):
             if request in self._refused or request in self._ended:
                 self._undecided.discard(request)
-                if self._hook is not None:
-                    self._hook.drop(request.hex())
+                if self._asked is not None:
+                    self._asked.drop(request.hex())
 
     def _withdraw(self, request: bytes, why: str) -> None:
         """End a request that was made here, for all."""
@@ -275,7 +277,7 @@ class Attending(Sitting):
     # ── Waiting ──
 
     def _is_due(self, matter: Matter) -> bool:
-        if matter.id in self._undecided and self._hook is not None and self._hook.has_answered(matter.id.hex()):
+        if matter.id in self._undecided and self._asked is not None and self._asked.has_answered(matter.id.hex()):
             return True
         return super()._is_due(matter)
 
@@ -306,8 +308,27 @@ class Attending(Sitting):
             self._pause = min(self._pause * 1.5, _LONGEST)  # a board may be a server far away
 
     def _has_answers(self) -> bool:
-        hook = self._hook
-        return hook is not None and any(hook.has_answered(request.hex()) for request in self._undecided)
+        asked = self._asked
+        return asked is not None and any(asked.has_answered(request.hex()) for request in self._undecided)
+
+    # ── Talk ──
+
+    def _say(self, text: str) -> None:
+        """Say it, once no question is on the terminal that it would run into."""
+        if self._is_terminal_taken:
+            self._held_back.append(text)
+            return
+        for each in (*self._held_back, text):
+            super()._say(each)
+        self._held_back = []
+
+    def _show(self, text: str) -> None:
+        if not self._is_terminal_taken:
+            super()._show(text)
+
+    @property
+    def _is_terminal_taken(self) -> bool:
+        return isinstance(self._asked, Owner) and self._asked.is_asked
 
     def _waiting_for(self, waiting: list[Matter]) -> str:
         return f"requests on {self._uri}"

@@ -88,7 +88,7 @@ class Sitting:
     def agree_to_sign(self, session: SigningSession) -> bool:
         """Show what is to be signed, and ask; returns whether the answer is yes."""
         self._line.clear()
-        return requests.is_agreed(self._place, session, *self._own_copies)
+        return requests.is_agreed(self._place.terminal, session, *self._own_copies)
 
     def receive(self, session: SigningSession) -> str:
         """Write the signatures of what I asked for."""
@@ -114,7 +114,7 @@ class Sitting:
             except BoardUnreachable as error:
                 if is_once:
                     raise
-                self._line.show(f"{error}; trying again")
+                self._show(f"{error}; trying again")
                 time.sleep(_LOOK)
                 continue
             if has_moved:
@@ -123,7 +123,7 @@ class Sitting:
             if not waiting and has_arrived and not is_staying and (self._opened or is_once):
                 break
             if not is_once:
-                self._line.show(self._waiting_for(waiting))
+                self._show(self._waiting_for(waiting))
             elif has_arrived:
                 raise NotYet(f"waiting for {self._waiting_for(waiting)}", hint="run the same command again later")
             self._wait()
@@ -264,6 +264,10 @@ class Sitting:
     def _say(self, text: str) -> None:
         self._line.clear()
         self._place.terminal.message(text)
+
+    def _show(self, text: str) -> None:
+        """Show what is waited for."""
+        self._line.show(text)
 
     def _waiting_for(self, waiting: list[Matter]) -> str:
         parts = []

@@ -16,6 +16,7 @@ from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import door, things
 from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
 from frost_hsm.cli.talk.output import grouped
+from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, FrostHsmError, InputProblem, InvalidContents
@@ -79,20 +80,20 @@ def require_agreement(
     place: Workplace, session: SigningSession, files: str | None = None, clone: str | None = None
 ) -> None:
     """As `is_agreed`; raises `Aborted` for no."""
-    if not is_agreed(place, session, files, clone):
+    if not is_agreed(place.terminal, session, files, clone):
         raise Aborted(NO)
 
 
-def is_agreed(place: Workplace, session: SigningSession, files: str | None = None, clone: str | None = None) -> bool:
+def is_agreed(terminal: Terminal, session: SigningSession, files: str | None = None, clone: str | None = None) -> bool:
     """Compare what is to be signed with one's own copies, show the request and ask.
 
     files: the folder that the copies are in. clone: a repository. Raises what `things.compare` does.
     """
     compared = things.compare(session.items, session.key.suite, files, clone)
-    if place.terminal.assumes_yes:
+    if terminal.assumes_yes:
         compared.require_all()
     asked = [Asked(item.name, item.thing, _to_look_into(item, session.key.suite)) for item in session.items]
-    return is_agreed_to(place.terminal, [*lines(session), *compared.lines()], asked)
+    return is_agreed_to(terminal, [*lines(session), *compared.lines()], asked)
 
 
 def _to_look_into(item: Item, suite: Ciphersuite) -> bytes | None:

@@ -2,7 +2,8 @@
 
 What was typed before the question is thrown away: nobody has answered what they had not seen. A program that is
 stopped while it asks (Ctrl-Z, SIGSTOP) leaves the terminal as it was, and asks again when it goes on, whatever the
-shell has made of the terminal meanwhile; OpenSSH's readpassphrase does the same.
+shell has made of the terminal meanwhile; OpenSSH's readpassphrase does the same. A question that is asked in another
+thread than the first is not put again.
 """
 
 from __future__ import annotations
@@ -10,8 +11,10 @@ from __future__ import annotations
 import errno
 import locale
 import os
+import select
 import signal
 import termios
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
@@ -46,15 +49,18 @@ def write(terminal: int, text: str) -> None:
         data = data[os.write(terminal, data) :]
 
 
-def ask(terminal: int, prompt: str, *, is_hidden: bool) -> bytes:
+def ask(terminal: int, prompt: str, *, is_hidden: bool, until: int | None = None) -> bytes:
     """Ask and return the line that is typed then, without its end. is_hidden: it is not shown.
 
-    Raises `Aborted` if the input ends or the terminal goes away.
+    until: a descriptor; once it can be read, nobody wants to know any more. Raises `Aborted` then, and if the input
+    ends or the terminal goes away.
     """
     try:
         with _Question(terminal, f"{visible(prompt)} ", is_hidden).asked():
             line = b""
             while not line.endswith(b"\n"):
+                if until is not None and until in select.select([terminal, until], [], [])[0]:
+                    raise Aborted("the question was withdrawn")
                 read = os.read(terminal, 4096)
                 if not read:
                     raise Aborted("nothing was typed", hint="run the same command again")
@@ -98,6 +104,9 @@ class _Question:
 
     @contextmanager
     def _staying_asked(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():  # which alone can be told of signals
+            yield
+            return
         handlers = {signal.SIGTSTP: self._stop, signal.SIGCONT: self._go_on}
         earlier = {number: signal.getsignal(number) for number in handlers}
         ours = {number: handlers[number] for number, handler in earlier.items() if handler is signal.SIG_DFL}

@@ -22,8 +22,10 @@ class Terminal:
     what is piped into a command is data and never an answer. What was typed before a question does not answer it.
     """
 
-    def __init__(self, *, assume_yes: bool = False) -> None:
+    def __init__(self, *, assume_yes: bool = False, until: int | None = None) -> None:
+        """Begin. until: a descriptor; once it can be read, whatever is asked raises `Aborted`."""
         self._assume_yes = assume_yes
+        self._until = until
 
     @property
     def assumes_yes(self) -> bool:
@@ -112,7 +114,7 @@ class Terminal:
     def _ask(self, prompt: str, *, is_hidden: bool, hint: str | None = None) -> bytes:
         try:
             with keyboard.opened() as terminal:
-                return keyboard.ask(terminal, prompt, is_hidden=is_hidden)
+                return keyboard.ask(terminal, prompt, is_hidden=is_hidden, until=self._until)
         except NoTerminal as error:
             raise NoTerminal(f"{error}: {prompt}", hint=hint) from None
 
