@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ import pytest
 from stage import mallory, parties, recording
 from stage.mallory import Mallory
 from stage.parties import KEY, Messages, Party, Ran, inbox
+from stage.preloaded import Preloaded
 from stage.recording import Recorder
 
 from frost_hsm.ceremony.history.keys import GroupKey
@@ -54,17 +54,23 @@ def forms(secret: bytes) -> dict[str, bytes]:
 
 def search(secrets: Iterable[bytes], places: Mapping[str, bytes]) -> list[str]:
     """Say which secret is where, and in which form."""
+    written: dict[bytes, list[tuple[bytes, str, str]]] = {}  # by how it begins
+    for secret in secrets:
+        for form, needle in forms(secret).items():
+            if len(needle) >= SHORTEST:
+                written.setdefault(needle[:SHORTEST], []).append((needle, secret.hex()[:16], form))
     hits = []
     for place, contents in places.items():
         dense = b"".join(contents.split())  # base64 has line breaks, and hex may be in groups
         decoded = b"\0".join(_base64_blocks(contents))
         for haystack in {contents, dense, decoded}:
-            for secret in secrets:
-                hits += [
-                    f"{secret.hex()[:16]}… in {place} as {form}"
-                    for form, needle in forms(secret).items()
-                    if len(needle) >= SHORTEST and needle in haystack
-                ]
+            parts = {haystack[at : at + SHORTEST] for at in range(len(haystack))}
+            hits += [
+                f"{secret}… in {place} as {form}"
+                for beginning in written.keys() & parts
+                for needle, secret, form in written[beginning]
+                if needle in haystack
+            ]
     return hits
 
 
@@ -226,7 +232,8 @@ def _go_wrong(people: list[Party]) -> list[bytes]:
 class Desk:
     """The command line in child processes that record."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, program: Preloaded) -> None:
+        self._program = program
         self.record = directory / "record"
         self.people = parties.gather(directory / "people", pin=PIN)
         self.box = directory / "people/inbox"
@@ -234,8 +241,7 @@ class Desk:
         self.outputs: list[str] = []
 
     def run(self, party: Party, *command: str, status: int = 0) -> Ran:
-        program = (sys.executable, recording.__file__, str(self.record))
-        ran = party.launch(*command, program=program)
+        ran = self._program.run(party.directory, party.arguments(command), self.record)
         assert ran.status == status, ran.stderr
         self.outputs += [ran.stdout, ran.stderr]
         for path in party.directory.glob("*.pem"):
@@ -243,9 +249,14 @@ class Desk:
         return ran
 
 
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    with Preloaded() as program:
+        yield Desk(tmp_path, program)
+
+
 @pytest.mark.slow
-def test_no_secret_leaves_the_command_line(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+def test_no_secret_leaves_the_command_line(desk: Desk, tmp_path: Path) -> None:
     alice, bob, carol = desk.people
     (alice.directory / "wrong").write_text(WRONG_PIN)
     (alice.directory / "wrong").chmod(0o600)

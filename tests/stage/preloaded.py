@@ -11,28 +11,29 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
 
-from stage import loading
+from stage import loading, recording
 from stage.parties import Ran
 
 
 class Preloaded(AbstractContextManager["Preloaded"]):
-    """``with Preloaded(command) as program: program.run(directory, arguments)``.
+    """``with Preloaded() as program: program.run(directory, arguments)``.
 
     command: puts before a program what has to come before it.
     """
 
-    def __init__(self, command: Callable[..., list[str]]) -> None:
+    def __init__(self, command: Callable[..., list[str]] = lambda *program: list(program)) -> None:
         line = command(sys.executable, "-c", loading.program("preloaded"))
         self._process = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def run(self, directory: Path, arguments: Sequence[str]) -> Ran:
-        """Run ``frost-hsm`` in a child."""
+    def run(self, directory: Path, arguments: Sequence[str], record: Path | None = None) -> Ran:
+        """Run ``frost-hsm`` in a child. record: where `recording` puts what it sees of it."""
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._process.stdin.write(json.dumps([str(directory), *arguments]) + "\n")
+        order = [str(directory), record and str(record), *arguments]
+        self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return Ran(*json.loads(self._process.stdout.readline()))
 
@@ -49,14 +50,15 @@ def serve() -> None:
     loading.load_all()
     gc.freeze()
     while line := sys.stdin.readline():
-        directory, *arguments = json.loads(line)
+        directory, record, *arguments = json.loads(line)
         outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
         child = os.fork()
         if child == 0:
             for number, descriptor in enumerate([os.open(os.devnull, os.O_RDONLY), *outputs]):
                 os.dup2(descriptor, number)
             os.chdir(directory)
-            status = cli.run(arguments)  # not main: it would lock all that was loaded into memory, each time
+            with recording.into(Path(record)) if record else nullcontext():
+                status = cli.run(arguments)  # not main: it would lock all that was loaded into memory, each time
             gc.unfreeze()  # what is let go of at the end, a module of PKCS#11 too
             sys.exit(status)
         _, status = os.waitpid(child, 0)

@@ -1,8 +1,4 @@
-"""Record every secret of a run, and everything of a run that others could see. For tests alone.
-
-As a program: ``recording.py FILE COMMAND…`` runs ``frost-hsm COMMAND…``, with all logging at DEBUG on stderr, and
-appends what it recorded to FILE, a pickle.
-"""
+"""Record every secret of a run, and everything of a run that others could see. For tests alone."""
 
 from __future__ import annotations
 
@@ -101,6 +97,17 @@ class _Lines(logging.Handler):
         self._lines.append(f"{record.name} {record.getMessage()}")
 
 
+@contextmanager
+def into(path: Path) -> Iterator[None]:
+    """Record the rest of this process, a command, with all logging at DEBUG on stderr; append it to a file of pickles."""
+    recorder = Recorder()
+    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
+    with recorder.recording():
+        yield
+    with path.open("ab") as file:
+        pickle.dump((recorder.secrets, [*recorder.seen, Path("/proc/self/environ").read_text()]), file)
+
+
 def load(path: Path) -> tuple[set[bytes], list[str]]:
     """Read what the processes recorded."""
     secrets: set[bytes] = set()
@@ -111,20 +118,3 @@ def load(path: Path) -> tuple[set[bytes], list[str]]:
             secrets |= more[0]
             seen += more[1]
     return secrets, seen
-
-
-def main() -> int:
-    recorder = Recorder()
-    logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
-    with recorder.recording():
-        from frost_hsm import cli
-
-        status = cli.run(sys.argv[2:])
-    process = [repr(sys.argv), Path("/proc/self/cmdline").read_text(), Path("/proc/self/environ").read_text()]
-    with Path(sys.argv[1]).open("ab") as file:
-        pickle.dump((recorder.secrets, recorder.seen + process), file)
-    return status
-
-
-if __name__ == "__main__":
-    sys.exit(main())
