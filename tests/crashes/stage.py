@@ -26,6 +26,9 @@ from stage.parties import PIN, Party
 from frost_hsm.forms import pem
 
 SPY = next((str(path) for path in Path("/usr/lib").glob("**/pkcs11-spy.so")), None)
+TAKES_ALL = os.environ.get("FROST_HSM_CRASH") == "all"
+"""Whether every instant is taken, or a sample."""
+
 MESSAGE = b"pay 5 to dave"
 
 LATER = re.compile(r"\bround1-state\b|\.token\.partial$")
@@ -106,7 +109,7 @@ class Stage:
         told = self._told[name] = []
         for number, step in enumerate(steps(text, **self._places)):
             before = self._keep(f"{name} {number}")
-            ended = self.take(step)
+            ended = self.take(step, watched=step.is_struck)
             told.append(Told(step, before, ended.calls, self.shape(step.who)))
         return told
 
@@ -131,26 +134,45 @@ class Stage:
         shutil.copytree(kept, self.directory, symlinks=True)
 
     def run(
-        self, step: Step, *, instant: int | None = None, action: str = "kill", patience: float = 5.0, rival: int = 0
+        self,
+        step: Step,
+        *,
+        instant: int | None = None,
+        action: str = "kill",
+        patience: float = 5.0,
+        rival: int = 0,
+        watched: bool = False,
     ) -> Ended:
-        """Take a step, however it ends. rival: whether by the first or the second process that can run commands."""
+        """Take a step, however it ends. rival: whether by the first or the second process that can run commands.
+
+        watched: whether its calls are told, also if nothing strikes.
+        """
         party = self.people[step.who]
         return self._traced[rival].run(
-            party.directory, party.arguments(step.arguments), instant=instant, action=action, patience=patience
+            party.directory,
+            party.arguments(step.arguments),
+            instant=instant,
+            action=action,
+            patience=patience,
+            watched=watched or instant is not None,
         )
 
-    def take(self, step: Step, *, again: bool = False) -> Ended:
+    def take(self, step: Step, *, again: bool = False, watched: bool = False) -> Ended:
         """Take a step; it succeeds, unless it was done before and can be done once. Then send what it wrote."""
         if step.arguments[0] == "rm":
             subprocess.run(step.arguments, cwd=self.people[step.who].directory, check=True)
             return Ended(0, "", "", [])
-        ended = self.run(step)
+        ended = self.run(step, watched=watched)
         allowed = {0, AGAIN.get(step.command, 0)} if again else {0}
         assert ended.status in allowed, f"{step.who} {step.arguments}: {ended.status} {ended.stdout}{ended.stderr}"
-        for path in sorted(self.people[step.who].directory.iterdir()):
+        self.send(step.who)
+        return ended
+
+    def send(self, who: str) -> None:
+        """Copy what somebody has written to the inbox of all."""
+        for path in sorted(self.people[who].directory.iterdir()):
             if path.suffix in (".pem", ".json") and not path.name.startswith("."):
                 shutil.copy(path, self.directory / "inbox")
-        return ended
 
     # ── What is there ──
 
@@ -204,7 +226,7 @@ class Stage:
 
 
 def _masked(name: str) -> str:
-    return re.sub(r"[0-9a-f]{8,}(-[0-9a-f]{4,})*", "ID", name)
+    return re.sub(r"[0-9a-f]{8,}(-[0-9a-f]{4,})*|(?<=/)[0-9a-f]{2}$", "ID", name)
 
 
 def _is_json(data: bytes) -> bool:

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from crashes.stage import TAKES_ALL
 from stage import parties, upkeep
 from stage.disk import Disk
 from stage.parties import KEY, Party
@@ -29,7 +30,6 @@ from frost_hsm.ceremony.sharing import recovery
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import CeremonyStopped, KeyNotFound, NotKnown, StateRolledBack
 
-TAKES_ALL = os.environ.get("FROST_HSM_CRASH") == "all"
 APART = 1 if TAKES_ALL else 97  # instants
 PAIRS = 12
 OTHER = "another"
