@@ -1,6 +1,7 @@
 """Tokens for every test: SoftHSM2 in a directory of this process alone, and files of the software backend.
 
-With FROST_HSM_REQUIRE_ALL=1 in the environment a skipped test is a failed test.
+With FROST_HSM_REQUIRE_ALL=1 in the environment a skipped test is a failed test. With ``--few``, of a test that has many
+parameters only the first and the last are tried.
 """
 
 from __future__ import annotations
@@ -147,6 +148,21 @@ def software_token(
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes more than a second or two")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--few", action="store_true", help="of a test with many parameters, try the first and the last")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if config.getoption("--few"):
+        of_test: dict[str, list[pytest.Item]] = {}
+        for item in items:
+            of_test.setdefault(item.nodeid.partition("[")[0], []).append(item)
+        kept = {id(item) for each in of_test.values() for item in (each[0], each[-1])}
+        config.hook.pytest_deselected(items=[item for item in items if id(item) not in kept])
+        items[:] = [item for item in items if id(item) in kept]
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
