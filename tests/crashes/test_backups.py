@@ -9,7 +9,6 @@ of pairs is taken, always the same one; FROST_HSM_CRASH=all takes all that diffe
 from __future__ import annotations
 
 import itertools
-import os
 import random
 import shutil
 from collections.abc import Iterator

@@ -99,7 +99,7 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def into(path: Path) -> Iterator[None]:
-    """Record the rest of this process, a command, with all logging at DEBUG on stderr; append it to a file of pickles."""
+    """Record a command, with all logging at DEBUG on stderr; append it to a file of pickles."""
     recorder = Recorder()
     logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
     with recorder.recording():
