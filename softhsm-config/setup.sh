@@ -43,7 +43,7 @@ find_softhsm_module() {
 
 # New enough, and able to make a virtual environment: Debian keeps that apart, in python3-venv.
 find_python() {
-    for python in "${FROST_HSM_PYTHON:-python3}" python3.13 python3.12 python3.11 /usr/bin/python3; do
+    for python in "${FROST_HSM_PYTHON:-python3}" python3.15 python3.14 python3.13 python3.12 python3.11 /usr/bin/python3; do
         if "$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; then
             printf '%s\n' "$python"
             return
