@@ -46,7 +46,7 @@ for wanted in ${*:-bookworm trixie testing testing:python3.15}; do
     unset FROST_HSM_PYTHON
     if [ "$wanted" != "$suite" ]; then
         export FROST_HSM_PYTHON="${wanted#*:}"
-        there sh -c 'apt-get update && apt-get install -y --no-install-recommends $0 $0-venv' "$FROST_HSM_PYTHON" >"$work/output" 2>&1 ||
+        there sh -c 'apt-get install -y --no-install-recommends $0 $0-venv' "$FROST_HSM_PYTHON" >"$work/output" 2>&1 ||
             { cat "$work/output" >&2; fail "there is no $FROST_HSM_PYTHON in $suite"; }
     fi
     there /checkout/softhsm-config/demo.sh >"$work/demo" || { cat "$work/demo" >&2; fail "demo.sh failed in $suite"; }

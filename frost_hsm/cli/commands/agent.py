@@ -28,10 +28,11 @@ from frost_hsm.cli.sittings.owner import Owner
 from frost_hsm.cli.sittings.signing_matter import SigningMatter
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk import keyboard
+from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import ConfigProblem, FileMissing, NotKnown, TokenProblem, UsageProblem
+from frost_hsm.errors import ConfigProblem, FileMissing, MalformedMessage, NotKnown, TokenProblem, UsageProblem
 
 
 @group
@@ -165,7 +166,14 @@ def read_policy(path: str) -> Policy:
         raise ConfigProblem(f"other users can change {path}", hint=f"chmod go-w {quoted(path)}")
     if status.st_size > MAX_SIZE:
         raise ConfigProblem(f"{path} is larger than {MAX_SIZE} bytes")
-    return Policy.parse(door.read(path), path)
+    data = door.read(path)
+    try:
+        return Policy.parse(door.inside(data), path)
+    except ConfigProblem as error:
+        seen = look(data)
+        if seen is None:
+            raise
+        raise ConfigProblem(f"{error}; it looks like {seen.what}", hint=seen.advice) from error
 
 
 # ── Explaining ───────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,7 +248,9 @@ def verify(place: Workplace, file: str | None, identity: str | None) -> Result:
     """
     public = door.parse(identity, PublicIdentity.from_pem) if identity is not None else place.me
     path = file or str(_folder(place) / "log")
-    chain = Chain.read(door.read(path), public)
+    data = door.read(path)
+    with door.naming(path, data, is_text=True):
+        chain = Chain.read(_log_in(data), public)
     fields = {"file": path, "of": public.name, "lines": len(chain.entries), "closed": chain.is_closed}
     open_lines = len(chain.entries) - chain.closed
     if chain.is_closed and chain.entries:
@@ -248,3 +258,11 @@ def verify(place: Workplace, file: str | None, identity: str | None) -> Result:
     else:
         end = f"open: {open_lines} lines since the last signature"
     return Result("agent-log-verify", [f"{path}: {len(chain.entries)} lines, unbroken", end], fields)
+
+
+def _log_in(data: bytes) -> bytes:
+    """Return the log in a file that mail programs and editors may have been at; that it is whole, its lines show."""
+    lines = door.inside(data).replace(b"\r\n", b"\n").strip()
+    if not lines:
+        raise MalformedMessage("this is no log")
+    return lines + b"\n"

@@ -89,7 +89,8 @@ def _read_key(place: Workplace, path: str, suite: Ciphersuite) -> SigningKey:
     from frost_hsm.ceremony.sharing import private_key
 
     data = door.read(path)
-    with door.naming(path):
+    with door.naming(path, data):
+        data = door.inside(data)
         if door.is_hex(data):
             with door.from_hex(data) as encoded:
                 return SigningKey.deserialize(suite, encoded)

@@ -16,8 +16,9 @@ from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
+from frost_hsm.errors import Aborted, DeserializationError, InputProblem, InvalidSignatureShare, NonceUsed, UsageProblem
 from frost_hsm.frost import rerandomized, signing
+from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, PublicKeyPackage, SignatureShare, SigningPackage
 from frost_hsm.frost.rerandomized import RandomizedParams
 from frost_hsm.frost.signing import CheaterDetection
@@ -80,7 +81,7 @@ def respond(
     key = _active(place, name)
     package = _read_package(key, package_path)
     path = output or f"{name}.{place.me.name}.share.json"
-    seed = _read_seed(seed_path)
+    seed = _read_seed(key, seed_path)
     answer = _answer(key, package, _public_key_package(key, package, seed), path)
     door.check_output(path, force=force, again=answer)
     signers = ", ".join(key.participants(package.signing_commitments))
@@ -122,7 +123,7 @@ def check(place: Workplace, name: str, package_path: str, given: tuple[str, ...]
     """Read a SigningPackage and, as NAME=FILE, some signature shares; say whether each is good."""
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
-    public = _public_key_package(key, package, _read_seed(seed_path))
+    public = _public_key_package(key, package, _read_seed(key, seed_path))
     shares = _by_identifier(key, given, partial(packages.read, SignatureShare, key.suite))
     bad = signing.find_cheaters(package, shares, public)
     if bad:
@@ -146,7 +147,7 @@ def aggregate(
     key = GroupKey.load(place.home, name, place.me)
     package = _read_package(key, package_path)
     shares = _by_identifier(key, given, partial(packages.read, SignatureShare, key.suite))
-    public = _public_key_package(key, package, _read_seed(seed_path))
+    public = _public_key_package(key, package, _read_seed(key, seed_path))
     try:
         signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
     except InvalidSignatureShare as error:
@@ -165,8 +166,15 @@ def aggregate(
     return Result("plain-aggregate", lines, {**_fields(key, path), **fields, "signature": encoded.hex()}, raw=raw)
 
 
-def _read_seed(path: str | None) -> Secret | None:
-    return door.parse(path, door.from_hex) if path is not None else None
+def _read_seed(key: GroupKey, path: str | None) -> Secret | None:
+    return door.parse(path, partial(_seed, key.suite)) if path is not None else None
+
+
+def _seed(suite: Ciphersuite, data: bytes) -> Secret:
+    seed = door.from_hex(data)
+    if len(seed) != suite.group.scalar_length:
+        raise DeserializationError(f"a randomizer seed has {suite.group.scalar_length} bytes, not {len(seed)}")
+    return seed
 
 
 def _public_key_package(key: GroupKey, package: SigningPackage, seed: Secret | None) -> PublicKeyPackage:

@@ -135,17 +135,22 @@ def from_hex(data: bytes) -> Secret:
 
 
 @contextmanager
-def naming(path: str, data: bytes | None = None) -> Iterator[None]:
-    """Put the name of a file in front of what is wrong with its contents, and say what ``data`` looks like instead."""
+def naming(path: str, data: bytes | None = None, *, is_text: bool = False) -> Iterator[None]:
+    """Put the name of a file in front of what is wrong with its contents, and say what ``data`` looks like instead.
+
+    is_text: what is read here is text, so that looking like text says nothing.
+    """
     try:
         yield
     except (InputProblem, InvalidContents) as error:
-        raise named(error, path, data) from error
+        raise named(error, path, data, is_text=is_text) from error
 
 
-def named(error: FrostHsmError, path: str, data: bytes | None = None) -> FrostHsmError:
-    """Return an error with the name of the file that it is about."""
-    seen = _seen(data) if data is not None and isinstance(error, MalformedMessage) else None
+def named(error: FrostHsmError, path: str, data: bytes | None = None, *, is_text: bool = False) -> FrostHsmError:
+    """Return an error with the name of the file that it is about, as `naming` does."""
+    seen = None
+    if data is not None and isinstance(error, MalformedMessage):
+        seen = look(data) if is_text else _seen(data)
     said = f"{path}: {error}" + (f"; it looks like {seen.what}" if seen is not None else "")
     hint = seen.advice if seen is not None else error.hint
     return type(error)(said, hint=hint, culprits=error.culprits, details=error.details)

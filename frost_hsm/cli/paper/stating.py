@@ -35,8 +35,8 @@ class Planned:
     def read(cls, file: str) -> Planned:
         """Read a plan; what it needs has to lie beside it. Raises `InputProblem` and `NotPossible`."""
         name, data = Path(file).name, door.read(file)
-        with door.naming(file):
-            plan = plans.read(data)
+        with door.naming(file, data, is_text=True):
+            plan = plans.read(door.inside(data))
         if not plans.FILE.fullmatch(name) or name in plan.files:
             raise NotPossible(f"a plan cannot be called {name}", hint="call it plan.toml")
         needed = {each: door.read(str(Path(file).parent / each)) for each in plan.files}
