@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from frost_hsm.errors import MalformedMessage
@@ -121,8 +122,11 @@ class Certificate:
         return der.sequence(tbs, _SIGNATURE_ALGORITHM, der.bit_string(sign(tbs)))
 
 
+@lru_cache(maxsize=4096)
 def parse(data: bytes, issuer: PublicKey | None = None, *, is_recovery: bool = False) -> Certificate:
     """Read a certificate and verify it: by ``issuer``, or as self-signed if that is None.
+
+    What was found good is remembered: the same few certificates stand in every roster and every message.
 
     Raises `MalformedMessage` unless it is, byte for byte, a certificate of this profile, and
     `BadMessageSignature`.

@@ -11,10 +11,8 @@ import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
-import pytest
 from attacks.cheating import NAMES, Cheat, RefreshCheat, Way, say, to_all
 from ceremony.memory_token import MemoryToken
 from stage import parties, upkeep
@@ -32,14 +30,6 @@ from frost_hsm.ceremony.sharing.rounds import Rounds
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import Config
 from frost_hsm.errors import FrostHsmError
-from frost_hsm.forms import certificate
-from frost_hsm.forms.public_key import PublicKey
-
-
-def verify_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Read and verify the same few certificates once in a test, not thousands of times."""
-    monkeypatch.setattr(certificate, "parse", cache(certificate.parse))
-    monkeypatch.setattr(PublicKey, "verify", cache(PublicKey.verify))
 
 
 @dataclass

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from attacks.cheating import EVERY_WAY, EVERYTHING, FATAL, NAMES, Way, harmless
-from attacks.gathering import Gathering, Person, Refreshing, gather, verify_once
+from attacks.gathering import Gathering, Person, Refreshing, gather
 from stage import parties, upkeep
 from stage.parties import KEY
 
@@ -68,11 +68,6 @@ def owners(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
     for person in people:
         person.keep()
     return people
-
-
-@pytest.fixture(autouse=True)
-def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    verify_once(monkeypatch)
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from itertools import combinations, product
 
 import pytest
 from attacks.cheating import EVERYTHING, NAMES, Sent, Way, halves, to_all
-from attacks.gathering import NobodyHonestNamed, Person, gather, verify_once
+from attacks.gathering import NobodyHonestNamed, Person, gather
 from stage import parties
 
 from frost_hsm.ceremony.history.evidence import judge
@@ -212,8 +212,7 @@ def owners(tmp_path_factory: pytest.TempPathFactory) -> list[Person]:
 
 
 @pytest.fixture
-def group(owners: list[Person], monkeypatch: pytest.MonkeyPatch) -> list[Person]:
-    verify_once(monkeypatch)
+def group(owners: list[Person]) -> list[Person]:
     for person in owners:
         person.put_back()
     return owners
