@@ -10,6 +10,7 @@
                          public-key-package.json   what it made
                          evidence.pem          why it was stopped
                          opening/WHO.pem       what answered the complaint of whom
+                         signed                its owner's note: a signature by these shares was verified
                          given-up.pem          its owner's note: it is not pursued here, though it may end well
     keys/NAME.CEREMONY/standing/ID.pem where people said that they stand
     requests/ID/beginning.pem          one folder a signing request

@@ -133,6 +133,9 @@ def test_who_signs_a_bad_share_is_named_and_not_waited_for(people: list[Party], 
     take_turns([carol, alice], board, lambda: is_signed(alice))
     found = [path.read_bytes() for path in (alice.directory / "home/requests").glob("*/evidence.pem")]
     assert [{each.name for each in evidence.judge(data, things.derive).culprits} for data in found] == [{"bob"}]
+    with boards.connect(board, tmp_path / "reader") as there:
+        assert {data for _, data in there.messages()}.issuperset(found), "who was away sees it, too"
+    assert "note:" not in look(carol, board).stderr
 
 
 def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party], board: str, tmp_path: Path) -> None:
@@ -160,6 +163,23 @@ def test_after_a_refresh_the_old_share_goes_with_the_first_attempt(people: list[
     ask(alice, board)
     take_turns([bob, alice], board, lambda: is_signed(alice))
     assert shares(alice) == 1
+
+
+def test_after_a_refresh_the_old_share_goes_too_where_all_sign_with_nonces_made_ahead(
+    people: list[Party], board: str
+) -> None:
+    alice, bob, carol = people
+    upkeep.refresh(people)
+    for party in (bob, carol):
+        prepare(party, board, 2)
+    for name, left in (("first", 2), ("second", 1)):
+        ask(alice, board, name=name)
+        for party in (bob, carol, alice):
+            look(party, board)
+        assert is_signed(alice, name)
+        for party in (alice, bob):  # he sees the signature, too
+            look(party, board)
+        assert shares(bob) == left
 
 
 def test_a_request_of_one_who_does_not_sign_and_many_files(people: list[Party], board: str) -> None:

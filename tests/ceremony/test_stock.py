@@ -14,6 +14,7 @@ from stage.staging import Stage
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Prepared
 from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.sharing.refresh import note_signed
 from frost_hsm.ceremony.signing.ahead import Offered, Stock
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 
@@ -121,6 +122,20 @@ def test_a_refresh_ends_what_was_made_ahead_of_it(trio: list[Party]) -> None:
     parties.sign([alice, bob], b"as many as sign are in the new epoch")
     assert waiting(alice) == COUNT
     assert len(alice.home.names("prepared")) == 1
+
+
+def test_where_all_sign_with_nonces_made_ahead_filling_up_retires_the_old_share(trio: list[Party]) -> None:
+    alice, offered = trio[0], Offered()
+    upkeep.refresh(trio)
+    fill_up(alice, offered)
+    assert shares(alice) == 2, "nobody has been seen to sign with the new ones"
+    note_signed(alice.key(), alice.home)
+    fill_up(alice, offered)
+    assert shares(alice) == 1
+
+
+def shares(party: Party) -> int:
+    return sum(name.startswith("signing-share.") for name in party.records())
 
 
 def test_of_others_what_is_taken_is_not_found_in_whatever_order_it_is_heard(trio: list[Party]) -> None:

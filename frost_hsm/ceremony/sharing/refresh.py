@@ -4,7 +4,7 @@ The group key, the participants and the threshold stay; every share is replaced,
 Shares of different epochs are worth nothing together. Until all n have confirmed, the old epoch signs; from the
 instant that a participant has taken in all confirmations, the new one does. The old share signs nothing from then on,
 but it is destroyed only when nothing can bring people back to it: when as many as sign are seen to be in the new
-epoch (`retire`).
+epoch (`retire`), because they have committed in it or because a signature by the new shares was verified.
 """
 
 from __future__ import annotations
@@ -39,6 +39,20 @@ def propose(holder: Holder, key: GroupKey, *, entropy: Entropy = system_entropy)
     """Write a proposal to make the shares of a key anew; any participant may. Returns the signed message for all."""
     key.require_active()
     return signed.write(RefreshProposal(key.ceremony, key.state.digest, key.position, random_field(entropy)), holder)
+
+
+_SIGNED = "signed"  # in the chapter that made the shares: a signature by them was verified here
+
+
+def note_signed(key: GroupKey, home: StateDirectory) -> None:
+    """Remember that a signature by the present shares was verified, if there were others before."""
+    if key.epoch:
+        home.put(f"{kept.chapter_folder(key.folder, key.sharing)}/{_SIGNED}", b"")
+
+
+def has_signed(key: GroupKey, home: StateDirectory) -> bool:
+    """Whether that was noted."""
+    return home.exists(f"{kept.chapter_folder(key.folder, key.sharing)}/{_SIGNED}")
 
 
 def retire(key: GroupKey, holder: Holder, home: StateDirectory) -> None:

@@ -16,6 +16,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Prepared
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
+from frost_hsm.ceremony.sharing.refresh import has_signed, retire
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory, prepared_folder
 from frost_hsm.errors import DeserializationError
@@ -79,10 +80,14 @@ class Stock:
     ) -> tuple[int, bytes | None]:
         """Make pairs until as many wait that nobody has taken up; returns how many were made, and the message for all.
 
+        Where all sign with nonces made ahead, this is what retires the share of an earlier epoch.
+
         is_over: whether the request with this id takes no answer of mine any more: what it took up is destroyed.
         Raises what the token says that has no space left.
         """
         with self._home.lock():
+            if has_signed(self._key, self._home):
+                retire(self._key, holder, self._home)
             signer = SealedSigner(self._key, holder, self._home)
             waiting = 0
             for path, said in self._kept():

@@ -89,13 +89,16 @@ class Attempts:
         return {name for name, digests in answers.items() if len(digests) == 1}
 
     def sent(self) -> Iterator[bytes]:
-        """Give my own messages in the attempts."""
+        """Give my own messages in the attempts, and what shows who spoilt one."""
         for attempt in self._all:
             if attempt.request.sender.name == self._me:
                 yield attempt.request.to_pem()
             for said in (attempt.transcript.sent(Commitment), attempt.transcript.sent(Response)):
                 if said is not None:
                     yield said.to_pem()
+            evidence = attempt.transcript.evidence()
+            if evidence is not None:
+                yield evidence
 
     # ── Who is there ──
 

@@ -28,7 +28,7 @@ from frost_hsm.ceremony.messages.using import (
     raw,
 )
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
-from frost_hsm.ceremony.sharing.refresh import retire
+from frost_hsm.ceremony.sharing.refresh import has_signed, note_signed, retire
 from frost_hsm.ceremony.signing.aborting import ATTEMPT, SIGNATURES, Aborting, ended
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory, request_folder
@@ -252,7 +252,7 @@ class SigningSession:
                         subject = b"" if self.is_prepared else self.id
                     keep(signer.sign_all(packages, subject, randomizer_seed=self._seed))
                     [sent] = answers
-                    if have_committed or not self.is_prepared:  # all who sign are in this state of the key
+                    if have_committed or not self.is_prepared or has_signed(self.key, self.home):  # all are in it
                         retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
@@ -302,6 +302,7 @@ class SigningSession:
             self.home.put(self._beginning, self.request.to_pem())
             for number, encoded in enumerate(signatures):
                 self.home.replace(f"{self._folder}/{SIGNATURES}/{number}", encoded)
+            note_signed(self.key, self.home)
 
     def signature(self, item: int = 0) -> bytes | None:
         """Return the signature of an item that was aggregated here before, encoded."""
