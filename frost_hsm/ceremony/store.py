@@ -127,7 +127,7 @@ class StateDirectory:
         try:
             status = path.stat()
         except FileNotFoundError:
-            raise NotKnown(f"there is no state directory {path}", hint="make one: frost-hsm init") from None
+            raise NotKnown(f"there is no state directory {path}", hint="make one: frost-hsm setup") from None
         except OSError as error:
             raise StorageProblem(f"cannot use {path}: {error.strerror}") from error
         if not stat.S_ISDIR(status.st_mode):
@@ -148,7 +148,7 @@ class StateDirectory:
         """What a token knows this directory by: 32 random bytes, public. Raises `NotKnown` before `create`."""
         found = self.read(_ID)
         if found is None:
-            raise NotKnown(f"there is no state directory {self.path}", hint="make one: frost-hsm init")
+            raise NotKnown(f"there is no state directory {self.path}", hint="make one: frost-hsm setup")
         return found
 
     # ── One at a time ──

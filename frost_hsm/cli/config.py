@@ -77,7 +77,7 @@ class Config:
         if len(data) > MAX_SIZE:
             raise ConfigProblem(f"{path} is larger than {MAX_SIZE} bytes")
         try:
-            document = tomllib.loads(data.decode())
+            document = tomllib.loads(data.decode("utf-8-sig"))
         except (ValueError, RecursionError) as error:
             raise ConfigProblem(f"{path} is not TOML: {error}") from error
         if document.pop("schema", None) != SCHEMA:

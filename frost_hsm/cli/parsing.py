@@ -48,6 +48,16 @@ def _give_help(context: click.Context, parameter: click.Parameter, value: bool) 
 class Group(_Help, click.Group):
     """A group of commands."""
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """List the commands in the order in which they come after one another."""
+        return list(self.commands)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, each with all of its first sentence."""
+        commands = {name: self.get_command(ctx, name) for name in self.list_commands(ctx)}
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, each.get_short_help_str(_SENTENCE)) for name, each in commands.items() if each])
+
 
 class Command(_Help):
     """A command; what its parameters are is settled by what help calls them."""
@@ -86,6 +96,9 @@ def docstring(function: Callable[..., object]) -> str | None:
 def _docstrings(path: str) -> dict[str, str | None]:
     functions = [node for node in ast.parse(Path(path).read_bytes()).body if isinstance(node, ast.FunctionDef)]
     return {node.name: ast.get_docstring(node) for node in functions}
+
+
+_SENTENCE = 200  # characters; longer ones would be cut
 
 
 # ── What is given ────────────────────────────────────────────────────────────────────────────────────────────

@@ -31,6 +31,26 @@ class _LazyGroup(Group):
         gc.freeze()  # what is loaded stays, and need not be looked through for what does not
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args[0] not in COMMANDS and not args[0].startswith("-"):
+            raise UsageProblem(f"no such command '{args[0]}'", hint=self._meant(ctx, args[0]))
+        return super().resolve_command(ctx, args)
+
+    def _meant(self, context: click.Context, typed: str) -> str:
+        """Say which command may have been meant: one that is written alike, or one of a group."""
+        import difflib
+
+        meant = difflib.get_close_matches(typed, COMMANDS, cutoff=0.65)
+        for name in COMMANDS if not meant else ():
+            group = self.get_command(context, name)
+            if isinstance(group, click.Group) and typed in group.list_commands(context):
+                meant.append(f"{name} {typed}")
+        if not meant:
+            return f"see: {PROGRAM} --help"
+        return f"is it {' or '.join(meant)}? see: {', '.join(f'{PROGRAM} {each} --help' for each in meant)}"
+
     def get_help(self, ctx: click.Context) -> str:
         return help_text().rstrip("\n")
 

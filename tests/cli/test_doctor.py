@@ -84,7 +84,7 @@ def test_a_curve_that_nothing_computes_in_constant_time(people: list[Party], mon
 def test_nothing_is_set_up(people: list[Party]) -> None:
     shutil.rmtree(people[0].directory / "home")
     found = findings(people[0])
-    assert f"there is no state directory {people[0].directory / 'home'}; make one: frost-hsm init" in found[False]
+    assert f"there is no state directory {people[0].directory / 'home'}; make one: frost-hsm setup" in found[False]
     assert sum("state directory" in line for line in found[False]) == 1
 
 

@@ -26,6 +26,7 @@ MISTAKES = {
     "sing request treasury m": "no such command 'sing'",
     "sign requst treasury m": "Did you mean 'request'?",
     "frobnicate": "no such command 'frobnicate'",
+    "propose new -t 2 --with bob": "no such command 'propose'",
     "--verison": "Did you mean '--version'?",
     "sign request": "missing argument 'KEY'",
     "sign request treasury": "missing argument 'FILE...'",
@@ -119,6 +120,9 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
         hints.add(found[0])
     assert changes(before, snapshot(alice)) == []
     assert len(MISTAKES) >= 50
+    meant = "see: frost-hsm dkg propose --help, frost-hsm refresh propose --help"
+    assert f"hint: is it dkg propose or refresh propose? {meant}" in hints
+    assert "hint: is it sign? see: frost-hsm sign --help" in hints
     assert "hint: is it bob.identity.pem or alice.identity.pem?" in hints
     for hint in hints:
         for command in COMMAND.findall(hint):

@@ -14,6 +14,7 @@ from stage import softhsm
 from stage.parties import PROGRAM
 
 from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.errors import OutputExists, PinUnusable
 
 PIN = "frost-1234"
 Ran = subprocess.CompletedProcess[str]
@@ -60,6 +61,29 @@ def test_one_token_is_taken_and_the_identity_made(
     again = setup("--me", "alice")
     assert again.returncode == 0, again.stderr
     assert PublicIdentity.from_pem((tmp_path / "alice.identity.pem").read_bytes()) == made
+
+
+def test_what_was_said_can_be_taken_back_until_the_identity_is_made(
+    make_token: Callable[[str], None], setup: Callable[..., Ran], environment: dict[str, str], tmp_path: Path
+) -> None:
+    make_token("mine")
+    make_token("theirs")
+    config = tmp_path / "home/config.toml"
+    del environment["SECRET"]
+    assert setup("--me", "bob", "--token", "pkcs11:token=theirs").returncode == PinUnusable.exit
+    assert 'token = "pkcs11:token=theirs;' in config.read_text()
+    command = [*PROGRAM, "setup", "--pin-source", "env:SECRET"]
+    ran = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert "going on as bob, with pkcs11:token=theirs;" in ran.stderr
+    environment["SECRET"] = PIN
+    config.write_bytes(b"\xef\xbb\xbf" + config.read_bytes())  # as an editor leaves it
+    assert setup("--me", "alice", "--token", "pkcs11:token=mine").returncode == 0
+    assert 'me = "alice"\ntoken = "pkcs11:token=mine;' in config.read_text()
+    before = config.read_bytes()
+    for another in (("--me", "bob"), ("--module", "/another.so")):
+        ran = setup(*another)
+        assert (ran.returncode, "alice has an identity already" in ran.stderr) == (OutputExists.exit, True)
+    assert config.read_bytes() == before
 
 
 def test_which_of_several_is_not_guessed(

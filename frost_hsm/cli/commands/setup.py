@@ -12,13 +12,13 @@ from frost_hsm.backends import Backend, PinState, TokenInfo
 from frost_hsm.ceremony.people.names import NAME, require_name
 from frost_hsm.cli.commands.identity import make
 from frost_hsm.cli.commands.init import write_down
-from frost_hsm.cli.config import FILE
+from frost_hsm.cli.config import FILE, Config
 from frost_hsm.cli.options import command, modules, output
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.talk.terminal import ATTEMPTS, Terminal
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, NoTerminal, TokenAmbiguous, TokenNotFound
+from frost_hsm.errors import Aborted, NoTerminal, OutputExists, TokenAmbiguous, TokenNotFound
 
 
 @command(None, "setup", token=True)
@@ -29,17 +29,30 @@ def setup(place: Workplace, me: str | None, modules: dict[str, str], output: str
     """Find your token and make your identity in it.
 
     Looks for PKCS#11 modules where p11-kit and their makers put them, asks which token is yours if there are several,
-    and for your name. Then it does what init and identity create do; what is done already stays as it is.
+    and for your name. Then it does what init and identity create do; what is done already stays as it is. Until your
+    identity is made, --token and --me, typed again, take back what you said before.
     """
-    if (place.resolved_home / FILE).exists():
+    begun = place.config if (place.resolved_home / FILE).exists() else None
+    if begun is not None and (place.home.exists("identity.pem") or not (me or place.token_uri or modules)):
+        _require_same(begun, me, modules)
+        place.terminal.message(f"going on as {begun.me}, with {begun.token}")
         return make(place, output, force=force)
-    uri, of_token = place.token_uri, modules
+    uri, of_token = place.token_uri or (begun.token if begun is not None else None), modules
     if uri is None or (backends.scheme(uri) == "pkcs11" and "module-path" not in uri and not modules):
         uri, of_token = _found(place, modules, uri)
-    name = require_name(me or _ask_name(place.terminal))
-    lines, fields = write_down(place, name, of_token, uri=uri)
+    name = require_name(me or (begun.me if begun is not None else _ask_name(place.terminal)))
+    lines, fields = write_down(place, name, of_token, uri=uri, force=begun is not None)
     made = make(place, output, force=force)
     return Result("setup", [*lines, *made.lines], {**fields, **made.fields}, made.next_step, made.raw)
+
+
+def _require_same(begun: Config, me: str | None, modules: dict[str, str]) -> None:
+    """Raise `OutputExists` if who has an identity is said to be somebody else, or to have another module."""
+    if me not in (None, begun.me) or not modules.items() <= dict(begun.backends.get("pkcs11", {})).items():
+        raise OutputExists(
+            f"{begun.me} has an identity already, in {begun.token}",
+            hint="for another, name another state directory: --home DIR; for another module, edit config.toml",
+        )
 
 
 def _found(place: Workplace, modules: dict[str, str], uri: str | None) -> tuple[str, dict[str, str]]:
