@@ -127,7 +127,7 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     for hint in hints:
         for command in COMMAND.findall(hint):
             words = [word for word in shlex.split(command) if not PLACEHOLDER.search(word)]
-            needs_more = PLACEHOLDER.search(command) is not None or words[0] == "init"
+            needs_more = PLACEHOLDER.search(command) is not None or words[0] in ("init", "setup")
             assert cli.run([*words, *(["--help"] if needs_more else [])]) == 0, hint
 
 
