@@ -31,7 +31,7 @@ from frost_hsm.frost.values import (
     VerifyingShare,
     in_order,
 )
-from frost_hsm.groups import pieces
+from frost_hsm.groups import Element, pieces
 
 __all__ = [
     "Coefficient",
@@ -301,7 +301,11 @@ def _wipe_both(nonces: tuple[Nonce, Nonce]) -> None:
 
 def commit_nonces(suite: Ciphersuite, nonces: Sequence[Nonce]) -> list[SigningCommitments]:
     """Multiply pairs of nonces, hiding and binding in turn, with the generator."""
-    elements, encoded = suite.group.commit([nonce.scalar for nonce in nonces])
+    return pair_commitments(suite, *suite.group.commit([nonce.scalar for nonce in nonces]))
+
+
+def pair_commitments(suite: Ciphersuite, elements: Sequence[Element], encoded: bytes) -> list[SigningCommitments]:
+    """Make commitments of their elements and encodings, hiding and binding in turn."""
     committed = map(NonceCommitment, repeat(suite), pieces(encoded, suite.group.element_length), elements)
     return [SigningCommitments(suite, hiding, binding) for hiding, binding in zip(committed, committed, strict=True)]
 

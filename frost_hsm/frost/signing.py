@@ -30,8 +30,8 @@ from frost_hsm.frost.packages import (
     SigningCommitments,
     SigningNonces,
     SigningPackage,
-    commit_nonces,
     encode_group_commitments,
+    pair_commitments,
 )
 from frost_hsm.frost.values import (
     Identifier,
@@ -78,11 +78,12 @@ def preprocess(
         raise UsageProblem(f"{count} pairs of nonces are none")
     share = signing_share.signing_share if isinstance(signing_share, KeyPackage) else signing_share
     suite = share.ciphersuite
-    drawn = suite.group.draw_nonces(suite.h3, share.scalar, 2 * count, entropy)
+    drawn, elements, encoded = suite.group.make_nonces(suite.h3, share.scalar, 2 * count, entropy)
     nonces = [Nonce(suite, scalar) for scalar in drawn]
+    committed = pair_commitments(suite, elements, encoded)
     return [
         (SigningNonces(suite, hiding, binding, commitments), commitments)
-        for hiding, binding, commitments in zip(nonces[::2], nonces[1::2], commit_nonces(suite, nonces), strict=True)
+        for hiding, binding, commitments in zip(nonces[::2], nonces[1::2], committed, strict=True)
     ]
 
 

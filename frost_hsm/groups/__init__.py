@@ -209,6 +209,11 @@ class Group(ScalarField, Protocol):
         Raises `InvalidIdentityElement` for a scalar that is zero.
         """
 
+    def make_nonces(
+        self, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
+    ) -> tuple[list[SecretScalar], list[Element], bytes]:
+        """Do what `draw_nonces` does, and `commit` to them: all of a signer's first round at once."""
+
     def decode_all(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> list[Element]:
         """Read elements that follow each other without gaps.
 

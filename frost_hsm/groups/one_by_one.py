@@ -61,6 +61,13 @@ class ElementsOneByOne:
         elements = [self.multiply_base(scalar) for scalar in scalars]
         return elements, self.encode_all(elements)
 
+    def make_nonces(
+        self: Group, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
+    ) -> tuple[list[SecretScalar], list[Element], bytes]:
+        """Draw nonces and commit to them."""
+        nonces = self.draw_nonces(how, share, count, entropy)
+        return nonces, *self.commit(nonces)
+
     def decode_all(self: Group, data: bytes, y: bytes | None = None, *, prove: bool = True) -> list[Element]:
         """Read elements that follow each other, on two threads where there are many."""
         length, y_length = self.element_length, self.y_length

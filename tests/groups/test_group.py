@@ -352,6 +352,15 @@ def test_nonces_are_hashes_of_32_random_bytes_and_the_share(group: Group, how: S
     assert len(again) == 6
 
 
+def test_nonces_come_with_their_commitments(group: Group) -> None:
+    how = WideHash("sha512", 64, b"") if group.byteorder == "little" else ExpandedHash(b"domain")
+    share, drawn = scalar(group, 5), [bytes([k]) * 32 for k in (1, 2)]
+    nonces, elements, encoded = group.make_nonces(how, share, 2, p256.ScriptedEntropy(*drawn))
+    expected = group.draw_nonces(how, share, 2, p256.ScriptedEntropy(*drawn))
+    assert [number(group, nonce) for nonce in nonces] == [number(group, nonce) for nonce in expected]
+    assert encoded == b"".join(map(group.encode, elements)) == group.commit(expected)[1]
+
+
 def test_a_nonce_of_zero_is_drawn_again(group: Group, monkeypatch: pytest.MonkeyPatch) -> None:
     """No entropy is known that gives one, so the question is answered wrongly once."""
     foundation = getattr(group.draw_nonces, "__self__", group)  # where pycryptodome has libcrypto compute scalars

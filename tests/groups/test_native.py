@@ -219,6 +219,9 @@ def _fitting(name: str, curve: int, count: int) -> list[int]:
         "hash_sha512": [many[1], 30, 64 * count, 32],
         "hash_shake256": [many[1], 0, 64 * count, 57],
         "hash_expanded": [many[1], 30, 0, 32],
+        "nonces_sha512": [many[1], many[0], many[2], 30, 64 * count, 32],
+        "nonces_shake256": [many[1], many[0], many[2], 0, 64 * count, 57],
+        "nonces_expanded": [many[1], many[0], many[2], 30, 0, 32],
         "commit": [many[0], many[2], many[1]],
         "write_combinations": [many[2], count, many[1], many[1], many[0]],
         "digest": [(32, 64, 100)[curve % 3], 50 * count],
@@ -256,6 +259,8 @@ group.commit([secret, other])
 group.reveal_sum([secret, other], [3, 5])
 how = WideHash("sha512", 64, b"prefix") if group.byteorder == "little" else ExpandedHash(b"domain")
 for nonce in group.draw_nonces(how, secret, 3):
+    nonce.wipe()
+for nonce in group.make_nonces(how, secret, 2)[0]:
     nonce.wipe()
 group.encode_scalar(group.multiply_add(other, secret, 3)).wipe()
 group.encode_scalar(group.add_scalars([secret, other])).wipe()

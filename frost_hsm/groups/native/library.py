@@ -15,7 +15,7 @@ from typing import Any
 SWITCH = "FROST_HSM_NATIVE"
 """The environment variable that switches the library off: by 0."""
 
-VERSION = 2
+VERSION = 3
 """Of the interface: that of the sources beside this file."""
 
 _NAMES = {"darwin": "libfrost_hsm_native.dylib", "win32": "frost_hsm_native.dll"}  # as cargo calls it
@@ -38,6 +38,7 @@ _ARGUMENTS = {
     **dict.fromkeys(("hash_sha512", "hash_shake256", "hash_expanded"), (c_uint32, 4)),
     **dict.fromkeys(("multiply_add", "combine_base", "sum_products"), (c_uint32, 4)),
     "write_combinations": (c_uint32, 5),
+    **dict.fromkeys(("nonces_sha512", "nonces_shake256", "nonces_expanded"), (c_uint32, 6)),
     "digest": (c_uint32, 2),  # the number of an algorithm
     "p256_ordinates": (None, 2),
 }

@@ -12,13 +12,12 @@ from ctypes import c_char, c_uint32, memset
 from typing import Any, Literal
 
 from frost_hsm.errors import MalformedScalar
-from frost_hsm.groups import SecretScalar, draws
+from frost_hsm.groups import RANDOMNESS, SecretScalar, draws
 from frost_hsm.groups.native.library import MALFORMED, Library
 from frost_hsm.groups.secret_hash import ExpandedHash, SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
-_RANDOMNESS = 32  # bytes in a nonce (RFC 9591, section 4.1)
-
+_WIDE = {("sha512", 64): "sha512", ("shake_256", 114): "shake256"}
 _ALGORITHMS = {"sha256": (0, 32), "sha512": (1, 64), "shake_256": (2, None)}  # number, digest's length
 
 
@@ -52,10 +51,6 @@ class NativeScalars:
         self._check(library.sizes(curve, sizes, ctypes.sizeof(sizes)))
         self._point_size, self.scalar_length, self.element_length, self.y_length = sizes
         self._buffer = c_char * self.scalar_length
-        self._hashes = {
-            ("sha512", 64): library.hash_sha512,
-            ("shake_256", 114): library.hash_shake256,
-        }
 
     def random_scalar(self, entropy: Entropy = system_entropy) -> SecretScalar:
         """Draw a uniform scalar that is not zero."""
@@ -143,24 +138,24 @@ class NativeScalars:
         self, how: SecretHash, share: SecretScalar, count: int, entropy: Entropy = system_entropy
     ) -> list[SecretScalar]:
         """Hash fresh randomness with the share, so many times."""
-        length = count * _RANDOMNESS
-        with Secret.zeros(length) as randomness, randomness.reveal() as view:
-            for start in range(0, length, _RANDOMNESS):
-                entropy(view[start : start + _RANDOMNESS])
-            nonces = self._hash(how, count, _array(view), length, share.handle)
+        with Drawn(count * RANDOMNESS, entropy) as randomness:
+            nonces = self._hash(how, count, randomness, len(randomness), share.handle)
         kept = [nonce for nonce in nonces if not self.is_zero(nonce)]
         return kept if len(kept) == count else kept + self.draw_nonces(how, share, count - len(kept), entropy)
 
     def _hash(self, how: SecretHash, count: int, data: Any, length: int, rest: Any) -> list[SecretScalar]:
         """Hash ``count`` pieces of data, each of them followed by the rest."""
-        if isinstance(how, ExpandedHash):
-            function, prefix = self._library.hash_expanded, how.suffix
-        else:
-            function, prefix = self._hashes[how.algorithm, how.length], how.prefix
+        function, prefix = self._function("hash", how)
         size = self.scalar_length
         values = (c_char * (size * count))()
         self._check(function(self._curve, values, size * count, prefix, len(prefix), data, length, rest, len(rest)))
         return self._take_apart(values, count)
+
+    def _function(self, what: str, how: SecretHash) -> tuple[Any, bytes]:
+        """Find the function that does something with a hash, and what it puts around the data."""
+        if isinstance(how, ExpandedHash):
+            return getattr(self._library, f"{what}_expanded"), how.suffix
+        return getattr(self._library, f"{what}_{_WIDE[how.algorithm, how.length]}"), how.prefix
 
     def reveal_sum(self, scalars: Sequence[SecretScalar], factors: Sequence[int]) -> int:
         """Compute Σ factors[k]·scalars[k]."""
@@ -196,6 +191,23 @@ class Gathered:
 
     def __enter__(self) -> Any:
         return _array(memoryview(self._buffer))
+
+    def __exit__(self, *exc: object) -> None:
+        self._buffer[:] = bytes(len(self._buffer))
+
+
+class Drawn:
+    """Fresh random bytes for nonces, drawn for one after the other; they are wiped at the end of the block."""
+
+    def __init__(self, length: int, entropy: Entropy) -> None:
+        self._buffer = bytearray(length)
+        self._entropy = entropy
+
+    def __enter__(self) -> Any:
+        view = memoryview(self._buffer)
+        for start in range(0, len(view), RANDOMNESS):
+            self._entropy(view[start : start + RANDOMNESS])
+        return _array(view)
 
     def __exit__(self, *exc: object) -> None:
         self._buffer[:] = bytes(len(self._buffer))

@@ -140,8 +140,8 @@ OF_SIGNING = (
         "each nonce is drawn on its own",
         (
             "frost/signing.py",
-            "drawn = suite.group.draw_nonces(suite.h3, share.scalar, 2 * count, entropy)",
-            "drawn = 2 * suite.group.draw_nonces(suite.h3, share.scalar, count, entropy)",
+            "= suite.group.make_nonces(suite.h3, share.scalar, 2 * count, entropy)",
+            "= (2 * each for each in suite.group.make_nonces(suite.h3, share.scalar, count, entropy))",
         ),
     ),
     defence("s04_rollback", "nonces lie in the token", _IN_TOKEN),

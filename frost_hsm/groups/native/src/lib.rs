@@ -33,7 +33,7 @@ use std::mem::size_of;
 use wipe::wiped;
 
 /// Changes when a function, or what it means, does.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// Bytes that the suite of Ed448 hashes to.
 const LONG: usize = 114;
@@ -104,6 +104,21 @@ exported! {
     /// Hash secret data to scalars by expand_message_xmd, of a piece of `data` and `rest` each (RFC 9380, section 5.3.1).
     frost_native_hash_expanded = hash_expanded(
         Out out out_length, In suffix suffix_length, In data data_length, In rest rest_length
+    );
+    /// Hash secret data to nonces, as `frost_native_hash_sha512` does, and commit to them: `IDENTITY` for one of zero.
+    frost_native_nonces_sha512 = nonces_sha512(
+        Out out out_length, Out points points_length, Out encodings encodings_length,
+        In prefix prefix_length, In data data_length, In rest rest_length
+    );
+    /// Hash secret data to nonces, as `frost_native_hash_shake256` does, and commit to them, likewise.
+    frost_native_nonces_shake256 = nonces_shake256(
+        Out out out_length, Out points points_length, Out encodings encodings_length,
+        In prefix prefix_length, In data data_length, In rest rest_length
+    );
+    /// Hash secret data to nonces, as `frost_native_hash_expanded` does, and commit to them, likewise.
+    frost_native_nonces_expanded = nonces_expanded(
+        Out out out_length, Out points points_length, Out encodings encodings_length,
+        In suffix suffix_length, In data data_length, In rest rest_length
     );
     /// Multiply the generator by each secret scalar.
     frost_native_multiply_base = multiply_base(Out out out_length, In scalars scalars_length);
@@ -326,6 +341,21 @@ fn hash_expanded<C: Curve>(out: Out, suffix: In, data: In, rest: In) -> Answer {
     hash_each::<C>(out, data, |piece| {
         C::reduce(&expanded::expand(suffix.all(), piece, rest.all()))
     })
+}
+
+fn nonces_sha512<C: Curve>(out: Out, points: Out, encodings: Out, prefix: In, data: In, rest: In) -> Answer {
+    hash_sha512::<C>(out, prefix, data, rest)?;
+    commit::<C>(points, encodings, out.read())
+}
+
+fn nonces_shake256<C: Curve>(out: Out, points: Out, encodings: Out, prefix: In, data: In, rest: In) -> Answer {
+    hash_shake256::<C>(out, prefix, data, rest)?;
+    commit::<C>(points, encodings, out.read())
+}
+
+fn nonces_expanded<C: Curve>(out: Out, points: Out, encodings: Out, suffix: In, data: In, rest: In) -> Answer {
+    hash_expanded::<C>(out, suffix, data, rest)?;
+    commit::<C>(points, encodings, out.read())
 }
 
 /// Hash each piece of `data`, as many as `out` takes scalars.
