@@ -54,8 +54,7 @@ def test_it_needs_nothing_but_itself(paper: Path) -> None:
 
 def test_it_prints_on_whole_pages(paper: Path) -> None:
     """What a browser makes of it: A4, and on it every command, fingerprint and hash."""
-    pdf = paper.with_suffix(".pdf")
-    in_browser(paper, "--no-pdf-header-footer", f"--print-to-pdf={pdf}")
+    pdf, _ = in_browser(paper)
     pages = pypdf.PdfReader(io.BytesIO(pdf.read_bytes())).pages
     assert 2 <= len(pages) <= 6
     assert {(round(each.mediabox.width), round(each.mediabox.height)) for each in pages} == {(595, 842)}  # A4
@@ -67,8 +66,7 @@ def test_it_prints_on_whole_pages(paper: Path) -> None:
 
 def test_the_codes_of_the_record_are_read(done: Rehearsed) -> None:
     record = done.folder / "ca.record.html"
-    picture = done.folder / "record.png"
-    in_browser(record, f"--screenshot={picture}", "--window-size=900,3000")
+    _, picture = in_browser(record)
     read = run("zbarimg", "--quiet", "--raw", picture, cwd=done.folder).stdout.decode().split("\n")
     page = Page(record.read_bytes())
     shown = [text for text in page.texts["hex"] if re.fullmatch(r"([0-9a-f]{4} ){7}[0-9a-f]{4}", text)]

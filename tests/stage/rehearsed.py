@@ -13,6 +13,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from unittest import mock
@@ -113,9 +114,13 @@ class Page(HTMLParser):
             self.texts[each][-1] += data
 
 
-def in_browser(page: Path, *words: str) -> bytes:
-    """Open a page in Chromium, without a window; returns what it says."""
+@cache
+def in_browser(page: Path) -> tuple[Path, Path]:
+    """Open a page in Chromium, without a window; returns what it prints, a PDF, and what it shows, a picture."""
+    pdf, picture = page.with_suffix(".pdf"), page.with_suffix(".png")
     options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'chromium'}")
-    done = run("chromium", *options, *words, page.as_uri(), cwd=page.parent)
+    printing = ("--no-pdf-header-footer", f"--print-to-pdf={pdf}")
+    showing = ("--window-size=900,3000", f"--screenshot={picture}")
+    done = run("chromium", *options, *printing, *showing, page.as_uri(), cwd=page.parent)
     assert done.returncode == 0, done.stderr.decode()
-    return done.stdout
+    return pdf, picture
