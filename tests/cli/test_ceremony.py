@@ -14,6 +14,9 @@ from stage import parties
 from stage.parties import KEY, Party, Ran
 
 from frost_hsm.cli.commands import rehearsing
+from frost_hsm.cli.files import incoming
+from frost_hsm.plans import script
+from frost_hsm.plans.script import Typed
 
 PLAN = f"""\
 title = "Treasury & <b>Sons</b>"
@@ -90,6 +93,13 @@ def test_every_step_can_be_repeated(group: list[Party], signed: Path) -> None:
         again = run(party, signed, "sign", "plan.toml")
         assert "is your signature on this record already" in again.stdout
     assert {path.name: path.read_bytes() for path in signed.iterdir()} == before
+
+
+def test_what_lies_beside_messages_is_passed_over(signed: Path) -> None:
+    """People go on signing in the same folder, with --in."""
+    messages, others = incoming.gather([], str(signed))
+    assert messages == []
+    assert {*signatures(signed), f"{KEY}.record.html", f"{KEY}.bob.statement.json"} <= {*others}
 
 
 def test_what_others_chose_is_text(recorded: Path) -> None:
@@ -189,15 +199,18 @@ def test_whose_signature_it_is(signed: Path, group: list[Party], tmp_path: Path)
 def test_a_rehearsal_that_fails_says_where_and_leaves_nothing(
     group: list[Party], folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With processes as they are, up to the first that fails."""
+    """With processes as they are, and tokens that are files."""
     nowhere = tmp_path / "nowhere"
     nowhere.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(nowhere))
-    monkeypatch.setattr(rehearsing, "_softhsm", lambda: rehearsing._SoftHsm("/nowhere/libsofthsm2.so", "true"))
-    ran = run(group[0], folder, "rehearse", "plan.toml")
+    typed = [Typed("alice", "frost-hsm setup --me alice"), Typed("bob", "frost-hsm peer add *.identity.pem no.pem")]
+    monkeypatch.setattr(script, "commands", lambda plan, file: typed)
+    ran = run(group[0], folder, "rehearse", "plan.toml", "--software")
     assert ran.status == 2
-    assert "the rehearsal stopped: alice$ frost-hsm init --me alice" in ran.stderr
-    assert "/nowhere/libsofthsm2.so" in ran.stderr
+    said = ran.stderr.splitlines()
+    assert said[:2] == [f"{each.who}$ {each.line}" for each in typed]
+    assert said[2] == f"error: the rehearsal stopped: {said[1]} ended with status 66"
+    assert said[3].startswith("  error: cannot read no.pem")  # so the first file was there
     assert [*nowhere.iterdir()] == []
 
 

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 _ENOUGH = 4096  # bytes, to see what something is
 _SIGNED_DATA = bytes.fromhex("06092a864886f70d010702")  # what a CMS message of ours says of itself, in DER
+_OF_DATA = bytes.fromhex("06092a864886f70d010701")  # of a file, which is a signature for others: a .p7s
 _LINE = 64  # of base64 in PEM
 _BEGIN = re.compile(rb"-----BEGIN ([ -~]+?)-----")
 
@@ -59,7 +60,7 @@ def look(data: bytes) -> Look | None:
 def is_meant(beginning: bytes) -> bool:
     """Whether something was one of our messages once, whatever has become of it on its way."""
     text = beginning.replace(b"\0", b"")  # UTF-16
-    if b"BEGIN CMS" in text or _SIGNED_DATA in beginning[:64]:
+    if b"BEGIN CMS" in text or (_SIGNED_DATA in beginning[:64] and _OF_DATA not in beginning[:64]):
         return True
     return _is_signed_data(text.removeprefix(b"\xef\xbb\xbf").lstrip())
 
