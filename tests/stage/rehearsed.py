@@ -118,7 +118,13 @@ class Page(HTMLParser):
 def in_browser(page: Path) -> tuple[Path, Path]:
     """Open a page in Chromium, without a window; returns what it prints, a PDF, and what it shows, a picture."""
     pdf, picture = page.with_suffix(".pdf"), page.with_suffix(".png")
-    options = ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={page.parent / 'chromium'}")
+    options = (
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-dev-shm-usage",
+        f"--user-data-dir={page.parent / 'chromium'}",
+    )
     printing = ("--no-pdf-header-footer", f"--print-to-pdf={pdf}")
     showing = ("--window-size=900,3000", f"--screenshot={picture}")
     done = run("chromium", *options, *printing, *showing, page.as_uri(), cwd=page.parent)
