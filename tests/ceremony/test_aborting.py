@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from stage import parties, staging
+from stage import parties
 from stage.parties import Party, inbox
-from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
@@ -16,16 +14,6 @@ from frost_hsm.ceremony.messages.using import Abort
 from frost_hsm.errors import CeremonyStopped, NotPossible
 
 MESSAGE = b"pay 5 to dave"
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return staging.with_key(tmp_path_factory.mktemp("aborting"), "p256")
-
-
-@pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
 
 
 def abort(party: Party, wanted: bytes) -> bytes:

@@ -37,13 +37,6 @@ def rearranged(data: bytes, order: Sequence[int], package: bytes | None = None) 
     return dossier.armour([messages[place] for place in order], packages if package is None else [package])
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
-    people = parties.gather(tmp_path / "people")
-    parties.generate(people)
-    return people
-
-
 def test_all_confirm_the_same(trio: list[Party]) -> None:
     key = trio[0].key()
     for party in trio:

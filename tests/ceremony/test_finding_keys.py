@@ -28,11 +28,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     return Stage(tmp_path_factory.mktemp("finding"), make)
 
 
-@pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
-
-
 @pytest.mark.parametrize("damage", [b"", b"not a message", None], ids=["empty", "garbage", "missing"])
 def test_a_damaged_key_hides_no_other(trio: list[Party], damage: bytes | None) -> None:
     alice, bob, carol = trio

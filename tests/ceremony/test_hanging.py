@@ -23,14 +23,6 @@ from frost_hsm.errors import CeremonyStopped, NotPossible, StepConflict
 MESSAGE = b"pay 5 to dave"
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
-    """Alice, Bob and Carol with an active key, of which two sign."""
-    people = parties.gather(tmp_path / "first")
-    parties.generate(people)
-    return people
-
-
 def newcomer(trio: Sequence[Party], name: str) -> Party:
     """Somebody with a new token and an empty state directory, whom the others know, and who knows the key."""
     [new] = parties.gather(trio[0].directory.parent.parent / f"later {name}", [name])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from stage import parties
 from stage.parties import Party, inbox
+from stage.staging import Stage
 
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages import signed
@@ -40,9 +41,10 @@ from frost_hsm.frost.values import Identifier
 from frost_hsm.secret import Secret
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
-    return parties.gather(tmp_path)
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """Alice, Bob and Carol, who have no key yet."""
+    return Stage(tmp_path_factory.mktemp("keygen"), parties.gather)
 
 
 @contextmanager

@@ -27,11 +27,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 two_suites = pytest.mark.parametrize("stage", ["p256", "ed448"], indirect=True)
 
 
-@pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
-
-
 def derived(party: Party, *names: str) -> list[Identifier]:
     suite = party.key().suite
     return sorted(Identifier(suite, suite.hid(name.encode())) for name in names)

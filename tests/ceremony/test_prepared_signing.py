@@ -43,11 +43,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReque
 two_suites = pytest.mark.parametrize("stage", ["p256", "ed25519"], indirect=True)
 
 
-@pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
-
-
 def prepare(party: Party, count: int) -> list[SigningCommitments]:
     with party.holder() as holder:
         return SealedSigner(party.key(), holder, party.home).preprocess(count)

@@ -6,9 +6,8 @@ import shutil
 from pathlib import Path
 
 import pytest
-from stage import parties, staging, upkeep
+from stage import parties, upkeep
 from stage.parties import Party, inbox
-from stage.staging import Stage
 
 from frost_hsm.ceremony.history import dossier, evidence
 from frost_hsm.ceremony.history.keys import KeyStatus
@@ -21,16 +20,6 @@ from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.values import SigningKey
 
 MESSAGE = b"pay 5 to dave"
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return staging.with_key(tmp_path_factory.mktemp("put back"))
-
-
-@pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
 
 
 def newcomer(trio: list[Party], name: str = "dave") -> Party:

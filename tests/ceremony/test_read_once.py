@@ -27,11 +27,6 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
 
 
 @pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
-
-
-@pytest.fixture
 def verified(monkeypatch: pytest.MonkeyPatch) -> Counter[bytes]:
     """How often each signature was verified."""
     counted: Counter[bytes] = Counter()

@@ -25,14 +25,6 @@ from frost_hsm.errors import CeremonyStopped, ForeignMessage, NotYet, SealBroken
 from frost_hsm.secret import system_entropy
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
-    """Alice, Bob and Carol with an active key, of which two sign."""
-    people = parties.gather(tmp_path / "people")
-    parties.generate(people)
-    return people
-
-
 def share(party: Party) -> bytes:
     with party.holder() as holder, party.key().unseal(SealedRecords(holder, party.home)).serialize() as plaintext:
         with plaintext.reveal() as view:

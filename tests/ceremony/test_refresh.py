@@ -8,9 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stage import mallory, parties, upkeep
+from stage import mallory, parties, staging, upkeep
 from stage.mallory import Saboteur
 from stage.parties import Party
+from stage.staging import Stage
 
 from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
@@ -37,12 +38,10 @@ from frost_hsm.frost.dealer import reconstruct
 from frost_hsm.frost.packages import KeyPackage, Signature
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
+@pytest.fixture(scope="module")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     """Alice, Bob and Mallory with an active key, of which two sign."""
-    people = parties.gather(tmp_path, ["alice", "bob", "mallory"])
-    parties.generate(people)
-    return people
+    return staging.with_key(tmp_path_factory.mktemp("refresh"), names=("alice", "bob", "mallory"))
 
 
 def share(party: Party, key: GroupKey) -> KeyPackage:

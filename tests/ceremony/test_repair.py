@@ -36,14 +36,6 @@ from frost_hsm.frost.repair import Sigma
 from frost_hsm.secret import system_entropy
 
 
-@pytest.fixture
-def trio(tmp_path: Path) -> list[Party]:
-    """Alice, Bob and Carol with an active key, of which two sign."""
-    people = parties.gather(tmp_path / "first")
-    parties.generate(people)
-    return people
-
-
 def newcomer(trio: list[Party], name: str) -> Party:
     """Somebody with a new token, an empty state directory and the others as peers."""
     [party] = parties.gather(trio[0].directory.parent.parent / "later", [name])

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from stage import parties
@@ -31,23 +29,6 @@ from frost_hsm.frost.packages import Signature
 from frost_hsm.frost.signing import verify
 
 MESSAGE = b"pay 5 to dave"
-
-
-@pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of three people who have a key, and where it is put back to."""
-    directory = tmp_path_factory.mktemp("signing") / "stage"
-    parties.generate(parties.gather(directory))
-    shutil.copytree(directory, directory.with_name("before"))
-    return directory
-
-
-@pytest.fixture
-def trio(prepared: Path) -> list[Party]:
-    shutil.rmtree(prepared)
-    shutil.copytree(prepared.with_name("before"), prepared)
-    names = ("alice", "bob", "carol")
-    return [Party(name, prepared / name, f"software:{prepared / name / name}.token") for name in names]
 
 
 def refused(party: Party, error: type[FrostHsmError], step: Callable[[], object]) -> FrostHsmError:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
-from stage import parties, staging, upkeep
+from stage import parties, upkeep
 from stage.parties import Party
-from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Prepared
@@ -20,16 +18,6 @@ from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 
 COUNT = 3
 REQUEST = bytes(32)
-
-
-@pytest.fixture(scope="module")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
-    return staging.with_key(tmp_path_factory.mktemp("stock"), "p256")
-
-
-@pytest.fixture
-def trio(stage: Stage, tmp_path: Path) -> list[Party]:
-    return stage.people(tmp_path / "people")
 
 
 def fill_up(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,11 +37,13 @@ class Stage:
         return text.replace(str(self._made), str(directory))
 
 
-def with_key(directory: Path, suite: str = "p256", **options: object) -> Stage:
-    """Alice, Bob and Carol, of whom two sign."""
+def with_key(
+    directory: Path, suite: str = "p256", names: Sequence[str] = ("alice", "bob", "carol"), **options: object
+) -> Stage:
+    """Alice, Bob and Carol, or who else is named; two of them sign."""
 
     def make(folder: Path) -> list[Party]:
-        people = parties.gather(folder)
+        people = parties.gather(folder, names)
         parties.generate(people, suite=suite, **options)  # type: ignore[arg-type]
         return people
 
