@@ -74,12 +74,13 @@ def optional(number: int, form: Form[T], absent: A) -> Form[T | A]:
 
 @dataclass(frozen=True, slots=True)
 class Structure:
-    """SEQUENCE { version INTEGER (2), and each field of the dataclass in its form }.
+    """SEQUENCE { version INTEGER, and each field of the dataclass in its form }.
 
-    title: what it is called, in sentences after "a". asn1: one form for each field. What a class cannot be made of
-    raises `UsageProblem`; the same in what is read is `MalformedMessage`.
+    version: 2 but where a class says otherwise. title: what it is called, in sentences after "a". asn1: one form for
+    each field. What a class cannot be made of raises `UsageProblem`; the same in what is read is `MalformedMessage`.
     """
 
+    version: ClassVar[int] = VERSION
     title: ClassVar[str]
     asn1: ClassVar[tuple[Form[Any], ...]]
 
@@ -87,7 +88,7 @@ class Structure:
         """Encode in DER."""
         values = [getattr(self, each.name) for each in fields(self)]
         written = (form.write(value) for form, value in zip(self.asn1, values, strict=True))
-        return der.sequence(der.integer(VERSION), *written)
+        return der.sequence(der.integer(self.version), *written)
 
     @classmethod
     def decode(cls, data: bytes) -> Self:
@@ -97,9 +98,9 @@ class Structure:
         """
         what = f"a {cls.title}"
         reader = der.Reader(data, what).sequence()
-        if (version := reader.integer()) != VERSION:
+        if (version := reader.integer()) != cls.version:
             raise ForeignMessage(
-                f"{what} is of version {version}, and this program knows version {VERSION}",
+                f"{what} is of version {version}, and this program knows version {cls.version}",
                 hint="one of you has to update frost-hsm",
             )
         make: Callable[..., Self] = cls

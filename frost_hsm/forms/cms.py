@@ -1,7 +1,8 @@
 """CMS SignedData (RFC 5652) in one exact profile: one signer, known by key identifier, and nothing optional.
 
 Version 3; SHA-256; the content inside, under a content type of its own; no certificates, for the reader has
-them; signed attributes content-type and message-digest and no other, so no time; ecdsa-with-SHA256, low s.
+them; signed attributes content-type and message-digest and no other, so no time; ecdsa-with-SHA256, low s. Beside
+what is signed may lie *enclosures*, in an unsigned attribute of ours: worth something if the content names them.
 ``openssl cms -verify -binary -inform PEM -certfile FILE -CAfile FILE`` accepts it with the signer's identity
 file.
 
@@ -12,7 +13,7 @@ certificates come with it. ``openssl cms -verify -binary -inform DER -content FI
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -35,8 +36,8 @@ _ECDSA = der.algorithm(oids.ECDSA_WITH_SHA256)
 class SignedMessage:
     """A SignedData of the profile, of which only the structure has been checked. Call `verify`.
 
-    content_type: dotted OID. signer_key_id: 20 bytes. content_digest: as the signer states it. der: as
-    received. It remembers the keys that it was verified with.
+    content_type: dotted OID. signer_key_id: 20 bytes. content_digest: as the signer states it. enclosed: DER elements
+    that nobody signed, each once, ascending. der: as received. It remembers the keys that it was verified with.
     """
 
     content_type: str
@@ -44,6 +45,7 @@ class SignedMessage:
     signer_key_id: bytes
     content_digest: bytes
     signature: bytes = field(repr=False)
+    enclosed: tuple[bytes, ...] = field(repr=False)
     der: bytes = field(repr=False)
     _good_for: set[bytes] = field(default_factory=set, init=False, repr=False, compare=False)
 
@@ -55,6 +57,12 @@ class SignedMessage:
             raise BadMessageSignature("the message was altered after it was signed")
         key.verify(self.signature, _signed_attributes(self.content_type, self.content_digest))
         self._good_for.add(key.digest)
+
+    def enclosing(self, enclosed: Iterable[bytes]) -> bytes:
+        """Return the DER of the same with other enclosures."""
+        return _encode(
+            self.content_type, self.content, self.signer_key_id, self.content_digest, self.signature, enclosed
+        )
 
 
 class Signer(Protocol):
@@ -68,15 +76,18 @@ class Signer(Protocol):
         """Sign ``data``."""
 
 
-def sign(content_type: str, content: bytes, signer: Signer) -> bytes:
-    """Return the DER ContentInfo of ``content``, signed. One operation of the signer's token."""
+def sign(content_type: str, content: bytes, signer: Signer, enclosed: Iterable[bytes] = ()) -> bytes:
+    """Return the DER ContentInfo of ``content``, signed, with enclosures. One operation of the signer's token."""
     digest = hashlib.sha256(content).digest()
     signature = signer.sign(_signed_attributes(content_type, digest))
-    return _encode(content_type, content, signer.sign_key.key_id, digest, signature)
+    return _encode(content_type, content, signer.sign_key.key_id, digest, signature, enclosed)
 
 
-def parse(data: bytes) -> SignedMessage:
-    """Read a SignedData; raises `MalformedMessage` unless it is of the profile byte for byte."""
+def parse(data: bytes, *, may_enclose: bool = False) -> SignedMessage:
+    """Read a SignedData; raises `MalformedMessage` unless it is of the profile byte for byte.
+
+    may_enclose: whether there may be enclosures: its reader then sees to it that the content names each of them.
+    """
     if len(data) > MAX_SIZE:
         raise MalformedMessage(f"{_WHAT} is larger than {MAX_SIZE} bytes")
     outer = der.Reader(data, _WHAT).sequence()
@@ -87,9 +98,11 @@ def parse(data: bytes) -> SignedMessage:
     encapsulated = signed_data.sequence()
     content_type = encapsulated.oid()
     content = encapsulated.inside(der.context(0)).octet_string()
-    key_id, digest, signature = _read_signer(signed_data.inside(der.SET).sequence())
-    der.require_same(_encode(content_type, content, key_id, digest, signature), data, _WHAT)
-    return SignedMessage(content_type, content, key_id, digest, signature, data)
+    signer = signed_data.inside(der.SET).sequence()
+    key_id, digest, signature = _read_signer(signer)
+    enclosed = _read_enclosed(signer) if may_enclose else ()
+    der.require_same(_encode(content_type, content, key_id, digest, signature, enclosed), data, _WHAT)
+    return SignedMessage(content_type, content, key_id, digest, signature, enclosed, data)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +129,7 @@ def sign_detached(content: bytes, signer: Signer, certificates: Sequence[bytes])
     """Return the DER ContentInfo of a signature on ``content``, without it. One operation of the signer's token."""
     digest = hashlib.sha256(content).digest()
     signature = signer.sign(_signed_attributes(oids.DATA, digest))
-    return _encode(oids.DATA, None, signer.sign_key.key_id, digest, signature, certificates)
+    return _encode(oids.DATA, None, signer.sign_key.key_id, digest, signature, certificates=certificates)
 
 
 def parse_detached(data: bytes) -> DetachedSignature:
@@ -134,7 +147,7 @@ def parse_detached(data: bytes) -> DetachedSignature:
     while inside.more() and len(certificates) < MAX_CERTIFICATES:
         certificates.append(inside.whole(der.SEQUENCE))
     key_id, digest, signature = _read_signer(signed_data.inside(der.SET).sequence())
-    der.require_same(_encode(oids.DATA, None, key_id, digest, signature, certificates), data, what)
+    der.require_same(_encode(oids.DATA, None, key_id, digest, signature, certificates=certificates), data, what)
     return DetachedSignature(tuple(certificates), key_id, digest, signature)
 
 
@@ -144,9 +157,11 @@ def _encode(
     key_id: bytes,
     digest: bytes,
     signature: bytes,
+    enclosed: Iterable[bytes] = (),
     certificates: Sequence[bytes] = (),
 ) -> bytes:
     inside = [] if content is None else [der.element(der.context(0), der.octet_string(content))]
+    unsigned = [attribute(oids.ENCLOSURES, *values)] if (values := set(enclosed)) else []
     signer_info = der.sequence(
         der.integer(3),
         der.element(der.context(0, constructed=False), key_id),
@@ -154,6 +169,7 @@ def _encode(
         der.element(der.context(0), *_attributes(content_type, digest)),
         _ECDSA,
         der.octet_string(signature),
+        *(der.element(der.context(1), each) for each in unsigned),
     )
     signed_data = der.sequence(
         der.integer(3),
@@ -192,9 +208,21 @@ def _attributes(content_type: str, digest: bytes) -> list[bytes]:
     )
 
 
-def attribute(kind: str, value: bytes) -> bytes:
-    """Encode an Attribute with one value."""
-    return der.sequence(der.oid(kind), der.element(der.SET, value))
+def attribute(kind: str, *values: bytes) -> bytes:
+    """Encode an Attribute with its values."""
+    return der.sequence(der.oid(kind), der.set_of(*values))
+
+
+def _read_enclosed(signer: der.Reader) -> tuple[bytes, ...]:
+    """Return what lies in the unsigned attribute, if there is one; whether it is the right one, re-encoding shows."""
+    if not signer.more():
+        return ()
+    attribute_ = signer.inside(der.context(1)).sequence()
+    attribute_.skip()  # its type
+    values, found = attribute_.inside(der.SET), []
+    while values.more():
+        found.append(values.whole(der.SEQUENCE))
+    return tuple(found)
 
 
 def _message_digest(attributes: der.Reader) -> bytes:

@@ -33,6 +33,7 @@ GIVEN_UP: Final = f"{ARC}.20"
 ABORT: Final = f"{ARC}.21"
 ATTEMPT: Final = f"{ARC}.22"
 PREPARED: Final = f"{ARC}.23"
+ENCLOSURES: Final = f"{ARC}.24"  # an unsigned attribute
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──
 DATA: Final = "1.2.840.113549.1.7.1"

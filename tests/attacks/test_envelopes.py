@@ -11,12 +11,13 @@ from test_no_secrets import search
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Round2
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.sealing import envelope, shares
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.ceremony.sealing.recipients import KeyAgreement
-from frost_hsm.errors import InvalidContents, SealBroken
+from frost_hsm.errors import InvalidContents, MalformedMessage, NotYet, SealBroken
 from frost_hsm.secret import Secret
 
 
@@ -25,7 +26,7 @@ def mallorys(table: Table) -> Signed[Round2]:
 
 
 def ephemerals(message: Round2) -> list[bytes]:
-    decoded = [Envelope.decode(each).recipients[0] for each in message.envelopes]
+    decoded = [Envelope.decode(each.opened).recipients[0] for each in message.envelopes]
     return [each.ephemeral for each in decoded if isinstance(each, KeyAgreement)]
 
 
@@ -75,6 +76,32 @@ def test_k21_envelopes_in_another_order(table: Table) -> None:
         convicted(party, InvalidContents, step)
 
 
+def test_k40_an_envelope_that_is_withheld(table: Table) -> None:
+    """Mallory sends Alice all that is signed, and not the envelope for her: as if she had sent nothing."""
+    whole = mallorys(table)
+    second = {**table.honest_round2(), "mallory": whole.part([whole.message.envelopes[1].digest]).to_pem()}
+    before = table.alice.files()
+    with pytest.raises(NotYet) as caught:
+        table.finish(table.alice, *second.values())
+    assert caught.value.culprits == ()
+    assert table.alice.files() == before
+    assert table.finish(table.bob, *second.values()), "Bob has what he needs"
+    assert table.finish(table.alice, *second.values(), whole.to_pem())
+
+
+def test_k40_an_envelope_that_is_exchanged_on_its_way(table: Table) -> None:
+    """Somebody puts another envelope beside what Mallory signed, to have her blamed."""
+    whole, second = mallorys(table), table.honest_round2()
+    bobs = signed.read(second["bob"], table.mallory.seat.roster).expect(Round2)
+    exchanged = signed.parse(whole.der).enclosing(bobs.enclosed.values())
+    before = table.alice.files()
+    with pytest.raises(MalformedMessage) as caught:
+        table.finish(table.alice, *second.values(), exchanged)
+    assert caught.value.culprits == ()
+    assert table.alice.files() == before
+    assert table.finish(table.alice, *second.values(), whole.to_pem())
+
+
 def test_k22_no_key_is_used_twice(table: Table) -> None:
     """Somebody compares envelopes, of two recipients and of two tries with the same contents, for a repeated pad."""
     one, other = mallorys(table).message, mallorys(table).message
@@ -100,9 +127,10 @@ def test_k23_altered_envelopes(table: Table) -> None:
     """Somebody flips bits of what is encrypted."""
     seat = replace(table.mallory.seat, me=table.alice.public)
     said = mallorys(table)
-    own = said.message.envelopes[0]
+    own = said.message.envelopes[0].opened
     with table.alice.holder() as holder:
         for position in range(len(own) - 60, len(own), 7):
             altered = own[:position] + bytes([own[position] ^ 1]) + own[position + 1 :]
+            changed = replace(said.message, envelopes=(Enclosure.of(altered),) * 2)
             with pytest.raises(SealBroken):
-                shares.decrypt(seat, replace(said, message=replace(said.message, envelopes=(altered, altered))), holder)
+                shares.decrypt(seat, replace(said, message=changed), holder)

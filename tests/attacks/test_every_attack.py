@@ -10,7 +10,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 
-LISTED = [f"K{n}" for n in range(1, 40)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 20)]
+LISTED = [f"K{n}" for n in range(1, 41)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 20)]
 
 
 def mounted() -> dict[str, list[ast.FunctionDef]]:

@@ -51,7 +51,7 @@ LARGE = 1 << 20
 
 
 def envelopes() -> object:
-    return Round2.decode(der.sequence(VERSION, HASH, HASH, der.sequence(b"\x30\0" * (LARGE // 2))))
+    return Round2.decode(der.sequence(der.integer(3), HASH, HASH, der.sequence(HASH * (LARGE // len(HASH)))))
 
 
 def signers() -> object:

@@ -15,12 +15,13 @@ from stage.mallory import Mallory, Saboteur
 from stage.parties import Messages, Party
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony.history import dossier
+from frost_hsm.ceremony.history import dossier, transcript
 from frost_hsm.ceremony.history.evidence import Verdict, judge
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Round2
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealing import shares
@@ -160,6 +161,33 @@ def test_the_opening_of_another_envelope_convicts(wrong: Disputed, opened: int) 
     assert "cannot show a share for alice" in judge(answered).sentence
 
 
+def test_an_answer_without_the_envelope_is_none(wrong: Disputed) -> None:
+    """Whoever cuts it out of the file, the accused first of all: the complaint stays, until it is put back."""
+    complaint, opening = wrong.complaint_of_alice(), wrong.open(ALICE)
+    messages, packages = dossier.blocks(complaint)
+    bare = dossier.armour([signed.parse(each).enclosing(()) for each in messages], packages)
+    assert judge(bare + opening).awaiting == ("mallory",)
+    assert judge(bare + opening + complaint).names == ("mallory",)
+    assert find(wrong.bob, bare + opening).settle().awaiting == ("mallory",)
+    assert find(wrong.bob, complaint + opening).settle().names == ("mallory",)
+    assert wrong.bob.ceremony().transcript.verdict() == judge(complaint + opening)
+
+
+def test_whoever_keeps_no_envelopes_of_others_sees_who_lies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """In a large group, too, the file that Alice sends and the answer to it show Bob all that he needs."""
+    monkeypatch.setattr(transcript, "MOST_KEPT_WHOLE", 2)
+    wrong = Disputed(tmp_path / "wrong", mallory.plus_one_for("alice"))
+    honest = Disputed(tmp_path / "honest")
+    complaint = wrong.complaint_of_alice()
+    read = [signed.read(each, wrong.roster) for each in dossier.blocks(complaint)[0][1:]]
+    assert [len(said.enclosed) for said in read if isinstance(said.message, Round2)] == [2]
+    assert find(wrong.bob, complaint + wrong.open(ALICE)).settle().names == ("mallory",)
+    accusation = honest.false_complaint(honest.bob)
+    answer, verdict = find(honest.bob, accusation).answer(honest.bob.holder)
+    assert verdict.names == ("mallory",)
+    assert find(honest.alice, answer).settle().names == ("mallory",)
+
+
 def test_opening_once_well_and_once_badly_convicts(honest: Disputed) -> None:
     """An honest sender has one answer."""
     both = honest.file(*honest.first.values(), honest.second["mallory"]) + honest.open(ALICE)
@@ -170,12 +198,12 @@ def test_opening_once_well_and_once_badly_convicts(honest: Disputed) -> None:
 def test_the_ephemeral_key_of_another_sender_is_never_opened(honest: Disputed) -> None:
     """K21: with Bob's ephemeral key in her envelope Mallory gets nothing opened of Bob's, and cannot answer herself."""
     bobs, own = (honest.read(honest.second[name]).message for name in ("bob", "mallory"))
-    of_bob = Envelope.decode(bobs.envelopes[0]).recipients[0]
-    copied = Envelope.decode(own.envelopes[0])
+    of_bob = Envelope.decode(bobs.envelopes[0].opened).recipients[0]
+    copied = Envelope.decode(own.envelopes[0].opened)
     assert isinstance(of_bob, KeyAgreement)
     assert isinstance(copied.recipients[0], KeyAgreement)
     stolen = replace(copied.recipients[0], ephemeral=of_bob.ephemeral, wrapped=of_bob.wrapped)
-    envelopes = (replace(copied, recipients=(stolen,)).encode(), *own.envelopes[1:])
+    envelopes = (Enclosure.of(replace(copied, recipients=(stolen,)).encode()), *own.envelopes[1:])
     honest.second["mallory"] = honest.mallory.say(replace(own, envelopes=envelopes))
     complaint = honest.complaint_of_alice()
     assert judge(complaint).awaiting == ("mallory",)
@@ -337,7 +365,7 @@ def test_the_same_shares_of_another_ceremony_are_sealed_otherwise(tmp_path: Path
     tables = [Disputed(tmp_path / name) for name in ("one", "other")]
     messages = [table.second[who] for table in tables for who in ("alice", "bob")]
     read = [signed.decode(signed.parse(data)) for data in messages]
-    envelopes = [Envelope.decode(data) for said in read if isinstance(said, Round2) for data in said.envelopes]
+    envelopes = [Envelope.decode(each.opened) for said in read if isinstance(said, Round2) for each in said.envelopes]
     ephemeral = {each.ephemeral for made in envelopes for each in made.recipients if isinstance(each, KeyAgreement)}
     assert len(ephemeral) == len({made.nonce for made in envelopes}) == len(envelopes) == 12
 
@@ -565,7 +593,7 @@ def test_messages_belong_to_what_their_kind_belongs_to(honest: Disputed) -> None
     lost: list[Any] = [Commitment(each, (b"",)) for each in (ceremony, other)]
     lost += [Response(each, other, (b"",)) for each in (ceremony, other)]
     lost += [RepairSigma(each, other, b"\x30\0") for each in (ceremony, other)]
-    lost += [RepairDelta(each, (b"\x30\0",) * 2) for each in (ceremony, other)]
+    lost += [RepairDelta(each, (Enclosure.of(b"\x30\0"),) * 2) for each in (ceremony, other)]
     lost += [RepairDone(each, other) for each in (ceremony, other)]
     lost += [Opening(other, 1, other), Complaint(other, 1, other), Confirmation(other, (other, other), other)]
     for message in lost:

@@ -197,7 +197,7 @@ class Life:
         """What Mallory signs of every kind, as far as it has a place in a file of what was said."""
         read = {each: signed.parse(each) for each in said}
         ids = [each.content_digest for each in read.values() if isinstance(signed.decode(each), BEGINNINGS)]
-        envelopes = [each for one in read.values() for each in getattr(signed.decode(one), "envelopes", ())]
+        envelopes = [each for one in read.values() for each in one.enclosed]
         key = self.key
         with self.mallory.holder() as holder:
             drawn = (made(self.draw, ids, key, self.mallory, envelopes) for _ in range(3 * LIES))

@@ -33,8 +33,8 @@ from frost_hsm.ceremony.messages.changing import (
 )
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
-from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.signed import read, transcript_hash, write
+from frost_hsm.ceremony.messages.message import Enclosure, Message
+from frost_hsm.ceremony.messages.signed import Signed, parse, read, transcript_hash, write
 from frost_hsm.ceremony.messages.using import (
     MAX_THINGS,
     Abort,
@@ -71,7 +71,8 @@ from frost_hsm.forms.certificate import Certificate
 from frost_hsm.forms.oaep import OaepHash
 
 H1, H2, H3, H4 = (bytes((number,)) * 32 for number in range(1, 5))
-ENVELOPE = der.sequence(der.octet_string(b"sealed"))
+SEALED = der.sequence(der.octet_string(b"sealed"))
+ENVELOPE = Enclosure.of(SEALED)
 
 
 def proposal() -> Proposal:
@@ -110,7 +111,7 @@ SMALL: list[Message] = [
     GivenUp(H1),
     Dealing(H1, (ENVELOPE,) * 3),
     RepairDelta(H1, (ENVELOPE,) * 3),
-    RepairSigma(H1, H2, ENVELOPE),
+    RepairSigma(H1, H2, SEALED),
     RepairDone(H1, H2),
     Complaint(H1, 300, H2),
     Opening(H1, 1, H2),
@@ -130,7 +131,7 @@ GOLDEN = [
     (Round1(H1, b"p", b"y", b"c"), "302e 020102 0420" + H1.hex() + "0401 70 8001 79 8101 63"),
     (
         Round2(H1, H2, (ENVELOPE, ENVELOPE)),
-        "305d 020102 0420" + H1.hex() + "0420" + H2.hex() + "3014" + ("3008 0406" + b"sealed".hex()) * 2,
+        "30818d 020103 0420" + H1.hex() + "0420" + H2.hex() + "3044" + ("0420" + ENVELOPE.digest.hex()) * 2,
     ),
     (
         Confirmation(H1, (H2, H3), H4),
@@ -187,9 +188,9 @@ GOLDEN = [
     (GivenUp(H1), "3025 020102 0420" + H1.hex()),
     (
         RepairDelta(H1, (ENVELOPE, ENVELOPE)),
-        "303b 020102 0420" + H1.hex() + "3014" + ("3008 0406" + b"sealed".hex()) * 2,
+        "306b 020103 0420" + H1.hex() + "3044" + ("0420" + ENVELOPE.digest.hex()) * 2,
     ),
-    (RepairSigma(H1, H2, ENVELOPE), "3051 020102 0420" + H1.hex() + "0420" + H2.hex() + "3008 0406" + b"sealed".hex()),
+    (RepairSigma(H1, H2, SEALED), "3051 020102 0420" + H1.hex() + "0420" + H2.hex() + "3008 0406" + b"sealed".hex()),
     (RepairDone(H1, H2), "3047 020102 0420" + H1.hex() + "0420" + H2.hex()),
     (Response(H1, H2, (b"s",)), "304c 020102 0420" + H1.hex() + "0420" + H2.hex() + "3003 0401 73"),
 ]
@@ -376,9 +377,9 @@ def test_a_message_to_sign_has_a_largest_size() -> None:
 def test_envelopes_are_as_many_as_participants_can_be(number: int) -> None:
     with pytest.raises(NotPossible):
         Round2(H1, H2, (ENVELOPE,) * number)
-    head = der.integer(2) + der.octet_string(H1) + der.octet_string(H2)
+    head = der.integer(3) + der.octet_string(H1) + der.octet_string(H2)
     with pytest.raises(MalformedMessage):
-        Round2.decode(der.sequence(head, der.sequence(*[ENVELOPE] * number)))
+        Round2.decode(der.sequence(head, der.sequence(*[der.octet_string(H3)] * number)))
 
 
 @pytest.mark.parametrize(
@@ -626,6 +627,51 @@ def test_files_of_this_version_are_still_read() -> None:
         signed = read((GOLDEN_FILES / f"{name}.pem").read_bytes(), first.message.roster)
         assert isinstance(signed.message, kind)
         assert signed.sender.name == "alice"
+
+
+def test_a_file_of_an_older_version_is_refused_in_one_sentence() -> None:
+    """Round 2 held the envelopes themselves: nobody reads that any more, and whoever sent it is not to blame."""
+    roster = read((GOLDEN_FILES / "proposal.pem").read_bytes()).message.roster
+    with pytest.raises(ForeignMessage, match="of version 2, and this program knows version 3") as caught:
+        read((GOLDEN_FILES / "round-2-message-2.pem").read_bytes(), roster)
+    assert caught.value.culprits == ()
+
+
+# ── What lies beside a message ──
+
+ENVELOPES = tuple(Enclosure.of(der.sequence(der.octet_string(bytes((number,))))) for number in range(3))
+
+
+WHOLE = write(Round2(H1, H2, ENVELOPES), alice())
+
+
+def said_to(*numbers: int) -> Signed[Any]:
+    """Alice's round 2, with the envelopes of these numbers alone beside it."""
+    return read(WHOLE, roster()).part([ENVELOPES[number].digest for number in numbers])
+
+
+def test_a_part_is_the_same_message_with_fewer_envelopes() -> None:
+    for numbers in ((), (0,), (1, 2), (0, 1, 2)):
+        part = read(said_to(*numbers).to_pem(), roster())
+        assert part == said_to(0, 1, 2)
+        assert [each.data is not None for each in part.message.envelopes] == [each in numbers for each in range(3)]
+        assert part.der == said_to(*numbers).der
+
+
+def test_parts_are_joined_to_what_they_were_cut_from() -> None:
+    assert said_to(0).joined(said_to(2)).joined(said_to(1)).der == said_to(0, 1, 2).der
+    assert said_to(0, 1, 2).joined(said_to(0)).der == said_to(0, 1, 2).der
+
+
+def test_an_envelope_that_is_not_named_names_nobody() -> None:
+    """Anybody on the way can put something beside a message: its sender did not sign that."""
+    parsed, other = parse(said_to(0, 1, 2).der), Enclosure.of(der.sequence(der.octet_string(b"other")))
+    swapped = parsed.enclosing([ENVELOPES[0].opened, other.opened])
+    with pytest.raises(MalformedMessage, match="beside a round-2 message lies something that it does not name"):
+        read(swapped, roster())
+    beside_nothing = parse(write(ROUND1, alice())).enclosing([other.opened])
+    with pytest.raises(MalformedMessage, match="beside a round-1 message"):
+        read(beside_nothing, roster())
 
 
 def test_the_golden_envelope_still_opens() -> None:

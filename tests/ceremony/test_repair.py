@@ -15,6 +15,7 @@ from frost_hsm.ceremony.history import bundle, dossier
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import (
@@ -267,7 +268,7 @@ class Spoilt:
 
 @pytest.mark.parametrize("change", [lambda envelopes: envelopes[::-1], lambda envelopes: (*envelopes, envelopes[0])])
 def test_envelopes_that_hold_nothing_convict_a_helper(
-    trio: list[Party], change: Callable[[tuple[bytes, ...]], tuple[bytes, ...]]
+    trio: list[Party], change: Callable[[tuple[Enclosure, ...]], tuple[Enclosure, ...]]
 ) -> None:
     table = Spoilt(trio)
     own = table.read(table.first["bob"], RepairDelta)

@@ -10,6 +10,7 @@ from stage.parties import Party
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.messages.using import Commitment, Response
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
@@ -76,7 +77,7 @@ def bad_shares(party: Party, everybody: Sequence[Party], message: bytes) -> byte
             binding=honest.round1_hash,
         )
         share = round2.Package(P256, SigningShare.deserialize(P256, Secret(bytes(31) + b"\7")))
-        envelopes.append(envelope.encrypt(context, share.serialize(), [other.public]))
+        envelopes.append(Enclosure.of(envelope.encrypt(context, share.serialize(), [other.public])))
     return resign(party, replace(honest, envelopes=tuple(envelopes)))
 
 

@@ -11,6 +11,7 @@ from stage.parties import Party, Ran, inbox
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Dealing
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
@@ -136,9 +137,8 @@ def test_a_share_that_does_not_fit_convicts_the_dealer(people: list[Party]) -> N
     suite = ciphersuites.by_name("p256")
     shares, _ = dealer.generate_with_dealer(suite, max_signers=3, min_signers=3)
     with list(shares.values())[1].serialize() as plaintext:
-        higher = envelope.encrypt(
-            dealing._context(ceremony(bob).seat, alice.public, bob.public), plaintext, [bob.public]
-        )
+        context = dealing._context(ceremony(bob).seat, alice.public, bob.public)
+        higher = Enclosure.of(envelope.encrypt(context, plaintext, [bob.public]))
     first, second, third = honest.envelopes
     for envelopes in ((second, first, third), (first, higher, third), (first, second)):
         with alice.holder() as holder:

@@ -73,6 +73,53 @@ def test_asn1crypto_reads_exactly_the_profile() -> None:
     assert info.dump(force=True) == SIGNED
 
 
+# ── What lies beside ──
+
+BESIDE = [der.sequence(der.octet_string(each)) for each in (b"one", b"another", b"the third")]
+
+
+def test_openssl_verifies_what_something_lies_beside(tmp_path: Path) -> None:
+    """It is an unsigned attribute like any other: RFC 5652, section 5.3."""
+    data = cms.sign(oids.ROUND1, CONTENT, alice(), BESIDE)
+    assert accepted_by_openssl(data, tmp_path) == CONTENT
+    (signer,) = asn1_cms.ContentInfo.load(data, strict=True)["content"]["signer_infos"]
+    (attribute,) = signer["unsigned_attrs"]
+    assert attribute["type"].dotted == oids.ENCLOSURES
+    assert cms.parse(data, may_enclose=True).enclosed == tuple(sorted(BESIDE))
+
+
+def test_it_is_left_out_and_put_back() -> None:
+    whole = cms.parse(cms.sign(oids.ROUND1, CONTENT, alice(), BESIDE), may_enclose=True)
+    part = cms.parse(whole.enclosing(BESIDE[:1]), may_enclose=True)
+    part.verify(alice().public.sign_key)
+    assert part.enclosed == (BESIDE[0],)
+    assert part.enclosing(reversed(BESIDE)) == whole.der
+    assert cms.parse(part.enclosing(())).signature == whole.signature
+
+
+def test_where_nothing_may_lie_beside_it_is_malformed() -> None:
+    with pytest.raises(MalformedMessage):
+        cms.parse(cms.sign(oids.SEALED_RECORD, CONTENT, alice(), BESIDE))
+
+
+def test_what_lies_beside_has_one_form() -> None:
+    """Nothing twice, in ascending order, each a SEQUENCE, in one attribute of our type, and no empty one."""
+    one, two = (der.sequence(der.octet_string(each)) for each in (b"one", b"two"))
+    data = cms.sign(oids.ROUND1, CONTENT, alice(), [one, two])
+    empty = asn1_cms.ContentInfo.load(SIGNED)
+    empty["content"]["signer_infos"][0]["unsigned_attrs"] = [{"type": oids.ENCLOSURES, "values": []}]
+    for wrong in (
+        data.replace(one + two, two + one),
+        data.replace(two, one),
+        data.replace(two, der.element(der.SET, two[2:])),
+        data.replace(der.oid(oids.ENCLOSURES), der.oid(oids.PREPARED)),
+        empty.dump(force=True),
+    ):
+        assert wrong not in (data, SIGNED)
+        with pytest.raises(MalformedMessage):
+            cms.parse(wrong, may_enclose=True)
+
+
 # ── Reading ──
 
 
@@ -211,7 +258,7 @@ def test_a_high_s_is_refused_though_openssl_takes_it(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("key_id", "digest"), [(19, 32), (21, 32), (20, 31), (20, 33), (0, 32), (20, 0)])
 def test_a_key_identifier_or_digest_of_another_length_is_malformed(key_id: int, digest: int) -> None:
     with pytest.raises(MalformedMessage, match="another length"):
-        cms.parse(cms._encode(oids.ROUND1, CONTENT, bytes(key_id), bytes(digest), b"signature"))
+        cms.parse(cms._encode(oids.ROUND1, CONTENT, bytes(key_id), bytes(digest), b"signature", ()))
 
 
 def relength(data: bytes, header: bytes) -> bytes:

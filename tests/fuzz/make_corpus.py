@@ -136,7 +136,7 @@ def of_message(data: bytes) -> Seeds:
         yield "roster", "three", message.roster.encode()
         yield "der", "proposal", der.sequence(der.integer(1), der.utf8_string(message.name), der.oid(oids.DATA))
     if isinstance(message, Round2):
-        yield "envelope", "for-alice", message.envelopes[0]
+        yield "envelope", "for-alice", message.envelopes[0].opened
 
 
 def of_identity(public_identity: Any) -> Seeds:

@@ -52,7 +52,7 @@ def _header(length: int) -> bytes:
 
 
 def message(content_type: str, *parts: bytes) -> bytes:
-    return cms._encode(content_type, der.sequence(der.integer(1), HASH, *parts), bytes(20), bytes(32), b"")
+    return cms._encode(content_type, der.sequence(der.integer(1), HASH, *parts), bytes(20), bytes(32), b"", ())
 
 
 def of_points() -> bytes:
@@ -70,9 +70,15 @@ HOSTILE: dict[str, Callable[[], bytes]] = {
     "many signers": lambda: message(
         oids.SIGNING_REQUEST, *[HASH, der.integer(0), HASH, HASH], der.sequence(much(b"\2\1\1", CONTENT))
     ),
-    "many envelopes": lambda: message(oids.DEALING, der.sequence(much(b"\x30\0", CONTENT))),
-    "many envelopes, PEM": lambda: pem.encode(
-        "CMS", message(oids.ROUND2, HASH, der.sequence(much(b"\x30\0", CONTENT)))
+    "many envelopes": lambda: message(oids.DEALING, der.sequence(much(HASH, CONTENT))),
+    "many envelopes, PEM": lambda: pem.encode("CMS", message(oids.ROUND2, HASH, der.sequence(much(HASH, CONTENT)))),
+    "many enclosures": lambda: cms._encode(
+        oids.DEALING,
+        der.sequence(der.integer(3), HASH, der.sequence(HASH, HASH)),
+        bytes(20),
+        bytes(32),
+        b"",
+        (der.sequence(der.octet_string(number.to_bytes(3, "big"))) for number in range(CONTENT // 7)),
     ),
     "base64": lambda: b"-----BEGIN CMS-----\n" + much(b"A" * 64 + b"\n") + b"-----END CMS-----\n",
     "one line of base64": lambda: b"-----BEGIN CMS-----\n" + much(b"A") + b"\n-----END CMS-----\n",

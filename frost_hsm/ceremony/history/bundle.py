@@ -23,6 +23,7 @@ from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.store import StateDirectory, given_up_folder
 from frost_hsm.errors import InputProblem, MalformedMessage, NotPossible, UnknownSender
+from frost_hsm.forms import cms, pem
 from frost_hsm.frost.packages import PublicKeyPackage
 
 _ROUNDS: tuple[type[Message], ...] = (Round1, Round2, Dealing)
@@ -123,14 +124,16 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
     wanted: list[tuple[str, bytes]] = []
     for path, data, sender, is_decided in files:
         present = home.read(f"{folder}/{path}")
-        is_same = present is not None and _say_the_same(present, data)
-        if present is not None and not is_same and sender == me:
+        both = _joined(present, data) if present is not None else None
+        if present is not None and both is None and sender == me:
             raise NotPossible(
                 f"{home.path / folder / path} says something else than what is to be taken in",
                 hint=f"compare with the others: frost-hsm history show {history.plan.name}",
             )
-        if present is None or (is_decided and not is_same):
+        if present is None or (is_decided and both is None):
             wanted.append((path, data))
+        elif both not in (None, present):
+            wanted.append((path, both))
     for path, data in wanted:
         home.replace(f"{folder}/{path}", data)
     for said in history.standings.values():
@@ -173,15 +176,22 @@ def _packages_made_by(history: History, chapter: Chapter) -> Iterator[PublicKeyP
             yield PublicKeyPackage.deserialize(chapter.state_by(said).suite, package)
 
 
-def _say_the_same(present: bytes, other: bytes) -> bool:
-    """Whether two files are alike, or messages with the same contents: a signature can be made twice."""
+def _joined(present: bytes, other: bytes) -> bytes | None:
+    """Return one file in place of two that say the same, with the envelopes of both; None if they do not.
+
+    They are alike, or messages with the same contents: a signature can be made twice. The first stays.
+    """
     if present == other:
-        return True
+        return present
     try:
         one, two = signed.parse(present), signed.parse(other)
     except InputProblem:
-        return False
-    return (one.content_type, one.content, one.signer_key_id) == (two.content_type, two.content, two.signer_key_id)
+        return None
+    if (one.content_type, one.content, one.signer_key_id) != (two.content_type, two.content, two.signer_key_id):
+        return None
+    if set(two.enclosed) <= set(one.enclosed):
+        return present
+    return pem.encode(cms.PEM_LABEL, one.enclosing((*one.enclosed, *two.enclosed)))
 
 
 def _check_known(history: History, me: PublicIdentity, peers: Mapping[str, PublicIdentity]) -> None:

@@ -111,9 +111,10 @@ class Chapter:
         return self.roster
 
     def add(self, said: Signed[Any]) -> None:
-        """Take a message in; the same again is there once."""
+        """Take a message in; the same again is there once, with the envelopes of both."""
         key = (said.sender.sign_key.key_id, said.content_digest)
-        self.said.setdefault(type(said.message), {}).setdefault(key, said)
+        of_kind = self.said.setdefault(type(said.message), {})
+        of_kind[key] = of_kind[key].joined(said) if key in of_kind else said
 
     def of(self, kind: type[M]) -> list[Signed[M]]:
         """List what was said of one kind."""

@@ -8,9 +8,9 @@ whatever they said before and had to say again after a loss:
     two votes               for successors of one state of which neither displaces the other
     a standing              in what its sender's own vote displaces, unless it cites somebody's who voted for that too
     a message               whose contents its sender cannot have made honestly
-    complaint and opening   of an envelope, together with all messages of round 1 that the round 2 names: if what is in
-                            it, opened by the seed that its sender shows, is a good share, the complaint was false; else
-                            the envelope is
+    complaint and opening   of an envelope that is there, together with all messages of round 1 that the round 2 names:
+                            if what is in it, opened by the seed that its sender shows, is a good share, the complaint
+                            was false; else the envelope is
     a signature share       that does not fit the request, the commitments that it names and the verifying share that
                             its signer has in the state that the request names
 
@@ -235,9 +235,10 @@ def _round1(seat: Seat, said: Signed[Round1]) -> Iterator[Finding]:
 
 def _round2(seat: Seat, said: Signed[Round2]) -> Iterator[Finding]:
     yield from _number_of_envelopes(said, len(seat.roster), "participants")
-    for recipient, data in zip(seat.roster, said.message.envelopes, strict=False):
+    for recipient, envelope in zip(seat.roster, said.message.envelopes, strict=False):
         try:
-            shares.require_addressed(seat, said, recipient, data)
+            if envelope.data is not None:
+                shares.require_addressed(seat, said, recipient, envelope.data)
         except (MalformedMessage, SealBroken) as error:
             what = f"signed an envelope for {recipient.name} that holds no share: {error}"
             yield Finding(InvalidContents, said.sender, f"{said.sender.name} {what}")
@@ -260,7 +261,7 @@ def _disputes(chapter: Chapter, seat: Seat) -> Iterator[Finding]:
     complaints = {(said.sender, said.message) for said in chapter.of(Complaint)}
     for opening in chapter.of(Opening):
         sender, position = opening.sender, opening.message.recipient
-        if sender not in second or position > len(seat.roster):
+        if sender not in second or not _holds_envelope(second[sender], position):
             continue
         first = _round1_named_by(chapter, second[sender]).get(sender)
         if first is None:
@@ -285,6 +286,11 @@ def _round1_named_by(chapter: Chapter, second: Signed[Round2]) -> dict[PublicIde
             if transcript_hash(view) == second.message.round1_hash:
                 return {each.sender: each for each in view}
     return {}
+
+
+def _holds_envelope(said: Signed[Round2], position: int) -> bool:
+    """Whether the envelope for a position in the roster came with a message: without it, nothing can be opened."""
+    return any(each.data is not None for each in said.message.envelopes[position - 1 : position])
 
 
 def _complaint(seat: Seat, said: Signed[Round2]) -> Complaint:
@@ -315,7 +321,12 @@ def _open_complaints(chapter: Chapter) -> Iterator[tuple[str, str]]:
         return
     seat = seat_of(chapter)
     messages = {_complaint(seat, said): said.sender for said in chapter.of(Round2)}
-    opened = {(said.sender, said.message.recipient) for said in chapter.of(Opening)}
+    opened = {
+        (said.sender, said.message.recipient)
+        for said in chapter.of(Opening)
+        for second in chapter.of(Round2)
+        if second.sender == said.sender and _holds_envelope(second, said.message.recipient)
+    }
     for said in chapter.of(Complaint):
         accused = messages.get(said.message)
         by = seat.roster.position(said.sender.name)

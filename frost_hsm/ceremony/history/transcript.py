@@ -17,7 +17,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import GivenUp, RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Contradiction, Inbox
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
-from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.message import Enclosing, Enclosure, Message
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Abort, Commitment, Derive, Response, raw
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
@@ -40,6 +40,10 @@ STEPS: Mapping[type[Message], str] = {
     RepairDone: "done",
 }
 """The word for each kind of message in file names."""
+
+MOST_KEPT_WHOLE: Final = 20
+"""In groups of up to this many, all envelopes of a message are kept, so that everybody can help everybody to make a
+share again; in larger ones, those for its sender and for oneself, and all of one's own."""
 
 BEGINNING: Final = "beginning.pem"
 EVIDENCE: Final = "evidence.pem"
@@ -207,13 +211,13 @@ class Transcript:
         stops the ceremony.
         """
         try:
-            return inbox.collect(kind, self._roster, self._belongs, self._title, self.known(kind))
+            return inbox.collect(kind, self._roster, self._take, self._title, self.known(kind))
         except Contradiction as contradiction:
             self.stop(contradiction.proof)
             raise
 
     def gather(self, kind: type[M], inbox: Inbox) -> dict[str, Signed[M]]:
-        """As `find`, everybody's in roster order. Raises `NotYet`, naming who is missing."""
+        """As `find`, everybody's in roster order, with the envelope for us. Raises `NotYet`, naming who is missing."""
         found, expected = self.find(kind, inbox), self._speakers(kind)
         missing = [name for name in expected if name not in found]
         if self.me.name in missing:
@@ -224,6 +228,12 @@ class Transcript:
             raise NotYet(
                 f"no {kind.title} from {', '.join(missing)}",
                 hint=f"have {have or 'none'}; ask for {files}, then run the same command again",
+            )
+        if lacking := [name for name in expected if not self.is_whole_for_us(found[name])]:
+            files = ", ".join(f"{self._stem}.{name}.{STEPS[kind]}.pem" for name in lacking)
+            raise NotYet(
+                f"the {kind.title} of {', '.join(lacking)} came without the envelope for you",
+                hint=f"ask for {files} as it is for you, then run the same command again",
             )
         return {name: found[name] for name in expected}
 
@@ -240,7 +250,7 @@ class Transcript:
         for said in kept.values():
             alike.setdefault(said.content_digest, {})[said.sender.name] = said
         labels: dict[str, bytes] = {}
-        for label, said in inbox.of_kind(Confirmation, self._roster, self._belongs, self._title):
+        for label, said in inbox.of_kind(Confirmation, self._roster, self._take, self._title):
             alike.setdefault(said.content_digest, {}).setdefault(said.sender.name, said)
             labels[label] = said.content_digest
         for digest, found in alike.items():
@@ -248,6 +258,34 @@ class Transcript:
                 inbox.passed_over += [label for label, other in labels.items() if other != digest]
                 return {name: found[name] for name in self.voters}
         return None
+
+    # ── Of the envelopes beside a message, those for some ──
+
+    @property
+    def keeps_envelopes_of_all(self) -> bool:
+        """Whether there are few enough people for everybody to keep everybody's."""
+        return len(self.expected) <= MOST_KEPT_WHOLE
+
+    def part(self, said: Signed[M], name: str) -> Signed[M]:
+        """Return a message with the envelopes for its sender and for one participant, and no other."""
+        return said.part([each.digest for each in self._envelopes(said, name, said.sender.name)])
+
+    def is_whole_for_us(self, said: Signed[Any]) -> bool:
+        """Whether the envelope for us is beside a message, if it has one."""
+        return all(each.data is not None for each in self._envelopes(said, self.me.name))
+
+    def _envelopes(self, said: Signed[Any], *names: str) -> list[Enclosure]:
+        envelopes = said.message.envelopes if isinstance(said.message, Enclosing) else ()
+        return [each for name, each in zip(self.expected, envelopes, strict=False) if name in names]
+
+    def _take(self, said: Signed[M]) -> Signed[M] | None:
+        """Return what of a message is kept here; None if it does not belong."""
+        if not self._belongs(said):
+            return None
+        is_kept_whole = self.keeps_envelopes_of_all or said.sender == self.me
+        return said if is_kept_whole else self.part(said, self.me.name)
+
+    # ── Keeping ──
 
     def write(self, message: M, holder: Holder) -> Signed[M]:
         """Sign one's own message and keep it: from here on the step is done, and this is what it said."""
@@ -257,11 +295,13 @@ class Transcript:
         return said
 
     def keep(self, received: Mapping[str, Signed[M]]) -> None:
-        """Keep the messages of others."""
+        """Keep the messages of others; of one that is kept, the envelopes that were missing."""
         for name, said in received.items():
             path = self._path(type(said.message), name)
             if not self._home.exists(path):
                 self._home.put(path, said.to_pem())
+            elif said.enclosed and (present := read_kept(self._home, path, type(said.message), self._roster)):
+                self._home.replace(path, present.joined(said).to_pem())
 
     def _kept(self, kind: type[M], sender: PublicIdentity) -> Signed[M] | None:
         path = self._path(kind, sender.name)

@@ -9,6 +9,8 @@ from frost_hsm.ceremony.messages.message import (
     HASHES,
     IDENTITY,
     POSITIONS,
+    Enclosing,
+    Enclosure,
     Message,
     are_ascending,
     require_ascending,
@@ -69,13 +71,13 @@ class RepairRequest(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class RepairDelta(Message):
+class RepairDelta(Enclosing):
     """A helper's first step.
 
     repair: 32 bytes, the request's id. envelopes: a delta for every helper in their order, oneself included, each a DER
     ContentInfo that only its recipient takes apart.
 
-    SEQUENCE { version INTEGER (2), repair OCTET STRING, envelopes SEQUENCE OF ContentInfo }
+    SEQUENCE { version INTEGER (3), repair OCTET STRING, envelopes SEQUENCE OF OCTET STRING }
     """
 
     content_type = oids.REPAIR_DELTA
@@ -83,7 +85,7 @@ class RepairDelta(Message):
     asn1 = (OCTETS, ENVELOPES)
 
     repair: bytes
-    envelopes: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[Enclosure, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.repair)

@@ -21,6 +21,9 @@ from frost_hsm.errors import (
 
 M = TypeVar("M", bound=Message)
 
+Take = Callable[[Signed[Any]], Signed[Any] | None]
+"""Returns what of a message belongs somewhere, with the envelopes that are of use there; None if it does not."""
+
 FIRST_LINE = b"-----BEGIN CMS-----"
 """What every file of ours that is sent begins with."""
 
@@ -66,19 +69,19 @@ class Inbox:
         self,
         kind: type[M],
         roster: Roster,
-        belongs: Callable[[Signed[Any]], bool],
+        take: Take,
         home: str,
         known: Mapping[str, Signed[M]],
     ) -> dict[str, Signed[M]]:
         """Add the messages of one kind to those that are ``known``, by sender's name; other kinds are let be.
 
-        belongs: whether a message is of this ceremony or request; home: what that is called in an error. Raises
+        take: what of a message is of this ceremony or request; home: what that is called in an error. Raises
         `Contradiction` when one sender signed two with different contents, one of which may be a known one; of a kind
         that is not said once, `Equivocation` that names no culprit.
         """
         found = dict(known)
         labels = dict.fromkeys(known, "what was received before")
-        for label, said in self.of_kind(kind, roster, belongs, home):
+        for label, said in self.of_kind(kind, roster, take, home):
             name = said.sender.name
             earlier = found.get(name)
             if earlier is None:
@@ -92,22 +95,20 @@ class Inbox:
                     hint=f"{name} may have lost what they did, and done it again: ask which one holds, "
                     "and leave the other out; or begin this anew",
                 )
+            else:
+                found[name] = earlier.joined(said)
         return found
 
-    def of_kind(
-        self, kind: type[M], roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
-    ) -> Iterator[tuple[str, Signed[M]]]:
+    def of_kind(self, kind: type[M], roster: Roster, take: Take, home: str) -> Iterator[tuple[str, Signed[M]]]:
         """Read the messages of one kind, with the labels of their files; whether they contradict is not looked at."""
         for file in self._files:
             if file.label not in self._read:
-                self._read[file.label] = self._open(file, roster, belongs, home)
+                self._read[file.label] = self._open(file, roster, take, home)
             read = self._read[file.label]
             if read is not None and isinstance(read.message, kind):
                 yield file.label, read.expect(kind)
 
-    def _open(
-        self, file: Incoming, roster: Roster, belongs: Callable[[Signed[Any]], bool], home: str
-    ) -> Signed[Any] | None:
+    def _open(self, file: Incoming, roster: Roster, take: Take, home: str) -> Signed[Any] | None:
         """Read one file; None if it was found in a directory and does not belong."""
         data = file.data if isinstance(file.data, bytes) else file.data()
         try:
@@ -115,10 +116,10 @@ class Inbox:
                 raise ForeignMessage("it is not a message")
             if data.count(FIRST_LINE) > 1:
                 raise ForeignMessage("it holds several messages", hint="see what they are: frost-hsm inspect")
-            read = signed.read(data, roster)
-            if not belongs(read):
+            taken = take(signed.read(data, roster))
+            if taken is None:
                 raise ForeignMessage(f"it does not belong to {home}")
-            return read
+            return taken
         except (UnknownSender, ForeignMessage) as error:
             if file.named:
                 raise _placed(error, file.label) from error

@@ -10,6 +10,8 @@ from frost_hsm.ceremony.messages.message import (
     ENVELOPES,
     HASHES,
     Y_COORDINATES,
+    Enclosing,
+    Enclosure,
     Message,
     require_envelopes,
     require_hashes,
@@ -118,13 +120,13 @@ class Round1(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Round2(Message):
+class Round2(Enclosing):
     """The second round.
 
     round1_hash: `transcript_hash` of all round-1 messages. envelopes: one for every participant in the order
     of the roster, oneself included, each a DER ContentInfo that only its recipient takes apart.
 
-    SEQUENCE { version INTEGER (2), ceremony, round1Hash OCTET STRING, envelopes SEQUENCE OF ContentInfo }
+    SEQUENCE { version INTEGER (3), ceremony, round1Hash OCTET STRING, envelopes SEQUENCE OF OCTET STRING }
     """
 
     content_type = oids.ROUND2
@@ -134,7 +136,7 @@ class Round2(Message):
 
     ceremony: bytes
     round1_hash: bytes
-    envelopes: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[Enclosure, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.round1_hash)
@@ -142,13 +144,13 @@ class Round2(Message):
 
 
 @dataclass(frozen=True, slots=True)
-class Dealing(Message):
+class Dealing(Enclosing):
     """The shares of a key that its author knows, or what refreshes them, in place of both rounds.
 
     ceremony: 32 bytes, the id of the proposal. envelopes: a secret share for every participant in the order of the
     roster, the dealer included, each a DER ContentInfo that only its recipient takes apart.
 
-    SEQUENCE { version INTEGER (2), ceremony OCTET STRING, envelopes SEQUENCE OF ContentInfo }
+    SEQUENCE { version INTEGER (3), ceremony OCTET STRING, envelopes SEQUENCE OF OCTET STRING }
     """
 
     content_type = oids.DEALING
@@ -157,7 +159,7 @@ class Dealing(Message):
     asn1 = (OCTETS, ENVELOPES)
 
     ceremony: bytes
-    envelopes: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[Enclosure, ...] = field(repr=False)
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony)

@@ -1,22 +1,25 @@
 """What all messages have in common, and the forms of fields that several of them have.
 
 One class a message; its ASN.1 stands in the docstring, and field by field in ``asn1``. FROST packages are opaque
-bytes here, in ZcashFoundation's postcard encoding. How a message is signed into a file is in
-`frost_hsm.ceremony.messages.signed`.
+bytes here, in ZcashFoundation's postcard encoding. Envelopes for several people lie beside what is signed, which holds
+their hashes: so each can be given those that are for them, and everybody has the signed hashes of the rest. How a
+message is signed into a file is in `frost_hsm.ceremony.messages.signed`.
 """
 
 from __future__ import annotations
 
+import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final, Self, cast
 
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
-from frost_hsm.errors import NotPossible
+from frost_hsm.errors import NotPossible, NotYet
 from frost_hsm.forms import der
-from frost_hsm.forms.asn1 import CLOSED, NUMBER, OCTETS, Form, Structure, many, optional
+from frost_hsm.forms.asn1 import NUMBER, OCTETS, Form, Structure, many, optional
 from frost_hsm.secret import Entropy
 
 HASH_LENGTH: Final = 32
@@ -30,11 +33,39 @@ of its own Python, and what is a message to one of us has to be one to all."""
 
 POSITIONS: Final = many(NUMBER, MAX_PARTICIPANTS)
 HASHES: Final = many(OCTETS, MAX_PARTICIPANTS)
-ENVELOPES: Final = many(CLOSED, MAX_PARTICIPANTS)
-"""For several people, each an envelope that only its recipient takes apart."""
 IDENTITY: Final = Form(der.SEQUENCE, PublicIdentity.encode, PublicIdentity.read)
 """The certificates of one participant, without a SEQUENCE of their own."""
 Y_COORDINATES: Final = optional(0, OCTETS, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Enclosure:
+    """Something beside a signed message, which names it by its hash.
+
+    digest: SHA-256, 32 bytes. data: one DER SEQUENCE, None where it is not here; two are the same by what is signed.
+    """
+
+    digest: bytes
+    data: bytes | None = field(default=None, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, data: bytes) -> Enclosure:
+        """Enclose something."""
+        return cls(hashlib.sha256(data).digest(), data)
+
+    @property
+    def opened(self) -> bytes:
+        """What it is. Raises `NotYet` where it is not here."""
+        if self.data is None:
+            raise NotYet("a message came without the envelope for you", hint="ask its sender for the file again")
+        return self.data
+
+
+ENVELOPES: Final = many(
+    Form(der.OCTET_STRING, lambda one: der.octet_string(one.digest), lambda reader: Enclosure(reader.octet_string())),
+    MAX_PARTICIPANTS,
+)
+"""For several people, each an envelope that only its recipient takes apart: SHA-256 of it, while it lies beside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +78,25 @@ class Message(Structure):
 
     content_type: ClassVar[str]
     is_said_once: ClassVar[bool] = False
+
+
+class Enclosing(Message):
+    """What a message has in common whose envelopes lie beside what is signed, in the order of who they are for."""
+
+    __slots__ = ()
+    version: ClassVar[int] = 3
+
+    envelopes: tuple[Enclosure, ...]
+
+    @property
+    def enclosed(self) -> dict[bytes, bytes]:
+        """The envelopes that are here, by their hashes."""
+        return {each.digest: each.data for each in self.envelopes if each.data is not None}
+
+    def enclosing(self, here: Mapping[bytes, bytes]) -> Self:
+        """Return the same with these envelopes, by their hashes, and no other."""
+        envelopes = tuple(Enclosure(each.digest, here.get(each.digest)) for each in self.envelopes)
+        return cast("Self", replace(cast("Any", self), envelopes=envelopes))
 
 
 def random_field(entropy: Entropy) -> bytes:
@@ -81,8 +131,9 @@ def are_ascending(positions: tuple[int, ...]) -> bool:
     return within and all(one < next_ for one, next_ in pairwise(positions))
 
 
-def require_envelopes(title: str, envelopes: tuple[bytes, ...]) -> None:
+def require_envelopes(title: str, envelopes: tuple[Enclosure, ...]) -> None:
     """Raise `NotPossible` unless there are as many as people can be in a group."""
+    require_hashes(title, *(each.digest for each in envelopes))
     if not 2 <= len(envelopes) <= MAX_PARTICIPANTS:
         raise NotPossible(f"a {title} cannot have {len(envelopes)} envelopes")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
@@ -11,7 +11,7 @@ from frost_hsm.ceremony.messages import changing, complaints, making, using
 from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest
 from frost_hsm.ceremony.messages.making import Proposal, RefreshProposal
 from frost_hsm.ceremony.messages.memory import Memory
-from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.message import Enclosing, Message
 from frost_hsm.ceremony.messages.using import SigningRequest
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
@@ -77,10 +77,30 @@ class Signed(Generic[M]):
         """Write the file again as it was received."""
         return pem.encode(cms.PEM_LABEL, self.der)
 
+    @property
+    def enclosed(self) -> dict[bytes, bytes]:
+        """The envelopes beside what is signed, by their hashes."""
+        return self.message.enclosed if isinstance(self.message, Enclosing) else {}
+
+    def joined(self, other: Signed[M]) -> Signed[M]:
+        """Return this with the envelopes beside the other too, which says the same."""
+        return self._enclosing({**other.enclosed, **self.enclosed})
+
+    def part(self, digests: Collection[bytes]) -> Signed[M]:
+        """Return this with no other envelopes than those of these hashes."""
+        return self._enclosing({digest: data for digest, data in self.enclosed.items() if digest in digests})
+
+    def _enclosing(self, here: Mapping[bytes, bytes]) -> Signed[M]:
+        if not isinstance(self.message, Enclosing) or here.keys() == self.enclosed.keys():
+            return self
+        encoded = parse(self.der).enclosing(here.values())
+        return Signed(cast("M", self.message.enclosing(here)), self.sender, self.content_digest, encoded)
+
 
 def write(message: Message, holder: Holder) -> bytes:
-    """Sign a message and return the PEM file to send. One token operation."""
-    return pem.encode(cms.PEM_LABEL, cms.sign(message.content_type, message.encode(), holder))
+    """Sign a message and return the PEM file to send, its envelopes beside it. One token operation."""
+    enclosed = message.enclosed.values() if isinstance(message, Enclosing) else ()
+    return pem.encode(cms.PEM_LABEL, cms.sign(message.content_type, message.encode(), holder, enclosed))
 
 
 def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
@@ -107,11 +127,12 @@ def read(data: bytes, roster: Roster | None = None) -> Signed[Any]:
         sender = roster.by_signer(signed.signer_key_id)
         signed.verify(sender.sign_key)
         try:
-            message = decode(signed)
+            message = _content(signed)
         except MalformedMessage as error:
             raise InvalidContents(
                 f"{sender.name} signed what is not a message: {error}", culprits=[sender.name]
             ) from None
+        message = _with_enclosed(message, signed)
     _require_author(message, sender, roster)
     return Signed(message, sender, signed.content_digest, signed.der)
 
@@ -135,11 +156,25 @@ def parse(data: bytes) -> cms.SignedMessage:
         raise MalformedMessage(f"a message is larger than {cms.MAX_PEM_SIZE} bytes")
     is_der = data[:1] == bytes((der.SEQUENCE,))
     encoded = data if is_der else pem.decode(cms.PEM_LABEL, data, "a message")[0]
-    return _PARSED.get(hashlib.sha256(encoded).digest(), len(encoded), lambda: cms.parse(encoded))
+    digest = hashlib.sha256(encoded).digest()
+    return _PARSED.get(digest, len(encoded), lambda: cms.parse(encoded, may_enclose=True))
 
 
 def decode(signed: cms.SignedMessage) -> Message:
     """Read what it says, without verifying anything; raises `MalformedMessage` and `ForeignMessage`."""
+    return _with_enclosed(_content(signed), signed)
+
+
+def _with_enclosed(message: Message, signed: cms.SignedMessage) -> Message:
+    """Return a message with what lies beside it, all of which it has to name; nobody is at fault if it does not."""
+    enclosed = {hashlib.sha256(data).digest(): data for data in signed.enclosed}
+    named = {each.digest for each in message.envelopes} if isinstance(message, Enclosing) else set()
+    if not named.issuperset(enclosed):
+        raise MalformedMessage(f"beside a {message.title} lies something that it does not name")
+    return message.enclosing(enclosed) if isinstance(message, Enclosing) else message
+
+
+def _content(signed: cms.SignedMessage) -> Message:
     kind = _KINDS.get(signed.content_type)
     if kind is None:
         raise ForeignMessage("this is signed data, but no message of a type that is known here")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from frost_hsm.ceremony.messages.making import Round2
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope, seeds
@@ -19,7 +20,9 @@ from frost_hsm.frost.values import Identifier
 from frost_hsm.secret import Secret
 
 
-def encrypt(seat: Seat, packages: Mapping[Identifier, Package], round1_hash: bytes, root: Secret) -> tuple[bytes, ...]:
+def encrypt(
+    seat: Seat, packages: Mapping[Identifier, Package], round1_hash: bytes, root: Secret
+) -> tuple[Enclosure, ...]:
     """Put each package into an envelope for its recipient, in roster order. The caller wipes packages and root.
 
     Our own is among them: with it, transcript and token alone can rebuild the key package. root: serves for these
@@ -29,7 +32,7 @@ def encrypt(seat: Seat, packages: Mapping[Identifier, Package], round1_hash: byt
     for identity in seat.roster:
         context = _context(seat, seat.me, identity, round1_hash)
         with packages[seat.identifier(identity.name)].serialize() as plaintext, _seed(root, context) as seed:
-            envelopes.append(envelope.encrypt(context, plaintext, identity.addressees, seed=seed))
+            envelopes.append(Enclosure.of(envelope.encrypt(context, plaintext, identity.addressees, seed=seed)))
     return tuple(envelopes)
 
 
@@ -39,7 +42,7 @@ def decrypt(seat: Seat, said: Signed[Round2], holder: Holder) -> Package:
     Raises `SealBroken`, `DeserializationError`: the sender's fault, if the token is known to work.
     """
     context = _context(seat, said.sender, seat.me, said.message.round1_hash)
-    data = said.message.envelopes[seat.position - 1]
+    data = said.message.envelopes[seat.position - 1].opened
     with envelope.decrypt(data, context, holder, seat.me.addressees) as plaintext:
         return Package.deserialize(seat.suite, plaintext)
 
@@ -55,7 +58,7 @@ def reopen(seat: Seat, said: Signed[Round2], recipient: PublicIdentity, seed: Se
     Raises `SealBroken`, `DeserializationError`: the sender's fault, either way.
     """
     context = _context(seat, said.sender, recipient, said.message.round1_hash)
-    data = said.message.envelopes[seat.roster.position(recipient.name) - 1]
+    data = said.message.envelopes[seat.roster.position(recipient.name) - 1].opened
     with envelope.reopen(data, context, recipient.addressees, seed) as plaintext:
         return Package.deserialize(seat.suite, plaintext)
 

@@ -17,6 +17,7 @@ from collections.abc import Callable, Mapping
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1
+from frost_hsm.ceremony.messages.message import Enclosure
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
@@ -134,7 +135,8 @@ def _sealed(ceremony: Ceremony, secret_shares: Mapping[Identifier, SecretShare])
         secret_share = secret_shares[seat.identifier(identity.name)]
         with secret_share.serialize() as plaintext:
             secret_share.wipe()
-            envelopes.append(envelope.encrypt(_context(seat, seat.me, identity), plaintext, identity.addressees))
+            sealed = envelope.encrypt(_context(seat, seat.me, identity), plaintext, identity.addressees)
+            envelopes.append(Enclosure.of(sealed))
     return Dealing(seat.ceremony, tuple(envelopes))
 
 
@@ -206,7 +208,7 @@ def _open(ceremony: Ceremony, holder: Holder, said: Signed[Dealing]) -> Secret:
         raise _convict(ceremony, said, "there is not one share for each participant")
     envelope.try_token(own_context(holder.public, ceremony.id, Kind.DEALT_SHARE, ceremony.suite.id), holder)
     try:
-        data = said.message.envelopes[ceremony.position - 1]
+        data = said.message.envelopes[ceremony.position - 1].opened
         context = _context(ceremony.seat, said.sender, ceremony.me)
         return envelope.decrypt(data, context, holder, ceremony.me.addressees)
     except SealBroken as error:

@@ -69,7 +69,7 @@ class Dispute:
         """
         ceremony, complaint = self.ceremony, self._complaint()
         self._require_not_active()
-        first, second = self._round1(), self._sent()
+        first, second = self._round1(), self._sent_to(complaint.sender)
         if self._answer(complaint) is None:
             with open_holder() as holder, ceremony.home.lock():
                 self._require_not_active()  # taken in while we waited for the token
@@ -88,7 +88,7 @@ class Dispute:
         return (
             None
             if answer is None
-            else self.ceremony.transcript.file_of([*self._round1(), self._sent(), complaint, answer])
+            else self.ceremony.transcript.file_of([*self._round1(), self._sent_to(complaint.sender), complaint, answer])
         )
 
     def _answer(self, complaint: Signed[Complaint]) -> Signed[Opening] | None:
@@ -98,11 +98,12 @@ class Dispute:
     def _path(self, complaint: Signed[Complaint]) -> str:
         return f"{self.ceremony.transcript.folder}/opening/{complaint.sender.name}.pem"
 
-    def _sent(self) -> Signed[Round2]:
+    def _sent_to(self, recipient: PublicIdentity) -> Signed[Round2]:
+        """Return what we sent, with the envelope that is complained about: the others were not given that one."""
         second = self.ceremony.transcript.sent(Round2)
         if second is None:
             raise self._not_here()
-        return second
+        return self.ceremony.transcript.part(second, recipient.name)
 
     def _round1(self) -> list[Signed[Round1]]:
         """Return everybody's round 1, as our round 2 names it: what is in an envelope is judged together with it."""

@@ -145,7 +145,10 @@ def is_possible(home: StateDirectory, key: GroupKey) -> bool:
     if repaired is not None:
         return len(repaired.transcript.known(RepairSigma)) == len(repaired.helpers)
     ceremony = _ceremony(home, replace(key, me=owner), ())
-    first, second, dealt = (len(ceremony.transcript.known(kind)) for kind in (Round1, Round2, Dealing))
+    transcript = ceremony.transcript
+    first, second, dealt = (
+        sum(map(transcript.is_whole_for_us, transcript.known(kind).values())) for kind in (Round1, Round2, Dealing)
+    )
     if not dealt and not first == second == len(ceremony.roster):
         return False
     return is_possible(home, ceremony.key) if isinstance(ceremony, Refresh) else True
@@ -204,25 +207,28 @@ def _require_confirmed(ceremony: KeyGeneration | Refresh, hashes: tuple[bytes, .
 def _gather(transcript: Transcript, kind: type[M], files: Sequence[Incoming], name: str) -> dict[str, Signed[M]]:
     """Return everybody's message, kept or among the files, in roster order."""
     found = transcript.find(kind, Inbox(files))
-    missing = [sender for sender in transcript.expected if sender not in found]
+    missing = [
+        sender for sender in transcript.expected if sender not in found or not transcript.is_whole_for_us(found[sender])
+    ]
     if missing:
-        raise _not_here(f"the {kind.title} of {', '.join(missing)}", name)
+        raise _not_here(f"the {kind.title} of {', '.join(missing)}", name, transcript)
     return {sender: found[sender] for sender in transcript.expected}
 
 
 def _find_dealing(ceremony: KeyGeneration | Refresh, files: Sequence[Incoming]) -> Signed[Dealing]:
     found = ceremony.transcript.find(Dealing, Inbox(files)).get(ceremony.proposal.sender.name)
-    if found is None:
-        raise _not_here(f"the dealing of {ceremony.proposal.sender.name}", ceremony.name)
+    if found is None or not ceremony.transcript.is_whole_for_us(found):
+        raise _not_here(f"the dealing of {ceremony.proposal.sender.name}", ceremony.name, ceremony.transcript)
     return found
 
 
-def _not_here(what: str, name: str) -> NotYet:
-    return NotYet(
-        f"to make the share again, {what} is missing",
-        hint=f"give the files that were sent, or keys import what another participant writes: "
-        f"frost-hsm keys export {name} --format transcript",
-    )
+def _not_here(what: str, name: str, transcript: Transcript) -> NotYet:
+    export = f"frost-hsm keys export {name} --format transcript"
+    if transcript.keeps_envelopes_of_all:
+        hint = f"give the files that were sent, or keys import what another participant writes: {export}"
+    else:
+        hint = f"give the files that were sent to you, or keys import what each of them writes: {export}"
+    return NotYet(f"to make the share again, {what} is missing", hint=hint)
 
 
 # ── On the second token ──

@@ -30,7 +30,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation
-from frost_hsm.ceremony.messages.message import random_field
+from frost_hsm.ceremony.messages.message import Enclosure, random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
@@ -214,7 +214,7 @@ class Repair:
                     finally:
                         package.wipe()
                     envelopes = tuple(
-                        self._encrypt(Kind.REPAIR_DELTA, helper, deltas[self._identifier(helper)])
+                        Enclosure.of(self._encrypt(Kind.REPAIR_DELTA, helper, deltas[self._identifier(helper)]))
                         for helper in self.helpers
                     )
                     self.home.put(f"{self.folder}/{BEGINNING}", self.request.to_pem())
@@ -238,7 +238,7 @@ class Repair:
                 sent = self.transcript.sent(RepairSigma)
                 if sent is None:
                     place = self.helpers.index(self.me)
-                    envelopes = {name: said.message.envelopes[place] for name, said in received.items()}
+                    envelopes = {name: said.message.envelopes[place].opened for name, said in received.items()}
                     deltas = self._open_all(Kind.REPAIR_DELTA, Delta, received, envelopes, self.me, holder)
                     total = repair.repair_share_part2(list(deltas), deltas)
                     _wipe(deltas)

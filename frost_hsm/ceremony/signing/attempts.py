@@ -48,7 +48,8 @@ class Attempts:
         self._derive = derive
         self._me = session.key.me.name
         self._folder = f"{request_folder(session.id)}/{ATTEMPTS}"
-        found = (inbox.anew().of_kind(kind, session.key.roster, _is_about_requests, "it") for kind in _KINDS)
+        heard = inbox.anew()
+        found = (heard.of_kind(kind, session.key.roster, _about_requests, "it") for kind in _KINDS)
         self._heard: list[Signed[Any]] = [said for kind in found for _, said in kind]
         self._all = list({each.id: each for each in self._known()}.values())
         self._taken = {each for attempt in self._all for each in attempt.request.message.commitments}
@@ -276,5 +277,5 @@ def ask(
     return session, [data, Attempts(session, Inbox(), derive).begin(holder, encoded)]
 
 
-def _is_about_requests(said: Signed[Any]) -> bool:
-    return isinstance(said.message, _KINDS)
+def _about_requests(said: Signed[Any]) -> Signed[Any] | None:
+    return said if isinstance(said.message, _KINDS) else None

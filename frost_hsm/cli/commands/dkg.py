@@ -170,20 +170,24 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
 @command(dkg, "round2", token=True)
 @click.argument("name", shell_complete=completing.keys)
 @inputs
+@rounds.to_each
 @output
 def round2(
     place: Workplace,
     name: str,
     paths: tuple[str, ...],
     directory: str | None,
+    each: str | None,
     output: str | None,
     force: bool,
 ) -> Result:
     """Check the commitments of all, and send everybody their share.
 
-    Writes NAME.YOU.round2.pem, one file for all: each share in it is encrypted to its recipient's token.
+    Writes NAME.YOU.round2.pem, one file for all: each share in it is encrypted to its recipient's token. With --each,
+    done again whenever somebody asks for theirs, a file for each.
     """
-    return rounds.round2(place, KeyGeneration.load(place.home, name, place.me), paths, directory, output, force)
+    ceremony = KeyGeneration.load(place.home, name, place.me)
+    return rounds.round2(place, ceremony, paths, directory, output, each, force)
 
 
 @command(dkg, "finish", token=True)

@@ -10,7 +10,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Standing
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
-from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.message import Enclosing, Message
 from frost_hsm.ceremony.messages.using import Abort, Attempt, Commitment, Item, Prepared, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.cli.files import dossiers, packages, things
@@ -136,12 +136,12 @@ def _details(message: Message) -> Description:
             return {
                 "ceremony": message.ceremony.hex(),
                 "round1": message.round1_hash.hex(),
-                "envelopes": len(message.envelopes),
+                **_envelopes(message),
             }
         case Confirmation():
             return {"ceremony": message.ceremony.hex(), "check_code": message.check_code}
         case Dealing():
-            return {"ceremony": message.ceremony.hex(), "envelopes": len(message.envelopes)}
+            return {"ceremony": message.ceremony.hex(), **_envelopes(message)}
         case RefreshProposal() | Abandonment() | Standing():
             return {"ceremony": message.ceremony.hex(), "state": message.state.hex()}
         case RepairRequest():
@@ -179,6 +179,11 @@ def _details(message: Message) -> Description:
         case Commitment() | Response() | Abort():
             return {"request": message.request.hex()}
     return {}
+
+
+def _envelopes(message: Enclosing) -> Description:
+    """Say how many envelopes a message names, and how many are in this file."""
+    return {"envelopes": len(message.envelopes), "enclosed": len(message.enclosed)}
 
 
 def message_of(data: bytes) -> bytes:

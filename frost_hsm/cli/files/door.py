@@ -209,6 +209,12 @@ def check_output(path: str, *, force: bool, again: bytes | None = None, is_text:
             os.posix_fallocate(file.fileno(), 0, _ROOM)
 
 
+def make_folder(folder: Path) -> None:
+    """Make a folder to write into, unless it is there."""
+    with _writing(str(folder)):
+        folder.mkdir(parents=True, exist_ok=True)
+
+
 def write(path: str, data: bytes, *, force: bool = False, is_private: bool = False) -> bytes | None:
     """Write a file; the same contents again are fine, others need ``force``.
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from pathlib import Path
+
+import click
 
 from frost_hsm.ceremony.history.transcript import STEPS
 from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
@@ -11,9 +14,10 @@ from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import taking_in
+from frost_hsm.cli.options import Function
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted
+from frost_hsm.errors import Aborted, UsageProblem
 
 
 def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | None, force: bool) -> Result:
@@ -32,14 +36,60 @@ def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | No
     return _wrote(ceremony, Round1, path, data, force, "round2", [])
 
 
+def to_each(function: Function) -> Function:
+    """Add ``--each``."""
+    text = "In a large group: write a file for each participant, with their share alone, as DIR/WHO/FILE."
+    return click.option("--each", metavar="DIR", help=text)(function)
+
+
 def round2(
-    place: Workplace, ceremony: Rounds, paths: tuple[str, ...], directory: str | None, output: str | None, force: bool
+    place: Workplace,
+    ceremony: Rounds,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    each: str | None,
+    force: bool,
 ) -> Result:
-    """Check the commitments of all, and send everybody their share."""
+    """Check the commitments of all, and send everybody their share: in one file for all, or in one for ``each``."""
+    if each is not None:
+        return _round2_to_each(place, ceremony, paths, directory, output, Path(each), force)
     path = _check_output(ceremony, Round2, output, force)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         data = ceremony.round2(place.holder, inbox)
-    return _wrote(ceremony, Round2, path, data, force, "finish", [f"Checked the messages of {others(ceremony)}"])
+    return _wrote(ceremony, Round2, path, data, force, "finish", [_checked(ceremony)])
+
+
+def _round2_to_each(
+    place: Workplace,
+    ceremony: Rounds,
+    paths: tuple[str, ...],
+    directory: str | None,
+    output: str | None,
+    folder: Path,
+    force: bool,
+) -> Result:
+    if output is not None:
+        raise UsageProblem("--each writes many files, and -o one")
+    recipients = [each.name for each in ceremony.roster if each != ceremony.me]
+    for name in recipients:
+        door.make_folder(folder / name)
+    with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
+        ceremony.round2(place.holder, inbox)
+    file = _file(ceremony, Round2)
+    for name in recipients:
+        door.write(str(folder / name / file), ceremony.round2_for(name), force=force)
+    after = (
+        f"send each their own {folder}/WHO/{file}, and put what you are sent into one directory; "
+        f"then: frost-hsm {ceremony.command} finish {ceremony.name} --in DIR"
+    )
+    lines = [_checked(ceremony), f"Wrote {folder}/WHO/{file} for {others(ceremony)}"]
+    fields_ = {**fields(ceremony), "files": {name: str(folder / name / file) for name in recipients}}
+    return Result(f"{ceremony.command}-round2", lines, fields_, after)
+
+
+def _checked(ceremony: Rounds) -> str:
+    return f"Checked the messages of {others(ceremony)}"
 
 
 def finish(
@@ -133,10 +183,14 @@ def key_fields(finished: Finished) -> dict[str, object]:
 
 def _check_output(ceremony: Rounds, kind: type[Message], output: str | None, force: bool) -> str:
     """Return where one's own message of a kind is written; refuse early what `door.write` would refuse late."""
-    path = output or f"{ceremony.stem}.{ceremony.me.name}.{STEPS[kind]}.pem"
+    path = output or _file(ceremony, kind)
     sent: Signed[Message] | None = ceremony.transcript.sent(kind)
     door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
     return path
+
+
+def _file(ceremony: Rounds, kind: type[Message]) -> str:
+    return f"{ceremony.stem}.{ceremony.me.name}.{STEPS[kind]}.pem"
 
 
 def _wrote(

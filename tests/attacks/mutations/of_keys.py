@@ -179,9 +179,26 @@ OF_KEYS = (
         "shares are encrypted",
         (
             "ceremony/sealing/shares.py",
-            "envelopes.append(envelope.encrypt(context, plaintext, identity.addressees, seed=seed))",
-            'envelopes.append(b"\\x30" + bytes([len(plaintext)]) + bytes(plaintext._buffer))',
+            "envelopes.append(Enclosure.of(envelope.encrypt(context, plaintext, identity.addressees, seed=seed)))",
+            'envelopes.append(Enclosure.of(b"\\x30" + bytes([len(plaintext)]) + bytes(plaintext._buffer)))',
         ),
+    ),
+    defence(
+        "k40_an_envelope_that_is_exchanged_on_its_way",
+        "what lies beside a message is named in it",
+        ("ceremony/messages/signed.py", "if not named.issuperset(enclosed):", "if False:"),
+        shows="NotYet",
+    ),
+    defence(
+        "k40_an_envelope_that_is_withheld",
+        "a message without the envelope for us has not come",
+        (
+            "ceremony/history/transcript.py",
+            "if lacking := [name for name in expected if not self.is_whole_for_us(found[name])]:",
+            "if lacking := []:",
+        ),
+        ("ceremony/messages/message.py", "if self.data is None:", "if False:"),
+        shows="TypeError",
     ),
     defence(
         "k20_all_others_together",

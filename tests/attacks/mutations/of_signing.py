@@ -29,7 +29,7 @@ OF_SIGNING = (
     defence(
         "p03_another_version",
         "a message is of a version that is known",
-        ("forms/asn1.py", "!= VERSION:", "== 3:"),
+        ("forms/asn1.py", "!= cls.version:", "== 99:"),
     ),
     defence(
         "p03_fields_that_are_unknown_missing_or_doubled",
