@@ -86,6 +86,7 @@ def test_every_command_of_a_ceremony(
             shutil.copy(party.directory / name, inbox)
         status = run(alice, "dkg", "status", KEY)
     assert status["state"] == "confirm"
+    assert run(alice, "dkg", "round2", KEY, "--each", "parts")["files"][0] == f"parts/bob/{KEY}.alice.round2.pem"
     for party in people:
         confirmed = run(party, "dkg", "confirm", KEY, "--in", str(inbox))
     assert confirmed["check_code"] == made["check_code"]
@@ -155,6 +156,7 @@ def test_every_command_of_a_key_in_use(people: list[Party], tmp_path: Path, monk
     inbox = ["--in", str(by_command.inbox(alice))]
     status = json.loads(step(alice, "refresh", "status", KEY).stdout)
     assert (status["state"], status["epoch"]) == ("confirm", 1)
+    assert len(json.loads(step(alice, "refresh", "round2", KEY, "--each", "parts").stdout)["files"]) == len(people) - 1
     for party in people:
         step(party, "refresh", "confirm", KEY, *inbox)
     assert json.loads(step(bob, "refresh", "status").stdout)["refreshes"][0]["state"] == "active"

@@ -84,8 +84,8 @@ def _round2_to_each(
         f"then: frost-hsm {ceremony.command} finish {ceremony.name} --in DIR"
     )
     lines = [_checked(ceremony), f"Wrote {folder}/WHO/{file} for {others(ceremony)}"]
-    fields_ = {**fields(ceremony), "files": {name: str(folder / name / file) for name in recipients}}
-    return Result(f"{ceremony.command}-round2", lines, fields_, after)
+    result = {**fields(ceremony), "files": [str(folder / name / file) for name in recipients]}
+    return Result(f"{ceremony.command}-round2-each", lines, result, after)
 
 
 def _checked(ceremony: Rounds) -> str:
