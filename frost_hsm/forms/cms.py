@@ -23,6 +23,7 @@ from frost_hsm.forms.public_key import PublicKey
 
 PEM_LABEL: Final = "CMS"
 MAX_SIZE: Final = 12 << 20  # 16 MiB once it is in PEM
+MAX_ENCLOSED: Final = 1024
 MAX_PEM_SIZE: Final = 16 << 20
 MAX_DETACHED_SIZE: Final = 65536
 MAX_CERTIFICATES: Final = 4
@@ -219,9 +220,12 @@ def _read_enclosed(signer: der.Reader) -> tuple[bytes, ...]:
         return ()
     attribute_ = signer.inside(der.context(1)).sequence()
     attribute_.skip()  # its type
-    values, found = attribute_.inside(der.SET), []
-    while values.more():
+    values = attribute_.inside(der.SET)
+    found: list[bytes] = []
+    while values.more() and len(found) <= MAX_ENCLOSED:
         found.append(values.whole(der.SEQUENCE))
+    if len(found) > MAX_ENCLOSED:
+        raise MalformedMessage(f"{_WHAT} has more than {MAX_ENCLOSED} enclosures")
     return tuple(found)
 
 

@@ -35,9 +35,14 @@ def until_round2(people: list[Party]) -> tuple[Messages, Messages]:
     return first, parties.round2(people, first)
 
 
+def part(sender: Party, name: str) -> bytes:
+    """What somebody sends one participant alone."""
+    return sender.ceremony().transcript.sent_to(name, Round2).to_pem()
+
+
 def parts_for(party: Party, people: list[Party]) -> list[bytes]:
-    """What each of the others sends somebody who is to get what is for them alone."""
-    return [other.ceremony().round2_for(party.name) for other in people if other is not party]
+    """What each of the others sends them."""
+    return [part(other, party.name) for other in people if other is not party]
 
 
 def generate_by_parts(people: list[Party]) -> None:
@@ -77,13 +82,13 @@ def test_a_part_for_somebody_else_is_as_if_nothing_had_come(trio: list[Party]) -
     _, bob, carol = trio
     first, second = until_round2(trio)
     before = bob.files()
-    came = [*first.values(), second["alice"], carol.ceremony().round2_for("alice")]
+    came = [*first.values(), second["alice"], part(carol, "alice")]
     with pytest.raises(NotYet, match="the round-2 message of carol came without the envelope for you") as caught:
         bob.ceremony().finish(bob.holder, parties.inbox(came))
     assert caught.value.culprits == ()
     assert f"{KEY}.carol.round2.pem" in str(caught.value.hint)
     assert bob.files() == before
-    bob.ceremony().finish(bob.holder, parties.inbox(came, carol.ceremony().round2_for("bob")))
+    bob.ceremony().finish(bob.holder, parties.inbox(came, part(carol, "bob")))
     assert enclosed(bob) == {"alice": 3, "bob": 3, "carol": 3}
 
 
@@ -91,12 +96,12 @@ def test_a_part_says_the_same_as_the_file_that_it_was_cut_from(trio: list[Party]
     """What is signed is the same, and so is what all confirm."""
     first, second = until_round2(trio)
     carol = trio[2]
-    part = carol.ceremony().round2_for("bob")
-    assert signed.parse(part).content_digest == signed.parse(second["carol"]).content_digest
+    for_bob = part(carol, "bob")
+    assert signed.parse(for_bob).content_digest == signed.parse(second["carol"]).content_digest
     parties.confirm(
         trio,
         {
-            **parties.finish(trio[1:2], first, {**second, "carol": part}),
+            **parties.finish(trio[1:2], first, {**second, "carol": for_bob}),
             **parties.finish([trio[0], carol], first, second),
         },
     )
@@ -125,9 +130,9 @@ def test_of_less_than_all_that_one_sent_no_part_is_cut(trio: list[Party]) -> Non
     """One's own message may have come back from others, who have but what was for them."""
     alice = trio[0]
     first, _ = until_round2(trio)
-    part = alice.ceremony().round2_for("bob")
+    for_bob = part(alice, "bob")
     alice.home.remove(f"{alice.folder()}/round2/alice.pem")
-    assert alice.ceremony().round2(alice.holder, parties.inbox(first.values(), part)) == part
-    assert alice.ceremony().round2_for("bob") == part
+    assert alice.ceremony().round2(alice.holder, parties.inbox(first.values(), for_bob)) == for_bob
+    assert part(alice, "bob") == for_bob
     with pytest.raises(NotKnown, match="your envelope for carol is not here"):
-        alice.ceremony().round2_for("carol")
+        part(alice, "carol")

@@ -270,6 +270,16 @@ class Transcript:
         """Return a message with the envelopes for its sender and for one participant, and no other."""
         return said.part([each.digest for each in self._envelopes(said, name, said.sender.name)])
 
+    def sent_to(self, name: str, kind: type[M]) -> Signed[M]:
+        """Return one's own message as it is for one participant. Raises `NotKnown` if their envelope is not here."""
+        said = self.sent(kind)
+        if said is None or any(each.data is None for each in self._envelopes(said, name)):
+            raise NotKnown(
+                f"your envelope for {name} is not here",
+                hint="restore the state directory from a backup, or ask others for the whole file that you sent them",
+            )
+        return self.part(said, name)
+
     def is_whole_for_us(self, said: Signed[Any]) -> bool:
         """Whether the envelope for us is beside a message, if it has one."""
         return all(each.data is not None for each in self._envelopes(said, self.me.name))

@@ -202,17 +202,6 @@ class Rounds(ABC):
         self.transcript.keep({self.me.name: sent})  # it may have come back from others
         return sent.to_pem()
 
-    def round2_for(self, name: str) -> bytes:
-        """Return the message that `round2` returned, as it is for one participant: with their envelope, and our own."""
-        sent = self.transcript.sent(Round2)
-        part = self.transcript.part(sent, name) if sent is not None else None
-        if part is None or len(part.enclosed) != len({name, self.me.name}):
-            raise NotKnown(
-                f"your envelope for {name} is not here",
-                hint="restore the state directory from a backup, or ask others for the whole file that you sent them",
-            )
-        return part.to_pem()
-
     def _send_shares(
         self,
         holder: Holder,

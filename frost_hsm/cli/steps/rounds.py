@@ -78,7 +78,7 @@ def _round2_to_each(
         ceremony.round2(place.holder, inbox)
     file = _file(ceremony, Round2)
     for name in recipients:
-        door.write(str(folder / name / file), ceremony.round2_for(name), force=force)
+        door.write(str(folder / name / file), ceremony.transcript.sent_to(name, Round2).to_pem(), force=force)
     after = (
         f"send each their own {folder}/WHO/{file}, and put what you are sent into one directory; "
         f"then: frost-hsm {ceremony.command} finish {ceremony.name} --in DIR"
