@@ -311,7 +311,8 @@ class Transcript:
             if not self._home.exists(path):
                 self._home.put(path, said.to_pem())
             elif said.enclosed and (present := read_kept(self._home, path, type(said.message), self._roster)):
-                self._home.replace(path, present.joined(said).to_pem())
+                if said.enclosed.keys() - present.enclosed.keys():
+                    self._home.replace(path, present.joined(said).to_pem())
 
     def _kept(self, kind: type[M], sender: PublicIdentity) -> Signed[M] | None:
         path = self._path(kind, sender.name)
