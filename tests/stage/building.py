@@ -1,7 +1,7 @@
 """Builds what the tests meet that is not Python, once for whatever its sources say, in a cache outside the checkout.
 
-The cache is ``$XDG_CACHE_HOME/frost-hsm/built``; several processes may build at once. As a program it builds the
-module kryoptic, which takes a minute or two: python -m stage.building
+The cache is ``$XDG_CACHE_HOME/frost-hsm/built``; several processes may build at once. As a program it builds what is in
+Rust, which takes a minute or two: python -m stage.building
 """
 
 from __future__ import annotations
@@ -29,7 +29,11 @@ class Unavailable(Exception):
 
 def rust(suite: Ciphersuite) -> list[str]:
     """Build the peer over ZcashFoundation's crates; return its command line. Raises `Unavailable`."""
-    return [str(_cargo(_TESTS / "peers/rust", "frost-peer")), suite.id]
+    return [str(_rust_peer()), suite.id]
+
+
+def _rust_peer() -> Path:
+    return _cargo(_TESTS / "peers/rust", "frost-peer")
 
 
 def kryoptic() -> Path:
@@ -95,4 +99,5 @@ def _digest(*files: Path) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{kryoptic()}\n")
+    for built in (_rust_peer, kryoptic):
+        sys.stdout.write(f"{built()}\n")
