@@ -234,7 +234,7 @@ STORIES = {
 }
 MADE_ANEW = (
     *("sign request", "sign commit", "sign preprocess"),
-    *("repair request", "backup create"),
+    *("repair request", "backup create", "history abandon"),
 )
 AGAIN = {
     **dict.fromkeys(("peer remove", "dkg abort", "refresh abort", "keys delete"), NotKnown.exit),
