@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from conftest import TokenFixture
+from stage import softhsm
 
 from frost_hsm.backends import Backend, Token
 
@@ -19,8 +20,10 @@ def pkcs11_backend(load_backend: Callable[[str], Backend]) -> Backend:
 
 
 @pytest.fixture
-def fixture(new_token: NewToken) -> TokenFixture:
-    return new_token(f"t-{uuid.uuid4().hex[:12]}")
+def fixture(new_token: NewToken) -> Iterator[TokenFixture]:
+    made = new_token(f"t-{uuid.uuid4().hex[:12]}")
+    yield made
+    softhsm.give_back(made.serial)
 
 
 @pytest.fixture

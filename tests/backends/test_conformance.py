@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 from conftest import TokenFixture
+from stage import softhsm
 
 from frost_hsm.backends import Backend
 from frost_hsm.testing import BackendConformance
@@ -34,8 +35,10 @@ class TestPkcs11(_OurBackend):
         return backend_settings["pkcs11"]
 
     @pytest.fixture
-    def uri(self, new_token: Callable[..., TokenFixture]) -> str:
-        return new_token("conformance", PIN).uri
+    def uri(self, new_token: Callable[..., TokenFixture]) -> Iterator[str]:
+        made = new_token("conformance", PIN)
+        yield made.uri
+        softhsm.give_back(made.serial)
 
     @pytest.fixture
     def missing_uri(self) -> str:

@@ -29,6 +29,8 @@ _CKU_SO = 0
 _CKR_PIN_INCORRECT = 0xA0
 _CKR_SESSION_EXISTS = 0xB6
 
+_given_back: list[str] = []
+
 
 def module_path() -> str | None:
     """Where the module is, symbolic links resolved; None if SoftHSM2 is not installed."""
@@ -56,15 +58,21 @@ def configure_process() -> None:
 
 
 def initialise(path: str, label: str, pin: str | None) -> str:
-    """Make a token in the free slot; returns its serial. Without a PIN none is set."""
+    """Make a token, of one that was given back or in the free slot; returns its serial. Without a PIN none is set."""
     import pkcs11
 
     loaded = pkcs11.lib(path)  # the same binding as the code under test, so that the module is initialised once
     module = ctypes.CDLL(path)
-    free = [slot for slot in loaded.get_slots() if not slot.get_token().label]
-    slot = ctypes.c_ulong(free[0].slot_id)
+    present = {slot.get_token().serial.decode() if slot.get_token().label else "": slot for slot in loaded.get_slots()}
     padded = label.encode().ljust(32)
-    _check(module.C_InitToken(slot, SO_PIN.encode(), ctypes.c_ulong(len(SO_PIN)), padded))
+    wanted = [_given_back.pop(), ""] if _given_back and pin is not None else [""]
+    for serial in wanted:
+        chosen = present[serial]
+        slot = ctypes.c_ulong(chosen.slot_id)
+        answer = module.C_InitToken(slot, SO_PIN.encode(), ctypes.c_ulong(len(SO_PIN)), padded)
+        if answer != _CKR_SESSION_EXISTS:  # of a session that a test let nobody close
+            break
+    _check(answer)
     if pin is not None:
         session = ctypes.c_ulong()
         flags = ctypes.c_ulong(_CKF_RW_SERIAL)
@@ -75,7 +83,12 @@ def initialise(path: str, label: str, pin: str | None) -> str:
         _check(module.C_Logout(session))
         _check(module.C_CloseSession(session))
     loaded.get_slots()  # makes the next free slot
-    return str(free[0].get_token().serial.decode())
+    return str(chosen.get_token().serial.decode())
+
+
+def give_back(serial: str) -> None:
+    """Let a token become that of whoever wants one next: SoftHSM2 looks through all that there are at every step."""
+    _given_back.append(serial)
 
 
 def has_open_session(path: str, serial: str) -> bool:
