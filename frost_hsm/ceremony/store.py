@@ -340,8 +340,10 @@ class StateDirectory:
                 source.rename(path)
         elif change.contents is None:
             _remove(path)
-        elif change.contents != _digest(_contents(path) or b""):
-            return False
+        else:
+            found = _contents(path)
+            if found is None or _digest(found) != change.contents:
+                return False
         for folder in (path.parent, source.parent):  # in this order, or neither place may have it after a power cut
             if folder.exists():
                 index.sync_folder(folder)

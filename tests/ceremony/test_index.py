@@ -28,6 +28,7 @@ def _take(home: StateDirectory) -> None:
 
 CHANGES: dict[str, Change] = {
     "put": lambda home: home.put("file", b"contents"),
+    "put an empty file": lambda home: home.put("file", b""),
     "put below": lambda home: home.put("a/new/folder/file", b"contents"),
     "replace": lambda home: home.replace("ceremonies/x/proposal.pem", b"other contents"),
     "remove": lambda home: home.remove("ceremonies/x/round1/alice.pem"),
