@@ -158,6 +158,14 @@ def parse(data: bytes, issuer: PublicKey | None = None, *, is_recovery: bool = F
     return certificate
 
 
+def issuer_name(data: bytes) -> str:
+    """Read who is said to have issued a certificate, and verify nothing. Raises `MalformedMessage`."""
+    tbs = der.Reader(data, "a certificate").sequence().inside(der.SEQUENCE)
+    for _ in range(3):
+        tbs.skip()  # version, serial number, algorithm
+    return _common_name(tbs.sequence())
+
+
 def _positive(serial: bytes) -> bytes:
     """Make random bytes an INTEGER that is positive and keeps its length: the two top bits become 01."""
     return bytes((0x40 | serial[0] & 0x3F,)) + serial[1:]

@@ -367,6 +367,29 @@ def test_find_ignores_foreign_certificates() -> None:
     assert identity.find(token, made.records) == [made]
 
 
+@pytest.mark.parametrize("number", [5, 50])
+def test_finding_an_identity_reads_each_foreign_certificate_once(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Many people's sign certificates, and what is no certificate of ours at all."""
+    token = MemoryToken()
+    identity.create(token, "alice")
+    for each in range(number):
+        stranger = MemoryToken()
+        identity.create(stranger, f"stranger-{each}")
+        for stored in stranger.certificates():
+            token.store_certificate(stored.id, stored.label, stored.der)
+    counted = []
+    parse = certificate.parse
+
+    def counting(data: bytes, *arguments: Any, **options: Any) -> Certificate:
+        counted.append(data)
+        return parse(data, *arguments, **options)
+
+    monkeypatch.setattr(certificate, "parse", counting)
+    found = identity.find(token)
+    assert [each.name for each in found] == sorted(["alice", *(f"stranger-{each}" for each in range(number))])
+    assert len(counted) / len(found) < 12, "as many for each, however many there are"
+
+
 def test_create_refuses_keys_of_another_kind_under_its_labels() -> None:
     token = MemoryToken(rsa_key=rsa_key())
     identity.create(token, "ann")

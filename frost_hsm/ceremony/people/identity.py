@@ -333,11 +333,15 @@ def find(token: Token, records: RecordPlace = RecordPlace.TOKEN) -> list[Identit
     records: as `Identity.records` said when the identity was made; the token does not tell.
     """
     found = []
-    certificates = token.certificates()
-    for sign, agree in permutations(certificates, 2):
+    by_issuer: dict[str, list[StoredCertificate]] = {}  # those of one identity have the same, and there may be many
+    for each in token.certificates():
         with suppress(InputProblem):
-            public = PublicIdentity(sign.der, agree.der)
-            found.append(Identity(_with_second(public, certificates), sign.id, agree.id, token.info, records))
+            by_issuer.setdefault(certificate.issuer_name(each.der), []).append(each)
+    for certificates in by_issuer.values():
+        for sign, agree in permutations(certificates, 2):
+            with suppress(InputProblem):
+                public = PublicIdentity(sign.der, agree.der)
+                found.append(Identity(_with_second(public, certificates), sign.id, agree.id, token.info, records))
     return sorted(found, key=lambda identity: (identity.name, identity.agree_key_id))
 
 
