@@ -25,6 +25,7 @@ from frost_hsm.boards.shelf import Lying, Shelf
 from frost_hsm.errors import BoardProblem, BoardUnreachable, UsageProblem
 from frost_hsm.home_directory import expand
 
+_PARTIAL: Final = ".partial"
 _PAUSE: Final = 0.2  # seconds between two looks at the directory
 
 
@@ -34,6 +35,7 @@ class DirectoryBoard(Shelf):
     def __init__(self, uri: str, cache: Path) -> None:
         """Find the directory. cache: not used. Raises `UsageProblem` and `BoardUnreachable`."""
         super().__init__()
+        self._partial: list[str] | None = None  # what runs that were killed have left, as of the last look
         path = uri.removeprefix(f"{scheme(uri)}:")
         if not path:
             raise UsageProblem(f'"{uri}" names no directory', hint="it looks like dir:/media/stick")
@@ -53,8 +55,11 @@ class DirectoryBoard(Shelf):
         return True
 
     def _list(self) -> Iterator[tuple[str, Lying | None]]:
+        partial = []
         with self._reaching(), os.scandir(self.path) as entries:
             for entry in entries:
+                if entry.name.endswith(_PARTIAL):
+                    partial.append(entry.name)
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
@@ -62,6 +67,7 @@ class DirectoryBoard(Shelf):
                 is_file = stat.S_ISREG(status.st_mode)
                 stamp = (status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
                 yield entry.name, Lying(status.st_size, stamp) if is_file else None
+        self._partial = partial
 
     def _read(self, name: str) -> bytes | None:
         try:
@@ -81,11 +87,13 @@ class DirectoryBoard(Shelf):
         with self._reaching():
             while self._read(name) != data:
                 self._place(name, data)
-            for left in self.path.glob(f".{name}.*.partial"):  # by an earlier run, which was killed
-                left.unlink(missing_ok=True)
+            if self._partial is None:
+                self._partial = [each for each in os.listdir(self.path) if each.endswith(_PARTIAL)]  # noqa: PTH208
+            for left in [each for each in self._partial if each.startswith(f".{name}.")]:
+                (self.path / left).unlink(missing_ok=True)
 
     def _place(self, name: str, data: bytes) -> None:
-        partial = self.path / f".{name}.{secrets.token_hex(4)}.partial"
+        partial = self.path / f".{name}.{secrets.token_hex(4)}{_PARTIAL}"
         try:
             with partial.open("xb") as file:
                 file.write(data)

@@ -197,3 +197,18 @@ board.post(Path("{tmp_path / "data"}").read_bytes())
         assert given(board) == []
         board.post(data)
     assert [path.name for path in folder.iterdir()] == [f"{name_of(data)}.pem"]
+
+
+def test_posting_lists_the_directory_once_however_much_is_posted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "board").mkdir()
+    listed = []
+    for name in ("listdir", "scandir"):
+        bare = getattr(os, name)
+        monkeypatch.setattr(os, name, lambda path, bare=bare: listed.append(path) or bare(path))
+    with connect(tmp_path / "board") as board:
+        for number in range(20):
+            board.post(b"%d" % number)
+        assert len(listed) == 1
+        assert len(given(board)) == 20
