@@ -17,6 +17,8 @@ if [ "${1:-}" = --quick ]; then
     set -- -n 2 -m 'not slow' tests/forms tests/backends/test_conformance.py tests/cli/test_every_suite.py \
         tests/test_secret.py tests/test_architecture.py tests/test_scripts.py "$@"
 fi
+# What Python compiles is kept: hundreds of processes are started, each of which would compile the program again.
+unset PYTHONDONTWRITEBYTECODE
 make_work_directory
 need_stock_tools=1
 install_packages
