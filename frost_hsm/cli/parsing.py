@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frost_hsm.cli import completing
+from frost_hsm.errors import UsageProblem
 from frost_hsm.home_directory import expand
 
 if TYPE_CHECKING:
@@ -70,7 +71,10 @@ class Command(_Help):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Take the arguments apart. Raises `click.UsageError` for an option that was given twice."""
         given = list(args)
-        rest = super().parse_args(ctx, args)
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.UsageError as error:
+            raise self._with_commas(error, given) from None
         if not ctx.resilient_parsing:
             _, _, order = self.make_parser(ctx).parse_args(given)
             for parameter, times in Counter(order).items():
@@ -78,6 +82,17 @@ class Command(_Help):
                 if times > 1 and takes_one:
                     raise click.UsageError(f"{parameter.opts[-1]} was given {times} times, and counts once", ctx)
         return rest
+
+    def _with_commas(self, error: click.UsageError, given: list[str]) -> Exception:
+        """Say how names are written after one another, if what is too much may be one of them."""
+        lists = [option for option in self.params if isinstance(option, click.Option) and called(option) == "NAMES"]
+        typed = [name for option in lists for name in option.opts if name in given]
+        if not typed or "unexpected extra argument" not in error.message:
+            return error
+        return UsageProblem(
+            error.message[:1].lower() + error.message[1:].rstrip("."),
+            hint=f"names are written with commas between them: {typed[0]} alice,bob",
+        )
 
 
 def group(function: Callable[[], None]) -> click.Group:

@@ -69,6 +69,7 @@ MISTAKES = {
     "dkg propose new -t two --with bob": "'two' is not a valid integer",
     "dkg propose new -t 4 --with bob,carol": "4 of 3 cannot be a threshold",
     "dkg propose New -t 2 --with bob": "is not a name",
+    "dkg propose new -t 2 --with bob carol": "got unexpected extra argument (carol)",
     "dkg propose new -t 2 --with dave": 'there is no peer "dave"',
     "dkg round1 message": "it looks like text, without a PEM block",
     "dkg round2 nothing --in in": 'there is no ceremony "nothing" here',
@@ -122,6 +123,7 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     assert len(MISTAKES) >= 50
     meant = "see: frost-hsm dkg propose --help, frost-hsm refresh propose --help"
     assert f"hint: is it dkg propose or refresh propose? {meant}" in hints
+    assert "hint: names are written with commas between them: --with alice,bob" in hints
     assert "hint: is it sign? see: frost-hsm sign --help" in hints
     assert "hint: is it bob.identity.pem or alice.identity.pem?" in hints
     for hint in hints:

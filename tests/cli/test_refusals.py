@@ -34,7 +34,7 @@ def test_a_missing_participant(people: list[Party], first: dict[str, bytes]) -> 
         people[0], "dkg", "round2", KEY, "--in", folder(people[0], "in", first),
         status=75, code="waiting", says="no round-1 message from carol",
     )  # fmt: skip
-    assert "have alice, bob; ask for treasury.carol.round1.pem" in error["hint"]
+    assert "here: alice, bob; ask for treasury.carol.round1.pem" in error["hint"]
 
 
 def test_a_step_before_its_turn(people: list[Party]) -> None:
@@ -241,7 +241,7 @@ def test_a_missing_commitment(group: list[Party], request_file: str) -> None:
         alice, "sign", "respond", request_file, "--in", folder(alice, "in", own),
         status=75, code="waiting", says="no commitment from carol",
     )  # fmt: skip
-    assert "have alice; ask for" in error["hint"]
+    assert "here: alice; ask for" in error["hint"]
 
 
 def test_somebody_who_does_not_sign(group: list[Party], request_file: str) -> None:

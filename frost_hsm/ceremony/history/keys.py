@@ -30,6 +30,7 @@ from frost_hsm.errors import (
     KeyExists,
     KeyNotFound,
     NotKnown,
+    NotPossible,
     NotYet,
     SealBroken,
     StorageProblem,
@@ -258,6 +259,12 @@ class GroupKey:
                 raise UnknownIdentifier(f"no participant of {self.name} has identifier {identifier}")
             found.append(names[identifier])
         return found
+
+    def require_signers(self, names: Sequence[str]) -> None:
+        """Raise `NotPossible` unless these are enough to sign, none of them twice; and as `require_active` does."""
+        self.require_active()
+        if len(set(names)) < self.min_signers or len(set(names)) != len(names):
+            raise NotPossible(f"{self.name} needs {self.min_signers} or more different signers, not {len(set(names))}")
 
     def require_active(self) -> None:
         """Raise unless the key may sign: `NotYet` while pending, `CeremonyStopped` where it must not."""

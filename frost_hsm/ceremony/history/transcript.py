@@ -81,10 +81,11 @@ class Status:
 class Transcript:
     """What was said so far in one folder of the state directory.
 
-    title: what it is called in sentences; stem: what its files are called; belongs: whether a message is part of
-    it; expected: the names of those who have to speak, in roster order; voters: of those who have to confirm it;
-    enders: of those who may end it, besides. beginning: what evidence has to begin with, for others to judge it: the
-    lineage of the key, and what the rest is about. derive: the bytes to sign of an item.
+    title: what it is called in sentences; stem: what its files are called; status: the command that says where it
+    stands; belongs: whether a message is part of it; expected: the names of those who have to speak, in roster order;
+    voters: of those who have to confirm it; enders: of those who may end it, besides. beginning: what evidence has to
+    begin with, for others to judge it: the lineage of the key, and what the rest is about. derive: the bytes to sign of
+    an item.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class Transcript:
         *,
         title: str,
         stem: str,
+        status: str,
         expected: Iterable[str],
         voters: Iterable[str] = (),
         enders: Iterable[str] = (),
@@ -110,6 +112,7 @@ class Transcript:
         self._belongs = belongs
         self._title = title
         self._stem = stem
+        self._status = status
         self.expected = tuple(expected)
         self.voters = tuple(voters)
         self._enders = tuple(enders)
@@ -221,13 +224,17 @@ class Transcript:
         found, expected = self.find(kind, inbox), self._speakers(kind)
         missing = [name for name in expected if name not in found]
         if self.me.name in missing:
-            raise NotKnown(f"your own {kind.title} of {self._title} is not here", hint="do that step first")
+            raise NotKnown(
+                f"your own {kind.title} of {self._title} is not here",
+                hint=f"do that step first; what to type for it: frost-hsm {self._status}",
+            )
         if missing:
             have = ", ".join(name for name in expected if name in found)
+            here = f"here: {have}; " if have else ""
             files = ", ".join(f"{self._stem}.{name}.{STEPS[kind]}.pem" for name in missing)
             raise NotYet(
                 f"no {kind.title} from {', '.join(missing)}",
-                hint=f"have {have or 'none'}; ask for {files}, then run the same command again",
+                hint=f"{here}ask for {files}, then run the same command again",
             )
         if lacking := [name for name in expected if not self.is_whole_for_us(found[name])]:
             files = ", ".join(f"{self._stem}.{name}.{STEPS[kind]}.pem" for name in lacking)

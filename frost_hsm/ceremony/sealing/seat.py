@@ -69,6 +69,11 @@ class Seat:
         """One's own position in the roster, from 1."""
         return self.roster.position(self.me.name)
 
+    @property
+    def own_identifier(self) -> Identifier:
+        """One's own."""
+        return self.identifier(self.me.name)
+
     def identifier(self, name: str) -> Identifier:
         """Return a participant's identifier."""
         return self.numbering.identifier(self.suite, self.roster, name)

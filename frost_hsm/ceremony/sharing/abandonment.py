@@ -57,6 +57,7 @@ class Abandonment:
             self._belongs,
             title=f"the abandonment of {self.titles}",
             stem=self.stem,
+            status=f"history show {key.name}",
             expected=everybody,
             voters=everybody,
             beginning=lambda: [*key.history.lineage(key.state), asked],

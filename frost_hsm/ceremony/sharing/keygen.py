@@ -113,7 +113,7 @@ class KeyGeneration(Rounds):
     def _part1(self, entropy: Entropy) -> tuple[round1.SecretPackage, round1.Package, bytes]:
         secret, package = dkg.part1(
             self.suite,
-            self._own_identifier,
+            self.seat.own_identifier,
             max_signers=len(self.roster),
             min_signers=self.min_signers,
             entropy=entropy,

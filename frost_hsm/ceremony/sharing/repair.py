@@ -133,6 +133,7 @@ class Repair:
             self._belongs,
             title=f"the repair of {self.key.name} for {self.receiver.name}",
             stem=self.stem,
+            status=f"repair status {self.stem}.request.pem",
             expected=expected,
             voters=[voter.name for voter in self.voters],
             beginning=lambda: [*self.key.history.lineage(self.key.state), self.request],

@@ -99,6 +99,7 @@ class Rounds(ABC):
             self._belongs,
             title=title,
             stem=stem,
+            status=f"{self.command} status {self.name}",
             expected=[identity.name for identity in self.roster],
             voters=[identity.name for identity in self.roster],
             beginning=self._beginning,
@@ -210,7 +211,7 @@ class Rounds(ABC):
         packages: dict[Identifier, frost_round1.Package],
         entropy: Entropy,
     ) -> Signed[Round2]:
-        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        others = {sender: package for sender, package in packages.items() if sender != self.seat.own_identifier}
         secret = sealed.recall()
         try:
             state, sending = self._part2(secret, others)
@@ -218,7 +219,7 @@ class Rounds(ABC):
             raise self._blame.convict(*self._of_culprits(violation, received)) from violation
         finally:
             secret.wipe()
-        sending[self._own_identifier] = frost_round2.Package(self.suite, state.secret_share)
+        sending[self.seat.own_identifier] = frost_round2.Package(self.suite, state.secret_share)
         try:
             round1_hash = transcript_hash(received.values())
             with sealed.mark_round2(round1_hash, entropy) as root:
@@ -283,11 +284,11 @@ class Rounds(ABC):
     ) -> tuple[KeyPackage, PublicKeyPackage]:
         """Open the shares and run part 3; the caller wipes the key package."""
         own = shares.decrypt(self.seat, second[self.me.name], holder)
-        others = {sender: package for sender, package in packages.items() if sender != self._own_identifier}
+        others = {sender: package for sender, package in packages.items() if sender != self.seat.own_identifier}
         state = frost_round2.SecretPackage(
             self.suite,
-            self._own_identifier,
-            packages[self._own_identifier].commitment,
+            self.seat.own_identifier,
+            packages[self.seat.own_identifier].commitment,
             own.signing_share,
             self.min_signers,
             len(self.roster),
@@ -346,8 +347,7 @@ class Rounds(ABC):
         confirm it after all, it ends well. Raises `NotPossible` for what all have confirmed.
         """
         with open_holder() as holder, self.home.lock():
-            if self.is_active:  # maybe taken in while we waited for the token
-                raise NotPossible(f"{self.seat.title} was confirmed by all", hint=self._hint_if_done)
+            self.require_unconfirmed()  # maybe taken in while we waited for the token
             if not self.home.exists(f"{self.folder}/{BEGINNING}"):  # given up by another process in the meantime
                 raise NotKnown(f"{self.seat.title} was given up already", hint="there is nothing left to do")
             if self.transcript.sent(Confirmation) is None:
@@ -358,6 +358,11 @@ class Rounds(ABC):
             if not self.transcript.is_given_up:
                 self.home.put(f"{self.folder}/{GIVEN_UP}", signed.write(GivenUp(self.id), holder))
             return False
+
+    def require_unconfirmed(self) -> None:
+        """Raise `NotPossible` if all have confirmed it: then nobody gives it up."""
+        if self.is_active:
+            raise NotPossible(f"{self.seat.title} was confirmed by all", hint=self._hint_if_done)
 
     @property
     def is_active(self) -> bool:
@@ -437,10 +442,6 @@ class Rounds(ABC):
         if isinstance(said.message, Round1 | Round2 | Confirmation | Dealing):
             return said.message.ceremony == self.id
         return said.content_digest == self.id  # the proposal itself, lying among the others
-
-    @property
-    def _own_identifier(self) -> Identifier:
-        return self.seat.identifier(self.me.name)
 
     def finished(self, confirmation: Signed[Confirmation]) -> Finished:
         """Return what one's own confirmation says."""

@@ -78,10 +78,8 @@ def request(
     without request and commitments (`rerandomized`). is_any: whether those sign it who are there first, as many as the
     key needs (`attempts`); else all of the signers.
     """
-    key.require_active()
+    key.require_signers(signers)
     wanted = (Item(RAW, "", items),) if isinstance(items, bytes) else tuple(items)
-    if len(set(signers)) < key.min_signers or len(set(signers)) != len(signers):
-        raise NotPossible(f"{key.name} needs {key.min_signers} or more different signers, not {len(set(signers))}")
     if commitments is not None and commitments.keys() != set(signers):
         raise NotPossible("the commitments made ahead are not those of the signers")
     ordered = sorted(signers, key=key.roster.position)
@@ -151,6 +149,7 @@ class SigningSession:
             self._belongs,
             title=f"request {self.id[:8].hex()}",
             stem=self.id[:8].hex(),
+            status=f"sign status {self.id[:8].hex()}",
             expected=self.signers,
             enders=[request.sender.name],
             beginning=lambda: [*key.history.lineage(key.state), *([of.request] if of is not None else []), request],

@@ -231,7 +231,7 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
         *rounds.key_lines(finished),
         f'Key "{name}" is active',
     ]
-    after = f"frost-hsm sign request {name} FILE"
+    after = rounds.to_sign(ceremony)
     fields = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
     return Result("dkg-confirm", lines, fields, after)
 
@@ -267,6 +267,7 @@ def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
     well. A key that is active is not touched. The name has to be typed again; --yes does not answer that.
     """
     ceremony = KeyGeneration.load(place.home, name, place.me)
+    ceremony.require_unconfirmed()
     place.terminal.confirm_by_name(f"This gives up ceremony {name}", name, confirm_name)
     lines, after = rounds.given_up(ceremony, ceremony.abort(place.holder))
     return Result("dkg-abort", lines, rounds.fields(ceremony), after)
@@ -290,6 +291,6 @@ def _next(ceremony: KeyGeneration, step: str) -> str | None:
         "round2": f"frost-hsm dkg round2 {name} --in DIR",
         "finish": f"frost-hsm dkg finish {name} --in DIR",
         "confirm": f"frost-hsm dkg confirm {name} --in DIR",
-        "active": f"frost-hsm sign request {name} FILE",
+        "active": rounds.to_sign(ceremony),
         "stopped": f"frost-hsm dkg abort {name}, then propose a new one",
     }[step]

@@ -143,7 +143,7 @@ def confirm(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
         _counting(ceremony, name),
     ]
     result = {**rounds.fields(ceremony), **rounds.key_fields(finished), "state": "active"}
-    return Result("refresh-confirm", lines, result, f"frost-hsm sign request {name} FILE")
+    return Result("refresh-confirm", lines, result, rounds.to_sign(ceremony))
 
 
 def _counting(ceremony: Refresh, name: str) -> str:
@@ -191,6 +191,7 @@ def abort(place: Workplace, name: str, confirm_name: str | None) -> Result:
     again; --yes does not answer that.
     """
     ceremony = Refresh.load(place.home, name, place.me)
+    ceremony.require_unconfirmed()
     place.terminal.confirm_by_name(f"This gives up {ceremony.title}", name, confirm_name)
     lines, after = rounds.given_up(ceremony, ceremony.abort(place.holder))
     return Result("refresh-abort", [*lines, "The present shares go on"], rounds.fields(ceremony), after)
@@ -212,7 +213,7 @@ def _next(ceremony: Refresh) -> str:
     if step == "round1":
         return f"frost-hsm refresh round1 {ceremony.stem}.proposal.pem"
     if step == "active":
-        return f"frost-hsm sign request {name} FILE"
+        return rounds.to_sign(ceremony)
     if step == "stopped":
         return f"frost-hsm refresh abort {name}, then propose a new one"
     if step == "given-up":

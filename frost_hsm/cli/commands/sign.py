@@ -144,6 +144,7 @@ def request(
         raise UsageProblem("who is there first shows on a board", hint="add --board URI; or name who signs: --signers")
     is_any = ahead is None and signers is None and has_board
     names = list(ahead) if ahead is not None else _signers(group_key, any_of or signers, is_any)
+    group_key.require_signers(names)
     items = things.make(paths, target, options, group_key.public_key_package.verifying_key)
     if is_rerandomized and any(item.target != RAW for item in items):
         raise UsageProblem("a re-randomized signature is by a key that no tool knows", hint="leave out --as")

@@ -20,6 +20,12 @@ from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, UsageProblem
 
 
+def to_sign(ceremony: Rounds) -> str:
+    """Return the command that asks for a signature, once the key can make one."""
+    are_all = ceremony.min_signers == len(ceremony.roster)
+    return f"frost-hsm sign request {ceremony.name} FILE{'' if are_all else ' --signers NAMES'}"
+
+
 def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | None, force: bool) -> Result:
     """Show what is proposed and ask, unless that was done before; then send one's own commitment."""
     is_new = not ceremony.has_agreed
