@@ -115,6 +115,11 @@ def test_a_key_of_five_and_a_signature(tmp_path: Path, softhsm_module: str) -> N
         counts["questions"] += len(QUESTIONS.findall(person.said("join"))) + person.said("propose").count("Identity of")
     many = Counter({"commands": 1, "PINs": 1, "questions": 3})
     assert counts - many == Counter({"commands": 18, "PINs": 12, "questions": 32})
+    said = " ".join(walkthrough.README.read_text().split())
+    assert (
+        "verified signature, this takes 18 commands and 12 PINs in all, and no file is carried; 50 signatures more"
+        in said
+    )
     for row in (counts - many, many):
         assert (
             f"| {row['commands']} | {row['PINs']} | {row['questions']} | 0 |" in walkthrough.PAGES["boards"].read_text()
