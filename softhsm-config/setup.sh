@@ -4,6 +4,9 @@
 #   FROST_HSM_VENV    a virtual environment that has everything already; it is used as it is
 #   SOFTHSM2_MODULE   the SoftHSM2 library, where it is not found by itself
 
+# Where it is set, every process would compile the whole program anew.
+unset PYTHONDONTWRITEBYTECODE
+
 say() { printf '%s\n' "$*" >&2; }
 
 fail() {

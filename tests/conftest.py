@@ -23,8 +23,9 @@ from frost_hsm import backends
 
 REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
 
-# What the tests start is started as people start it.
-os.environ.pop("PYTHONUNBUFFERED", None)
+# What the tests start is started as people start it, and finds what the one before it has compiled.
+for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
+    os.environ.pop(name, None)
 
 # Tokens and state directories sync every step to the disk; a memory disk does not have to wait for that.
 _MEMORY_DISK = Path("/dev/shm")
