@@ -1,8 +1,11 @@
 """Time agents that sign for each other over a board: python tests/benchmarks/agents.py [BOARD [IN_FLIGHT...]]
 
 A group in which all sign, of two and of three, each with an agent and a SoftHSM2 token of their own. A program asks the
-first agent for many signatures at once, and waits for all of them: each row says how many a second there are, how long
-one takes, and how that compares with the token calls that signing takes, made one after the other by one signer.
+first agent for many signatures at once, and waits for all of them: each row says how many a second there are and how
+long one takes; how many milliseconds of a processor a signature takes of all the agents together, the asking one with
+the most; and how many of these the bare token calls take, committing and signing, made one after the other by each.
+What is above 1 in the ratio is messages: signing, sending, reading and keeping them. Then the same with nonces made
+ahead, as many as are asked for.
 
 BOARD: dir (if nothing is said) or nats.
 """
@@ -12,6 +15,7 @@ from __future__ import annotations
 import os
 import socket
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
@@ -32,6 +36,8 @@ from frost_hsm.targets.ssh.wire import string
 
 KEY = "release"
 ROUNDS = 10
+MOST_AHEAD = 110
+PAUSE = 10.0  # seconds
 
 
 def main() -> None:
@@ -43,14 +49,31 @@ def main() -> None:
         raise SystemExit("SoftHSM2 is not installed")
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(Path(folder)))
-        print(f"{'agents':<8}{'in flight':>10}{'a second':>10}{'median s':>10}{'token s':>9}{'ratio':>7}")
+        print(f"{'agents':<8}{'in flight':>10}{'ahead':>7}{'a second':>10}{'median s':>10}{'cpu ms':>8}", end="")
+        print(f"{'token ms':>10}{'ratio':>7}")
         for names in (("alice", "bob"), ("alice", "bob", "carol")):
             people = _group(Path(folder) / str(len(names)), names, module)
-            alone = _token_seconds(people)
-            with _board(kind, Path(folder) / f"board{len(names)}") as uri, _agents(uri, people):
-                for number in in_flight:
-                    rate, median = _ask(people[0], number)
-                    print(f"{len(names):<8}{number:>10}{rate:>10.2f}{median:>10.2f}{alone:>9.3f}{rate * alone:>7.2f}")
+            bare = 1000 * len(names) * _token_seconds(people)
+            for ahead in (0, MOST_AHEAD):
+                with (
+                    _board(kind, Path(folder) / f"board{len(names)}{ahead}") as uri,
+                    _agents(uri, people, ahead) as all,
+                ):
+                    for number in in_flight:
+                        if ahead:
+                            _ask(people[0], 1)
+                            time.sleep(PAUSE)  # in which nonces are made
+                        before = sum(map(_processor_seconds, all))
+                        rate, median = _ask(people[0], number)
+                        cpu = 1000 * (sum(map(_processor_seconds, all)) - before) / number
+                        made = "yes" if ahead else "no"
+                        print(f"{len(names):<8}{number:>10}{made:>7}{rate:>10.2f}{median:>10.2f}{cpu:>8.1f}", end="")
+                        print(f"{bare:>10.1f}{cpu / bare:>7.2f}", flush=True)
+
+
+def _processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _group(folder: Path, names: tuple[str, ...], module: str) -> list[Party]:
@@ -78,11 +101,11 @@ def _token_seconds(people: list[Party]) -> float:
         key = people[0].key(KEY)
         for number in range(ROUNDS):
             others = {"bob": theirs.commit(), **{name: made[number] for name, made in rest.items()}}
-            start = time.perf_counter()
+            start = time.process_time()
             commitments = {"alice": mine.commit(), **others}
             by_identifier = {key.identifier(name): each for name, each in commitments.items()}
             mine.sign(SigningPackage(key.suite, by_identifier, b"message"))
-            taken.append(time.perf_counter() - start)
+            taken.append(time.process_time() - start)
     return statistics.median(taken)
 
 
@@ -97,11 +120,12 @@ def _board(kind: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _agents(uri: str, people: list[Party]) -> Iterator[None]:
+def _agents(uri: str, people: list[Party], ahead: int) -> Iterator[list[subprocess.Popen[bytes]]]:
     for party in people:
         attending.write_policy(party, all='target = "*"')
-    with attending.running(uri, [(party, ["--policy", "policy.toml"]) for party in people]):
-        yield
+    options = ["--policy", "policy.toml", "--ahead", str(ahead)]
+    with attending.running(uri, [(party, options) for party in people]) as processes:
+        yield processes
 
 
 def _ask(party: Party, number: int) -> tuple[float, float]:

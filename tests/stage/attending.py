@@ -50,15 +50,18 @@ def start(party: Party, uri: str, *options: str) -> subprocess.Popen[bytes]:
 
 
 @contextmanager
-def running(uri: str, people: Sequence[tuple[Party, Sequence[str]]]) -> Iterator[None]:
-    """Let agents run with these options; they are ended as a service manager does, and close their logs."""
+def running(uri: str, people: Sequence[tuple[Party, Sequence[str]]]) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Let agents run with these options; they are ended as a service manager does, and close their logs.
+
+    Gives their processes.
+    """
     started = []
     try:
         for party, options in people:
             started.append((party, start(party, uri, *options)))
         for party, process in started:
             wait_until(lambda party=party: "the agent is ready" in said(party), process, party)  # type: ignore[misc]
-        yield
+        yield [process for _, process in started]
         for _, process in started:
             process.send_signal(signal.SIGTERM)
         for party, process in started:
