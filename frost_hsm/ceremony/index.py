@@ -90,10 +90,11 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._mutex = threading.Lock()
+        self._head_path = folder / HEAD
         self._begin_anew(Head())
 
     def _begin_anew(self, head: Head) -> None:
-        self._head = Head(head.number)
+        self._head, self._log = Head(head.number), self._folder / f"{LOG}{head.number}"
         self._hash = hashlib.sha256()
         self._tree: Tree = {}
         self._written, self._enough = 0, COMPACT_ABOVE  # files and changes that the index tells of
@@ -102,10 +103,6 @@ class Index:
     def head(self) -> Head:
         """The head as of the last `load`."""
         return self._head
-
-    @property
-    def _log(self) -> Path:
-        return self._folder / f"{LOG}{self._head.number}"
 
     # ── What it says ──
 
@@ -146,7 +143,7 @@ class Index:
                         raise self._refusal(f"the index {self._folder / LOG}{head.number} is gone") from None
 
     def _read_head(self) -> Head:
-        path = self._folder / HEAD
+        path = self._head_path
         try:
             data = read_private(path)
         except FileNotFoundError:
@@ -247,6 +244,7 @@ class Index:
             replace(self._folder, self._folder / f"{LOG}{head.number}", line)
             replace(self._folder, self._folder / HEAD, head.encode())
             self._head, self._hash, self._written = head, hashlib.sha256(line), _count(self._tree)
+            self._log = self._folder / f"{LOG}{head.number}"
             for path in self._folder.glob(f"{LOG}*"):
                 if path != self._log:
                     path.unlink()

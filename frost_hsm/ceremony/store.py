@@ -55,6 +55,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Final
 
 from frost_hsm import file_lock
@@ -215,18 +216,18 @@ class StateDirectory:
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file or folder."""
-        with _storage(self.path / name):
+        with _storage(self.path, name):
             return self._consult(name) is not None
 
     def names(self, folder: str) -> list[str]:
         """List what a folder holds, sorted; nothing if it is not there."""
-        with _storage(self.path / folder):
+        with _storage(self.path, folder):
             self._consult(folder)
             return self._index.names(folder)
 
     def files(self, folder: str) -> list[str]:
         """List every file in a folder and below, by its name here, sorted."""
-        with _storage(self.path / folder):
+        with _storage(self.path, folder):
             self._consult(folder)
             return self._index.files(folder)
 
@@ -382,9 +383,17 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-@contextmanager
-def _storage(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise StorageProblem(f"cannot use {path}: {error.strerror or error}") from error
+class _storage:  # noqa: N801 - a context manager, as a function would be, for what is asked thousands of times
+    """Say what cannot be used of the state directory: a path, or a name below it."""
+
+    __slots__ = ("_name", "_path")
+
+    def __init__(self, path: Path, name: str = "") -> None:
+        self._path, self._name = path, name
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, OSError):
+            raise StorageProblem(f"cannot use {self._path / self._name}: {error.strerror or error}") from error
