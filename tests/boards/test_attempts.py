@@ -207,6 +207,22 @@ def test_nonces_made_ahead_are_taken_up(people: list[Party], board: str, tmp_pat
     take_turns(people, board, lambda: is_signed(alice, "again"))
 
 
+def test_who_was_not_chosen_is_asked_only_if_the_attempt_hangs(
+    people: list[Party], board: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice, bob, carol = people
+    for party in (bob, carol):
+        prepare(party, board)
+    monkeypatch.setattr(attempts, "PATIENCE", 3600.0)
+    ask(alice, board)
+    assert "Request" not in look(alice, board).stderr
+    assert on(board, tmp_path, Commitment) == []
+    look(bob, board)
+    monkeypatch.setattr(attempts, "PATIENCE", 0.0)  # for Carol, who does not come
+    take_turns([alice, bob], board, lambda: is_signed(alice))
+    assert sorted(attempt.signers for attempt in on(board, tmp_path, Attempt)) == [(1, 2), (2, 3)]
+
+
 def test_nonces_made_ahead_of_who_is_away_block_nobody(people: list[Party], board: str, tmp_path: Path) -> None:
     alice, bob, carol = people
     prepare(bob, board)

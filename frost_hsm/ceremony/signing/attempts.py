@@ -1,7 +1,8 @@
 """Attempts at a request that names more signers than it takes: who is there first signs, who is away blocks nobody.
 
 Who is there says so with commitments: an *offer*. Who asked chooses as many as are needed of those whose offer no
-attempt has taken up, and says so in an `Attempt`, which they answer. Whoever has answered one that is not complete
+attempt has taken up, and says so in an `Attempt`, which they answer. With nonces made ahead that needs no offers, and
+whoever was not chosen offers only if the attempt hangs. Whoever has answered one that is not complete
 offers again, with new nonces, once somebody else is there too. So an attempt that hangs waits for somebody who is
 away, and they wait in no other: of n signers who are named and t who are needed, at most n - t + 1 attempts run at once
 (ROAST: Ruffing, Ronge, Jin, Schneider-Bensch, Schröder, CCS 2022, section 4). Nonces serve in one attempt, as ever.
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history import signature_shares
@@ -36,7 +38,7 @@ M = TypeVar("M", bound=Message)
 _KINDS = (Attempt, Commitment, Response)
 
 PATIENCE = 5.0
-"""Seconds to wait for the others in an attempt that I answered, before I offer again."""
+"""Seconds to wait for the others in an attempt: from my answer on if I am in it, else from when I heard of it."""
 
 
 class Attempts:
@@ -205,7 +207,7 @@ class Attempts:
         mine = [attempt for attempt in self._all if self._me in attempt.signers]
         offered = [about for about in (self._session, *mine) if about.transcript.sent(Commitment) is not None]
         if not mine:
-            return None if offered else self._session
+            return None if offered or any(map(self._goes_on, self._all)) else self._session
         last = next((attempt for attempt in mine if attempt not in offered), None)
         if last is None or self._me in self.offers() or self.to_answer() is not None:
             return None
@@ -213,8 +215,18 @@ class Attempts:
         return last if hangs and self.offers() and self._is_late(last) else None
 
     def _is_late(self, attempt: SigningSession) -> bool:
-        path = attempt.home.path / request_folder(attempt.id) / STEPS[Response] / f"{self._me}.pem"
-        return not path.exists() or not 0 <= time.time() - path.stat().st_mtime <= PATIENCE  # a clock may be put back
+        return not _is_recent(attempt.home.path / request_folder(attempt.id) / STEPS[Response] / f"{self._me}.pem")
+
+    def _goes_on(self, attempt: SigningSession) -> bool:
+        """Whether an attempt of others may come to its end soon."""
+        return not attempt.transcript.is_stopped and _is_recent(attempt.home.path / self._folder / attempt.id.hex())
+
+    def keep_all(self) -> None:
+        """Keep the attempts that have come in, and so since when I know of them."""
+        kept = set(self._session.home.names(self._folder))
+        for attempt in self._all:
+            if attempt.id.hex() not in kept:
+                self._keep(attempt.request)
 
     @property
     def can_choose(self) -> bool:
@@ -245,6 +257,10 @@ class Attempts:
     def _keep(self, said: Signed[Any]) -> None:
         with self._session.home.lock():
             self._session.home.put(f"{self._folder}/{said.content_digest.hex()}", said.to_pem())
+
+
+def _is_recent(path: Path) -> bool:
+    return path.exists() and 0 <= time.time() - path.stat().st_mtime <= PATIENCE  # a clock may be put back
 
 
 def ask(

@@ -157,6 +157,7 @@ class AnyOfMatter(SigningMatter):
         session, attempts = self.session, Attempts(self.session, inbox, things.derive)
         if session.signature() is not None:
             return self._receive(person)
+        attempts.keep_all()
         try:
             done = attempts.complete()
         except ProtocolViolation as error:

@@ -12,6 +12,7 @@ from typing import Self
 from frost_hsm.boards import Board, name_of
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sharing import dispute
+from frost_hsm.ceremony.signing.attempts import PATIENCE
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.sittings.heard import Heard
 from frost_hsm.cli.sittings.matter import Matter
@@ -183,7 +184,7 @@ class Sitting:
         """Whether to look at a matter: something was said in it, or not for a while."""
         number, now = self._heard.number_of(matter), time.monotonic()
         before, then = self._tried.get(matter.id, (-1, 0.0))
-        if number == before and now - then < _AGAIN:
+        if number == before and now - then < PATIENCE:
             return False
         self._tried[matter.id] = number, now
         return True
