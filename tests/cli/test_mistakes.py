@@ -44,6 +44,8 @@ MISTAKES = {
     "sign commit": "it takes either REQUEST or --key",
     "sign respond treasury": "cannot read treasury: No such file or directory",
     "sign aggregate message": "it looks like text, without a PEM block",
+    "sign commit theirs.request.pem": "alice is not among the signers of this request: bob, carol",
+    "sign respond ours.request.pem": "your own commitment of request",
     "sign status nothing": "cannot read nothing: No such file or directory",
     "verify m sig": "missing option '--key'",
     "verify --key treasury message": "message is the message or the signature of no pair",
@@ -91,6 +93,7 @@ MISTAKES = {
     "init --me Alice": "is not a name",
     "backup verify message": "it looks like text, without a PEM block",
     "inspect": "missing argument 'FILES...'",
+    "inspect sig": "this has 65 bytes, as a signature has",
     "inspect mesage": "cannot read mesage: No such file or directory",
     "completion tcsh": "'tcsh' is not one of 'bash', 'zsh', 'fish'",
     "doctor --fix": "no such option '--fix'",
@@ -106,6 +109,8 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     (alice.directory / "message").write_bytes(b"hello")
     (alice.directory / "m").write_bytes(b"hello")
     (alice.directory / "sig").write_bytes(parties.sign(group[:2], b"hello"))
+    for name, signers in (("ours", group[:2]), ("theirs", group[1:])):
+        (alice.directory / f"{name}.request.pem").write_bytes(parties.request(signers, b"hello"))
     for party in group[:2]:
         (alice.directory / f"{party.name}.identity.pem").write_bytes(party.public.to_pem())
     before = snapshot(alice)
@@ -124,6 +129,7 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     meant = "see: frost-hsm dkg propose --help, frost-hsm refresh propose --help"
     assert f"hint: is it dkg propose or refresh propose? {meant}" in hints
     assert "hint: names are written with commas between them: --with alice,bob" in hints
+    assert "hint: do that step first; what to type for it: frost-hsm sign status ours.request.pem" in hints
     assert "hint: is it sign? see: frost-hsm sign --help" in hints
     assert "hint: is it bob.identity.pem or alice.identity.pem?" in hints
     for hint in hints:

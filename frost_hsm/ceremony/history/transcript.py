@@ -119,6 +119,10 @@ class Transcript:
         self._beginning = beginning
         self._derive = derive
 
+    def call(self, stem: str, status: str) -> None:
+        """Name files, and the command that says where it stands, from now on as whoever reads that does."""
+        self._stem, self._status = stem, status
+
     def require_running(self) -> None:
         """Raise `CeremonyStopped` if evidence or its owner stopped it."""
         if self.is_stopped or self.is_given_up:

@@ -189,7 +189,7 @@ class SigningSession:
     def commit(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
         """Agree to sign: draw nonces for each item and publish commitments; returns the message for the others."""
         self._require_all()
-        self._require_open()
+        self.require_open()
         if self.is_prepared:
             raise NotPossible(
                 "the request holds the commitments that its signers made ahead",
@@ -199,7 +199,7 @@ class SigningSession:
 
     def offer(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
         """As `commit`; of an attempt that I answered, to be there for the next, with nonces of its own."""
-        self._require_open()
+        self.require_open()
         sent = self.transcript.sent(Commitment)
         if sent is None:
             with open_holder() as holder, self.home.lock():
@@ -229,7 +229,7 @@ class SigningSession:
         self._require_all()
         self.aborting.require_signer()
         self.aborting.keep(inbox)
-        self._require_open()
+        self.require_open()
         received = self._gather_commitments(inbox)
         commitments_hash = transcript_hash(received.values())
         sent = self.transcript.sent(Response)
@@ -437,7 +437,8 @@ class SigningSession:
                 hint="frost-hsm join BOARD",
             )
 
-    def _require_open(self) -> None:
+    def require_open(self) -> None:
+        """Raise `NotPossible` unless I am to sign, `CeremonyStopped` where it, or the key, came to nothing."""
         self.aborting.require_signer()
         self.key.require_active()
         if why := self.aborting.why_over():

@@ -16,7 +16,7 @@ from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.cli.files import dossiers, packages, things
 from frost_hsm.cli.files.public_keys import read_package
 from frost_hsm.cli.talk.fingerprints import identity_fields
-from frost_hsm.errors import DeserializationError, ForeignMessage, NotPossible
+from frost_hsm.errors import DeserializationError, ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.forms import cms, oids, pem
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.encoding import PublicPackage
@@ -60,6 +60,11 @@ def describe(data: bytes, known: Known) -> Iterator[Description]:
         yield _json(data)
     elif data.count(_MESSAGE) > 1:
         yield from _several(data, known)
+    elif b"-----BEGIN " not in data and len(data) in {suite.signature_length for suite in ciphersuites.ALL}:
+        raise MalformedMessage(
+            f"this has {len(data)} bytes, as a signature has, of which nothing can be said without its key",
+            hint="see: frost-hsm verify --help",
+        )
     else:
         parsed = signed.parse(data)
         yield _backup(data) if parsed.content_type == oids.BACKUP else _message(parsed, known)

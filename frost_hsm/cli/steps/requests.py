@@ -37,7 +37,10 @@ def take(place: Workplace, request: str, board: Board | None = None) -> SigningS
                 if signed.parse(data).content_digest.hex().startswith(request):
                     return SigningSession.read(place.home, data, place.me, things.derive)
         return SigningSession.load(place.home, request, place.me, things.derive)
-    return door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
+    session = door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
+    if request != door.STANDARD:
+        session.transcript.call(stem(request), f"sign status {quoted(request)}")
+    return session
 
 
 def readable(place: Workplace, names: Iterable[str]) -> Iterator[SigningSession]:
@@ -79,7 +82,8 @@ def item_lines(item: Item, suite: Ciphersuite, of: int) -> list[str]:
 def require_agreement(
     place: Workplace, session: SigningSession, files: str | None = None, clone: str | None = None
 ) -> None:
-    """As `is_agreed`; raises `Aborted` for no."""
+    """As `is_agreed`, if it is for me to agree; raises `Aborted` for no."""
+    session.require_open()
     if not is_agreed(place.terminal, session, files, clone):
         raise Aborted(NO)
 
