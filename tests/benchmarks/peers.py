@@ -4,7 +4,8 @@ One participant's whole key generation, and the four steps of a signature, each 
 writing what goes out. "y" is frost_hsm with the y coordinates that our own messages carry. All three are kept to one
 core, take turns, and are timed by the processor time they take, so that a busy machine disturbs them little; times
 are medians, and a ratio says how many times faster frost_hsm is. --large adds (255, 170) and (1000, 667). Noble is left
-out of these, where it takes ten minutes and more, unless by --patient; of all by --without-noble.
+out of these, where it takes ten minutes and more, unless by --patient; of all by --without-noble. --json prints a line
+for each row, with seconds.
 """
 
 # ruff: noqa: E402  (the path comes first)
@@ -12,15 +13,16 @@ out of these, where it takes ten minutes and more, unless by --patient; of all b
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import os
 import resource
 import statistics
 import sys
 import time
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -265,23 +267,51 @@ class Session:
 # ── the tables ──
 
 
-def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int], noble_sizes: Container[tuple[int, int]]) -> None:
+@dataclass(frozen=True, slots=True)
+class Row:
+    """How long one step takes whom, in seconds; or, of the largest size, how many megabytes."""
+
+    suite: str
+    computed_by: str
+    size: tuple[int, int]
+    step: str
+    times: dict[str, float]
+
+    def text(self) -> str:
+        """Lay it out for a terminal."""
+        milliseconds = " ".join(self._column(10, 3, name) for name in ("ours", "y", "rust", "noble"))
+        ratios = f"{self._column(10, 1, 'rust', 'ours')} {self._column(6, 1, 'rust', 'y')}"
+        return f"{self.size!s:>12} {self.step:>15} {milliseconds} {ratios} {self._column(10, 1, 'noble', 'ours')}"
+
+    def _column(self, width: int, digits: int, above: str, below: str | None = None) -> str:
+        if above not in self.times or below not in (None, *self.times):
+            return " " * width
+        value = self.times[above] / self.times[below] if below else self.times[above] * 1e3
+        return f"{value:{width}.{digits}f}"
+
+
+HEADING = f"{'':>28} {'ours ms':>10} {'y':>10} {'rust':>10} {'noble':>10}  rust/ours      y noble/ours"
+PEAK = "peak memory"
+
+
+def compare(
+    suite: Ciphersuite, sizes: Mapping[tuple[int, int], int], noble_sizes: Container[tuple[int, int]]
+) -> Iterator[Row]:
     with ExitStack() as stack:
         rust = stack.enter_context(PeerProcess(building.rust(suite)))
         if noble_sizes:
             noble = stack.enter_context(PeerProcess(building.noble(suite)))
-        print(f"\n{suite.id}, {suite.group.backend}")
-        print(f"{'':>28} {'ours ms':>10} {'y':>10} {'rust':>10} {'noble':>10}  rust/ours      y noble/ours")
         for size, rounds in sizes.items():
+            row = partial(Row, suite.name, suite.group.backend, size)
             others = Others.make(suite, *size)
             work = {"ours": others.work(with_y=False), "rust": others.rust(rust, suite)}
             if suite.group.y_length:
                 work["y"] = others.work(with_y=True)
             if size in noble_sizes:
                 work["noble"] = others.noble(noble, suite)
-            show(size, "key generation", medians(work, rounds))
+            yield row("key generation", medians(work, rounds))
             if size == LARGEST:
-                print(f"{size!s:>12} {'peak memory':>15} {peak_memory(others):10.0f} MB")
+                yield row(PEAK, {"MB": peak_memory(others)})
             session = Session(suite, *size)
             steps = {"ours": partial(session.ours, with_y=False), "rust": session.rust(rust)}
             if size in noble_sizes:
@@ -290,19 +320,7 @@ def compare(suite: Ciphersuite, sizes: Mapping[tuple[int, int], int], noble_size
                 work = {name: make(step) for name, make in steps.items()}
                 if suite.group.y_length and step in ("sign", "aggregate"):
                     work["y"] = session.ours(step, with_y=True)
-                show(size, step, medians(work, max(5, rounds)))
-
-
-def show(size: tuple[int, int], what: str, times: Mapping[str, float]) -> None:
-    def column(width: int, digits: int, above: str, below: str | None = None) -> str:
-        if above not in times or below not in (None, *times):
-            return " " * width
-        value = times[above] / times[below] if below else times[above] * 1e3
-        return f"{value:{width}.{digits}f}"
-
-    milliseconds = " ".join(column(10, 3, name) for name in ("ours", "y", "rust", "noble"))
-    ratios = f"{column(10, 1, 'rust', 'ours')} {column(6, 1, 'rust', 'y')} {column(10, 1, 'noble', 'ours')}"
-    print(f"{size!s:>12} {what:>15} {milliseconds} {ratios}", flush=True)
+                yield row(step, medians(work, max(5, rounds)))
 
 
 def main() -> None:
@@ -312,12 +330,21 @@ def main() -> None:
     parser.add_argument("--large", action="store_true")
     parser.add_argument("--patient", action="store_true")
     parser.add_argument("--without-noble", action="store_true")
+    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
     os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})  # the peers inherit it
     sizes = ROUNDS | (LARGE if arguments.large else {})
     noble_sizes = {} if arguments.without_noble else sizes if arguments.patient else ROUNDS
-    for name in arguments.suites:
-        compare(by_name(name), sizes, noble_sizes)
+    for suite in map(by_name, arguments.suites):
+        if not arguments.json:
+            print(f"\n{suite.id}, {suite.group.backend}\n{HEADING}")
+        for row in compare(suite, sizes, noble_sizes):
+            if arguments.json:
+                print(json.dumps(asdict(row)), flush=True)
+            elif row.step == PEAK:
+                print(f"{row.size!s:>12} {PEAK:>15} {row.times['MB']:10.0f} MB", flush=True)
+            else:
+                print(row.text(), flush=True)
 
 
 if __name__ == "__main__":
