@@ -95,18 +95,20 @@ class _Pair:
         return taken
 
 
+COLUMNS = ("", "ms", "times a bare interpreter", "its token calls, ms", "times these and the libraries")
+
+
 def table() -> Table:
     """Time all commands."""
     with _pair() as pair:
         timed = _measure(pair)
-    columns = ("", "ms", "times a bare interpreter", "its token calls, ms", "times these and the libraries")
     rows = []
     for name, (seconds, in_token) in timed.items():
         row = [f"`{name}`", milliseconds(seconds), f"{seconds / timed[BARE][0]:.1f}", "", ""]
         if in_token:
             row[3:] = [milliseconds(in_token), f"{seconds / (timed[LOADED][0] + in_token):.2f}"]
         rows.append(row)
-    return Table("Commands", columns, rows)
+    return Table("Commands", COLUMNS, rows)
 
 
 def _measure(pair: _Pair) -> dict[str, tuple[float, float]]:

@@ -25,6 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.mechanisms import KDF
 from stage import softhsm
+from table import Table, milliseconds
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11 import Pkcs11Backend, attributes
@@ -37,8 +38,11 @@ PIN = "1234"
 Pair = tuple[str, Callable[[], Any], Callable[[], Any]]
 
 
-def main() -> None:
-    """Print the table."""
+COLUMNS = ("", "ours, ms", "bare", "ratio")
+
+
+def table() -> Table:
+    """Time every method."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(Path(folder)))
         module = softhsm.module_path()
@@ -51,9 +55,11 @@ def main() -> None:
             rows = [(name, *_medians(ours, bare)) for name, ours, bare in _pairs(token, raw)]
             raw.close()
         rows.append(("open, log in, close", *_medians(*_opening(backend, module, serial))))
-    print(f"{'SoftHSM2, microseconds':<28}{'ours':>9}{'bare':>9}{'ratio':>8}")
-    for name, ours, bare in rows:
-        print(f"{name:<28}{ours:>9.0f}{bare:>9.0f}{ours / bare:>8.2f}")
+    return Table(
+        "Token calls",
+        COLUMNS,
+        [(name, *map(milliseconds, (ours, bare)), f"{ours / bare:.2f}") for name, ours, bare in rows],
+    )
 
 
 def _pairs(token: Any, raw: Any) -> list[Pair]:
@@ -126,8 +132,8 @@ def _medians(ours: Callable[[], Any], bare: Callable[[], Any]) -> tuple[float, f
             start = time.perf_counter()
             operation()
             seen.append(time.perf_counter() - start)
-    return statistics.median(times[0]) * 1e6, statistics.median(times[1]) * 1e6
+    return statistics.median(times[0]), statistics.median(times[1])
 
 
 if __name__ == "__main__":
-    main()
+    print(table().text())

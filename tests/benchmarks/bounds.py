@@ -1,17 +1,18 @@
-"""Time one participant's key generation: python tests/benchmarks/dkg.py [SUITE …] [--profile]
+"""What no program on the same libraries can spare: python tests/benchmarks/bounds.py [SUITE…]
 
-"parse" is reading the others' round 1 packages: one by one; all together; with the y coordinates known; and, only
-here, without proving that they are in the group. "compute" is the rest: part1, part2, part3 and writing what they send.
-For P-256 the last line compares everything at (100, 67) with the libcrypto calls it consists of, made from a bare loop.
---profile says instead how often each operation of the group is called, and what that takes: what bounds each suite.
+Without SUITE, what single operations of the groups take, each timed alone: with the native library, if it is wanted
+and there, and without. With SUITE, how often one participant's key generation calls each operation of the group, and
+what that takes of the whole; for p256 also the whole beside the libcrypto calls it consists of, made from a bare loop.
 """
 
 from __future__ import annotations
 
+import json
 import statistics
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,12 +24,11 @@ from frost_hsm.frost.packages import Identifier, SigningShare
 from frost_hsm.frost.round2 import Package
 from frost_hsm.groups import Group, libcrypto
 from frost_hsm.groups.openssl import P256Libcrypto
-from frost_hsm.groups.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
 
 SIZES = ((3, 2), (5, 3), (10, 7), (100, 67))
-ROUNDS = 5
-WAYS = ("one by one", "together", "y known", "no proof")
+ROUNDS = 101
+RUNS = 5
 
 
 @dataclass
@@ -39,13 +39,12 @@ class Others:
     min_signers: int
     secrets: dict[int, round1.SecretPackage]
     packages: dict[int, bytes]
-    y_coordinates: dict[int, bytes]
     shares: dict[int, bytes]
 
     @classmethod
     def make(cls, suite: Ciphersuite, max_signers: int, min_signers: int) -> Others:
         """Run part1 for all others, and evaluate their polynomials at 1."""
-        others = cls(max_signers, min_signers, {}, {}, {}, {})
+        others = cls(max_signers, min_signers, {}, {}, {})
         group = suite.group
         for number in range(2, max_signers + 1):
             secret, package = dkg.part1(
@@ -53,37 +52,21 @@ class Others:
             )
             scalars = [coefficient.scalar for coefficient in secret.coefficients]
             others.packages[number] = package.serialize()
-            others.y_coordinates[number] = package.y_coordinates()
             with group.encode_scalar(group.evaluate(scalars, [1])[0]).reveal() as view:
                 others.shares[number] = bytes(view)
         return others
 
 
-def parse(suite: Ciphersuite, others: Others, way: str) -> dict[Identifier, round1.Package]:
-    """Read all round 1 packages in one of the `WAYS`."""
-    packages = {Identifier(suite, number): data for number, data in others.packages.items()}
-    if way == "together":
-        return round1.deserialize_all(suite, packages)
-    if way == "y known":
-        y = others.y_coordinates
-        return {own: round1.Package.deserialize(suite, data, y[own.value]) for own, data in packages.items()}
-    if way == "no proof":
-        return {
-            own: round1.Package._deserialize(suite, memoryview(data), prove=False) for own, data in packages.items()
-        }
-    return {own: round1.Package.deserialize(suite, data) for own, data in packages.items()}
-
-
-def run(suite: Ciphersuite, others: Others, way: str = "one by one") -> tuple[float, float]:
-    """Run one participant; return the seconds of parsing and of computing."""
+def run(suite: Ciphersuite, others: Others) -> float:
+    """Run one participant; return the seconds."""
     own = Identifier(suite, 1)
     received = {
         Identifier(suite, number): Package(suite, SigningShare(suite, suite.group.decode_scalar(Secret(share))))
         for number, share in others.shares.items()
     }
-    start = time.perf_counter()
-    packages = parse(suite, others, way)
-    parsed = time.perf_counter()
+    start = time.process_time()
+    encoded = {Identifier(suite, number): data for number, data in others.packages.items()}
+    packages = round1.deserialize_all(suite, encoded)
     secret, package = dkg.part1(suite, own, max_signers=others.max_signers, min_signers=others.min_signers)
     package.serialize()
     kept, sent = dkg.part2(secret, packages)
@@ -92,7 +75,7 @@ def run(suite: Ciphersuite, others: Others, way: str = "one by one") -> tuple[fl
     key_package, public_key_package = dkg.part3(kept, packages, received)
     key_package.serialize()
     public_key_package.serialize()
-    return parsed - start, time.perf_counter() - parsed
+    return time.process_time() - start
 
 
 def compare_with_bare_calls(max_signers: int, min_signers: int) -> None:
@@ -106,8 +89,8 @@ def compare_with_bare_calls(max_signers: int, min_signers: int) -> None:
     library.recording = False
     suite = P256.with_group(P256Libcrypto(next(libcrypto.find())))
     whole, bare = [], []
-    for _ in range(ROUNDS):
-        whole.append(sum(run(suite, others)))
+    for _ in range(RUNS):
+        whole.append(run(suite, others))
         bare.append(library.replay())
     ratio = statistics.median(whole) / statistics.median(bare)
     calls = ", ".join(f"{count} {name}" for name, count in library.counts.most_common(8))
@@ -150,7 +133,7 @@ def profile(name: str, suite: Ciphersuite) -> None:
         for _ in range(3 if size[0] > 50 else 20):
             group = TimedGroup(suite.group)
             start = time.process_time()
-            run(suite.with_group(group), others, "together")  # type: ignore[arg-type]
+            run(suite.with_group(group), others)  # type: ignore[arg-type]
             spent = time.process_time() - start
             fastest = min(fastest, (spent, group), key=lambda pair: pair[0])
         spent, group = fastest
@@ -160,35 +143,51 @@ def profile(name: str, suite: Ciphersuite) -> None:
             print(f"{calls:8} {method:<17} of {seconds / calls * 1e6:9.1f} µs are {seconds / spent:4.0%}")
 
 
-def table(name: str, suite: Ciphersuite) -> None:
-    """Print the lines of one suite."""
-    for size in SIZES:
-        others = Others.make(suite, *size)
-        times: dict[str, list[tuple[float, float]]] = {way: [] for way in WAYS}
-        for _ in range(ROUNDS * (1 if size[0] > 50 else 20)):
-            for way, found in times.items():  # interleaved, so that a busy moment hits all alike
-                found.append(run(suite, others, way))
-        for way, pairs in times.items():
-            parsing, computing = (statistics.median(column) * 1e3 for column in zip(*pairs, strict=True))
-            line = f"{name:>20} {size!s:>10} {way:>11} {parsing:9.2f} {computing:11.2f} {parsing + computing:8.2f}"
-            print(line, flush=True)
+SUITES = ("p256", "ed25519", "ristretto255", "secp256k1", "ed448")  # secp256k1-tr has the group of secp256k1
+MANY = 67
+
+
+def operations(suite: Ciphersuite) -> dict[str, float]:
+    """Time single operations of a group; returns the seconds of each."""
+    group = suite.group
+    secrets = [group.random_scalar() for _ in range(MANY)]
+    elements, encoded = group.commit(secrets)
+    length = group.element_length
+    y = [group.y_coordinate(element) for element in elements] if group.y_length else []
+    a, b = group.order // 3, group.order // 5
+    work: dict[str, tuple[int, Callable[[], object]]] = {
+        "a secret times G": (1, lambda: group.multiply_base(secrets[0])),
+        "z·G - c·Y": (1, lambda: group.combine_base(a, b, elements[0])),
+        f"one of {MANY} products": (MANY, lambda: group.sum_products([a] * MANY, elements)),
+        "reading": (1, lambda: group.decode(encoded[:length])),
+        f"one of {MANY}": (MANY, lambda: group.decode_all(encoded)),
+        "one of them with y": (MANY, lambda: group.decode_all(encoded, b"".join(y)) if y else None),
+    }
+    return {name: _median(each) / count for name, (count, each) in work.items()}
+
+
+def _median(work: Callable[[], object]) -> float:
+    taken = []
+    for _ in range(ROUNDS):
+        start = time.process_time()
+        work()
+        taken.append(time.process_time() - start)
+    return statistics.median(taken)
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table, or the profiles."""
-    names = [argument for argument in arguments if argument != "--profile"]
-    if "--profile" in arguments:
-        for name in names or ["p256"]:
-            profile(name, by_name(name))
+    """Print the operations, or the profiles."""
+    if arguments == ["--json"]:
+        print(json.dumps({name: operations(by_name(name)) for name in SUITES}))
         return
-    print(f"{'suite':>20} {'n, t':>10} {'parse':>11} {'parse ms':>9} {'compute ms':>11} {'sum ms':>8}")
-    for name in names or ["p256"]:
+    for name in arguments:
+        profile(name, by_name(name))
         if name == "p256":
-            table("p256, libcrypto", P256.with_group(P256Libcrypto(next(libcrypto.find()))))
-            table("p256, pycryptodome", P256.with_group(P256Pycryptodome()))
             compare_with_bare_calls(100, 67)
-        else:
-            table(name, by_name(name))
+    if not arguments:
+        for name in SUITES:
+            said = ", ".join(f"{what} {seconds * 1e6:.1f}" for what, seconds in operations(by_name(name)).items())
+            print(f"{name}, µs: {said}")
 
 
 if __name__ == "__main__":
