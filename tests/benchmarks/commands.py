@@ -25,7 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from stage import parties, softhsm
 from stage.parties import KEY, PROGRAM, Party
-from table import Table, milliseconds
+from table import Table, milliseconds, show
 
 ROUNDS = 15
 BARE, LOADED = "python -c pass", "python -c 'import click, cryptography'"
@@ -175,4 +175,4 @@ def _pair() -> Iterator[_Pair]:
 
 
 if __name__ == "__main__":
-    print(table().text())
+    show(table())

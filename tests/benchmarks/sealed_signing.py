@@ -18,7 +18,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from stage import parties, softhsm
-from table import Table, milliseconds
+from table import Table, milliseconds, show
 
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing import envelope
@@ -148,4 +148,4 @@ def _sign_seconds(key_package: Any, package: SigningPackage) -> float:
 
 
 if __name__ == "__main__":
-    print(table().text())
+    show(table())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,11 @@ class Table:
         """Write it as the manual has it."""
         lines = [self.columns, ["---"] * len(self.columns), *self.rows]
         return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def show(table: Table) -> None:
+    """Print it, for a person or with ``--json`` for a program."""
+    print(json.dumps(asdict(table)) if sys.argv[1:] == ["--json"] else table.text())
 
 
 def milliseconds(seconds: float) -> str:

@@ -20,16 +20,13 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-import commands
-import sealed_signing
-import tokens
 from table import Table, milliseconds
 
 HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "frost_hsm/manual/benchmarks.md"
 SUITES = ("p256", "ed25519", "ristretto255", "secp256k1", "secp256k1-tr", "ed448")
 OPERATIONS = "Operations"
-OTHERS = {"Commands": commands, "Sealed signing": sealed_signing, "Token calls": tokens}
+OTHERS = {"Commands": "commands.py", "Sealed signing": "sealed_signing.py", "Token calls": "tokens.py"}
 COLUMNS = ("n, t", "step", "native: ms", "Rust / ours", "with y", "alone: ms", "Rust / ours", "with y", "noble / ours")
 """Of peers: with the native library, and as after a bare ``pip install``."""
 
@@ -44,12 +41,17 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--peers", metavar="FOLDER", type=Path)
     arguments = parser.parse_args()
-    print(f"{machine()}\n")
+    measured = f"Measured: {machine()}"
+    print(f"{measured}\n")
+    if arguments.write:
+        PAGE.write_text(re.sub(r"^Measured: .*$", lambda _: measured, PAGE.read_text(), flags=re.MULTILINE))
     for title in arguments.titles:
         if title in SUITES:
             table = beside_peers(title, arguments.peers)
+        elif title == OPERATIONS:
+            table = operations()
         else:
-            table = operations() if title == OPERATIONS else OTHERS[title].table()
+            table = Table(**json.loads(_run("native", OTHERS[title], "--json")))
         print(f"## {title}\n\n{table.markdown()}\n", flush=True)
         if arguments.write:
             write(title, table)
@@ -115,7 +117,7 @@ def _ratio(times: Mapping[str, float], above: str, below: str) -> str:
 
 
 def write(title: str, table: Table) -> None:
-    """Put a table into the page, in the place of the one under its title, and say when that was."""
+    """Put a table into the page, in the place of the one under its title."""
     head, found, rest = PAGE.read_text().partition(f"## {title}\n")
     if not found:
         raise SystemExit(f"{PAGE} has no title {title}")

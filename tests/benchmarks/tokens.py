@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 from pkcs11.mechanisms import KDF
 from stage import softhsm
-from table import Table, milliseconds
+from table import Table, milliseconds, show
 
 from frost_hsm.backends import KeyKind
 from frost_hsm.backends.pkcs11 import Pkcs11Backend, attributes
@@ -136,4 +136,4 @@ def _medians(ours: Callable[[], Any], bare: Callable[[], Any]) -> tuple[float, f
 
 
 if __name__ == "__main__":
-    print(table().text())
+    show(table())
