@@ -20,7 +20,7 @@ def test_each_table_is_one_that_the_program_writes(monkeypatch: pytest.MonkeyPat
     for title, program in tables["OTHERS"].items():
         columns[title] = runpy.run_path(str(BENCHMARKS / program))["COLUMNS"]
     page = manual.page("benchmarks")
-    heads = re.findall(r"^## ([^\n]+)\n(?:[^#|][^\n]*\n|\n)*(\|[^\n]+)\n\| ---", page, re.MULTILINE)
+    heads = re.findall(r"^## ([^\n]+)\n(?:[^#|\n][^\n]*\n|\n)*(\|[^\n]+)\n\| ---", page, re.MULTILINE)
     written = {title: tuple(cell.strip() for cell in head.strip("|").split("|")) for title, head in heads}
     operations = written.pop(tables["OPERATIONS"])
     assert operations[:2] == ("µs", "")
