@@ -15,7 +15,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,8 @@ HEAD: Final = "head"
 LOG: Final = "index."
 PARTIAL: Final = "partial"
 """The one file that is being written, by the holder of the lock."""
+BATCH: Final = "batch"
+"""The one folder that is being written, likewise."""
 
 COMPACT_ABOVE: Final = 256
 """Changes that an index may tell in vain before it is written anew."""
@@ -303,6 +305,16 @@ def write_partial(folder: Path, data: bytes) -> Path:
         partial.unlink(missing_ok=True)
         raise
     return partial
+
+
+def write_batch(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write and sync a folder that is in nobody's way. Raises `OSError`, and then what there is of it stays."""
+    batch = folder / BATCH
+    batch.mkdir(mode=0o700)
+    for name, data in files.items():
+        _write_out(os.open(batch / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data)
+    sync_folder(batch)
+    sync_folder(folder)
 
 
 def replace(folder: Path, path: Path, data: bytes) -> None:

@@ -29,7 +29,7 @@
 
     directory-id                       32 random bytes, made once: what a token knows this directory by
     head, index.N                      what is in it: see `index`
-    partial                            what is being written
+    partial, batch                     what is being written: a file, or a folder
     importing/…                        what is being verified before it is taken in: a state directory of its own
 
 Every file is public or sealed, and everything but ``lock``, ``agent`` and ``config.toml``, which people edit, is in the
@@ -38,9 +38,10 @@ exchanged or replaced by an older one is still there and is refused when it is r
 a whole shows nothing here: the token does (`sealing.marks`).
 
 A file appears whole or not at all: written as ``partial``, synced, put in the index, renamed into its place, and all of
-that synced. Only what belongs together is decided by a single file appearing, so a crash leaves the state before or
-after it, never between. A write costs the same in a large directory as in a small one. Directories are 0700, files
-0600; looser ones are refused.
+that synced. Many files of one folder appear together: written as ``batch``, beside what was in the folder before, and
+from there on like one file. Only what belongs together is decided by a single file or folder appearing, so a crash
+leaves the state before or after it, never between. A write costs the same in a large directory as in a small one.
+Directories are 0700, files 0600; looser ones are refused.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -186,6 +187,7 @@ class StateDirectory:
             try:
                 (self.path / index.PARTIAL).unlink(missing_ok=True)  # left by a process that was killed
                 self._settle()
+                self._remove_batch()
             except BaseException:
                 os.close(self._lock_file)
                 raise
@@ -258,6 +260,33 @@ class StateDirectory:
                 if self.read(name) == data:
                     return
             self.replace(name, data)
+
+    def put_all(self, folder: str, files: Mapping[str, bytes]) -> None:
+        """As `put`, of files of one folder by their names in it: all appear at once, and are synced at once."""
+        if len(files) < 2:  # which costs less
+            for name, data in files.items():
+                self.put(f"{folder}/{name}", data)
+            return
+        with self._changing(self.path / folder):
+            there = {name: self.read(f"{folder}/{name}") or b"" for name in self.names(folder)}
+            for name in files.keys() & there.keys():
+                if files[name] != there[name]:
+                    raise StepConflict(f"{self.path / folder / name} is there already, with other contents")
+            if files.keys() <= there.keys():
+                return
+            together = there | dict(files)
+            try:
+                index.write_batch(self.path, together)
+                contents: index.Tree = {name: _digest(data) for name, data in together.items()}
+                with self._in_flight(Change(folder, contents, index.BATCH)):
+                    pass
+            finally:
+                self._remove_batch()
+
+    def _remove_batch(self) -> None:
+        with suppress(OSError):
+            if (self.path / index.BATCH).exists():
+                _remove(self.path / index.BATCH)
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""

@@ -30,6 +30,8 @@ CHANGES: dict[str, Change] = {
     "put": lambda home: home.put("file", b"contents"),
     "put an empty file": lambda home: home.put("file", b""),
     "put below": lambda home: home.put("a/new/folder/file", b"contents"),
+    "put many": lambda home: home.put_all("a/new/folder", {"one": b"1", "two": b"2", "three": b"3"}),
+    "put many beside others": lambda home: home.put_all("ceremonies/x/round1", {"bob.pem": b"bob", "zoe.pem": b"zoe"}),
     "replace": lambda home: home.replace("ceremonies/x/proposal.pem", b"other contents"),
     "remove": lambda home: home.remove("ceremonies/x/round1/alice.pem"),
     "remove a folder": lambda home: home.remove("ceremonies/x/round1"),

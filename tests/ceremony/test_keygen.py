@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -298,29 +298,29 @@ def test_messages_of_all_kinds_may_lie_together(trio: list[Party]) -> None:
 def test_a_disk_that_is_full_at_any_write_loses_nothing(trio: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
     """Every write of Alice's fails once; she runs the same step again, and in the end there is a key."""
     alice, *others = trio
-    replace = StateDirectory.replace
+    changing = StateDirectory._changing
     failures = 0
 
-    def failing_after(good_writes: int) -> Callable[[StateDirectory, str, bytes], None]:
+    def failing_after(good_writes: int) -> Callable[[StateDirectory, Path], AbstractContextManager[None]]:
         left = iter(range(good_writes))
 
-        def fail(home: StateDirectory, name: str, data: bytes) -> None:
+        def fail(home: StateDirectory, path: Path) -> AbstractContextManager[None]:
             if next(left, None) is None:
                 raise StorageProblem("no space left")
-            replace(home, name, data)
+            return changing(home, path)
 
         return fail
 
     def persist(step: Callable[[], bytes]) -> bytes:
         nonlocal failures
         for good_writes in range(20):
-            monkeypatch.setattr(StateDirectory, "replace", failing_after(good_writes))
+            monkeypatch.setattr(StateDirectory, "_changing", failing_after(good_writes))
             try:
                 return step()
             except StorageProblem:
                 failures += 1
             finally:
-                monkeypatch.setattr(StateDirectory, "replace", replace)
+                monkeypatch.setattr(StateDirectory, "_changing", changing)
         raise AssertionError("it never got through")
 
     proposal = parties.propose(trio)
@@ -334,14 +334,14 @@ def test_a_disk_that_is_full_at_any_write_loses_nothing(trio: list[Party], monke
     )
     persist(lambda: alice.ceremony().confirm(inbox(third.values())).message)
     parties.confirm(others, third)
-    assert failures > 8
+    assert failures > 6
     wanted = parties.request(trio[:2], b"message")
     commitments = parties.commit(others[:1], wanted)
     commitments["alice"] = persist(lambda: alice.session(wanted).commit(alice.holder))
     for good_writes in range(20):
         taken = inbox(commitments.values())
         with monkeypatch.context() as patched:
-            patched.setattr(StateDirectory, "replace", failing_after(good_writes))
+            patched.setattr(StateDirectory, "_changing", failing_after(good_writes))
             with suppress(StorageProblem):
                 responses = parties.respond(trio[:2], wanted, commitments)
                 break

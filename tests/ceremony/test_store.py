@@ -85,6 +85,26 @@ def test_a_file_is_put_once(home: StateDirectory) -> None:
     assert home.names("folder") == []
 
 
+def test_many_files_of_a_folder_are_put_at_once(home: StateDirectory) -> None:
+    """Beside those that are there, which are not changed; none of them, if one of them cannot be."""
+    home.put("folder/a", b"A")
+    home.put_all("folder", {"a": b"A", "b": b"B", "c": b"C"})
+    assert {name: home.read(f"folder/{name}") for name in home.names("folder")} == {"a": b"A", "b": b"B", "c": b"C"}
+    home.put_all("folder", {"a": b"A", "b": b"B"})
+    with pytest.raises(StepConflict):
+        home.put_all("folder", {"d": b"D", "b": b"other"})
+    assert home.names("folder") == ["a", "b", "c"]
+    home.put_all("folder", {"d": b"D"})
+    home.put_all("folder", {})
+    assert home.names("folder") == ["a", "b", "c", "d"]
+    (home.path / "folder/a").write_bytes(b"by hand")
+    with pytest.raises(StorageProblem):
+        home.put_all("folder", {"e": b"E", "f": b"F"})
+    assert home.names("folder") == ["a", "b", "c", "d"]
+    assert not (home.path / "batch").exists()
+    assert {oct(path.stat().st_mode & 0o777) for path in (home.path / "folder").iterdir()} == {"0o600"}
+
+
 def test_a_folder_moves_in_one_step(home: StateDirectory) -> None:
     home.put("ceremonies/x/round1/alice.pem", b"contents")
     home.move("ceremonies/x", "given-up/1")

@@ -316,14 +316,18 @@ class Transcript:
         return said
 
     def keep(self, received: Mapping[str, Signed[M]]) -> None:
-        """Keep the messages of others; of one that is kept, the envelopes that were missing."""
+        """Keep the messages of others, of one step; of one that is kept, the envelopes that were missing."""
+        new: dict[str, dict[str, bytes]] = {}
         for name, said in received.items():
             path = self._path(type(said.message), name)
+            folder, _, file = path.rpartition("/")
             if not self._home.exists(path):
-                self._home.put(path, said.to_pem())
+                new.setdefault(folder, {})[file] = said.to_pem()
             elif said.enclosed and (present := read_kept(self._home, path, type(said.message), self._roster)):
                 if said.enclosed.keys() - present.enclosed.keys():
                     self._home.replace(path, present.joined(said).to_pem())
+        for folder, files in new.items():
+            self._home.put_all(folder, files)
 
     def _kept(self, kind: type[M], sender: PublicIdentity) -> Signed[M] | None:
         path = self._path(kind, sender.name)

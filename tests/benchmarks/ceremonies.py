@@ -1,0 +1,167 @@
+"""What one participant of a large group waits for and takes in: python tests/benchmarks/ceremonies.py [--whole] [N...]
+
+Sizes are 20, 50, 100 and 200 unless told otherwise; two thirds of them sign. One participant takes every step of key
+generation by command, each in a process of its own, with a software token and a state directory on the disk. The others
+are played: what they send is signed by keys in memory, and they check nothing of what is sent to them.
+
+--whole: the others send one file for all in round 2, and not a file for each.
+
+Last comes by what each column grows from the first size to the last, as an exponent of n: 1 is as the group, 2 as its
+square. Round 1 holds commitments to as many coefficients as sign, of everybody, so it grows with the square whatever is
+done about envelopes; and so do the hashes of all envelopes in round 2, 34 bytes each.
+"""
+
+# ruff: noqa: E402  (the path comes first)
+
+from __future__ import annotations
+
+import math
+import os
+import secrets
+import sys
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+sys.path[0] = str(Path(__file__).parents[1])
+
+from ceremony.memory_token import MemoryToken
+from stage import parties
+from stage.parties import KEY, Party
+
+from frost_hsm import P256
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, Round1, Round2
+from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
+from frost_hsm.ceremony.people import identity
+from frost_hsm.ceremony.people.identity import Holder
+from frost_hsm.ceremony.sealing import envelope, seeds, shares
+from frost_hsm.ceremony.sealing.seat import Seat
+from frost_hsm.forms import der
+from frost_hsm.frost import dkg, round2
+from frost_hsm.frost.round1 import SecretPackage
+from frost_hsm.frost.values import SigningShare
+from frost_hsm.secret import system_entropy
+
+SIZES = (20, 50, 100, 200)
+COLUMNS = ("round1 s", "round2 s", "finish s", "confirm s", "peak MB", "read, MB", "of round 2", "kept, MB")
+
+
+class Other:
+    """Somebody of whom there is only what they send."""
+
+    def __init__(self, name: str) -> None:
+        token = MemoryToken()
+        self.holder = Holder(identity.create(token, name), token)
+        self.secret: SecretPackage | None = None
+
+    def round1(self, proposal: Signed[Proposal]) -> bytes:
+        self.seat = Seat.take(proposal, self.holder.public)
+        n, t = len(self.seat.roster), self.seat.min_signers
+        own = self.seat.identifier(self.holder.public.name)
+        self.secret, package = dkg.part1(P256, own, max_signers=n, min_signers=t)
+        return signed.write(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates()), self.holder)
+
+    def round2(self, round1_hash: bytes, me: str, *, is_whole: bool) -> bytes:
+        """Send shares: a real one to the one who is measured, to everybody else something of the same length."""
+        roster, context = self.seat.roster, shares._context
+        with seeds.draw(system_entropy) as root:
+            sealed: dict[str, bytes] = {}
+            for to in (each for each in roster if each.name in (me, self.holder.public.name)):
+                bound = context(self.seat, self.holder.public, to, round1_hash)
+                with self._share(roster.position(to.name)).serialize() as plaintext, shares._seed(root, bound) as seed:
+                    sealed[to.name] = envelope.encrypt(bound, plaintext, to.addressees, seed=seed)
+        length = len(sealed[me])
+        envelopes = tuple(Enclosure.of(sealed.get(each.name) or _filler(length)) for each in roster)
+        if not is_whole:
+            envelopes = tuple(
+                Enclosure(each.digest, sealed.get(to.name)) for each, to in zip(envelopes, roster, strict=True)
+            )
+        return signed.write(Round2(self.seat.ceremony, round1_hash, envelopes), self.holder)
+
+    def _share(self, position: int) -> round2.Package:
+        assert self.secret is not None
+        polynomial = [each.scalar for each in self.secret.coefficients]
+        return round2.Package(P256, SigningShare(P256, P256.group.evaluate(polynomial, [position])[0]))
+
+    def confirm(self, confirmation: Confirmation) -> bytes:
+        return signed.write(confirmation, self.holder)
+
+
+def _filler(length: int) -> bytes:
+    content = secrets.token_bytes(length - 4)
+    return der.sequence(content)
+
+
+def main() -> None:
+    """Print the table."""
+    words = sys.argv[1:]
+    sizes = [int(word) for word in words if word.isdecimal()] or SIZES
+    print(f"{'n, t':>10}" + "".join(f"{column:>12}" for column in COLUMNS))
+    rows = []
+    for size in sizes:
+        with tempfile.TemporaryDirectory() as folder:
+            row = measure(Path(folder), size, is_whole="--whole" in words)
+        rows.append(row)
+        print(f"{size:>5}, {size * 2 // 3:<3}" + "".join(f"{value:>12.2f}" for value in row), flush=True)
+    if len(rows) > 1:
+        by = math.log(sizes[-1] / sizes[0])
+        grown = [math.log(last / first) / by for first, last in zip(rows[0], rows[-1], strict=True)]
+        print(f"{'grows by n^':>10}" + "".join(f"{value:>11.1f} " for value in grown))
+
+
+def measure(folder: Path, size: int, *, is_whole: bool) -> list[float]:
+    """Have a key made by ``size`` people; returns the columns of one of them."""
+    [me] = parties.gather(folder, ["me"])
+    others = [Other(f"other-{number}") for number in range(2, size + 1)]
+    for other in others:
+        me.home.put(f"peers/{other.holder.public.name}.pem", other.holder.public.to_pem())
+    names = [other.holder.public.name for other in others]
+    _run(me, "dkg", "propose", KEY, "-t", str(size * 2 // 3), "--with", ",".join(names))
+    proposal = signed.read((me.directory / f"{KEY}.proposal.pem").read_bytes()).expect(Proposal)
+
+    steps = [_run(me, "dkg", "round1", f"{KEY}.proposal.pem")]
+    first = {other.holder.public.name: other.round1(proposal) for other in others}
+    first["me"] = (me.directory / f"{KEY}.me.round1.pem").read_bytes()
+    steps.append(_run(me, "dkg", "round2", KEY, "--in", _lay(me, "round1", first), "--each", "parts"))
+    roster = proposal.message.roster
+    round1_hash = transcript_hash(signed.read(first[each.name], roster) for each in roster)
+    second = {other.holder.public.name: other.round2(round1_hash, "me", is_whole=is_whole) for other in others}
+    steps.append(_run(me, "dkg", "finish", KEY, "--in", _lay(me, "round2", second)))
+    own = signed.read((me.directory / f"{KEY}.me.confirm.pem").read_bytes(), roster).message
+    third = {other.holder.public.name: other.confirm(own) for other in others}
+    steps.append(_run(me, "dkg", "confirm", KEY, "--in", _lay(me, "confirm", third)))
+    assert me.key().public_key_package.min_signers == size * 2 // 3
+    kept = sum(path.stat().st_size for path in (me.directory / "home").rglob("*") if path.is_file())
+    read = [sum(map(len, said.values())) / 1e6 for said in (first, second, third)]
+    return [*(seconds for seconds, _ in steps), max(peak for _, peak in steps), sum(read), read[1], kept / 1e6]
+
+
+def _lay(me: Party, step: str, said: Mapping[str, bytes]) -> str:
+    """Put what was said in a step where a command finds it."""
+    (me.directory / step).mkdir()
+    for name, data in said.items():
+        (me.directory / step / f"{KEY}.{name}.{step}.pem").write_bytes(data)
+    return step
+
+
+def _run(me: Party, *arguments: str) -> tuple[float, float]:
+    """Run a command in a process of its own, which has to succeed; returns seconds, and MB at its peak."""
+    command = [*parties.PROGRAM, *me.arguments(arguments)]
+    begin = time.perf_counter()
+    process = os.fork()
+    if process == 0:
+        os.chdir(me.directory)
+        said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+        os.dup2(said, 1)
+        os.dup2(said, 2)
+        os.execv(command[0], command)
+    _, ended, used = os.wait4(process, 0)
+    assert os.waitstatus_to_exitcode(ended) == 0, (me.directory / "said").read_text()
+    return time.perf_counter() - begin, used.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()
