@@ -31,6 +31,8 @@ from frost_hsm.errors import CeremonyStopped, KeyNotFound, NotKnown, StateRolled
 
 APART = 1 if TAKES_ALL else 97  # instants
 PAIRS = 12
+GONE = 3
+"""Pairs of which at least as many are of a share that is gone."""
 OTHER = "another"
 """A key that has no trouble."""
 
@@ -152,7 +154,11 @@ class Life:
 
     def pairs(self) -> list[tuple[Backup, Copy]]:
         found = [(each, copy) for each in self.backups for copy in self.copies[each.at :]]
-        return found if TAKES_ALL else random.Random(8).sample(found, PAIRS)
+        if TAKES_ALL:
+            return found
+        gone = [pair for pair in found if pair[1].is_gone]  # few, and of another kind
+        rng = random.Random(8)
+        return [*rng.sample(found, PAIRS - len(gone[:GONE])), *rng.sample(gone, len(gone[:GONE]))]
 
 
 @pytest.fixture(scope="module")
