@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
-import tempfile
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TypeVar
+
+from ahocorasick_rs import BytesAhoCorasick
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -23,19 +23,10 @@ def as_int(value: int) -> bytes:
 
 
 def found_in(pid: int, needles: Mapping[Name, bytes]) -> set[Name]:
-    """Say which of these are somewhere in memory that a process can write to.
-
-    grep looks for all at once, line by line: so for the longest part of each without a line feed.
-    """
-    parts = {max(needle.split(b"\n"), key=len): name for name, needle in needles.items()}
-    parts = {part: name for part, name in parts.items() if len(part) >= _SHORTEST}
-    with tempfile.NamedTemporaryFile() as patterns:
-        patterns.write(b"\n".join(parts))
-        patterns.flush()
-        command = ["grep", "--text", "--only-matching", "--fixed-strings", f"--file={patterns.name}"]
-        grep = subprocess.run(command, input=_memory(pid), env={"LC_ALL": "C"}, stdout=subprocess.PIPE, check=False)
-    assert grep.returncode in (0, 1)
-    return {parts[hit] for hit in grep.stdout.split(b"\n") if hit in parts}
+    """Say which of these are somewhere in memory that a process can write to."""
+    names = [name for name, needle in needles.items() if len(needle) >= _SHORTEST]
+    hits = BytesAhoCorasick([needles[name] for name in names]).find_matches_as_indexes(_memory(pid), overlapping=True)
+    return {names[number] for number, _, _ in hits}
 
 
 def _memory(pid: int) -> bytes:
