@@ -16,7 +16,8 @@ from frost_hsm.boards.seen import PassedOver
 PROBE: Final = b"frost-hsm board probe: pass over "
 """What the probes begin with that ``board check`` posts: they are from nobody, and not worth a word."""
 
-MAX_MESSAGES_OF_ONE: Final = 10_000
+MAX_MESSAGES_OF_ONE: Final = 50_000
+"""Half of what may lie on a board: an agent says four things for each signature that it asks for."""
 MAX_BYTES_OF_ONE: Final = 256 << 20
 
 

@@ -11,6 +11,11 @@ from stage import joining, staging
 from stage.parties import KEY, Party, Ran
 from stage.staging import Stage
 
+from frost_hsm.cli.sittings.heard import Heard
+from frost_hsm.cli.sittings.signing_matter import SigningMatter
+from frost_hsm.cli.talk.terminal import Terminal
+from frost_hsm.cli.workplace import Workplace
+
 
 @pytest.fixture(scope="module")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Stage:
@@ -95,6 +100,26 @@ def test_no_is_remembered_and_said(people: list[Party], board: str) -> None:
     finally:
         waiting.kill()
         waiting.wait()
+
+
+def test_what_is_over_is_forgotten_by_who_stays(people: list[Party], board: str) -> None:
+    """An agent may sign for months: what was said in a request goes with it."""
+    alice, _, carol = people
+    held = []
+    place = Workplace(alice.directory / "home", pin_source=f"file:{alice.directory / 'pin'}", terminal=Terminal())
+    heard = Heard(place, place.board(board))
+    for number in range(2):
+        ask(alice, carol, board, f"m{number}")
+        heard.read()
+        [matter] = [each for each in heard.matters.values() if isinstance(each, SigningMatter)]
+        for party in (carol, alice, carol, alice):
+            look(party, board)
+        heard.read()
+        held.append(heard.number_of(matter))
+        heard.let_go(matter)
+        heard.read()
+        assert (heard.number_of(matter), matter.id in heard.matters) == (0, False)
+    assert held == [4, 4], "two commitments and two answers"
 
 
 def test_nobody_waits_for_an_answer_that_was_cut_short(people: list[Party], board: str) -> None:

@@ -113,6 +113,7 @@ class Attending(Sitting):
         self._held_back: list[str] = []  # what was not said, for a question was on the terminal
         self._signers = signers
         self._ahead = ahead
+        self._signed_with: set[bytes] = set()  # keys, by their ceremonies
         self._is_stocked = False
         self._stock: dict[str, bytes] = {}  # what hands out the pairs that wait, by name
         self._pause = _SHORTEST
@@ -182,6 +183,8 @@ class Attending(Sitting):
     def _advance_all(self) -> bool:
         self._take_up_what_is_wanted()
         self._end_what_is_not_wanted()
+        there = self._heard.matters.values()
+        self._signed_with.update(each.session.key.ceremony for each in there if isinstance(each, SigningMatter))
         return super()._advance_all()
 
     def _take_up_what_is_wanted(self) -> None:
@@ -247,8 +250,7 @@ class Attending(Sitting):
     def _fill_up(self) -> None:
         """Make nonces ahead for every key that is signed with here, until as many wait as are wanted."""
         self._is_stocked, self._stock = True, {}
-        asked = [each.session for each in self._heard.matters.values() if isinstance(each, SigningMatter)]
-        for ceremony in {session.key.ceremony for session in asked} if self._ahead else ():
+        for ceremony in self._signed_with if self._ahead else ():
             key = GroupKey.find(self._place.home, ceremony, self._place.me)
             if key.status is KeyStatus.ACTIVE and self._place.me in key.roster:
                 self._fill_up_for(key)

@@ -85,6 +85,12 @@ class Heard:
             self.matters[matter.id] = again
         return self.matters[matter.id]
 
+    def let_go(self, matter: Matter) -> None:
+        """Forget a matter that is over, and what was said in it."""
+        for each in (matter.id, *self._attempts.pop(matter.id, ())):
+            self._messages.pop(each, None)
+        self.matters.pop(matter.id, None)
+
     def _find_key(self, ceremony: bytes, state: bytes) -> GroupKey:
         if (ceremony, state) not in self._keys:
             self._keys[ceremony, state] = GroupKey.find(self._place.home, ceremony, self._place.me, at=state)

@@ -49,7 +49,8 @@ class Sitting:
         self._posted: dict[str, float] = {}
         self._tried: dict[bytes, tuple[int, float]] = {}  # with how many messages a step was tried, and when
         self._settled: set[str] = set()
-        self._opened: dict[bytes, Matter] = {}  # what was open when it was looked at
+        self._opened: dict[bytes, str] = {}  # the titles of what was open when it was looked at
+        self._waiting: dict[bytes, Matter] = {}  # and of that, what may be open still
         self._ended: set[bytes] = set()  # what is over
         self._over: set[bytes] = set()  # of that, what lies on the board as far as it is mine
         self._line = _Line(place)
@@ -120,7 +121,7 @@ class Sitting:
                 continue
             if has_moved:
                 continue
-            waiting = [matter for matter in self._opened.values() if self._is_open(matter)]
+            waiting = list(filter(self._is_open, self._waiting.values()))
             if not waiting and has_arrived and not is_staying and (self._opened or is_once):
                 break
             if not is_once:
@@ -131,7 +132,7 @@ class Sitting:
         self._list_passed_over()
         for refusal in self._refused.values():
             raise refusal
-        return sorted(matter.title for matter in self._opened.values())
+        return sorted(self._opened.values())
 
     def _is_open(self, matter: Matter) -> bool:
         return not any(matter.id in closed for closed in (self._ended, self._refused))
@@ -155,7 +156,7 @@ class Sitting:
                     continue
                 if not self._is_for_me(matter):
                     continue
-                self._opened[matter.id] = matter
+                self._opened[matter.id], self._waiting[matter.id] = matter.title, matter
                 said = matter.advance(self, self._heard.inbox(matter))
             except NotYet:
                 continue
@@ -201,13 +202,20 @@ class Sitting:
     def _hand_out(self) -> bool:
         """Post what is mine and not on the board; returns whether all of it was seen there."""
         has_arrived = self._post(_by_name([self._place.me.to_pem()]))
-        for matter in self._heard.matters.values():
+        for matter in list(self._heard.matters.values()):
             if matter.id not in self._over:
                 is_there = self._hand_out_of(matter)
                 has_arrived &= is_there
                 if is_there and matter.id in self._ended:
-                    self._over.add(matter.id)
+                    self._let_go(matter)
         return has_arrived
+
+    def _let_go(self, matter: Matter) -> None:
+        """Forget what is over, and lies on the board as far as it is mine: somebody may stay for long."""
+        self._over.add(matter.id)
+        self._heard.let_go(matter)
+        for held in (self._waiting, self._mine, self._tried):
+            held.pop(matter.id, None)
 
     def _hand_out_of(self, matter: Matter) -> bool:
         if matter.id not in self._mine:
