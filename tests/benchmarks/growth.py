@@ -1,4 +1,4 @@
-"""Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [SIZE...]
+"""Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [KIND...] [SIZE...]
 
 Sizes are 10, 100, 1000 and 2000 unless told otherwise, of keys up to 1000 and of certificates up to 500. Requests that
 wait, signatures on a board, keys, peers, and certificates in the token that are nobody's here: what looks one up is
@@ -30,6 +30,8 @@ from stage.certificates import Authority
 from stage.parties import KEY, Party
 
 from frost_hsm.boards import name_of
+from frost_hsm.ceremony.history.transcript import BEGINNING
+from frost_hsm.ceremony.store import request_folder
 from frost_hsm.errors import FrostHsmError, NotYet
 
 SIZES = (10, 100, 1000, 2000)
@@ -42,8 +44,9 @@ Command = tuple[str, ...]
 
 
 def one_more_request(pair: Sequence[Party], number: int) -> None:
+    data = parties.request(pair, b"request %d" % number)
     alice = pair[0]
-    alice.session(parties.request(pair, b"request %d" % number)).commit(alice.holder)
+    alice.home.put(f"{request_folder(alice.session(data).id)}/{BEGINNING}", data)
 
 
 def one_more_on_a_board(pair: Sequence[Party], number: int) -> None:
@@ -106,12 +109,14 @@ MOST = {"keys": 1000, "certificates": 500}
 
 def main() -> None:
     """Print the tables."""
-    sizes = [int(word) for word in sys.argv[1:]] or SIZES
+    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()] or SIZES
+    kinds = [word for word in sys.argv[1:] if not word.isdecimal()]
     with tempfile.TemporaryDirectory() as folder:
-        for number, kind in enumerate(KINDS):
+        for number, kind in enumerate(kinds or KINDS):
             most = MOST.get(kind, max(sizes))
             _grow(Path(folder) / str(number), kind, sorted({min(size, most) for size in sizes}))
-        _costs(Path(folder))
+        if not kinds:
+            _costs(Path(folder))
 
 
 def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
