@@ -31,6 +31,7 @@ from stage.parties import KEY, Party
 
 from frost_hsm.boards import name_of
 from frost_hsm.ceremony.history.transcript import BEGINNING
+from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.errors import FrostHsmError, NotYet
 
@@ -43,36 +44,38 @@ ASK = ("sign", "request", KEY, "message", "--signers", "alice,bob", "--force")
 Command = tuple[str, ...]
 
 
-def one_more_request(pair: Sequence[Party], number: int) -> None:
-    data = parties.request(pair, b"request %d" % number)
-    alice = pair[0]
+def one_more_request(trio: Sequence[Party], number: int) -> None:
+    """Have Alice ask the two others, who have not answered."""
+    alice = trio[0]
+    with alice.holder() as holder:
+        data = signing.request(holder, alice.key(), b"request %d" % number, ["bob", "carol"])
     alice.home.put(f"{request_folder(alice.session(data).id)}/{BEGINNING}", data)
 
 
-def one_more_on_a_board(pair: Sequence[Party], number: int) -> None:
+def one_more_on_a_board(trio: Sequence[Party], number: int) -> None:
     """Sign once more over a board, on which everything stays."""
-    alice, bob = pair
+    alice, bob, _ = trio
     board = alice.directory / "board"
     board.mkdir(exist_ok=True)
     wanted = parties.request([bob, alice], b"request %d" % number)
-    commitments = parties.commit(pair, wanted)
-    for said in (wanted, *commitments.values(), *parties.respond(pair, wanted, commitments).values()):
+    commitments = parties.commit([alice, bob], wanted)
+    for said in (wanted, *commitments.values(), *parties.respond([alice, bob], wanted, commitments).values()):
         (board / f"{name_of(said)}.pem").write_bytes(said)
 
 
-def one_more_key(pair: Sequence[Party], number: int) -> None:
-    parties.generate(pair, name=f"key-{number}")
+def one_more_key(trio: Sequence[Party], number: int) -> None:
+    parties.generate(trio[:2], name=f"key-{number}")
 
 
-def one_more_peer(pair: Sequence[Party], number: int) -> None:
-    alice, _ = pair
+def one_more_peer(trio: Sequence[Party], number: int) -> None:
+    alice = trio[0]
     [peer] = parties.gather(alice.directory.parent / f"peers{number}", [f"peer-{number}"])
     alice.home.put(f"peers/{peer.name}.pem", peer.public.to_pem())
 
 
-def one_more_certificate(pair: Sequence[Party], number: int) -> None:
+def one_more_certificate(trio: Sequence[Party], number: int) -> None:
     """Put what a certificate authority issued to a server into Alice's token."""
-    alice = pair[0]
+    alice = trio[0]
     path, _ = Authority(f"ca-{number}", alice.directory).issue("localhost")
     with alice.open_token() as token:
         token.store_certificate(os.urandom(16), f"ca-{number}", ssl.PEM_cert_to_DER_cert(path.read_text()))
@@ -121,20 +124,20 @@ def main() -> None:
 
 def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
     more, listings, looking = KINDS[kind]
-    pair = parties.gather(folder, ["alice", "bob"])
-    parties.generate(pair)
-    (pair[0].directory / "message").write_bytes(b"a message")
-    (pair[0].directory / "board").mkdir()
-    _run(pair[0], ASK)
+    trio = parties.gather(folder, ["alice", "bob", "carol"])
+    parties.generate(trio)
+    (trio[0].directory / "message").write_bytes(b"a message")
+    (trio[0].directory / "board").mkdir()
+    _run(trio[0], ASK)
     print(f"\n{kind + ', milliseconds':<34}" + "".join(f"{size:>9}" for size in sizes) + f"{'last / first':>14}")
     times: dict[Command, list[float]] = {command: [] for command in (*listings, *looking)}
     there = 0
     for size in sizes:
         while there < size:
-            more(pair, there)
+            more(trio, there)
             there += 1
         for command, seen in times.items():
-            seen.append(_time(lambda command=command: _run(pair[0], command)))  # type: ignore[misc]
+            seen.append(_time(lambda command=command: _run(trio[0], command)))  # type: ignore[misc]
     for command, seen in times.items():
         by = sizes[-1] / sizes[0] if command in listings else 1
         words = " ".join(word for word in command[:2]) + (", by the thing" if command in listings else "")
