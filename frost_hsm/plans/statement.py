@@ -90,7 +90,7 @@ class Statement:
 
     def encode(self) -> bytes:
         """Write it, in its one form."""
-        return json.dumps({"schema": SCHEMA, **asdict(self)}, indent=1).encode() + b"\n"
+        return json.dumps({"schema": SCHEMA, **asdict(self)}).encode() + b"\n"
 
 
 def read(data: bytes) -> Statement:

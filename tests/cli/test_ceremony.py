@@ -149,7 +149,7 @@ def test_a_statement_that_was_touched_is_not_signed(group: list[Party], recorded
     path = recorded / f"{KEY}.bob.statement.json"
     told = json.loads(path.read_bytes())
     told["agreed"]["check_code"] = "0000 " * 7 + "0000"
-    path.write_bytes(json.dumps(told, indent=1).encode() + b"\n")
+    path.write_bytes(json.dumps(told).encode() + b"\n")
     ran = run(group[0], recorded, "sign", "plan.toml")
     assert ran.status == 65
     assert "the statement of bob has another check code" in ran.stderr

@@ -30,6 +30,13 @@ TAKES_ALL = os.environ.get("FROST_HSM_CRASH") == "all"
 """Whether every instant is taken, or a sample."""
 
 MESSAGE = b"pay 5 to dave"
+PLAN = """\
+title = "A key"
+key = "treasury"
+suite = "p256"
+threshold = 2
+people = ["alice", "bob"]
+"""
 
 LATER = re.compile(r"\bround1-state\b|\.token\.partial$")
 """What a later step clears away, if the one that should have did not come to it."""
@@ -54,6 +61,7 @@ class Stage:
         self._told: dict[str, list[Told]] = {}
         (self.directory / "inbox").mkdir(parents=True)
         (self.directory / "message").write_bytes(MESSAGE)
+        (self.directory / "plan.toml").write_text(PLAN)
         (self.directory / "key").write_text(f"{7:064x}")
         self.kind = kind
         self.people = {name: Party(name, self.directory / name, "") for name in ("alice", "bob", "carol")}
@@ -206,6 +214,13 @@ class Stage:
     def has_module_aborted(self, ended: Ended) -> bool:
         """Whether SoftHSM2 ended the process, by an assertion of its own: a token went away while it listed them."""
         return self.kind == "softhsm" and "SlotManager::insertToken" in ended.stderr
+
+    def has_shown_nothing(self, ended: Ended) -> bool:
+        """Whether SoftHSM2 showed a token that it knew as empty: its folder went away since."""
+        return (
+            self.kind == "softhsm"
+            and re.search("^error: the identity of .* is not in token", ended.stderr, re.MULTILINE) is not None
+        )
 
     def has_misread(self, ended: Ended) -> bool:
         """Whether SoftHSM2 took a token for another, or for none: it cannot read one that a process logs in to."""

@@ -215,6 +215,17 @@ STORIES = {
     """
         + SIGN.format("", "bob"),
     ),
+    "a record": (
+        "a key",
+        """
+    > alice ceremony plan ../plan.toml
+    bob     ceremony record ../plan.toml --began 10:00 --ended 11:00
+    > alice ceremony record ../plan.toml --began 10:00 --ended 11:00
+    > alice ceremony sign ../plan.toml
+    bob     ceremony sign ../plan.toml
+    > alice ceremony verify ../treasury.record.html ../treasury.record.alice.p7s ../treasury.record.bob.p7s
+    """,
+    ),
     "giving up": (
         "a key",
         """

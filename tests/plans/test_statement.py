@@ -36,7 +36,7 @@ def test_reads_what_it_wrote() -> None:
         (b'"size": 505', b'"size": "505"'),
         (b'"size": 505', b'"size": true'),
         (b'"is_software": true', b'"is_software": 1'),
-        (b'"name": "alice"', b'"name": "alice",\n "name": "alice"'),
+        (b'"name": "alice"', b'"name": "alice", "name": "alice"'),
         (b'"name": "alice"', b'"name": "Alice"'),
         (b'"file": "root.pem"', b'"file": "../root.pem"'),
         (b'"label": "my token"', b'"label": "\\u001b[2K"'),
