@@ -116,6 +116,8 @@ def run(
     make_private(folder)
     names = split_names(signers) if signers is not None else None
     with ExitStack() as stack:
+        if asks_you:
+            stack.enter_context(keyboard.staying_asked())
         log = stack.enter_context(Log(folder / "log", place.me))
         judge = Judge(log, rules)
         attending = stack.enter_context(

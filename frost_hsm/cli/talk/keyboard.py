@@ -2,8 +2,8 @@
 
 What was typed before the question is thrown away: nobody has answered what they had not seen. A program that is
 stopped while it asks (Ctrl-Z, SIGSTOP) leaves the terminal as it was, and asks again when it goes on, whatever the
-shell has made of the terminal meanwhile; OpenSSH's readpassphrase does the same. A question that is asked in another
-thread than the first is not put again.
+shell has made of the terminal meanwhile; OpenSSH's readpassphrase does the same. Only the first thread is told of a
+stop: while another one asks, it has to be within `staying_asked`.
 """
 
 from __future__ import annotations
@@ -15,14 +15,17 @@ import select
 import signal
 import termios
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 
 from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import Aborted, NoTerminal
 
 _TERMINAL = "/dev/tty"
+_MOMENT = 0.02  # seconds
 _PASTE = (b"\x1b[200~", b"\x1b[201~")
 """What a terminal puts around pasted text, where the program before has asked it to and not taken that back."""
 
@@ -56,11 +59,12 @@ def ask(terminal: int, prompt: str, *, is_hidden: bool, until: int | None = None
     ends or the terminal goes away.
     """
     try:
-        with _Question(terminal, f"{visible(prompt)} ", is_hidden).asked():
+        question = _Question(terminal, f"{visible(prompt)} ", is_hidden)
+        with question.asked():
             line = b""
             while not line.endswith(b"\n"):
-                if until is not None and until in select.select([terminal, until], [], [])[0]:
-                    raise Aborted("the question was withdrawn")
+                if until is not None:
+                    question.wait(until)
                 read = os.read(terminal, 4096)
                 if not read:
                     raise Aborted("nothing was typed", hint="run the same command again")
@@ -102,21 +106,28 @@ class _Question:
                     with suppress(OSError):
                         write(self._terminal, "\n")
 
+    def wait(self, until: int) -> None:
+        """Wait for a line that was typed since the question was put. Raises `Aborted` once ``until`` can be read."""
+        while True:
+            ready, _, _ = select.select([self._terminal, until], [], [])
+            if until in ready:
+                raise Aborted("the question was withdrawn")
+            if self._is_put and select.select([self._terminal], [], [], 0)[0]:
+                return
+            time.sleep(_MOMENT)  # until the first thread has put it again, which throws away what was typed before
+
     @contextmanager
     def _staying_asked(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():  # which alone can be told of signals
-            yield
+        global _asked_elsewhere
+        if threading.current_thread() is threading.main_thread():
+            with _handling(self.stop, self.go_on):
+                yield
             return
-        handlers = {signal.SIGTSTP: self._stop, signal.SIGCONT: self._go_on}
-        earlier = {number: signal.getsignal(number) for number in handlers}
-        ours = {number: handlers[number] for number, handler in earlier.items() if handler is signal.SIG_DFL}
+        _asked_elsewhere = self
         try:
-            for number, handler in ours.items():
-                signal.signal(number, handler)
             yield
         finally:
-            for number in ours:
-                signal.signal(number, signal.SIG_DFL)
+            _asked_elsewhere = None
 
     def _put(self) -> None:
         _set_modes(self._terminal, self._during)  # this throws away what was typed before
@@ -127,16 +138,72 @@ class _Question:
         _set_modes(self._terminal, self._before)
         self._is_put = False
 
-    def _stop(self, number: int, frame: FrameType | None) -> None:
+    def stop(self) -> None:
+        """Leave the terminal as it was, and stop."""
         self._take_back()
-        signal.signal(signal.SIGTSTP, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGTSTP)
-        signal.signal(signal.SIGTSTP, self._stop)
+        _stop()
         if not self._is_put:  # nobody is there who could let us go on, so we were not stopped
             self._put()
 
-    def _go_on(self, number: int, frame: FrameType | None) -> None:
+    def go_on(self) -> None:
+        """Ask again."""
         self._put()
+
+
+# ── Stopped, and told to go on ──
+
+_asked_elsewhere: _Question | None = None
+"""What another thread asks than the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Handler:
+    """Handles a signal, by calling something."""
+
+    call: Callable[[], None]
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.call()
+
+
+@contextmanager
+def staying_asked() -> Iterator[None]:
+    """Put what another thread asks again when the program goes on after a stop. Only the first thread can."""
+
+    def stop() -> None:
+        if _asked_elsewhere is not None:
+            _asked_elsewhere.stop()
+        else:
+            _stop()
+
+    def go_on() -> None:
+        if _asked_elsewhere is not None:
+            _asked_elsewhere.go_on()
+
+    with _handling(stop, go_on):
+        yield
+
+
+@contextmanager
+def _handling(stop: Callable[[], None], go_on: Callable[[], None]) -> Iterator[None]:
+    """Handle a stop and what ends it, where nobody but we does."""
+    handlers = {signal.SIGTSTP: _Handler(stop), signal.SIGCONT: _Handler(go_on)}
+    earlier = {number: signal.getsignal(number) for number in handlers}
+    ours = [number for number, before in earlier.items() if before is signal.SIG_DFL or isinstance(before, _Handler)]
+    try:
+        for number in ours:
+            signal.signal(number, handlers[number])
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, earlier[number])
+
+
+def _stop() -> None:
+    """Stop, as if nobody handled it."""
+    handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
+    os.kill(os.getpid(), signal.SIGTSTP)
+    signal.signal(signal.SIGTSTP, handler)
 
 
 def _set_modes(terminal: int, modes: list[object]) -> None:
