@@ -245,7 +245,7 @@ STORIES = {
 }
 MADE_ANEW = (
     *("sign request", "sign commit", "sign preprocess"),
-    *("repair request", "backup create", "history abandon"),
+    *("repair request", "backup create", "history abandon", "history standing"),
 )
 AGAIN = {
     **dict.fromkeys(("peer remove", "dkg abort", "refresh abort", "keys delete"), NotKnown.exit),

@@ -129,9 +129,11 @@ def _is_same(stage: Stage, one: Told, orphans: Counter[str]) -> bool:
 def _is_orphan(step: Step, name: str) -> bool:
     """Whether it is of no use and does no harm.
 
-    That is nonces whose commitments were never written, which sign discard destroys; and the public half of a key pair,
-    which SoftHSM2 makes first.
+    That is nonces whose commitments were never written, which sign discard destroys; a vote on what follows a state that
+    has ended, which goes with the next; and the public half of a key pair, which SoftHSM2 makes first.
     """
+    if step.command == "refresh confirm":
+        return name.startswith("vote.")
     is_plain = step.command == "sign commit" and "--key" in step.arguments
     if is_plain or step.command == "sign preprocess":
         return "signing-nonces" in name
