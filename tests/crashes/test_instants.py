@@ -129,8 +129,8 @@ def _is_same(stage: Stage, one: Told, orphans: Counter[str]) -> bool:
 def _is_orphan(step: Step, name: str) -> bool:
     """Whether it is of no use and does no harm.
 
-    That is nonces whose commitments were never written, which sign discard destroys; a vote on what follows a state that
-    has ended, which goes with the next; and the public half of a key pair, which SoftHSM2 makes first.
+    That is nonces whose commitments were never written, which sign discard destroys; a vote on what follows a state
+    that has ended, which goes with the next; and the public half of a key pair, which SoftHSM2 makes first.
     """
     if step.command == "refresh confirm":
         return name.startswith("vote.")
