@@ -445,10 +445,6 @@ def test_a_lost_token(people: list[Party], tmp_path: Path, monkeypatch: pytest.M
         refused(second, "backup", "restore", kept, status=130, code="aborted", says="nothing was restored")
     ran = done(second, "backup", "restore", kept)
     assert "Next: to take the place of the first token: frost-hsm recover treasury" in ran.stderr
-    assert (
-        "Is this the identity of your first token" in second.run("backup", "restore", kept, "--home", "x").stderr
-        or True
-    )
     ran = done(second, "recover", KEY)
     assert "This token becomes participant 1 of treasury once the others have confirmed it" in ran.stdout
     request, end = (str(second.directory / f"{KEY}.repair1.{name}.pem") for name in ("request", "alice.done"))
