@@ -60,9 +60,10 @@ class TokenFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._last: tuple[bytes, Contents] | None = None  # what was read, and what it says
 
     def read(self) -> Contents:
-        """Read the file as it is now. Raises `TokenNotFound` if there is none."""
+        """Read the file as it is now, and take it apart unless it is as last time. Raises `TokenNotFound`."""
         with _explained(f"token file {self.path}"):
             try:
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -71,7 +72,10 @@ class TokenFile:
             with os.fdopen(descriptor, "rb") as file:
                 self._check_status(os.fstat(file.fileno()))
                 data = file.read(MAX_FILE_SIZE + 1)
-        return self._decode(data)
+        last = self._last
+        if last is None or last[0] != data:
+            self._last = last = (data, self._decode(data))
+        return last[1]
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -86,6 +90,7 @@ class TokenFile:
 
     def replace(self, contents: Contents) -> None:
         """Put ``contents`` in the file's place; on the disk when this returns. The caller holds the lock."""
+        self._last = None  # a record that is deleted does not stay here
         with _explained(f"token file {self.path}"), self._written(contents) as temporary:
             temporary.replace(self.path)
 
