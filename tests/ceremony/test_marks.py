@@ -15,7 +15,7 @@ from frost_hsm.ceremony.people.identity import Holder, RecordPlace
 from frost_hsm.ceremony.sealing.marks import Marks, is_mark
 from frost_hsm.ceremony.sealing.shelf import Shelf
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, StepConflict, TokenOwnedElsewhere
+from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, StepConflict, TokenLost, TokenOwnedElsewhere
 
 KEY, OTHER_KEY = bytes([1]) * 32, bytes([2]) * 32
 SAID = bytes([9]) * 32
@@ -75,6 +75,15 @@ def test_the_first_directory_that_comes_has_the_token(alice: Party, marks: Marks
     assert "frost-hsm init --take-over" in str(caught.value.hint)
     [mark] = alice.marks()
     assert mark.split(".")[0::2] == ["owner", alice.home.id[:16].hex()]
+
+
+def test_a_token_that_keeps_nothing_is_lost_and_not_of_another(
+    alice: Party, holder: Holder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So a token of SoftHSM2 looks whose files were taken away."""
+    monkeypatch.setattr(type(holder.token), "record_names", lambda *_: [])
+    with pytest.raises(TokenLost, match="does not hold what was just written"):
+        Marks(holder, alice.home).require_own()
 
 
 def test_taking_over_shuts_the_other_out(alice: Party, holder: Holder, marks: Marks, others: Marks) -> None:

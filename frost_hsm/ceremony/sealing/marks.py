@@ -27,7 +27,7 @@ from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.shelf import Shelf
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, StepConflict, TokenOwnedElsewhere
+from frost_hsm.errors import KeyExists, KeyNotFound, StateRolledBack, StepConflict, TokenLost, TokenOwnedElsewhere
 
 FIELDS: Final = {"owner": 1, "state": 3, "vote": 3, "dealt": 1, "gone": 1}
 """How many follow WHO in the name of each kind of mark."""
@@ -59,7 +59,7 @@ class Marks:
 
         All owners are listed once in the time that a holder has the token open; from then on one record is looked for,
         as whoever takes the token over destroys it. Raises `TokenOwnedElsewhere` if the token is another's, or of two
-        because taking it over was cut short.
+        because taking it over was cut short, and `TokenLost` if it keeps nothing, as SoftHSM2 without its files.
         """
         if self._home.id in self._works_with:
             self._require_still_own()
@@ -68,6 +68,8 @@ class Marks:
         if not owners:
             self._put("owner", self._own)
             owners = set(self._listed("owner"))  # another one may have come at this instant
+            if not owners:
+                raise TokenLost("the token does not hold what was just written to it")
         if owners != {(self._own,)}:
             raise self._refusal()
         self._works_with.add(self._home.id)
