@@ -28,6 +28,8 @@ _TWINS = re.compile(
 )
 """Letters of Greek, Cyrillic and Armenian that pass for letters of ASCII."""
 
+_MICRO = "\xb5"  # before the s of seconds
+
 _WORD = re.compile(r"\w+")
 _ESCAPES = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
 _MORE_THAN_ASCII = ("<wide>", "<font>", "<compat>", "<narrow>")
@@ -81,7 +83,9 @@ def _separated(word: str, has_plain_foreign: bool) -> str:
 def _is_foreign(letter: str) -> bool:
     import unicodedata  # here, because most runs show nothing but ASCII
 
-    return not letter.isascii() and letter.isalpha() and not unicodedata.name(letter, "").startswith("LATIN")
+    if letter.isascii() or not letter.isalpha() or letter == _MICRO:
+        return False
+    return not unicodedata.name(letter, "").startswith("LATIN")
 
 
 def _is_plain(letter: str) -> bool:
