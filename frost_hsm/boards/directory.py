@@ -27,6 +27,7 @@ from frost_hsm.home_directory import expand
 
 _PARTIAL: Final = ".partial"
 _PAUSE: Final = 0.2  # seconds between two looks at the directory
+_REST: Final = 10  # times as long as a look takes, where there is much to look at
 
 
 class DirectoryBoard(Shelf):
@@ -46,12 +47,14 @@ class DirectoryBoard(Shelf):
     def wait(self, timeout: float) -> bool:
         """Look again and again: what happens on other machines, nobody tells this one."""
         self._require_open()
-        deadline = time.monotonic() + timeout
+        begun = time.monotonic()
+        deadline = begun + timeout
         while not self._has_news():
-            left = deadline - time.monotonic()
-            if left <= 0:
+            now = time.monotonic()
+            if now >= deadline:
                 return False
-            time.sleep(min(_PAUSE, left))
+            time.sleep(min(max(_PAUSE, _REST * (now - begun)), deadline - now))
+            begun = time.monotonic()
         return True
 
     def _list(self) -> Iterator[tuple[str, Lying | None]]:

@@ -60,8 +60,8 @@ def main() -> None:
                     _agents(uri, people, ahead) as all,
                 ):
                     for number in in_flight:
+                        _ask(people[0], 1)  # which loads what has to be loaded
                         if ahead:
-                            _ask(people[0], 1)
                             time.sleep(PAUSE)  # in which nonces are made
                         before = sum(map(_processor_seconds, all))
                         rate, median = _ask(people[0], number)
