@@ -1,13 +1,12 @@
-"""Time agents that sign for each other over a board: python tests/benchmarks/agents.py [BOARD [IN_FLIGHT...]]
+"""Time agents that sign for each other over a board: python tests/benchmarks/agents.py [--json | BOARD [IN_FLIGHT...]]
 
 A group in which all sign, of two and of three, each with an agent and a SoftHSM2 token of their own. A program asks the
 first agent for many signatures at once, and waits for all of them: each row says how many a second there are and how
-long one takes; how many milliseconds of a processor a signature takes of all the agents together, the asking one with
-the most; and how many of these the bare token calls take, committing and signing, made one after the other by each.
-What is above 1 in the ratio is messages: signing, sending, reading and keeping them. Then the same with nonces made
-ahead, as many as are asked for.
+long one takes; how many milliseconds of a processor a signature takes of all the agents together; and how many of these
+the bare token calls take, committing and signing, made one after the other by each. What is above 1 in the ratio is
+messages: signing, sending, reading and keeping them. Then the same with nonces made ahead.
 
-BOARD: dir (if nothing is said) or nats.
+BOARD: nats (if nothing is said) or dir.
 """
 
 from __future__ import annotations
@@ -28,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from stage import attending, joining, nats_server, parties, softhsm
 from stage.parties import Party
+from table import Table, show
 
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.frost.packages import SigningPackage
@@ -36,39 +36,41 @@ from frost_hsm.targets.ssh.wire import string
 
 KEY = "release"
 ROUNDS = 10
+COLUMNS = ("agents", "in flight", "made ahead", "a second", "median, s", "processor, ms", "token calls, ms", "ratio")
 MOST_AHEAD = 110
 PAUSE = 10.0  # seconds
 
 
 def main() -> None:
     """Print the table."""
-    kind, *numbers = sys.argv[1:] or ["dir"]
+    kind, *numbers = [word for word in sys.argv[1:] if word != "--json"] or ["nats"]
     in_flight = [int(number) for number in numbers] or [1, 10, 100]
     module = softhsm.module_path()
     if module is None:
         raise SystemExit("SoftHSM2 is not installed")
+    rows = []
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(Path(folder)))
-        print(f"{'agents':<8}{'in flight':>10}{'ahead':>7}{'a second':>10}{'median s':>10}{'cpu ms':>8}", end="")
-        print(f"{'token ms':>10}{'ratio':>7}")
         for names in (("alice", "bob"), ("alice", "bob", "carol")):
             people = _group(Path(folder) / str(len(names)), names, module)
             bare = 1000 * len(names) * _token_seconds(people)
             for ahead in (0, MOST_AHEAD):
-                with (
-                    _board(kind, Path(folder) / f"board{len(names)}{ahead}") as uri,
-                    _agents(uri, people, ahead) as all,
-                ):
+                board = Path(folder) / f"board{len(names)}{ahead}"
+                with _board(kind, board) as uri, _agents(uri, people, ahead) as processes:
                     for number in in_flight:
-                        _ask(people[0], 1)  # which loads what has to be loaded
-                        if ahead:
-                            time.sleep(PAUSE)  # in which nonces are made
-                        before = sum(map(_processor_seconds, all))
-                        rate, median = _ask(people[0], number)
-                        cpu = 1000 * (sum(map(_processor_seconds, all)) - before) / number
-                        made = "yes" if ahead else "no"
-                        print(f"{len(names):<8}{number:>10}{made:>7}{rate:>10.2f}{median:>10.2f}{cpu:>8.1f}", end="")
-                        print(f"{bare:>10.1f}{cpu / bare:>7.2f}", flush=True)
+                        rows.append([str(len(names)), str(number), "yes" if ahead else "no"])
+                        rows[-1] += _row(people, processes, number, ahead, bare)
+    show(Table("Agents", COLUMNS, rows))
+
+
+def _row(people: list[Party], agents: list[subprocess.Popen[bytes]], number: int, ahead: int, bare: float) -> list[str]:
+    _ask(people[0], 1)  # which loads what has to be loaded
+    if ahead:
+        time.sleep(PAUSE)  # in which nonces are made
+    before = sum(map(_processor_seconds, agents))
+    rate, median = _ask(people[0], number)
+    cpu = 1000 * (sum(map(_processor_seconds, agents)) - before) / number
+    return [f"{rate:.1f}", f"{median:.2f}", f"{cpu:.0f}", f"{bare:.0f}", f"{cpu / bare:.1f}"]
 
 
 def _processor_seconds(process: subprocess.Popen[bytes]) -> float:

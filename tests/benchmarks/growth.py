@@ -1,15 +1,15 @@
-"""Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [KIND...] [SIZE...]
+"""Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [--json | [KIND...] FEW MANY]
 
-Sizes are 10, 100, 1000 and 2000 unless told otherwise, of keys up to 1000 and of certificates up to 500. Requests that
-wait, signatures on a board, keys, peers, and certificates in the token that are nobody's here: what looks one up is
-compared with itself beside the first size, and should stay at 1; what lists or reads all of them is compared by the
-thing, and should stay at 1, or below. Then what costs most of a folder and a file, beside reading them and
-doing nothing.
+Beside 10 of them and 2000 unless told otherwise, of keys at most 1000 and of certificates 500: requests that wait,
+signatures on a board, keys, peers, and certificates in the token that are nobody's here. What looks one up is compared
+with itself, and what lists or reads all of them by the thing. Then, unless a kind is named, what costs most of a folder
+and a file, beside reading them and doing nothing.
+
+Every command reads the index of the state directory and what the token lists, so what looks one up grows by some
+microseconds for each file that is there; a ratio as large as that of the sizes would be as bad as can be.
 
 Keys take longest to make: a second for two of them.
 """
-
-# ruff: noqa: E402  (the path comes first)
 
 from __future__ import annotations
 
@@ -23,11 +23,12 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1])
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from stage import parties
 from stage.certificates import Authority
 from stage.parties import KEY, Party
+from table import Table, show
 
 from frost_hsm.boards import name_of
 from frost_hsm.ceremony.history.transcript import BEGINNING
@@ -35,7 +36,8 @@ from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.errors import FrostHsmError, NotYet
 
-SIZES = (10, 100, 1000, 2000)
+FEW, MANY = 10, 2000
+COLUMNS = ("beside", "command", "few", "ms", "many", "ms", "ratio")
 TIMES = 5
 REQUEST = "message.request.pem"
 BOARD = "dir:board"
@@ -111,25 +113,27 @@ MOST = {"keys": 1000, "certificates": 500}
 
 
 def main() -> None:
-    """Print the tables."""
-    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()] or SIZES
-    kinds = [word for word in sys.argv[1:] if not word.isdecimal()]
+    """Print the table."""
+    few, many = [int(word) for word in sys.argv[1:] if word.isdecimal()] or (FEW, MANY)
+    kinds = [word for word in sys.argv[1:] if word in KINDS]
     with tempfile.TemporaryDirectory() as folder:
-        for number, kind in enumerate(kinds or KINDS):
-            most = MOST.get(kind, max(sizes))
-            _grow(Path(folder) / str(number), kind, sorted({min(size, most) for size in sizes}))
-        if not kinds:
+        rows = [
+            row
+            for number, kind in enumerate(kinds or KINDS)
+            for row in _grow(Path(folder) / str(number), kind, (few, min(many, MOST.get(kind, many))))
+        ]
+        show(Table("Growth", COLUMNS, rows))
+        if not sys.argv[1:]:
             _costs(Path(folder))
 
 
-def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
+def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> list[list[str]]:
     more, listings, looking = KINDS[kind]
     trio = parties.gather(folder, ["alice", "bob", "carol"])
     parties.generate(trio)
     (trio[0].directory / "message").write_bytes(b"a message")
     (trio[0].directory / "board").mkdir()
     _run(trio[0], ASK)
-    print(f"\n{kind + ', milliseconds':<34}" + "".join(f"{size:>9}" for size in sizes) + f"{'last / first':>14}")
     times: dict[Command, list[float]] = {command: [] for command in (*listings, *looking)}
     there = 0
     for size in sizes:
@@ -138,10 +142,16 @@ def _grow(folder: Path, kind: str, sizes: Sequence[int]) -> None:
             there += 1
         for command, seen in times.items():
             seen.append(_time(lambda command=command: _run(trio[0], command)))  # type: ignore[misc]
-    for command, seen in times.items():
-        by = sizes[-1] / sizes[0] if command in listings else 1
-        words = " ".join(word for word in command[:2]) + (", by the thing" if command in listings else "")
-        print(f"{words:<34}" + "".join(f"{ms:>9.1f}" for ms in seen) + f"{seen[-1] / seen[0] / by:>14.2f}")
+    few, many = sizes
+    return [
+        [
+            kind,
+            f"`{' '.join(command[:2])}`" + (", each" if command in listings else ""),
+            *(str(few), f"{before:.1f}", str(many), f"{after:.1f}"),
+            f"{after / before / (many / few if command in listings else 1):.2f}",
+        ]
+        for command, (before, after) in times.items()
+    ]
 
 
 def _costs(folder: Path) -> None:

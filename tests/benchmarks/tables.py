@@ -26,7 +26,13 @@ HERE = Path(__file__).parent
 PAGE = HERE.parents[1] / "frost_hsm/manual/benchmarks.md"
 SUITES = ("p256", "ed25519", "ristretto255", "secp256k1", "secp256k1-tr", "ed448")
 OPERATIONS = "Operations"
-OTHERS = {"Commands": "commands.py", "Sealed signing": "sealed_signing.py", "Token calls": "tokens.py"}
+OTHERS = {
+    "Commands": "commands.py",
+    "Sealed signing": "sealed_signing.py",
+    "Token calls": "tokens.py",
+    "Agents": "agents.py",
+    "Growth": "growth.py",
+}
 COLUMNS = ("n, t", "step", "native: ms", "Rust / ours", "with y", "alone: ms", "Rust / ours", "with y", "noble / ours")
 """Of peers: with the native library, and as after a bare ``pip install``."""
 
