@@ -1,4 +1,4 @@
-"""Time commands beside more and more of what they may meet: python tests/benchmarks/growth.py [--json | [KIND...] FEW MANY]
+"""Time commands beside few and many of what they may meet: tests/benchmarks/growth.py [--json | [KIND...] FEW MANY]
 
 Beside 10 of them and 2000 unless told otherwise, of keys at most 1000 and of certificates 500: requests that wait,
 signatures on a board, keys, peers, and certificates in the token that are nobody's here. What looks one up is compared
