@@ -143,6 +143,14 @@ def test_what_happened_to_a_file_is_said(alice: Party, kind: str) -> None:
     assert changes(before, snapshot(alice)) == []
 
 
+def test_what_a_killed_run_left_is_cleared_away_by_one_that_is_refused(alice: Party) -> None:
+    left = alice.directory / ".frost-hsm.0123456789abcdef.partial"
+    left.write_bytes(b"half")
+    (alice.directory / "alice.identity.pem").write_bytes(b"another")
+    assert alice.run("identity", "export").status == OutputExists.exit
+    assert not left.exists()
+
+
 def test_what_was_meant_is_never_passed_over(alice: Party) -> None:
     """In a folder, too: what was a message once is reported, and all of it at once."""
     good = (alice.directory / "first.pem").read_bytes()

@@ -202,9 +202,9 @@ def check_output(path: str, *, force: bool, again: bytes | None = None, is_text:
         return
     target = Path(path)
     with _writing(path):
+        _clear_away(target.parent)
         if _is_taken(target):
             _require_replaceable(target, again, force=force)
-        _clear_away(target.parent)
         with _partial(target.parent, 0o600) as (file, _), _where_it_can():
             os.posix_fallocate(file.fileno(), 0, _ROOM)
 
