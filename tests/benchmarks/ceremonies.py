@@ -16,8 +16,9 @@ done about envelopes; and so do the hashes of all envelopes in round 2, 34 bytes
 from __future__ import annotations
 
 import math
-import os
+import re
 import secrets
+import subprocess
 import sys
 import tempfile
 import time
@@ -116,8 +117,7 @@ def measure(folder: Path, size: int, *, is_whole: bool) -> list[float]:
     """Have a key made by ``size`` people; returns the columns of one of them."""
     [me] = parties.gather(folder, ["me"])
     others = [Other(f"other-{number}") for number in range(2, size + 1)]
-    for other in others:
-        me.home.put(f"peers/{other.holder.public.name}.pem", other.holder.public.to_pem())
+    me.home.put_all("peers", {f"{each.holder.public.name}.pem": each.holder.public.to_pem() for each in others})
     names = [other.holder.public.name for other in others]
     _run(me, "dkg", "propose", KEY, "-t", str(size * 2 // 3), "--with", ",".join(names))
     proposal = signed.read((me.directory / f"{KEY}.proposal.pem").read_bytes()).expect(Proposal)
@@ -149,18 +149,16 @@ def _lay(me: Party, step: str, said: Mapping[str, bytes]) -> str:
 
 def _run(me: Party, *arguments: str) -> tuple[float, float]:
     """Run a command in a process of its own, which has to succeed; returns seconds, and MB at its peak."""
-    command = [*parties.PROGRAM, *me.arguments(arguments)]
+    command, peak = [*parties.PROGRAM, *me.arguments(arguments)], 0
+    said = me.directory / "said"
     begin = time.perf_counter()
-    process = os.fork()
-    if process == 0:
-        os.chdir(me.directory)
-        said = os.open("said", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(said, 1)
-        os.dup2(said, 2)
-        os.execv(command[0], command)
-    _, ended, used = os.wait4(process, 0)
-    assert os.waitstatus_to_exitcode(ended) == 0, (me.directory / "said").read_text()
-    return time.perf_counter() - begin, used.ru_maxrss / 1024
+    with said.open("wb") as file, subprocess.Popen(command, cwd=me.directory, stdout=file, stderr=file) as process:
+        while process.poll() is None:
+            used = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+            peak = int(used[1]) if used is not None else peak
+            time.sleep(0.005)
+    assert process.returncode == 0, said.read_text()
+    return time.perf_counter() - begin, peak / 1024
 
 
 if __name__ == "__main__":

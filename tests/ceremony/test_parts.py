@@ -37,7 +37,7 @@ def until_round2(people: list[Party]) -> tuple[Messages, Messages]:
 
 def part(sender: Party, name: str) -> bytes:
     """What somebody sends one participant alone."""
-    return sender.ceremony().transcript.sent_to(name, Round2).to_pem()
+    return next(data for to, data in sender.ceremony().transcript.parts(Round2) if to == name)
 
 
 def parts_for(party: Party, people: list[Party]) -> list[bytes]:

@@ -6,7 +6,7 @@ chapter has ended well is nobody's note: it has if the confirmations of all its 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -24,6 +24,7 @@ from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
+from frost_hsm.forms import cms, pem
 
 M = TypeVar("M", bound=Message)
 
@@ -281,15 +282,24 @@ class Transcript:
         """Return a message with the envelopes for its sender and for one participant, and no other."""
         return said.part([each.digest for each in self._envelopes(said, name, said.sender.name)])
 
-    def sent_to(self, name: str, kind: type[M]) -> Signed[M]:
-        """Return one's own message as it is for one participant. Raises `NotKnown` if their envelope is not here."""
+    def parts(self, kind: type[Enclosing]) -> Iterator[tuple[str, bytes]]:
+        """Give one's own message as it is for each of the others, a file, by their names.
+
+        Raises `NotKnown` for whom the envelope is not here.
+        """
         said = self.sent(kind)
-        if said is None or any(each.data is None for each in self._envelopes(said, name)):
-            raise NotKnown(
-                f"your envelope for {name} is not here",
-                hint="restore the state directory from a backup, or ask others for the whole file that you sent them",
-            )
-        return self.part(said, name)
+        if said is None:
+            return
+        whole = signed.parse(said.der)
+        own = [each.opened for each in self._envelopes(said, self.me.name)]
+        for name, each in zip(self.expected, said.message.envelopes, strict=False):
+            if each.data is None:
+                raise NotKnown(
+                    f"your envelope for {name} is not here",
+                    hint="restore the state directory from a backup, or ask others for the whole file that you sent",
+                )
+            if name != self.me.name:
+                yield name, pem.encode(cms.PEM_LABEL, whole.enclosing((*own, each.data)))
 
     def is_whole_for_us(self, said: Signed[Any]) -> bool:
         """Whether the envelope for us is beside a message, if it has one."""

@@ -95,7 +95,10 @@ class Enclosing(Message):
 
     def enclosing(self, here: Mapping[bytes, bytes]) -> Self:
         """Return the same with these envelopes, by their hashes, and no other."""
-        envelopes = tuple(Enclosure(each.digest, here.get(each.digest)) for each in self.envelopes)
+        envelopes = tuple(
+            Enclosure(each.digest, here.get(each.digest)) if each.digest in here or each.data is not None else each
+            for each in self.envelopes
+        )
         return cast("Self", replace(cast("Any", self), envelopes=envelopes))
 
 

@@ -83,8 +83,8 @@ def _round2_to_each(
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         ceremony.round2(place.holder, inbox)
     file = _file(ceremony, Round2)
-    for name in recipients:
-        door.write(str(folder / name / file), ceremony.transcript.sent_to(name, Round2).to_pem(), force=force)
+    for name, data in ceremony.transcript.parts(Round2):
+        door.write(str(folder / name / file), data, force=force)
     after = (
         f"send each their own {folder}/WHO/{file}, and put what you are sent into one directory; "
         f"then: frost-hsm {ceremony.command} finish {ceremony.name} --in DIR"
