@@ -18,7 +18,7 @@ from frost_hsm.cli import completing
 from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
-from frost_hsm.cli.steps import plans, rounds
+from frost_hsm.cli.steps import proposals, rounds
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -190,7 +190,10 @@ def _agree(place: Workplace, ceremony: ceremony_dealing.Ceremony) -> None:
         ]
         question = f"Take part, and trust {author} with the key?"
     else:
-        lines = [*plans.refreshing(ceremony), f"  dealer        {author}, who could bring stolen old shares up to date"]
+        lines = [
+            *proposals.refreshing(ceremony),
+            f"  dealer        {author}, who could bring stolen old shares up to date",
+        ]
         question = f"Take part, and trust {author} with that?"
     if not place.terminal.agree(question, what="the dealer's name", shown=author, lines=lines):
         raise Aborted("you did not agree to take part; nothing was changed")

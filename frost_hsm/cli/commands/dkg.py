@@ -21,7 +21,7 @@ from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import Posting, meet, posting, to_board
-from frost_hsm.cli.steps import plans, rounds
+from frost_hsm.cli.steps import proposals, rounds
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -90,7 +90,7 @@ def propose(
         ceremony = _proposed(place, plan, path, force)
         data = ceremony.proposal.to_pem()
         raw = door.write(path, data, force=force)
-        lines = [*plans.making(ceremony), f"Wrote {path}", *there.post(data)]
+        lines = [*proposals.making(ceremony), f"Wrote {path}", *there.post(data)]
     by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm dkg round1 {quoted(path)}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("dkg-propose", lines, fields, there.next_step(by_file), raw)
@@ -164,7 +164,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     )
     if not ceremony.has_agreed:
         ceremony.check_roster(place.peers())
-    return rounds.round1(place, ceremony, plans.making(ceremony), output, force)
+    return rounds.round1(place, ceremony, proposals.making(ceremony), output, force)
 
 
 @command(dkg, "round2", token=True)

@@ -13,7 +13,7 @@ from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import posting, to_board
-from frost_hsm.cli.steps import plans, rounds
+from frost_hsm.cli.steps import proposals, rounds
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -56,7 +56,7 @@ def propose(place: Workplace, name: str, board: str | None, output: str | None, 
                 ceremony = Refresh.read(place.home, data, place.me)
                 ceremony.accept()
         raw = door.write(path, data, force=force)
-        lines = [*plans.refreshing(ceremony), f"Wrote {path}", *there.post(data)]
+        lines = [*proposals.refreshing(ceremony), f"Wrote {path}", *there.post(data)]
     by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm refresh round1 {quoted(path)}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("refresh-propose", lines, fields, there.next_step(by_file), raw)
@@ -80,7 +80,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
     Writes NAME.refreshN.YOU.round1.pem. You are shown what is proposed, and asked, before the token is used.
     """
     ceremony = door.parse(proposal, lambda data: Refresh.read(place.home, data, place.me))
-    return rounds.round1(place, ceremony, plans.refreshing(ceremony), output, force)
+    return rounds.round1(place, ceremony, proposals.refreshing(ceremony), output, force)
 
 
 @command(refresh, "round2", token=True)

@@ -19,7 +19,7 @@ from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import posting, to_board
-from frost_hsm.cli.steps import plans
+from frost_hsm.cli.steps import proposals
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -88,7 +88,7 @@ def request(
             )
         asked = Repair.read(place.home, data, place.me)
         raw = door.write(path, data, force=force)
-        lines = [*plans.repairing(asked), f"Wrote {path}", *there.post(data)]
+        lines = [*proposals.repairing(asked), f"Wrote {path}", *there.post(data)]
     by_file = (
         f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {quoted(path)}"
     )
@@ -233,7 +233,7 @@ def _agree(place: Workplace, asked: Repair, question: str) -> None:
         question,
         what="the last 4 digits of the fingerprint",
         shown=asked.receiver.fingerprint[-4:],
-        lines=plans.repairing(asked),
+        lines=proposals.repairing(asked),
     )
     if not is_agreed:
         raise Aborted("you did not agree; nothing was changed")

@@ -25,7 +25,7 @@ from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.files import things
 from frost_hsm.cli.sittings.matter import Matter, Person
 from frost_hsm.cli.sittings.signing_matter import AnyOfMatter, SigningMatter
-from frost_hsm.cli.steps import plans
+from frost_hsm.cli.steps import proposals
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotYet
 
@@ -101,7 +101,7 @@ class MakingMatter(_RoundsMatter):
     """A key that is being made."""
 
     def __init__(self, making: KeyGeneration) -> None:
-        super().__init__(making, plans.making(making))
+        super().__init__(making, proposals.making(making))
         self._making = making
         self.title = f'key "{making.name}"'
 
@@ -113,7 +113,7 @@ class RefreshMatter(_RoundsMatter):
     """Shares that are made anew."""
 
     def __init__(self, refreshing: Refresh) -> None:
-        super().__init__(refreshing, plans.refreshing(refreshing))
+        super().__init__(refreshing, proposals.refreshing(refreshing))
         self._refreshing = refreshing
         self.title = f'refresh of "{refreshing.name}"'
 
@@ -191,7 +191,7 @@ class RepairMatter(Matter):
     def _agree(self, person: Person, question: str) -> None:
         if self._asked.receiver != self.me and not self._asked.is_takeover:
             person.meet([self._asked.receiver])
-        person.agree(plans.repairing(self._asked), question, self._asked.key.name)
+        person.agree(proposals.repairing(self._asked), question, self._asked.key.name)
 
 
 class AbandonmentMatter(Matter):

@@ -1,6 +1,6 @@
 """What the steps of several commands have alike.
 
-- what people are asked to take part in, in words: ``plans``
+- what people are asked to take part in, in words: ``proposals``
 - the three rounds of ``dkg`` and ``refresh``: ``rounds``
 - a signing request, shown, agreed to and finished: ``requests``
 """
