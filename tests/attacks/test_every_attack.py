@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -13,6 +14,7 @@ FOLDER = Path(__file__).parent
 LISTED = [f"K{n}" for n in range(1, 41)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 20)]
 
 
+@functools.cache
 def mounted() -> dict[str, list[ast.FunctionDef]]:
     """The tests of each attack, by its number."""
     found: dict[str, list[ast.FunctionDef]] = {}
@@ -24,6 +26,7 @@ def mounted() -> dict[str, list[ast.FunctionDef]]:
     return found
 
 
+@functools.cache
 def reasons() -> set[str]:
     """The attacks that the README gives a reason for."""
     return set(re.findall(r"^\| ([KPS]\d+b?) \|", (FOLDER / "README.md").read_text(), re.MULTILINE))
