@@ -23,16 +23,22 @@ TESTS = Path(__file__).parents[2]
 PATIENCE = 60  # seconds: without its defence a program may hang
 
 HEAVY = (
+    *("_pytest.junitxml", "_pytest.pastebin", "_pytest.setupplan", "_pytest.unittest", "_pytest.helpconfig"),
+    *("multiprocessing.context", "pdb", "secrets", "tomllib", "unittest.main", "xml.etree.ElementTree"),
     "asn1crypto.x509",
     "click",
+    "cryptography.hazmat.backends.openssl.backend",
     "cryptography.hazmat.primitives.asymmetric.ec",
     "cryptography.hazmat.primitives.asymmetric.rsa",
     "cryptography.hazmat.primitives.ciphers.aead",
+    "cryptography.hazmat.primitives.kdf.hkdf",
+    "cryptography.hazmat.primitives.kdf.scrypt",
     "cryptography.hazmat.primitives.kdf.x963kdf",
     "cryptography.hazmat.primitives.keywrap",
     "cryptography.hazmat.primitives.serialization",
     "Crypto.PublicKey.ECC",
-    "pkcs11",
+    "cryptography.x509",
+    "pkcs11.attributes",
 )
 
 
