@@ -119,7 +119,7 @@ def _failure(error: BaseException) -> FrostHsmError:
         others = [each for each in error.possibilities or () if each != "--pin"]  # which only says why it is none
         error = click.NoSuchOption(error.option_name, possibilities=others, ctx=error.ctx)
     if isinstance(error, click.ClickException):
-        text = error.format_message()
+        text = " ".join(error.format_message().split())
         context = error.ctx if isinstance(error, click.UsageError) else None
         hint = f"see: {context.command_path} --help" if context is not None else None
         return UsageProblem(text[:1].lower() + text[1:].rstrip("."), hint=hint)

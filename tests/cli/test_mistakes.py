@@ -95,6 +95,8 @@ MISTAKES = {
     "inspect": "missing argument 'FILES...'",
     "inspect sig": "this has 65 bytes, as a signature has",
     "inspect mesage": "cannot read mesage: No such file or directory",
+    "completion": "missing argument '{bash|zsh|fish}'. Choose from: bash, zsh, fish",
+    "repair request treasury --helpers bob": "a share of treasury takes 2 or more different helpers, not 1",
     "completion tcsh": "'tcsh' is not one of 'bash', 'zsh', 'fish'",
     "doctor --fix": "no such option '--fix'",
 }

@@ -23,7 +23,7 @@ from frost_hsm.cli.steps import proposals
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, UsageProblem
+from frost_hsm.errors import Aborted, NotPossible, UsageProblem
 
 
 @group
@@ -81,6 +81,8 @@ def request(
     path = output or f"{name}.repair{position}.request.pem"
     door.check_output(path, force=force)
     names = split_names(helpers)
+    if not key.min_signers <= len(set(names)) == len(names):
+        raise NotPossible(f"a share of {name} takes {key.min_signers} or more different helpers, not {len(set(names))}")
     with posting(place, board, name) as there:
         with place.holder() as holder:
             data = ceremony_repair.request(
