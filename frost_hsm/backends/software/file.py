@@ -68,7 +68,10 @@ class TokenFile:
             try:
                 descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
             except FileNotFoundError:
-                raise TokenNotFound(f"there is no token file {self.path}", hint="check the path") from None
+                raise TokenNotFound(
+                    f"there is no token file {self.path}",
+                    hint="check the path; a new one is made by: frost-hsm init --create",
+                ) from None
             with os.fdopen(descriptor, "rb") as file:
                 self._check_status(os.fstat(file.fileno()))
                 data = file.read(MAX_FILE_SIZE + 1)
