@@ -74,12 +74,18 @@ class GroupKeys:
         raise NotKnown("a program wants a signature by a key that is none of a group here")
 
     def _all(self, first: str | None = None) -> Iterator[GroupKey]:
-        home, me = self._place.home, self._place.me
-        names = GroupKey.names(home)
-        for name in sorted(names, key=lambda name: name != first):
-            key = GroupKey.load(home, name, me)
+        for name in self._names(first):
+            try:
+                key = GroupKey.load(self._place.home, name, self._place.me)
+            except FrostHsmError:  # deleted at this instant, or damaged: the others serve
+                continue
             if key.status is KeyStatus.ACTIVE and key.suite.name in ssh_wire.SUITES:
                 yield key
+
+    def _names(self, first: str | None) -> Iterator[str]:
+        if first is not None:  # without looking at the others
+            yield first
+        yield from GroupKey.names(self._place.home)
 
 
 def _encoded(key: GroupKey) -> bytes:
