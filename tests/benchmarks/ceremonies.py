@@ -1,21 +1,14 @@
-"""What one participant of a large group waits for and takes in: python tests/benchmarks/ceremonies.py [--whole] [N...]
+"""What one participant of a large group takes: python tests/benchmarks/ceremonies.py [--json | N...]
 
-Sizes are 20, 50, 100 and 200 unless told otherwise; two thirds of them sign. One participant takes every step of key
-generation by command, each in a process of its own, with a software token and a state directory on the disk. The others
-are played: what they send is signed by keys in memory, and they check nothing of what is sent to them.
-
---whole: the others send one file for all in round 2, and not a file for each.
-
-Last comes by what each column grows from the first size to the last, as an exponent of n: 1 is as the group, 2 as its
-square. Round 1 holds commitments to as many coefficients as sign, of everybody, so it grows with the square whatever is
-done about envelopes; and so do the hashes of all envelopes in round 2, 34 bytes each.
+Two thirds of N sign. One participant takes every step of key generation by command, each in a process of its own, with
+a software token and a state directory on the disk; seconds are of the processor. The others are played: what they send
+is signed by keys in memory, and they check nothing of what is sent to them. In round 2 they send a file for each, and
+of groups up to 200, for comparison, one file for all.
 """
-
-# ruff: noqa: E402  (the path comes first)
 
 from __future__ import annotations
 
-import math
+import os
 import re
 import secrets
 import subprocess
@@ -25,11 +18,12 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-sys.path[0] = str(Path(__file__).parents[1])
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ceremony.memory_token import MemoryToken
 from stage import parties
 from stage.parties import KEY, Party
+from table import Table, show
 
 from frost_hsm import P256
 from frost_hsm.ceremony.messages import signed
@@ -46,8 +40,20 @@ from frost_hsm.frost.round1 import SecretPackage
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import system_entropy
 
-SIZES = (20, 50, 100, 200)
-COLUMNS = ("round1 s", "round2 s", "finish s", "confirm s", "peak MB", "read, MB", "of round 2", "kept, MB")
+SIZES = (20, 50, 100, 200, 1000)
+MOST_FOR_ALL = 200
+COLUMNS = (
+    "n, t",
+    "in round 2",
+    "round1, s",
+    "round2, s",
+    "finish, s",
+    "confirm, s",
+    "peak, MB",
+    "read, MB",
+    "of it round 2",
+    "kept, MB",
+)
 
 
 class Other:
@@ -98,19 +104,20 @@ def _filler(length: int) -> bytes:
 
 def main() -> None:
     """Print the table."""
-    words = sys.argv[1:]
-    sizes = [int(word) for word in words if word.isdecimal()] or SIZES
-    print(f"{'n, t':>10}" + "".join(f"{column:>12}" for column in COLUMNS))
+    sizes = [int(word) for word in sys.argv[1:] if word.isdecimal()] or SIZES
+    sys.argv[1:] = [word for word in sys.argv[1:] if not word.isdecimal()]
     rows = []
     for size in sizes:
-        with tempfile.TemporaryDirectory() as folder:
-            row = measure(Path(folder), size, is_whole="--whole" in words)
-        rows.append(row)
-        print(f"{size:>5}, {size * 2 // 3:<3}" + "".join(f"{value:>12.2f}" for value in row), flush=True)
-    if len(rows) > 1:
-        by = math.log(sizes[-1] / sizes[0])
-        grown = [math.log(last / first) / by for first, last in zip(rows[0], rows[-1], strict=True)]
-        print(f"{'grows by n^':>10}" + "".join(f"{value:>11.1f} " for value in grown))
+        for is_whole in (False, True)[: 2 if size <= MOST_FOR_ALL else 1]:
+            with tempfile.TemporaryDirectory() as folder:
+                values = measure(Path(folder), size, is_whole=is_whole)
+            sent = "one file for all" if is_whole else "a file for each"
+            rows.append([f"{size}, {size * 2 // 3}", sent, *map(_three_digits, values)])
+    show(Table("Large groups", COLUMNS, rows))
+
+
+def _three_digits(value: float) -> str:
+    return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 
 def measure(folder: Path, size: int, *, is_whole: bool) -> list[float]:
@@ -148,17 +155,19 @@ def _lay(me: Party, step: str, said: Mapping[str, bytes]) -> str:
 
 
 def _run(me: Party, *arguments: str) -> tuple[float, float]:
-    """Run a command in a process of its own, which has to succeed; returns seconds, and MB at its peak."""
-    command, peak = [*parties.PROGRAM, *me.arguments(arguments)], 0
+    """Run a command in a process of its own, which has to succeed; returns processor seconds, and MB at its peak."""
+    command, peak, ended = [*parties.PROGRAM, *me.arguments(arguments)], 0, 0
     said = me.directory / "said"
-    begin = time.perf_counter()
-    with said.open("wb") as file, subprocess.Popen(command, cwd=me.directory, stdout=file, stderr=file) as process:
-        while process.poll() is None:
-            used = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-            peak = int(used[1]) if used is not None else peak
+    with said.open("wb") as file:
+        process = subprocess.Popen(command, cwd=me.directory, stdout=file, stderr=file)
+        while not ended:
+            seen = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+            peak = int(seen[1]) if seen is not None else peak
             time.sleep(0.005)
-    assert process.returncode == 0, said.read_text()
-    return time.perf_counter() - begin, peak / 1024
+            ended, status, used = os.wait4(process.pid, os.WNOHANG)
+    assert os.waitstatus_to_exitcode(status) == 0, said.read_text()
+    process.returncode = 0
+    return used.ru_utime + used.ru_stime, peak / 1024
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ OTHERS = {
     "Token calls": "tokens.py",
     "Agents": "agents.py",
     "Growth": "growth.py",
+    "Large groups": "ceremonies.py",
 }
 COLUMNS = ("n, t", "step", "native: ms", "Rust / ours", "with y", "alone: ms", "Rust / ours", "with y", "noble / ours")
 """Of peers: with the native library, and as after a bare ``pip install``."""
