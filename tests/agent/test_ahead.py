@@ -81,6 +81,7 @@ def agent_of(party: Party, patience: float = attending.PATIENCE) -> Agent:
     return Agent(attending.socket_of(party), key, patience=patience)
 
 
+@pytest.mark.slow
 def test_after_signatures_the_stock_is_full_again_and_the_next_take_one_round(
     people: list[Party], folder: Path
 ) -> None:
@@ -102,6 +103,7 @@ def test_after_signatures_the_stock_is_full_again_and_the_next_take_one_round(
     assert "pairs of nonces made ahead" in attending.said(bob)
 
 
+@pytest.mark.slow
 def test_agents_that_are_killed_lose_pairs_and_use_none_twice(people: list[Party], folder: Path) -> None:
     uri, cache, rng = joining.board(folder / "board"), folder / "cache", random.Random(1)
     running = {party.name: start(party, uri) for party in people}

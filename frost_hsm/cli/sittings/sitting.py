@@ -206,12 +206,12 @@ class Sitting:
             if matter.id not in self._over:
                 is_there = self._hand_out_of(matter)
                 has_arrived &= is_there
-                if is_there and matter.id in self._ended:
+                if is_there and not self._is_open(matter):
                     self._let_go(matter)
         return has_arrived
 
     def _let_go(self, matter: Matter) -> None:
-        """Forget what is over, and lies on the board as far as it is mine: somebody may stay for long."""
+        """Forget what is over or was refused, and lies on the board as far as it is mine: one may stay for long."""
         self._over.add(matter.id)
         self._heard.let_go(matter)
         for held in (self._waiting, self._mine, self._tried):
