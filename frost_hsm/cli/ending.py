@@ -26,7 +26,21 @@ def end_in_order() -> None:
             signal.signal(number, _end)
 
 
+_asked: Ended | None = None
+
+
+def require_going_on() -> None:
+    """Raise `Ended` if a signal has asked to end, again: what is raised while an object is let go of, Python ignores.
+
+    For a loop that would go on for ever then.
+    """
+    if _asked is not None:
+        raise _asked
+
+
 def _end(number: int, frame: FrameType | None) -> None:
+    global _asked
     for each in _ENDING:  # closing a session takes as long as it takes; a terminal that closes says so twice
         signal.signal(each, signal.SIG_IGN)
-    raise Ended(number)
+    _asked = Ended(number)
+    raise _asked

@@ -8,6 +8,7 @@ import re
 import shlex
 import signal
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -136,3 +137,28 @@ def test_a_closed_descriptor_is_not_taken_by_a_file(signed: Party) -> None:
     assert done.returncode == 74  # it could not say that it wrote
     assert changes(before, snapshot(signed)) == ["out.json"]
     assert json.loads((signed.directory / "out.json").read_bytes())
+
+
+def test_a_signal_that_comes_while_an_object_is_let_go_of_is_not_lost() -> None:
+    """Python ignores what is raised then; whoever stays for long asks again."""
+    code = """
+import os, signal
+from frost_hsm.cli import ending
+
+class Wiped:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        for _ in range(1000):
+            pass
+
+ending.end_in_order()
+ending.require_going_on()
+Wiped()
+try:
+    ending.require_going_on()
+except ending.Ended as ended:
+    print("ended", ended.status)
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (ran.returncode, ran.stdout) == (0, "ended 143\n"), ran.stderr
+    assert "Exception ignored" in ran.stderr

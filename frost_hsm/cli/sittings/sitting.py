@@ -14,6 +14,7 @@ from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.ceremony.signing.attempts import PATIENCE
 from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.cli import ending
 from frost_hsm.cli.sittings.heard import Heard
 from frost_hsm.cli.sittings.matter import Matter
 from frost_hsm.cli.sittings.posting import meet
@@ -108,6 +109,7 @@ class Sitting:
     def run(self, *, is_once: bool = False, is_staying: bool = False) -> list[str]:
         """Go on until nothing is left to do; returns the titles of what was open. Raises what was refused."""
         while True:
+            ending.require_going_on()
             try:
                 self._heard.read()
                 self._settle_disputes()
