@@ -9,6 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ REQUIRE_ALL = os.environ.get("FROST_HSM_REQUIRE_ALL") == "1"
 # What the tests start is started as people start it, and finds what the one before it has compiled.
 for name in ("PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(name, None)
+
+# Whoever starts them in the background has Ctrl-C and a hangup ignored, by all that they start, too.
+for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGHUP, signal.SIG_DFL)):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, handler)
 
 # Tokens and state directories sync every step to the disk; a memory disk does not have to wait for that.
 _MEMORY_DISK = Path("/dev/shm")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -132,13 +133,14 @@ def test_a_pipe_is_read_once(bob: Party) -> None:
 def test_sources_that_give_no_pin(bob: Party, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = bob.directory.parent
     monkeypatch.setenv("EMPTY", "")
+    closed = resource.getrlimit(resource.RLIMIT_NOFILE)[0] - 1
     for name, contents in (("empty", b"\n"), ("binary", b"\xff"), ("long", b"1" * 1025), ("lines", b"1234\n5678\n")):
         (folder / name).write_bytes(contents)
         (folder / name).chmod(0o600)
     for source, says in (
         ("env:EMPTY", "variable EMPTY is empty"),
         ("env:UNSET", "variable UNSET is not set"),
-        ("fd:99", "cannot read the PIN from descriptor 99"),
+        (f"fd:{closed}", f"cannot read the PIN from descriptor {closed}"),
         ("fd:x", "cannot read the PIN from descriptor x"),
         (f"file:{folder}/none", f"cannot read PIN file {folder}/none: No such file or directory"),
         (f"file:{folder}", f"cannot read PIN file {folder}: Is a directory"),
