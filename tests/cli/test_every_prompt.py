@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -303,9 +304,9 @@ def state_times(attendant: Attendant, directory: Path) -> None:
 @pytest.mark.slow
 def test_every_question(tmp_path: Path, softhsm_module: str) -> None:
     """Each is met with all that may happen to it, by whoever asks in the program and every command that can."""
-    with Shell() as shell:
+    with Shell() as shell, tempfile.TemporaryDirectory(prefix="told-") as short:  # enough for a path of a socket
         attendant = Attendant(shell)
-        tell_every_story(attendant, tmp_path)
+        tell_every_story(attendant, Path(short))
         set_up(attendant, tmp_path / "set-up", softhsm_module)
         go_on_with_a_second_token(attendant, tmp_path / "second")
         be_cheated(attendant, tmp_path / "cheated")
