@@ -9,7 +9,7 @@ import pytest
 from stage import parties, upkeep
 from stage.parties import Messages, Party, inbox
 
-from frost_hsm.ceremony.history import bundle, dossier, evidence, kept
+from frost_hsm.ceremony.history import backup, bundle, dossier, evidence, kept
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import Standing
@@ -93,6 +93,27 @@ def test_all_abandon_it(trio: list[Party]) -> None:
     assert len(parties.sign([alice, carol], MESSAGE)) == 65
     upkeep.refresh(trio)
     assert {party.key().epoch for party in trio} == {1}
+
+
+def test_a_backup_holds_what_was_abandoned_after_somebody_new_came(trio: list[Party]) -> None:
+    """Neither of the two makes a public key package that is kept: one derives it, the other leaves it as it is."""
+    dave = newcomer(trio, "dave")
+    upkeep.repair(dave, 4, trio[:2], trio)
+    people = [*trio, dave]
+    first = upkeep.round1(people, upkeep.propose(trio[0]))
+    upkeep.finish(people[:2], first, upkeep.round2(people, first))
+    with trio[0].holder() as holder:
+        asked = abandonment.propose(holder, trio[0].key(), [upkeep.load(trio[0]).id])
+    said: list[bytes] = []
+    for party in (*people, *people):
+        said.append(Abandonment.read(party.home, asked, party.public).confirm(party.holder, inbox(said)))
+    for party in people:
+        assert party.key().state.height == 2
+        with party.holder() as holder:
+            made = backup.create(party.home, holder, [])
+        assert (made.keys, made.left_out) == ((parties.KEY,), {})
+        [read] = backup.read(made.data).keys
+        assert read.package(party.key().state) == party.key().public_key_package
 
 
 def test_the_place_of_whoever_blocks_it_is_taken(trio: list[Party]) -> None:

@@ -268,9 +268,13 @@ class History:
         if encoded is not None:
             return PublicKeyPackage.deserialize(state.suite, encoded)
         made = self.made_by(state)
-        if made.before is None or not isinstance(made.beginning.message, RepairRequest):
+        if made.before is None:
             return None
         before = self.package(made.before)
+        if made.before.package_hash == state.package_hash:  # an abandonment, after a share for somebody new
+            return before
+        if not isinstance(made.beginning.message, RepairRequest):
+            return None
         return None if before is None else package_with(before, state, made.beginning.message)
 
     # ── Messages, in the one order in which they are written ──
