@@ -124,10 +124,11 @@ class Heard:
     def take_up(self, data: bytes) -> None:
         """Count what I take up myself as taken up, before it comes back from the board."""
         parsed = signed.parse(data)
-        message = signed.decode(parsed)
+        self._take_up(signed.decode(parsed), parsed.content_digest)
+
+    def _take_up(self, message: Message, digest: bytes) -> None:
         if isinstance(message, SigningRequest | Attempt):
-            request = message.request if isinstance(message, Attempt) else parsed.content_digest
-            self.offered.take(message.commitments, request)
+            self.offered.take(message.commitments, message.request if isinstance(message, Attempt) else digest)
 
     def _take_in(self, data: bytes) -> str | None:
         """Put a message where it belongs; returns whose it is, None for what does not count."""
@@ -158,7 +159,7 @@ class Heard:
             return sender.name
         if isinstance(message, Attempt):
             self._attempts.setdefault(message.request, set()).add(parsed.content_digest)
-            self.take_up(data)
+            self._take_up(message, parsed.content_digest)
         said = self._messages.setdefault(about(message) or b"", {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
         return sender.name
@@ -184,6 +185,6 @@ class Heard:
             if self._strangers > _MAX_OF_STRANGERS:
                 return None
         self.matters[matter.id] = matter
-        self.take_up(data)
+        self._take_up(message, matter.id)
         self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
         return matter
