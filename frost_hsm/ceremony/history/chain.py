@@ -270,12 +270,12 @@ class History:
         made = self.made_by(state)
         if made.before is None:
             return None
-        before = self.package(made.before)
+        before, change = self.package(made.before), made.beginning.message
         if made.before.package_hash == state.package_hash:  # an abandonment, after a share for somebody new
             return before
-        if not isinstance(made.beginning.message, RepairRequest):
+        if before is None or not isinstance(change, RepairRequest):
             return None
-        return None if before is None else package_with(before, state, made.beginning.message)
+        return package_with(before, state, change)
 
     # ── Messages, in the one order in which they are written ──
 
