@@ -25,6 +25,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import sealed
 from stage import attending, joining, nats_server, parties, softhsm
 from stage.parties import Party
 from table import Table, show
@@ -79,12 +80,7 @@ def _processor_seconds(process: subprocess.Popen[bytes]) -> float:
 
 
 def _group(folder: Path, names: tuple[str, ...], module: str) -> list[Party]:
-    def new_token(name: str, place: Path) -> str:
-        label = f"{name}{len(names)}"
-        return f"pkcs11:token={label};serial={softhsm.initialise(module, label, parties.PIN)}"
-
-    settings = {"pkcs11": {"softhsm": module}, **parties.QUICK}
-    people = parties.gather(folder, names, new_token=new_token, settings=settings)
+    people = sealed.gather(folder, module, names, mark=str(len(names)))
     parties.generate(people, len(people), KEY, "ed25519")
     return people
 

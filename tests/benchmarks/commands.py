@@ -23,6 +23,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+import sealed
+from sealed import TimedToken
 from stage import parties, softhsm
 from stage.parties import KEY, PROGRAM, Party
 from table import Table, milliseconds, show
@@ -30,28 +32,6 @@ from table import Table, milliseconds, show
 ROUNDS = 15
 BARE, LOADED = "python -c pass", "python -c 'import click, cryptography'"
 REQUEST = "message.request.pem"
-
-
-class _TimedToken:
-    """A token that adds up the time spent in its methods."""
-
-    def __init__(self, token: Any) -> None:
-        self._token = token
-        self.seconds = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._token, name)
-        if not callable(value):
-            return value
-
-        def timed(*arguments: Any) -> Any:
-            start = time.process_time()
-            try:
-                return value(*arguments)
-            finally:
-                self.seconds += time.process_time() - start
-
-        return timed
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +57,10 @@ class _Pair:
         taken: dict[str, float] = {}
         for step in ("commit", "respond"):
             begun = time.process_time()
-            opened: list[tuple[float, _TimedToken]] = []
+            opened: list[tuple[float, TimedToken]] = []
 
-            def wrap(token: Any, opened: list[tuple[float, _TimedToken]] = opened, begun: float = begun) -> Any:
-                opened.append((time.process_time() - begun, _TimedToken(token)))
+            def wrap(token: Any, opened: list[tuple[float, TimedToken]] = opened, begun: float = begun) -> Any:
+                opened.append((time.process_time() - begun, TimedToken(token, time.process_time)))
                 return opened[0][1]
 
             self.alice.wrap = wrap
@@ -165,11 +145,7 @@ def _pair() -> Iterator[_Pair]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ["SOFTHSM2_CONF"] = str(softhsm.configure(Path(folder)))
 
-        def new_token(name: str, place: Path) -> str:
-            return f"pkcs11:token={name};serial={softhsm.initialise(module, name, parties.PIN)}"
-
-        settings = {"pkcs11": {"softhsm": module}, **parties.QUICK}
-        alice, bob = people = parties.gather(Path(folder), ("alice", "bob"), new_token=new_token, settings=settings)
+        alice, bob = people = sealed.gather(Path(folder), module, ("alice", "bob"))
         parties.generate(people)
         yield _Pair(alice, bob)
 

@@ -17,6 +17,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
+import sealed
+from sealed import TimedToken
 from stage import parties, softhsm
 from table import Table, milliseconds, show
 
@@ -30,28 +32,6 @@ from frost_hsm.frost.packages import SigningPackage
 from frost_hsm.secret import Secret
 
 ROUNDS = 30
-
-
-class TimedToken:
-    """A token that adds up the time spent in its methods."""
-
-    def __init__(self, token: Any) -> None:
-        self._token = token
-        self.seconds = 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._token, name)
-        if not callable(value):
-            return value
-
-        def timed(*arguments: Any) -> Any:
-            start = time.perf_counter()
-            try:
-                return value(*arguments)
-            finally:
-                self.seconds += time.perf_counter() - start
-
-        return timed
 
 
 def measure(token: TimedToken, work: Callable[[], Any]) -> tuple[float, float]:
@@ -85,16 +65,11 @@ def table() -> Table:
 
 
 def _rows(folder: Path, module: str) -> list[tuple[str, float, float, float]]:
-    settings = {"pkcs11": {"softhsm": module}, **parties.QUICK}
-
-    def new_token(name: str, place: Path) -> str:
-        return f"pkcs11:token={name};serial={softhsm.initialise(module, name, parties.PIN)}"
-
-    people = parties.gather(folder / "people", new_token=new_token, settings=settings)
+    people = sealed.gather(folder / "people", module, ("alice", "bob", "carol"))
     key = parties.generate(people)
     alice, bob = people[0], people[1]
     with alice.holder() as holder, bob.holder() as other:
-        token = TimedToken(holder.token)
+        token = TimedToken(holder.token, time.perf_counter)
         timed = Holder(holder.identity, token)  # type: ignore[arg-type]
         mine, theirs = SealedSigner(key, timed, alice.home), SealedSigner(bob.key(), other, bob.home)
         records = SealedRecords(timed, alice.home)
