@@ -12,7 +12,7 @@ from frost_hsm import errors
 
 def kinds(kind: type[errors.FrostHsmError] = errors.FrostHsmError) -> Iterator[type[errors.FrostHsmError]]:
     """Give every class of errors of the program itself; a plug-in has errors, and pages, of its own."""
-    if kind.__module__ == errors.__name__:
+    if kind.__module__.startswith(f"{errors.__name__}."):
         yield kind
     for below in kind.__subclasses__():
         yield from kinds(below)
@@ -35,7 +35,7 @@ def text() -> str:
 
 
 def _meanings() -> dict[str, str]:
-    """Read the docstrings from the source: Python leaves them away with -OO."""
-    source = files("frost_hsm").joinpath("errors.py").read_text(encoding="utf-8")
-    classes = (node for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
+    """Read the docstrings from the sources: Python leaves them away with -OO."""
+    sources = [file.read_text(encoding="utf-8") for file in files(errors).iterdir() if file.name.endswith(".py")]
+    classes = (node for source in sources for node in ast.parse(source).body if isinstance(node, ast.ClassDef))
     return {node.name: re.sub("``([^`]+)``", r"`\1`", ast.get_docstring(node) or "") for node in classes}
