@@ -58,6 +58,20 @@ def test_a_file_and_its_signature(target: str, stranger: Party) -> None:
     assert verify(stranger, target, "release", "release").status == 65
 
 
+def test_of_many_every_bad_one_is_named(stranger: Party) -> None:
+    (stranger.directory / "signed").write_bytes(WITH_FILE["ssh"])
+    (stranger.directory / "other").write_bytes(b"release 1.1\n")
+    pairs = ["release", "release", "release", "signed", "other", "signed", "stranger", "signed"]
+    (stranger.directory / "stranger").write_bytes(b"release 1.2\n")
+    bad = verify(stranger, "ssh", *pairs)
+    assert bad.status == 10
+    assert "BAD signature, 2 of 4: signed is not one by" in bad.stderr
+    assert "on other; signed is not" in bad.stderr
+    assert "on stranger" in bad.stderr
+    assert "\n  release: " in bad.stderr  # that one is no signature at all
+    assert verify(stranger, "ssh", *pairs[:4]).status == 65
+
+
 @pytest.mark.parametrize("target", ALONE)
 def test_what_stands_alone(target: str, stranger: Party) -> None:
     made, shown = ALONE[target]

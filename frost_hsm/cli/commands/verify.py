@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import click
@@ -72,15 +73,31 @@ def _verify_as(name: str, verifying_key: VerifyingKey, key: str, paths: tuple[st
         raise UsageProblem(f"{paths[-1]} is the message or the signature of no pair", hint="give MESSAGE SIGNATURE, …")
     else:
         pairs = list(zip(paths[::2], paths[1::2], strict=True))
-    lines = []
+    lines: list[str] = []
+    bad: list[str] = []
+    none: list[MalformedMessage] = []
     for message, signature in pairs:
         try:
-            thing = finished.verify(target, verifying_key, signature, message)
-        except InvalidSignature as error:
-            signed = "" if message is None else f" on {message}"
-            raise InvalidSignature(f"BAD signature: {signature} is not one by {key}{signed}", hint=error.hint) from None
-        lines += [f"{signature}: good signature by {key} ({verifying_key.serialize()[:17].hex()})", *thing.lines()]
+            thing = finished.verify(target, verifying_key, signature, door.read(signature), message)
+        except InvalidSignature:
+            bad.append(f"{signature} is not one by {key}" + ("" if message is None else f" on {message}"))
+        except MalformedMessage as error:
+            none.append(error)
+        else:
+            shown = verifying_key.serialize()[:17].hex()
+            lines += [f"{signature}: good signature by {key} ({shown})", *thing.lines()]
+    _require_none(bad, none, len(pairs))
     return Result("verify", lines, _fields(verifying_key, name, len(pairs)))
+
+
+def _require_none(bad: Sequence[str], none: Sequence[MalformedMessage], count: int) -> None:
+    """Raise `InvalidSignature` if there are bad signatures, or else `MalformedMessage` for what is none at all."""
+    reasons = list(map(str, none))
+    if bad:
+        many = "" if count == 1 else f", {len(bad)} of {count}"
+        raise InvalidSignature(f"BAD signature{many}: {'; '.join(bad)}", details=reasons)
+    if none:
+        raise MalformedMessage(reasons[0], hint=none[0].hint, details=reasons[1:])
 
 
 def _fields(key: VerifyingKey, target: str, count: int) -> dict[str, object]:
@@ -124,9 +141,5 @@ def _require_good(verifying_key: VerifyingKey, key: str, pairs: list[_Pair]) -> 
     invalid = {sound[number][0] for number in batch.find_invalid([item for _, item in sound])}
     bad = [pair for pair, item in items.items() if item is None or pair in invalid]
     said = [f"{pair.signature} is not a signature by {key} on {pair.message}" for pair in bad]
-    if bad:
-        many = "" if len(pairs) == 1 else f", {len(bad)} of {len(pairs)}"
-        raise InvalidSignature(f"BAD signature{many}: {'; '.join(said)}", details=reasons.values())
-    if reasons:
-        first, *others = reasons.values()
-        raise MalformedMessage(first, hint="give each signature as it was written", details=others)
+    hint = "give each signature as it was written"
+    _require_none(said, [MalformedMessage(why, hint=hint) for why in reasons.values()], len(pairs))

@@ -26,14 +26,14 @@ def load(name: str, suite: Ciphersuite) -> Target:
     return target
 
 
-def verify(target: Target, key: VerifyingKey, finished: str, file: str | None) -> Thing:
+def verify(target: Target, key: VerifyingKey, finished: str, data: bytes, file: str | None) -> Thing:
     """Verify a file that was made of a signature, against the file that was signed where it takes one.
 
-    Returns what was signed. Raises `InvalidSignature` and `MalformedMessage`.
+    finished: what errors call it. data: what was read of it. Returns what was signed. Raises `InvalidSignature` and
+    `MalformedMessage`.
     """
     from frost_hsm import targets
 
-    data = door.read(finished)
     with opened(file) as signed, door.naming(finished, data):
         return targets.verify(target, key, data, signed)
 

@@ -121,7 +121,7 @@ def _signed(planned: Planned, key: GroupKey, signing: Signing) -> SignedFile:
             targets.require_signature(verifying_key, door.read(file), data)
         else:
             kind = finished.load(signing.target, key.suite)
-            finished.verify(kind, verifying_key, path, None if kind.stands_alone else file)
+            finished.verify(kind, verifying_key, path, data, None if kind.stands_alone else file)
     except InvalidSignature as error:
         again = script.verifying(planned.plan, signing)
         raise InvalidSignature(f"{path} does not verify: {error}", hint=f"see: {again}") from None
