@@ -11,6 +11,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from frost_hsm import __version__
+from frost_hsm.cli.talk.output import grouped
 from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import NotPossible
 from frost_hsm.plans import script as scripts
@@ -84,11 +85,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    filters: dict[str, Callable[[str], object]] = {"code": code, "fours": fours}
+
+    def compared(digits: str) -> str:
+        return grouped(bytes.fromhex(digits))
+
+    filters: dict[str, Callable[[str], object]] = {"code": code, "grouped": compared}
     environment.filters.update(filters)
     return environment
-
-
-def fours(digits: str) -> str:
-    """Write hex for people to compare: in groups of four."""
-    return " ".join(digits[start : start + 4] for start in range(0, len(digits), 4))
