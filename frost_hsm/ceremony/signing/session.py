@@ -238,19 +238,13 @@ class SigningSession:
             with open_holder() as holder, self.home.lock():
                 sent = self.transcript.sent(Response)
                 if sent is None:
-                    answers: list[Signed[Response]] = []
-
-                    def keep(shares: Sequence[SignatureShare]) -> None:
-                        self.home.put(self._beginning, self.request.to_pem())
-                        self.transcript.keep(received)
-                        said = Response(self.id, commitments_hash, tuple(share.serialize() for share in shares))
-                        answers.append(self.transcript.write(said, holder))
-
+                    made_for = (b"" if self.is_prepared else self.id) if subject is None else subject
                     signer = SealedSigner(self.key, holder, self.home)
-                    if subject is None:
-                        subject = b"" if self.is_prepared else self.id
-                    keep(signer.sign_all(packages, subject, randomizer_seed=self._seed))
-                    [sent] = answers
+                    shares = signer.sign_all(packages, made_for, randomizer_seed=self._seed)
+                    self.home.put(self._beginning, self.request.to_pem())
+                    self.transcript.keep(received)
+                    said = Response(self.id, commitments_hash, tuple(share.serialize() for share in shares))
+                    sent = self.transcript.write(said, holder)
                     if have_committed or not self.is_prepared or has_signed(self.key, self.home):  # all are in it
                         retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
