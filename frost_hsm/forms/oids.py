@@ -34,6 +34,7 @@ ABORT: Final = f"{ARC}.21"
 ATTEMPT: Final = f"{ARC}.22"
 PREPARED: Final = f"{ARC}.23"
 ENCLOSURES: Final = f"{ARC}.24"  # an unsigned attribute
+SECOND_RESPONSE: Final = f"{ARC}.25"
 
 # ── CMS: RFC 5652, RFC 5083, RFC 5084 ──
 DATA: Final = "1.2.840.113549.1.7.1"

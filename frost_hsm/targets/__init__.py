@@ -57,6 +57,13 @@ class Thing(Protocol):
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return the message that the group signs. Raises `NotPossible` if the thing is made for another key."""
 
+    is_twice: bool = False
+    """Whether it takes two signatures: `finish` is given both then, in a row."""
+
+    def to_sign_second(self, key: VerifyingKey, first: bytes) -> bytes:
+        """Return what the group signs when the first signature is there, of a thing that takes two."""
+        raise NotPossible("there is no second signature")
+
     def lines(self) -> list[str]:
         """Say in words everything that is signed, in printable characters; whatever is hidden was refused before."""
 
@@ -68,7 +75,7 @@ class Thing(Protocol):
         return {}
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
-        """Make the file that the tool takes, of a signature on `to_sign` that was verified: see `finish` below."""
+        """Make the file that the tool takes, of a signature that was verified: see `finish` below."""
 
     def check_own_copy(self, directory: Path, name: str) -> str:
         """Compare with the file of this name in a directory, or with a clone there; returns a sentence of that.
@@ -184,9 +191,19 @@ def require_signature(key: VerifyingKey, message: bytes, signature: bytes) -> No
     key.verify(message, read)
 
 
+def _require_signed(thing: Thing, key: VerifyingKey, signature: bytes) -> None:
+    """Raise `InvalidSignature` unless this is the signature on a thing, or both of them."""
+    if not thing.is_twice:
+        require_signature(key, thing.to_sign(key), signature)
+        return
+    first, second = signature[: len(signature) // 2], signature[len(signature) // 2 :]
+    require_signature(key, thing.to_sign(key), first)
+    require_signature(key, thing.to_sign_second(key, first), second)
+
+
 def finish(thing: Thing, key: VerifyingKey, signature: bytes) -> bytes:
     """Make the file that the tool takes; raises `InvalidSignature` before there is one."""
-    require_signature(key, thing.to_sign(key), signature)
+    _require_signed(thing, key, signature)
     return thing.finish(key, signature)
 
 
@@ -197,10 +214,9 @@ def verify(target: Target, key: VerifyingKey, finished: bytes, file: BinaryIO) -
     """
     try:
         thing, signature = target.take_apart(finished, file)
-        message = thing.to_sign(key)
+        _require_signed(thing, key, signature)
     except NotPossible as error:
         raise MalformedMessage(f"this is none of {target.name} by this key: {error}") from error
-    require_signature(key, message, signature)
     if thing.finish(key, signature) != finished:
         raise MalformedMessage(f"this is not in the one form of {target.name}")
     return thing

@@ -43,6 +43,7 @@ from frost_hsm.ceremony.messages.using import (
     Item,
     Prepared,
     Response,
+    SecondResponse,
     SigningRequest,
 )
 from frost_hsm.ceremony.people import identity
@@ -100,6 +101,7 @@ SMALL: list[Message] = [
     Commitment(H1, (b"commitments",)),
     Commitment(H1, (b"commitments", b"others"), (b"y", b"")),
     Response(H1, H2, (b"share", b"another")),
+    SecondResponse(H1, H2, (b"share", b"another")),
     Abort(H1),
     SigningRequest(H1, H2, 2, H3, ITEMS[:1], (1, 2, 3), needed=2),
     Attempt(H1, (1, 3), (b"alice's", b"carol's")),
@@ -193,6 +195,7 @@ GOLDEN = [
     (RepairSigma(H1, H2, SEALED), "3051 020102 0420" + H1.hex() + "0420" + H2.hex() + "3008 0406" + b"sealed".hex()),
     (RepairDone(H1, H2), "3047 020102 0420" + H1.hex() + "0420" + H2.hex()),
     (Response(H1, H2, (b"s",)), "304c 020102 0420" + H1.hex() + "0420" + H2.hex() + "3003 0401 73"),
+    (SecondResponse(H1, H2, (b"s",)), "304c 020102 0420" + H1.hex() + "0420" + H2.hex() + "3003 0401 73"),
 ]
 
 

@@ -92,6 +92,21 @@ STORIES = {
     > alice keys export treasury
     """,
     ),
+    "a file for minisign": (
+        "two who know each other",
+        GENERATE.format("").replace("--with bob", "--with bob --for release")
+        + """
+    > alice sign request treasury ../message --as minisign --signers alice,bob
+    > alice sign commit ../inbox/message.request.pem
+    bob     sign commit ../inbox/message.request.pem
+    > alice sign respond ../inbox/message.request.pem --in ../inbox
+    bob     sign respond ../inbox/message.request.pem --in ../inbox
+    > alice sign respond ../inbox/message.request.pem --in ../inbox
+    bob     sign respond ../inbox/message.request.pem --in ../inbox
+    > alice sign aggregate ../inbox/message.request.pem --in ../inbox
+    > alice verify --key treasury --as minisign ../message message.minisig
+    """,
+    ),
     "a signature in plain JSON": (
         "a key",
         """

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Proposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.using import SecondResponse, SigningRequest
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.forms import der, oids
@@ -40,6 +42,8 @@ from frost_hsm.plans import signature
 from frost_hsm.plans.record import PARTICIPANT
 from frost_hsm.plans.statement import Agreed, Machine, SignedFile, Statement
 from frost_hsm.secret import Secret
+
+H = bytes(32)
 
 Seeds = Iterator[tuple[str, str, bytes]]
 """Target, name, contents."""
@@ -82,6 +86,8 @@ def ceremony(directory: Path) -> Seeds:
     kept = (refreshing, asked, deltas["bob"], sigmas["bob"], done, confirmed["bob"])
     for data in (*said, *kept, dealt(people)):
         yield from of_message(data)
+    yield "messages", "request-twice", prefixed(MESSAGES, SigningRequest, twice(signed.decode(signed.parse(wanted))))
+    yield "messages", "second-response", prefixed(MESSAGES, SecondResponse, SecondResponse(H, H, (b"share",)).encode())
     yield "upkeep", "complaint", prefixed(UPKEEP, Complaint, Complaint(bytes(32), 2, bytes(32)).encode())
     yield "upkeep", "opening", prefixed(UPKEEP, Opening, Opening(bytes(32), 1, bytes(32)).encode())
     yield "pem", "message", b"\0" + confirmations["bob"]
@@ -97,6 +103,12 @@ def ceremony(directory: Path) -> Seeds:
     yield from of_identity(people[0].public)
     yield "token-file", "alice", Path(people[0].uri.removeprefix("software:")).read_bytes()
     yield "config", "alice.toml", (people[0].directory / "home/config.toml").read_bytes()
+
+
+def twice(request: Message) -> bytes:
+    """Return a request whose items take two signatures."""
+    assert isinstance(request, SigningRequest)
+    return replace(request, items=tuple(replace(item, is_twice=True) for item in request.items)).encode()
 
 
 def of_backup(directory: Path) -> Seeds:

@@ -172,6 +172,7 @@ MESSAGES: tuple[type[Message], ...] = (
     using.SigningRequest,
     using.Commitment,
     using.Response,
+    using.SecondResponse,
 )
 UPKEEP: tuple[type[Message], ...] = (
     making.RefreshProposal,
@@ -392,7 +393,7 @@ def describe(data: bytes) -> None:
 
 
 THINGS = (
-    *("git", "jws", "minisign", "minisign-comment", "nostr", "openpgp", "openpgp-certificate", "openpgp-cleartext"),
+    *("git", "jws", "minisign", "nostr", "openpgp", "openpgp-certificate", "openpgp-cleartext"),
     *("openpgp-revocation", "psbt", "ssh", "ssh-cert", "x509-crl", "x509-end", "x509-intermediate", "x509-ocsp"),
     "x509-root",
 )

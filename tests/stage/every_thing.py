@@ -62,6 +62,4 @@ def things() -> dict[str, list[tuple[bytes, Signed]]]:
         thing = make(name, data, by=by(name), files=files, now=NOW, **texts)
         made[name] = [(thing, sign(name, thing, by=by(name)))]
     made["git"].append((COMMIT, sign("git", COMMIT)))
-    half = made["minisign"][0][1].finished
-    made["minisign-comment"] = [(half, sign("minisign-comment", half))]
     return made

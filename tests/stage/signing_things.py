@@ -10,6 +10,7 @@ from pathlib import Path
 from stage.memory_group import MemoryGroup, group
 
 from frost_hsm import targets
+from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Thing
 
 NOW = 1_790_000_000  # in September 2026
@@ -37,7 +38,7 @@ def make(
 
 @dataclass
 class Signed:
-    """What came of it."""
+    """What came of it. message: that of the first signature; signature: both of a thing that takes two, in a row."""
 
     thing: Thing
     words: str
@@ -53,7 +54,15 @@ def sign(target: str, thing: bytes, *, by: MemoryGroup | None = None) -> Signed:
     assert all(line.isprintable() for line in lines)
     message = read.to_sign(by.key)
     signature = by.sign(message)
+    if read.is_twice:
+        signature += by.sign(read.to_sign_second(by.key, signature))
     return Signed(read, "\n".join(lines), message, signature, targets.finish(read, by.key, signature))
+
+
+def all_signed(thing: Thing, key: VerifyingKey) -> tuple[bytes, ...]:
+    """Everything that is signed of a thing, by a first signature of zeros."""
+    second = (thing.to_sign_second(key, bytes(64)),) if thing.is_twice else ()
+    return thing.to_sign(key), *second
 
 
 def verify(target: str, finished: bytes, data: bytes = b"", *, by: MemoryGroup | None = None) -> Thing:

@@ -14,14 +14,12 @@ from stage.signing_things import Signed, make, sign, verify
 from frost_hsm import targets
 from frost_hsm.errors import ForeignMessage, InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.targets import CARRIED, minisign
-from frost_hsm.targets.minisign import MinisignComment
 
 RELEASE = b"release 1.0\n"
 
 
-def both(data: bytes, comment: str = "2 of 3") -> Signed:
-    first = sign("minisign", make("minisign", data, comment=comment))
-    return sign("minisign-comment", make("minisign-comment", first.finished))
+def signed(data: bytes, comment: str = "2 of 3") -> Signed:
+    return sign("minisign", make("minisign", data, comment=comment))
 
 
 def taken(tool: str, data: bytes, signature: bytes, directory: Path) -> bytes | None:
@@ -35,53 +33,47 @@ def taken(tool: str, data: bytes, signature: bytes, directory: Path) -> bytes | 
 
 @pytest.mark.parametrize("data", [RELEASE, b"", bytes(CARRIED + 1)], ids=["small", "empty", "large"])
 def test_minisign_takes_it(data: bytes, tmp_path: Path) -> None:
-    made = both(data)
+    made = signed(data)
     said = taken("minisign", data, made.finished, tmp_path)
     assert said is not None
     assert b"Trusted comment: 2 of 3" in said
     assert 'comment  "2 of 3"' in made.words
-    assert verify("minisign-comment", made.finished, data).to_sign(group().key) == made.message
+    assert verify("minisign", made.finished, data).to_sign(group().key) == made.message
 
 
 def test_minisign_refuses_any_other_byte(tmp_path: Path) -> None:
-    made = both(RELEASE)
+    made = signed(RELEASE)
     for other in altered(RELEASE, 3):
         assert taken("minisign", other, made.finished, tmp_path) is None
         with pytest.raises((InvalidSignature, MalformedMessage)):
-            verify("minisign-comment", made.finished, other)
+            verify("minisign", made.finished, other)
     lines = made.finished.splitlines(keepends=True)
     for other in altered(b"".join(lines[1:])[:-1], 8):  # the first line is called untrusted
         assert taken("minisign", RELEASE, lines[0] + other + b"\n", tmp_path) is None
     for other in altered(made.finished, 12):
         with pytest.raises((InvalidSignature, MalformedMessage)):
-            verify("minisign-comment", other, RELEASE)
+            verify("minisign", other, RELEASE)
 
 
 def test_the_second_signature_is_on_the_first() -> None:
-    first = sign("minisign", make("minisign", RELEASE, comment="2 of 3"))
-    half = MinisignComment.decode(first.finished)
-    assert half.signature == first.signature
-    assert half.to_sign(group().key) == first.signature + b"2 of 3"
-    assert verify("minisign", first.finished, RELEASE).to_sign(group().key) == first.message
-    with pytest.raises(NotPossible, match="first"):
-        half.to_sign(group("ed25519", 1).key)
-    wrong = MinisignComment(half.size, half.digest, half.contents, half.comment, bytes(64)).encode()
-    with pytest.raises(NotPossible, match="first"):
-        sign("minisign-comment", wrong)
-    for other in (RELEASE, wrong, first.finished + b"\0"):
-        with pytest.raises(NotPossible):
-            make("minisign-comment", other)
+    made = signed(RELEASE)
+    first, second = made.signature[:64], made.signature[64:]
+    assert made.thing.to_sign_second(group().key, first) == first + b"2 of 3"
+    other = group().sign(b"another file")
+    for wrong in (first, second, first + first, second + first, other + group().sign(other + b"2 of 3"), b""):
+        with pytest.raises(InvalidSignature):
+            targets.finish(made.thing, group().key, wrong)
 
 
 def test_signers_have_their_own_copy_of_a_large_file(tmp_path: Path) -> None:
     large = bytes(CARRIED + 1)
-    made = both(large)
+    made = signed(large)
     assert made.thing.needs_own_copy
     (tmp_path / "disk.img").write_bytes(large)
-    assert "is the same" in made.thing.check_own_copy(tmp_path, "disk.img.half")
+    assert "is the same" in made.thing.check_own_copy(tmp_path, "disk.img")
     (tmp_path / "disk.img").write_bytes(large[1:])
     with pytest.raises(ForeignMessage):
-        made.thing.check_own_copy(tmp_path, "disk.img.half")
+        made.thing.check_own_copy(tmp_path, "disk.img")
 
 
 def test_signify_takes_it_and_refuses_any_other_byte(tmp_path: Path) -> None:
@@ -113,7 +105,7 @@ def test_comments_that_are_refused(comment: str) -> None:
 @few
 @given(st.binary(max_size=50), st.text(st.characters(categories=["L", "N", "P"]), min_size=1, max_size=20))
 def test_what_is_shown_is_what_stands_in_the_file(data: bytes, comment: str) -> None:
-    made = both(data, comment)
+    made = signed(data, comment)
     (line,) = [line for line in made.finished.decode().splitlines() if line.startswith("trusted comment: ")]
     escaped = comment.replace("\\", "\\\\").replace('"', '\\"')
     assert f'comment  "{escaped}"' in made.words

@@ -20,7 +20,7 @@ from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Sta
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, SecondResponse, SigningRequest
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import Equivocation, ForeignMessage, NotKnown, UsageProblem
@@ -37,6 +37,7 @@ class Request:
     state: State
     commitments: list[Signed[Commitment]] = field(default_factory=list)
     responses: list[Signed[Response]] = field(default_factory=list)
+    second_responses: list[Signed[SecondResponse]] = field(default_factory=list)
 
     def attempt(self, said: Signed[Attempt]) -> Request:
         """Return an attempt at it, which is answered as a request of its own. Raises `ForeignMessage`."""
@@ -48,6 +49,8 @@ class Request:
             self.commitments.append(said)
         elif isinstance(said.message, Response):
             self.responses.append(said)
+        elif isinstance(said.message, SecondResponse):
+            self.second_responses.append(said)
 
 
 def attempted(request: Signed[SigningRequest], said: Signed[Attempt]) -> Signed[SigningRequest]:

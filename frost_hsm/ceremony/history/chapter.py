@@ -12,7 +12,7 @@ from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Abort, Attempt, Commitment, Response
+from frost_hsm.ceremony.messages.using import Abort, Attempt, Commitment, Response, SecondResponse
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 
@@ -20,7 +20,7 @@ M = TypeVar("M", bound=Message)
 
 _OF_CEREMONIES = (Round1, Round2, Dealing, Confirmation, Complaint, Opening)
 _OF_REPAIRS = (RepairDelta, RepairSigma, RepairDone)
-_OF_REQUESTS = (Commitment, Response, Abort, Attempt)
+_OF_REQUESTS = (Commitment, Response, SecondResponse, Abort, Attempt)
 
 
 def said_in(beginning: Message) -> tuple[type[Message], ...]:

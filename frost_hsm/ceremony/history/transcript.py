@@ -19,7 +19,7 @@ from frost_hsm.ceremony.messages.inbox import Contradiction, Inbox
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
 from frost_hsm.ceremony.messages.message import Enclosing, Enclosure, Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Abort, Commitment, Derive, Response, raw
+from frost_hsm.ceremony.messages.using import Abort, Commitment, Derive, Response, SecondResponse, raw
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.store import StateDirectory
@@ -35,6 +35,7 @@ STEPS: Mapping[type[Message], str] = {
     Confirmation: "confirm",
     Commitment: "commit",
     Response: "response",
+    SecondResponse: "second",
     Abort: "abort",
     RepairDelta: "delta",
     RepairSigma: "sigma",

@@ -37,6 +37,7 @@ _KINDS: Final[dict[str, type[Message]]] = {
         using.SigningRequest,
         using.Commitment,
         using.Response,
+        using.SecondResponse,
         using.Abort,
         using.Attempt,
         using.Prepared,

@@ -1,11 +1,10 @@
-"""What participants say to sign with a key: a request of many items, attempts at it, two rounds, and its abort."""
+"""What participants say to sign with a key: a request of many items, attempts at it, its rounds, and its abort."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, Protocol
 
 from frost_hsm.ceremony.messages.message import (
     POSITIONS,
@@ -35,14 +34,15 @@ class Item:
 
     target: what the signature is for (`frost_hsm.targets`), by which the bytes to sign are made of the thing. name:
     what people call the thing, a file name; may be empty. thing: whatever the target takes; of ``raw`` the message
-    itself.
+    itself. is_twice: whether it takes two signatures, of which the second is on something made of the first.
 
-    SEQUENCE { target, name UTF8String, thing OCTET STRING }
+    SEQUENCE { target, name UTF8String, thing OCTET STRING, twice NULL OPTIONAL }
     """
 
     target: str
     name: str
     thing: bytes = field(repr=False)
+    is_twice: bool = False
 
     def __post_init__(self) -> None:
         if not _TARGET.fullmatch(self.target):
@@ -51,22 +51,32 @@ class Item:
 
     def encode(self) -> bytes:
         """Encode in DER."""
-        return der.sequence(der.utf8_string(self.target), der.utf8_string(self.name), der.octet_string(self.thing))
+        twice = [der.element(der.NULL)] if self.is_twice else []
+        return der.sequence(
+            der.utf8_string(self.target), der.utf8_string(self.name), der.octet_string(self.thing), *twice
+        )
 
     @classmethod
     def read(cls, reader: der.Reader) -> Item:
         """Read what `encode` wrote."""
         item = reader.sequence()
-        return cls(item.utf8_string(), item.utf8_string(), item.octet_string())
+        once = cls(item.utf8_string(), item.utf8_string(), item.octet_string())
+        return replace(once, is_twice=not item.contents(der.NULL)) if item.has(der.NULL) else once
 
 
-Derive = Callable[[Item, VerifyingKey], bytes]
-"""Makes the bytes to sign of an item, for a key. Raises `InputProblem` or `UsageProblem` for what is none."""
+class Derive(Protocol):
+    """Makes the bytes to sign of an item, for a key. Raises `InputProblem` or `UsageProblem` for what is none.
+
+    first: the first signature, encoded, of an item that takes two; without it those of the first are made.
+    """
+
+    def __call__(self, item: Item, key: VerifyingKey, first: bytes | None = None, /) -> bytes:
+        """Make them."""
 
 
-def raw(item: Item, key: VerifyingKey) -> bytes:
+def raw(item: Item, key: VerifyingKey, first: bytes | None = None, /) -> bytes:
     """Derive the bytes to sign of a raw item, which is the message itself; raises `NotPossible` for any other."""
-    if item.target != RAW:
+    if item.target != RAW or first is not None:
         raise NotPossible(f'what is signed for target "{item.target}" is not known here')
     return item.thing
 
@@ -82,16 +92,16 @@ class SigningRequest(Message):
     """Things to be signed. Its content digest is the request's id.
 
     ceremony: that of the key. state: the digest of the key's `State`. author: the roster position of who asks. random:
-    32 bytes. items: what is signed, 1 to 1024, for every signer to see, 8 MiB at the most. signers: roster positions,
-    ascending. randomizer_seed: for signatures under a key that is not linked to the group's, as long as a scalar; empty
-    where there is none. commitments: signing commitments that the signers made ahead, for one item after the other in
-    the order of the signers; empty where each is to commit now. needed: how many of the signers it takes, chosen by
-    `Attempt` among those who are there; 0 where it takes all of them.
+    32 bytes. items: what is signed, for every signer to see, 8 MiB at the most; it takes 1 to 1024 signatures. signers:
+    roster positions, ascending. randomizer_seed: for signatures under a key that is not linked to the group's, as long
+    as a scalar; empty where there is none. commitments: signing commitments that the signers made ahead, for one
+    signature after the other in the order of the signers; empty where each is to commit now. needed: how many of the
+    signers it takes, chosen by `Attempt` among those who are there; 0 where it takes all of them.
 
     SEQUENCE { version INTEGER (2), ceremony, state OCTET STRING, author INTEGER, random OCTET STRING,
-    items SEQUENCE OF SEQUENCE { target, name UTF8String, thing OCTET STRING }, signers SEQUENCE OF INTEGER,
-    randomizerSeed [0] OCTET STRING OPTIONAL, commitments [1] SEQUENCE OF OCTET STRING OPTIONAL,
-    needed [2] INTEGER OPTIONAL }
+    items SEQUENCE OF SEQUENCE { target, name UTF8String, thing OCTET STRING, twice NULL OPTIONAL },
+    signers SEQUENCE OF INTEGER, randomizerSeed [0] OCTET STRING OPTIONAL,
+    commitments [1] SEQUENCE OF OCTET STRING OPTIONAL, needed [2] INTEGER OPTIONAL }
     """
 
     content_type = oids.SIGNING_REQUEST
@@ -111,17 +121,33 @@ class SigningRequest(Message):
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.state, self.random)
         require_position(self.title, self.author)
-        if not 1 <= len(self.items) <= MAX_ITEMS:
-            raise NotPossible(f"a signing request has 1 to {MAX_ITEMS} items, not {len(self.items)}")
+        if not 1 <= self.signatures <= MAX_ITEMS:
+            raise NotPossible(f"a signing request asks for 1 to {MAX_ITEMS} signatures, not {self.signatures}")
         if sum(len(item.thing) for item in self.items) > MAX_THINGS:
             raise NotPossible(f"what is to be signed is larger than {MAX_THINGS} bytes")
         if len(self.signers) < 2 or not are_ascending(self.signers):
             raise NotPossible("the signers are not two or more positions in ascending order")
-        wanted = len(self.signers) * len(self.items)
+        wanted = len(self.signers) * self.signatures
         if self.commitments and len(self.commitments) != wanted:
-            raise NotPossible(f"there are {len(self.commitments)} commitments, and not {wanted}: one a signer and item")
+            what = "one a signer and signature"
+            raise NotPossible(f"there are {len(self.commitments)} commitments, and not {wanted}: {what}")
         if self.needed and (self.commitments or not 2 <= self.needed < len(self.signers)):
             raise NotPossible(f"it takes {self.needed} of {len(self.signers)} signers, or holds commitments of all")
+
+    @property
+    def twice(self) -> tuple[int, ...]:
+        """The numbers of the items that take a second signature: those come after the first of all."""
+        return tuple(number for number, item in enumerate(self.items) if item.is_twice)
+
+    @property
+    def signatures(self) -> int:
+        """How many signatures it asks for."""
+        return len(self.items) + len(self.twice)
+
+    @property
+    def last_answer(self) -> type[Response] | type[SecondResponse]:
+        """The kind of the last answers to it: with everybody's, there are signatures."""
+        return SecondResponse if self.twice else Response
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +174,7 @@ class Attempt(Message):
         if len(self.signers) < 2 or not are_ascending(self.signers):
             raise NotPossible("the signers are not two or more positions in ascending order")
         if not self.commitments or len(self.commitments) % len(self.signers):
-            raise NotPossible("the commitments of an attempt are not one a signer and item")
+            raise NotPossible("the commitments of an attempt are not one a signer and signature")
 
     def at(self, request: SigningRequest) -> SigningRequest:
         """Return the request as those are to answer it who sign; raises `NotPossible` if it is none of that request."""
@@ -187,8 +213,7 @@ class Commitment(Message):
     """The first round of signing.
 
     request: 32 bytes, the request's id; of an attempt that one answered, to be there for the next. commitments: signing
-    commitments, one an item. y_coordinates: as in `Round1`,
-    one an item, or none at all.
+    commitments, one a signature. y_coordinates: as in `Round1`, one a signature, or none at all.
 
     SEQUENCE { version INTEGER (2), request OCTET STRING, commitments SEQUENCE OF OCTET STRING,
     yCoordinates [0] SEQUENCE OF OCTET STRING OPTIONAL }
@@ -205,7 +230,7 @@ class Commitment(Message):
     def __post_init__(self) -> None:
         require_hashes(self.title, self.request)
         if not 1 <= len(self.commitments) <= MAX_ITEMS or len(self.y_coordinates) not in (0, len(self.commitments)):
-            raise NotPossible("a commitment is not of 1 or more items, or has other y coordinates")
+            raise NotPossible("a commitment is not of 1 or more signatures, or has other y coordinates")
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +255,30 @@ class Response(Message):
         require_hashes(self.title, self.request, self.commitments_hash)
         if not 1 <= len(self.shares) <= MAX_ITEMS:
             raise NotPossible("a response is not of 1 or more items")
+
+
+@dataclass(frozen=True, slots=True)
+class SecondResponse(Message):
+    """The second round of signing again, for items that take a second signature: once the first ones are there.
+
+    request: the id of the request, or of the attempt at it. responses_hash: `transcript_hash` of the responses, which
+    make the first signatures, in the order of the signers. shares: signature shares, one for each such item.
+
+    SEQUENCE { version INTEGER (2), request, responsesHash OCTET STRING, shares SEQUENCE OF OCTET STRING }
+    """
+
+    content_type = oids.SECOND_RESPONSE
+    title = "second response"
+    asn1 = (OCTETS, OCTETS, _OF_EACH_ITEM)
+
+    request: bytes
+    responses_hash: bytes
+    shares: tuple[bytes, ...]
+
+    def __post_init__(self) -> None:
+        require_hashes(self.title, self.request, self.responses_hash)
+        if not 1 <= len(self.shares) <= MAX_ITEMS:
+            raise NotPossible("a second response is not of 1 or more items")
 
 
 @dataclass(frozen=True, slots=True)

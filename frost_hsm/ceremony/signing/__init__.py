@@ -1,1 +1,3 @@
-"""Using shares: ``sealed_signer``, and between people ``aborting`` ``session`` ``attempts`` ``ahead`` ``archiving``."""
+"""Using shares: ``sealed_signer``, and between people ``turns`` ``aborting`` ``session`` ``attempts`` ``ahead``,
+``archiving``.
+"""

@@ -39,7 +39,9 @@ def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[b
 def _is_ended(home: StateDirectory, me: str, name: str) -> bool:
     if home.exists(f"requests/{name}/{ATTEMPT}"):
         name = signed.peek(home.read(f"requests/{name}/{ATTEMPT}") or b"", Attempt).request.hex()
-    ends = (f"{STEPS[Response]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
+    beginning = home.read(f"requests/{name}/{BEGINNING}")
+    last = STEPS[signed.peek(beginning, SigningRequest).last_answer if beginning is not None else Response]
+    ends = (f"{last}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
     return any(home.exists(f"requests/{name}/{end}") for end in ends)
 
 
@@ -121,7 +123,8 @@ class Aborting:
         is_asker = self._request.sender == self._key.me
         if not is_asker:
             self.require_signer()
-        if self._is_signed or (self._transcript.sent(Response) is not None and not is_asker):
+        has_answered = self._transcript.sent(self._request.message.last_answer) is not None
+        if self._is_signed or (has_answered and not is_asker):
             what = "it is signed" if self._is_signed else "your answer is made"
             raise NotPossible(
                 f"request {self._id[:8].hex()} cannot be ended: {what}",

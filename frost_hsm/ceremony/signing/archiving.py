@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from frost_hsm.ceremony.messages.using import Response
 from frost_hsm.ceremony.signing.session import ARCHIVED, SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.errors import NotPossible
@@ -12,7 +11,7 @@ def is_finished(session: SigningSession) -> bool:
     """Whether nothing is left for me: it is signed or ended, or somebody else asked and has my answer."""
     if session.status().step in ("done", "aborted"):
         return True
-    return session.transcript.sent(Response) is not None and session.request.sender != session.key.me
+    return session.has_answered and session.request.sender != session.key.me
 
 
 def archive(session: SigningSession) -> None:

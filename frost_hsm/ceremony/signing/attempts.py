@@ -21,12 +21,21 @@ from frost_hsm.ceremony.history import signature_shares
 from frost_hsm.ceremony.history.chain import attempted
 from frost_hsm.ceremony.history.chapter import about as about_what
 from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.signature_shares import Answer
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Attempt, Commitment, Derive, Item, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import (
+    Attempt,
+    Commitment,
+    Derive,
+    Item,
+    Response,
+    SecondResponse,
+    SigningRequest,
+)
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder
 from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession, request
 from frost_hsm.ceremony.store import StateDirectory, request_folder
@@ -35,7 +44,7 @@ from frost_hsm.frost.packages import SigningCommitments
 
 M = TypeVar("M", bound=Message)
 
-_KINDS = (Attempt, Commitment, Response)
+_KINDS = (Attempt, Commitment, Response, SecondResponse)
 
 PATIENCE = 5.0
 """Seconds to wait for the others in an attempt: from my answer on if I am in it, else from when I heard of it."""
@@ -84,10 +93,13 @@ class Attempts:
         ]
         return [*about.transcript.known(kind).values(), *(said for said in heard if said.sender.name in about.signers)]
 
-    def answered(self, attempt: SigningSession) -> set[str]:
-        """Name those whose answer to an attempt is here; who gave two different ones has given none."""
+    def answered(self, attempt: SigningSession, kind: type[Answer] | None = None) -> set[str]:
+        """Name those whose answer to an attempt is here; who gave two different ones has given none.
+
+        kind: of the answer; without it, of the last that an attempt takes.
+        """
         answers: dict[str, set[bytes]] = {}
-        for said in self._said(Response, attempt):
+        for said in self._said(kind or attempt.last_kind, attempt):
             answers.setdefault(said.sender.name, set()).add(said.content_digest)
         return {name for name, digests in answers.items() if len(digests) == 1}
 
@@ -96,8 +108,8 @@ class Attempts:
         for attempt in self._all:
             if attempt.request.sender.name == self._me:
                 yield attempt.request.to_pem()
-            for said in (attempt.transcript.sent(Commitment), attempt.transcript.sent(Response)):
-                if said is not None:
+            for kind in (Commitment, Response, SecondResponse):
+                if (said := attempt.transcript.sent(kind)) is not None:
                     yield said.to_pem()
             evidence = attempt.transcript.evidence()
             if evidence is not None:
@@ -119,16 +131,17 @@ class Attempts:
 
     def _is_well(self, said: Signed[Commitment]) -> bool:
         try:
-            signature_shares.read_commitments(self._session.key.state, said, len(self._session.items))
+            signature_shares.read_commitments(self._session.key.state, said, self._session.request.message.signatures)
         except DeserializationError:
             return False
         return True
 
     def _waited_for(self, attempt: SigningSession) -> set[str]:
-        """Name those in an attempt who have not answered; who offers again because pairs made ahead had served, has."""
+        """Name those in an attempt whose answer is next; who offers again because pairs made ahead had served, has."""
         again = {said.sender.name for said in self._said(Commitment, attempt)}
         settled = {name for name in again if self._subject(attempt, name) == b""}
-        return {*attempt.signers} - self.answered(attempt) - settled
+        first = {*attempt.signers} - self.answered(attempt, Response) - settled
+        return first or {*attempt.signers} - self.answered(attempt) - settled
 
     def _convicted(self) -> set[str]:
         """Name those whose share in an attempt was bad."""
@@ -149,7 +162,7 @@ class Attempts:
 
     def there(self) -> tuple[str, ...]:
         """Name those who are there, or have answered."""
-        answered = {name for attempt in self._all for name in self.answered(attempt)}
+        answered = {name for attempt in self._all for name in self.answered(attempt, Response)}
         return tuple(name for name in self._session.signers if name in {*answered, *self.offers()})
 
     @property
@@ -193,6 +206,8 @@ class Attempts:
         """Answer it. Raises `NonceUsed` if my nonces have served or are lost."""
         self._keep(attempt.request)
         made_for = {name: self._subject(attempt, name) for name in attempt.signers}
+        if attempt.transcript.sent(Response) is not None:
+            return attempt.respond_again(open_holder, self._inbox.anew(), made_for[self._me])
         have_committed = b"" not in made_for.values()
         return attempt.respond(open_holder, self._inbox.anew(), made_for[self._me], have_committed=have_committed)
 
@@ -215,7 +230,10 @@ class Attempts:
         return last if hangs and self.offers() and self._is_late(last) else None
 
     def _is_late(self, attempt: SigningSession) -> bool:
-        return not _is_recent(attempt.home.path / request_folder(attempt.id) / STEPS[Response] / f"{self._me}.pem")
+        return not any(
+            _is_recent(attempt.home.path / request_folder(attempt.id) / STEPS[kind] / f"{self._me}.pem")
+            for kind in (Response, SecondResponse)
+        )
 
     def _goes_on(self, attempt: SigningSession) -> bool:
         """Whether an attempt of others may come to its end soon."""
@@ -246,10 +264,11 @@ class Attempts:
         return names
 
     def begin(self, holder: Holder, commitments: Mapping[str, Sequence[bytes]]) -> bytes:
-        """Say who is to sign, with which commitments, one an item; returns the message for all."""
+        """Say who is to sign, with which commitments, one a signature; returns the message for all."""
         roster = self._session.key.roster
         names = sorted(commitments, key=roster.position)
-        in_order = (commitments[name][item] for item in range(len(self._session.items)) for name in names)
+        count = self._session.request.message.signatures
+        in_order = (commitments[name][number] for number in range(count) for name in names)
         data = signed.write(Attempt(self._session.id, tuple(map(roster.position, names)), tuple(in_order)), holder)
         self._keep(signed.read(data, roster))
         return data
@@ -278,7 +297,7 @@ def ask(
     """Ask all who look at a board to sign, and keep that; returns the request, and the messages for all, that first.
 
     names, is_any, is_rerandomized: as in `session.request`. made_ahead: commitments of some of the signers, for each
-    item: where they are as many as are needed, the first of them have nothing to do but to answer.
+    signature: where they are as many as are needed, the first of them have nothing to do but to answer.
     """
     needed = key.min_signers if is_any else len(names)
     ahead = {name: made_ahead[name] for name in list(made_ahead)[:needed]} if len(made_ahead) >= needed else None

@@ -3,15 +3,18 @@
 A request fixes the state of the key, the items and the signers; every signer's own program makes of each item what is
 signed, and shows the item itself. There is no coordinator: whoever holds all commitments and responses can aggregate,
 without a token. A request that holds commitments made ahead (`SealedSigner.preprocess`) goes straight to respond.
+
+Items that take a second signature, on something made of the first, take one more step. Nobody is asked again: what is
+signed then follows from what was agreed to, and its nonces were drawn with the others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from frost_hsm.ceremony.history import signature_shares
 from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.history.signature_shares import Answer
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
@@ -24,31 +27,26 @@ from frost_hsm.ceremony.messages.using import (
     Derive,
     Item,
     Response,
+    SecondResponse,
     SigningRequest,
     raw,
 )
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sharing.refresh import has_signed, note_signed, retire
+from frost_hsm.ceremony.signing import turns
 from frost_hsm.ceremony.signing.aborting import ATTEMPT, SIGNATURES, Aborting, ended
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.ceremony.signing.turns import Turn, invalid
 from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import (
     CeremonyStopped,
-    DeserializationError,
     ForeignMessage,
-    InvalidContents,
-    InvalidSignatureShare,
     NonceUsed,
     NotKnown,
     NotPossible,
 )
-from frost_hsm.frost import rerandomized, signing
 from frost_hsm.frost.packages import (
-    Identifier,
-    PublicKeyPackage,
-    SignatureShare,
     SigningCommitments,
-    SigningPackage,
     VerifyingKey,
 )
 from frost_hsm.frost.signing import CheaterDetection
@@ -73,10 +71,10 @@ def request(
 ) -> bytes:
     """Write a request: which key signs what, by whom. Any participant may; returns the signed message.
 
-    items: what is signed, or one raw message. commitments: of each signer one for each item, made ahead; None if they
-    are to commit. is_rerandomized: whether the signatures are to verify under keys that nobody can link to the group's
-    without request and commitments (`rerandomized`). is_any: whether those sign it who are there first, as many as the
-    key needs (`attempts`); else all of the signers.
+    items: what is signed, or one raw message. commitments: of each signer one for each signature, made ahead; None if
+    they are to commit. is_rerandomized: whether the signatures are to verify under keys that nobody can link to the
+    group's without request and commitments (`rerandomized`). is_any: whether those sign it who are there first, as many
+    as the key needs (`attempts`); else all of the signers.
     """
     key.require_signers(signers)
     wanted = (Item(RAW, "", items),) if isinstance(items, bytes) else tuple(items)
@@ -88,9 +86,10 @@ def request(
     entropy(memoryview(seed))
     ahead: tuple[bytes, ...] = ()
     if commitments is not None:
-        if any(len(commitments[name]) != len(wanted) for name in ordered):
-            raise NotPossible(f"it takes one pair of nonces made ahead for each of {len(wanted)} items, of each signer")
-        ahead = tuple(commitments[name][item].serialize() for item in range(len(wanted)) for name in ordered)
+        count = len(wanted) + sum(item.is_twice for item in wanted)
+        if any(len(commitments[name]) != count for name in ordered):
+            raise NotPossible(f"it takes one pair of nonces made ahead for each of {count} signatures, of each signer")
+        ahead = tuple(commitments[name][number].serialize() for number in range(count) for name in ordered)
     message = SigningRequest(
         key.ceremony,
         key.state.digest,
@@ -124,16 +123,17 @@ class SigningSession:
         if (wanted.ceremony, wanted.state) != (key.ceremony, key.state.digest):
             raise ForeignMessage(f"the request is not for key {key.name} in this state")
         if wanted.signers[-1] > len(key.roster):
-            raise _invalid(request, f"a request with signers that {key.name} does not have")
+            raise invalid(request, f"a request with signers that {key.name} does not have")
         if (wanted.needed or len(wanted.signers)) < key.min_signers:
-            raise _invalid(request, f"a request with signers that {key.name} cannot have")
+            raise invalid(request, f"a request with signers that {key.name} cannot have")
         if wanted.randomizer_seed and len(wanted.randomizer_seed) != key.suite.group.scalar_length:
-            raise _invalid(request, f"a request with a randomizer seed that {key.suite.name} cannot have")
+            raise invalid(request, f"a request with a randomizer seed that {key.suite.name} cannot have")
         self.home = home
         self.key = key
         self.request = request
         self.id = request.content_digest
         self.items = wanted.items
+        self.is_twice = bool(wanted.twice)
         self.signers = tuple(key.roster.at(position).name for position in wanted.signers)
         self.is_rerandomized = bool(wanted.randomizer_seed)
         self.is_prepared = bool(wanted.commitments)
@@ -187,7 +187,7 @@ class SigningSession:
     # ── The steps ──
 
     def commit(self, open_holder: OpenHolder, *, entropy: Entropy = system_entropy) -> bytes:
-        """Agree to sign: draw nonces for each item and publish commitments; returns the message for the others."""
+        """Agree to sign: draw nonces for each signature and publish commitments; returns the message for the others."""
         self._require_all()
         self.require_open()
         if self.is_prepared:
@@ -208,7 +208,7 @@ class SigningSession:
                     signer = SealedSigner(self.key, holder, self.home)
                     signer.forget(ended(self.home, self.key.me.name, signer.subjects()))
                     self.home.put(self._beginning, self.request.to_pem())
-                    commitments = signer.commit_all(len(self.items), self.id, entropy=entropy)
+                    commitments = signer.commit_all(self.request.message.signatures, self.id, entropy=entropy)
                     said = Commitment(
                         self.id,
                         tuple(each.serialize() for each in commitments),
@@ -234,7 +234,7 @@ class SigningSession:
         commitments_hash = transcript_hash(received.values())
         sent = self.transcript.sent(Response)
         if sent is None:
-            packages = self._signing_packages(received)
+            packages = self._first(received).packages
             with open_holder() as holder, self.home.lock():
                 sent = self.transcript.sent(Response)
                 if sent is None:
@@ -251,41 +251,68 @@ class SigningSession:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other commitments")
         return sent.to_pem()
 
+    def respond_again(self, open_holder: OpenHolder, inbox: Inbox, subject: bytes | None = None) -> bytes:
+        """Sign what is signed second, once all have responded; returns the message for whoever aggregates.
+
+        It takes the first signatures, which it makes and verifies itself, so that what it signs is what was agreed to.
+        subject, and the same again: as in `respond`.
+        """
+        self.aborting.require_signer()
+        self.aborting.keep(inbox.anew())  # of an attempt, what ends it is said of the request
+        self.require_open()
+        _, turn = self._second(inbox, CheaterDetection.ALL)
+        sent = self.transcript.sent(SecondResponse)
+        if sent is None:
+            with open_holder() as holder, self.home.lock():
+                sent = self.transcript.sent(SecondResponse)
+                if sent is None:
+                    if subject is None:
+                        subject = b"" if self.is_prepared else self.id
+                    self.transcript.keep(turn.answered)
+                    signer = SealedSigner(self.key, holder, self.home)
+                    shares = signer.sign_all(turn.packages, subject, randomizer_seed=self._seed)
+                    said = SecondResponse(self.id, turn.answered_hash, tuple(share.serialize() for share in shares))
+                    sent = self.transcript.write(said, holder)
+        if sent.message.responses_hash != turn.answered_hash:
+            raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other responses")
+        return sent.to_pem()
+
     def check(self, inbox: Inbox) -> Status:
         """Check the signature shares that are here, before all have come in; needs no token.
 
         Returns whose are good, and who is missing. `InvalidSignatureShare` names every signer whose share is bad.
         """
-        commitments = self._gather_commitments(inbox)
         responses = self.transcript.find(Response, inbox)
-        self._require_answers_to(commitments, responses)
-        for package, shares, public in self._checked(commitments, responses):
-            bad = signing.find_cheaters(package, shares, public)
-            if bad:
-                raise self._convict(self.key.participants(bad), commitments, responses)
-        return self._status("aggregate", responses)
+        self._first(self._gather_commitments(inbox)).check(responses)
+        if not self.is_twice or len(responses) < len(self.signers):
+            return self._status("aggregate", responses)
+        again = self.transcript.find(SecondResponse, inbox)
+        self._second(inbox, CheaterDetection.ALL)[1].check(again)
+        return self._status("aggregate", again)
 
     def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> list[bytes]:
         """Put the responses together and verify each signature before it is let out; needs no token.
 
-        Returns the encoded signatures, one an item, which verify under `verifying_keys`. `InvalidSignatureShare` names
-        the signers whose share is bad, as many as ``cheater_detection`` looks for; `InvalidSignature` if it looks for
-        none.
+        Returns the encoded signatures, one an item, of one that takes two both in a row; they verify under
+        `verifying_keys`. `InvalidSignatureShare` names the signers whose share is bad, as many as ``cheater_detection``
+        looks for; `InvalidSignature` if it looks for none.
         """
         commitments = self._gather_commitments(inbox)
-        responses = self.transcript.gather(Response, inbox)
-        self._require_answers_to(commitments, responses)
-        signatures = []
-        for package, shares, public in self._checked(commitments, responses):
-            try:
-                signature = signing.aggregate(package, shares, public, cheater_detection=cheater_detection)
-            except InvalidSignatureShare as error:
-                names = self.key.participants(each for each in error.culprits if isinstance(each, Identifier))
-                raise self._convict(names, commitments, responses) from error
-            signatures.append(signature.serialize())
+        if self.is_twice:
+            signatures, turn = self._second(inbox, cheater_detection)
+            again = self.transcript.gather(SecondResponse, inbox)
+            for number, second in zip(
+                self.request.message.twice, turn.put_together(again, cheater_detection), strict=True
+            ):
+                signatures[number] += second
+        else:
+            responses = self.transcript.gather(Response, inbox)
+            signatures = self._first(commitments).put_together(responses, cheater_detection)
         with self.home.lock():
             self.transcript.keep(commitments)
-            self.transcript.keep(responses)
+            self.transcript.keep(self.transcript.gather(Response, inbox))
+            if self.is_twice:
+                self.transcript.keep(self.transcript.gather(SecondResponse, inbox))
             self.adopt(signatures)
         return signatures
 
@@ -303,8 +330,17 @@ class SigningSession:
 
     @property
     def has_answered(self) -> bool:
-        """Whether my answer to it was sent, by its file alone: many requests that are over are looked at."""
-        return self.home.exists(f"{self._folder}/{STEPS[Response]}/{self.key.me.name}.pem")
+        """Whether my last answer to it was sent, by its file alone: many requests that are over are looked at."""
+        return self.home.exists(f"{self._folder}/{STEPS[self.last_kind]}/{self.key.me.name}.pem")
+
+    @property
+    def last_kind(self) -> type[Answer]:
+        """The kind of the last answers to it."""
+        return self.request.message.last_answer
+
+    def all_responded(self, inbox: Inbox) -> bool:
+        """Whether the first answers of all signers are here."""
+        return len(self.transcript.find(Response, inbox)) == len(self.signers)
 
     @property
     def messages(self) -> list[bytes]:
@@ -319,8 +355,7 @@ class SigningSession:
         """
         if not self.is_rerandomized:
             return [self.key.public_key_package.verifying_key] * len(self.items)
-        packages = self._signing_packages(self._gather_commitments(Inbox()))
-        return [self._public_key_package(package).verifying_key for package in packages]
+        return [public.verifying_key for public in self._first(self._gather_commitments(Inbox())).public_key_packages]
 
     def status(self) -> Status:
         """Say what comes next, and who has not been heard for it."""
@@ -328,8 +363,10 @@ class SigningSession:
             return Status("done")
         if why := self.aborting.why_over():
             return Status("aborted", why=why)
+        if self.has_answered:
+            return self._status("aggregate", self.transcript.known(self.last_kind))
         if self.transcript.sent(Response) is not None:
-            return self._status("aggregate", self.transcript.known(Response))
+            return self._status("respond-again", self.transcript.known(Response))
         if self.transcript.sent(Commitment) is not None:
             return self._status("respond", self.transcript.known(Commitment))
         if self.is_prepared and self.key.me.name in self.signers:
@@ -347,79 +384,29 @@ class SigningSession:
         self._require_all()
         return {} if self.is_prepared else self.transcript.gather(Commitment, inbox)
 
-    def _signing_packages(self, received: Mapping[str, Signed[Commitment]]) -> list[SigningPackage]:
-        """Return what all sign, one package an item; what is none convicts its sender."""
-        state, wanted = self.key.state, self.request.message
-        for said in received.values():
-            try:
-                signature_shares.read_commitments(state, said, len(self.items))
-            except DeserializationError as error:
-                self.transcript.stop([said])
-                raise _invalid(said, f"commitments that are none: {error}") from error
-        try:
-            return signature_shares.signing_packages(state, wanted, self.messages, list(received.values()))
-        except DeserializationError as error:
-            self.transcript.stop([])
-            raise _invalid(self.request, f"commitments that are none: {error}") from error
+    def _first(self, commitments: Mapping[str, Signed[Commitment]]) -> Turn:
+        """Return what all answer, once they have committed."""
+        return turns.first(self.key, self.request, self.transcript, self.messages, commitments)
 
-    def _checked(
-        self, commitments: Mapping[str, Signed[Commitment]], responses: Mapping[str, Signed[Response]]
-    ) -> Iterator[tuple[SigningPackage, dict[Identifier, SignatureShare], PublicKeyPackage]]:
-        """Go through the items: what is signed, the shares that are here, and what they are checked with."""
-        shares = self._shares(responses)
-        for item, package in enumerate(self._signing_packages(commitments)):
-            of_item = {self.key.identifier(name): each[item] for name, each in shares.items()}
-            yield package, of_item, self._public_key_package(package)
-
-    def _public_key_package(self, package: SigningPackage) -> PublicKeyPackage:
-        """Return what shares and signature are checked with: the group's, randomized if the request says so."""
-        public = self.key.public_key_package
-        if self._seed is None:
-            return public
-        return rerandomized.public_key_package(public, self._seed, package.signing_commitments)
+    def _second(self, inbox: Inbox, detection: CheaterDetection) -> tuple[list[bytes], Turn]:
+        """Return the first signatures, and what all answer who take a second; once they have answered the first."""
+        first = self._first(self._gather_commitments(inbox))
+        responses = self.transcript.gather(Response, inbox)
+        signatures = first.put_together(responses, detection)
+        key = self.key.public_key_package.verifying_key
+        numbers = self.request.message.twice
+        messages = [self._derive(self.items[number], key, signatures[number]) for number in numbers]
+        return signatures, turns.second(first, messages, responses)
 
     @property
     def _seed(self) -> Secret | None:
         seed = self.request.message.randomizer_seed
         return Secret(seed) if seed else None
 
-    def _shares(self, received: Mapping[str, Signed[Response]]) -> dict[str, list[SignatureShare]]:
-        shares = {}
-        for name, said in received.items():
-            try:
-                shares[name] = signature_shares.read_shares(self.key.state, said, len(self.items))
-            except DeserializationError as error:
-                self.transcript.stop([said])
-                raise _invalid(said, f"a share that is none: {error}") from error
-        return shares
-
-    def _require_answers_to(
-        self, commitments: Mapping[str, Signed[Commitment]], responses: Mapping[str, Signed[Response]]
-    ) -> None:
-        commitments_hash = transcript_hash(commitments.values())
-        for name, said in responses.items():
-            if said.message.commitments_hash != commitments_hash:
-                raise ForeignMessage(
-                    f"{name} answered other commitments than these",
-                    hint="compare the commitment files of all signers: frost-hsm inspect --digest",
-                )
-
-    def _convict(
-        self,
-        names: Sequence[str],
-        commitments: Mapping[str, Signed[Commitment]],
-        responses: Mapping[str, Signed[Response]],
-    ) -> InvalidSignatureShare:
-        proof: list[Signed[Any]] = [*commitments.values(), *(responses[name] for name in names)]
-        self.transcript.stop(proof, [self.key.public_key_package.serialize()])
-        return InvalidSignatureShare(
-            f"{' and '.join(names)} signed a signature share that does not verify", culprits=names
-        )
-
     def _belongs(self, said: Signed[Any]) -> bool:
         if isinstance(said.message, Abort) and said.sender == self.request.sender:
             return said.message.request == self.id
-        if isinstance(said.message, Commitment | Response | Abort):
+        if isinstance(said.message, Commitment | Response | SecondResponse | Abort):
             return said.message.request == self.id and said.sender.name in self.signers
         return said.content_digest == self.id  # the request itself, lying among the others
 
@@ -438,7 +425,3 @@ class SigningSession:
         if why := self.aborting.why_over():
             hint = "ask for a new one: frost-hsm sign request"
             raise CeremonyStopped(f"request {self.id[:8].hex()}: {why}", hint=hint)
-
-
-def _invalid(said: Signed[Any], what: str) -> InvalidContents:
-    return InvalidContents(f"{said.sender.name} signed {what}", culprits=[said.sender.name])

@@ -6,7 +6,7 @@ import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Response, SecondResponse, SigningRequest
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
@@ -157,7 +157,7 @@ def request(
                 asked = signed.read(data, group_key.roster).expect(SigningRequest)
                 session, messages = SigningSession(place.home, group_key, asked, things.derive), [data]
             else:
-                found = ahead or there.prepared(group_key, names, len(items))
+                found = ahead or there.prepared(group_key, names, len(items) + sum(item.is_twice for item in items))
                 session, messages = attempts.ask(
                     *(holder, place.home, group_key, items, names, found, things.derive),
                     is_any=is_any,
@@ -241,7 +241,8 @@ def respond(
     """Sign, once the commitments of all signers are here.
 
     Uses up the nonces of your commitment. The same again gives the same answer; with other commitments it is
-    refused, because two answers would reveal your share.
+    refused, because two answers would reveal your share. For minisign, which wants two signatures of which the second
+    is on the first, type it again once the first answers of all signers are here.
     """
     if key is not None:
         if paths or directory is not None:
@@ -249,14 +250,20 @@ def respond(
         return plain.respond(place, key, request, seed, output, force)
     _refuse_seed(seed)
     session = requests.take(place, request)
-    path = requests.check_output(session, Response, request, output, force)
     if session.is_prepared and session.transcript.sent(Response) is None:
         requests.require_agreement(place, session, files, clone)
     with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
-        data = session.respond(place.holder, inbox)
+        again = session.is_twice and session.transcript.sent(Response) is not None and session.all_responded(inbox)
+        path = requests.check_output(session, SecondResponse if again else Response, request, output, force)
+        data = session.respond_again(place.holder, inbox) if again else session.respond(place.holder, inbox)
     raw = door.write(path, data, force=force)
-    lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
-    after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {quoted(request)} --in DIR"
+    if session.is_twice and not again:
+        lines = ["The first of your two answers is made", f"Wrote {path}"]
+        others = ", ".join(name for name in session.signers if name != place.me.name)
+        after = f"send {path} to {others}, put theirs into DIR; then: frost-hsm sign respond {quoted(request)} --in DIR"
+    else:
+        lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
+        after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {quoted(request)} --in DIR"
     return Result("sign-respond", lines, {**requests.fields(session), "file": path}, after, raw)
 
 

@@ -11,7 +11,16 @@ from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Sta
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Enclosing, Message
-from frost_hsm.ceremony.messages.using import Abort, Attempt, Commitment, Item, Prepared, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import (
+    Abort,
+    Attempt,
+    Commitment,
+    Item,
+    Prepared,
+    Response,
+    SecondResponse,
+    SigningRequest,
+)
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
 from frost_hsm.cli.files import dossiers, packages, things
 from frost_hsm.cli.files.public_keys import read_package
@@ -181,7 +190,7 @@ def _details(message: Message) -> Description:
             }
         case Attempt():
             return {"request": message.request.hex(), "signers": list(message.signers)}
-        case Commitment() | Response() | Abort():
+        case Commitment() | Response() | SecondResponse() | Abort():
             return {"request": message.request.hex()}
     return {}
 

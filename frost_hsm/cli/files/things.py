@@ -15,7 +15,7 @@ from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.finished import load, opened
 from frost_hsm.cli.parsing import File
-from frost_hsm.errors import FileMissing, FrostHsmError, NotPossible, UsageProblem
+from frost_hsm.errors import FileMissing, FrostHsmError, MalformedMessage, NotPossible, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 
@@ -25,12 +25,25 @@ if TYPE_CHECKING:
 
 def read(item: Item, suite: Ciphersuite) -> Thing:
     """Read the thing of an item, as every signer's program does. Raises what `load` does, and `MalformedMessage`."""
-    return load(item.target, suite).read(item.thing)
+    thing = load(item.target, suite).read(item.thing)
+    _require_number(item, thing.is_twice)
+    return thing
 
 
-def derive(item: Item, key: VerifyingKey) -> bytes:
+def derive(item: Item, key: VerifyingKey, first: bytes | None = None, /) -> bytes:
     """Make of an item, for a key, the bytes to sign: a `Derive` that knows every target that is installed."""
-    return item.thing if item.target == RAW else read(item, key.ciphersuite).to_sign(key)
+    if item.target == RAW:
+        _require_number(item, False)
+        return item.thing
+    thing = read(item, key.ciphersuite)
+    return thing.to_sign(key) if first is None else thing.to_sign_second(key, first)
+
+
+def _require_number(item: Item, is_twice: bool) -> None:
+    """Raise `MalformedMessage` unless a request asks for as many signatures on an item as its target has."""
+    if item.is_twice != is_twice:
+        number = "two signatures, and not one" if is_twice else "one signature, and not two"
+        raise MalformedMessage(f"what is signed as {item.target} takes {number}")
 
 
 def said(item: Item) -> list[str]:
@@ -55,7 +68,7 @@ def make(arguments: Sequence[str], target: str, options: Sequence[str], key: Ver
     loaded = {name: load(name, key.ciphersuite) for name, _ in wanted if name != RAW}
     given = _given(options, loaded)
     return [
-        Item(name, _called(file), door.read(file) if name == RAW else _make(loaded[name], file, given, key))
+        Item(RAW, _called(file), door.read(file)) if name == RAW else _make(loaded[name], file, given, key)
         for name, file in wanted
     ]
 
@@ -100,7 +113,7 @@ def _given(options: Sequence[str], loaded: Mapping[str, Target]) -> dict[str, st
     return given
 
 
-def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey) -> bytes:
+def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey) -> Item:
     from frost_hsm.targets import Given
 
     texts: dict[str, str] = {}
@@ -116,7 +129,8 @@ def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey
         else:
             texts[option.name] = value
     with opened(file if target.takes_file else None) as data:
-        return target.make(Given(key, data, int(time.time()), texts, files))
+        thing = target.make(Given(key, data, int(time.time()), texts, files))
+    return Item(target.name, _called(file), thing, target.read(thing).is_twice)
 
 
 # ── Who signs ────────────────────────────────────────────────────────────────────────────────────────────────

@@ -15,6 +15,8 @@ from frost_hsm.cli.files import things
 from frost_hsm.cli.sittings.matter import Matter, Person, Standing
 from frost_hsm.errors import CeremonyStopped, NonceUsed, NotYet, ProtocolViolation
 
+_SIGNED = "signed; your signature share is sent"
+
 
 class SigningMatter(Matter):
     """A signature that is asked for."""
@@ -67,7 +69,8 @@ class SigningMatter(Matter):
         """The kind of message that the next step takes."""
         if self.session.is_prepared and self.step == "respond":
             return None
-        return {"respond": Commitment, "aggregate": Response}.get(self.step)
+        kinds = {"respond": Commitment, "respond-again": Response, "aggregate": self.session.last_kind}
+        return kinds.get(self.step)
 
     def advance(self, person: Person, inbox: Inbox) -> str:
         """Take the next step."""
@@ -91,7 +94,7 @@ class SigningMatter(Matter):
         if (step == "commit" or (step == "respond" and session.is_prepared)) and not person.agree_to_sign(session):
             session.aborting.decline()
             return "you said no"
-        if step in ("commit", "respond"):
+        if step in ("commit", "respond", "respond-again"):
             return self._sign(step, person, inbox)
         if step == "aggregate":
             session.aggregate(inbox)
@@ -107,10 +110,13 @@ class SigningMatter(Matter):
             if step == "commit":
                 self.session.commit(person.holder)
                 return "your commitment is sent"
-            self.session.respond(person.holder, inbox)
-            return "signed; your signature share is sent"
+            if step == "respond":
+                self.session.respond(person.holder, inbox)
+                return "the first of two answers is sent" if self.session.is_twice else _SIGNED
+            self.session.respond_again(person.holder, inbox)
+            return _SIGNED
         except NonceUsed:  # lost when an answer was cut short: nobody has to wait for it
-            if self.transcript.sent(Response) is None:
+            if not self.session.has_answered:
                 self.session.aborting.abort(person.holder)
             raise
 
@@ -180,7 +186,7 @@ class AnyOfMatter(SigningMatter):
     def _answer(self, attempts: Attempts, attempt: SigningSession, person: Person) -> str:
         try:
             attempts.respond(attempt, person.holder)
-            return "signed; your signature share is sent"
+            return _SIGNED if attempt.has_answered else "the first of two answers is sent"
         except NonceUsed:
             if not attempts.was_made_ahead(attempt):
                 self.session.aborting.abort(person.holder)

@@ -124,6 +124,7 @@ def status(session: SigningSession) -> tuple[str, dict[str, object]]:
 _STATES = {
     "commit": "you have not committed",
     "respond": "your commitment is sent",
+    "respond-again": "the first of your two answers is sent",
     "aggregate": "waiting to be aggregated",
     "done": "signed",
     "aborted": "ended without a signature",
@@ -139,8 +140,9 @@ def next_step(session: SigningSession, request: str) -> str | None:
     step = session.status().step
     if step in ("done", "aborted"):
         return None
-    needs_files = step == "aggregate" or (step == "respond" and not session.is_prepared)
-    return f"frost-hsm sign {step} {quoted(request)}" + (" --in DIR" if needs_files else "")
+    needs_files = step != "commit" and not (step == "respond" and session.is_prepared)
+    verb = "respond" if step == "respond-again" else step
+    return f"frost-hsm sign {verb} {quoted(request)}" + (" --in DIR" if needs_files else "")
 
 
 def fields(session: SigningSession) -> dict[str, object]:
