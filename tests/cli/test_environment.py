@@ -238,10 +238,20 @@ mount --bind "$PWD" "$PWD"
 mount --bind /dev/null /dev/tty
 mount -o remount,ro,bind /
 cd "$PWD"
-shift
-exec setsid --wait sh -euc "$@"
+user=$2 writing=$3 reading=$4
+shift 4
+inside() {
+    if [ "$user" = 0 ]; then as=; else as="unshare --user --map-user=$user"; fi
+    $as setsid --wait sh -euc "$@"
+}
+inside "$writing" sh "$@"
+mount -o remount,ro,bind "$PWD"
+inside "$reading" sh "$@"
 """
-"""A root directory that is read-only, no terminal, and a PIN as each of three systems hands it out."""
+"""A root directory that is read-only, no terminal, and a PIN as each of three systems hands it out; in it one thing is
+done in a folder that can be written to, another where nothing can. A user other than 0 has no rights of root's."""
+
+USERS = {"root": 0, "a user": 1000, "a user whom nobody knows": 54321}
 
 WORKING = """
 for system in docker kubernetes systemd; do
@@ -252,23 +262,26 @@ done
 ASKING = """
 ! "$@" sign preprocess treasury --count 1 --home home
 ! "$@" dkg abort other --home home
-mount -o remount,ro,bind "$PWD"
+"""
+READING = """
 "$@" keys list --home home
 ! "$@" sign preprocess treasury --count 1 --home home --pin-source file:/mnt/systemd/pin
 """
 
 
-def in_container(party: Party, script: str) -> subprocess.CompletedProcess[str]:
+def in_container(party: Party, user: int, writing: str, reading: str) -> subprocess.CompletedProcess[str]:
     as_root = [] if os.geteuid() == 0 else ["--map-root-user"]
     enter = ["unshare", "--mount", *as_root, "sh", "-euc"]
-    if subprocess.run([*enter, "mount -t tmpfs none /mnt"], capture_output=True, check=False).returncode != 0:
+    trial = "mount -t tmpfs none /mnt; exec unshare --user --map-user=1000 true"
+    if subprocess.run([*enter, trial], capture_output=True, check=False).returncode != 0:
         pytest.skip("this machine lets nobody mount anything, not even for themselves")
-    command = [*enter, CONTAINER, "sh", PIN, script, "sh", *PROGRAM]
+    command = [*enter, CONTAINER, "sh", PIN, str(user), writing, reading, *PROGRAM]
     return subprocess.run(command, cwd=party.directory, capture_output=True, text=True, check=False)
 
 
-def test_a_container_with_a_read_only_root(group: list[Party]) -> None:
-    done = in_container(group[0], WORKING)
+@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
+def test_a_container_with_a_read_only_root(group: list[Party], user: int) -> None:
+    done = in_container(group[0], user, WORKING, ":")
     assert done.returncode == 0, done.stderr
     open_to_others = [line for line in done.stderr.splitlines() if "is open to other users of this system" in line]
     assert [line.split("/")[2] for line in open_to_others] == ["docker", "kubernetes"]
@@ -279,8 +292,9 @@ def test_a_container_with_a_read_only_root(group: list[Party]) -> None:
     }
 
 
-def test_what_a_container_lacks_is_said(group: list[Party]) -> None:
-    done = in_container(group[0], ASKING)
+@pytest.mark.parametrize("user", USERS.values(), ids=USERS)
+def test_what_a_container_lacks_is_said(group: list[Party], user: int) -> None:
+    done = in_container(group[0], user, ASKING, READING)
     assert done.returncode == 0, done.stderr
     assert "internal" not in done.stderr
     errors = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
