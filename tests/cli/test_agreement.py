@@ -181,7 +181,9 @@ def test_every_next_command_is_ours_whatever_files_are_called(group: list[Party]
     shown = bob.run("sign", "status", evil, "--json")
     for party, ran in ((alice, asked), (bob, committed), (bob, shown)):
         assert ran.status == 0, ran.stderr
-        command = json.loads(ran.stdout)["next"].rpartition("frost-hsm ")[2].partition(" --in")[0]
+        said = json.loads(ran.stdout)["next"]
+        subprocess.run(["bash", "-c", f"Next: {said}"], cwd=party.directory, capture_output=True, check=False)
+        command = said.rpartition("frost-hsm ")[2].partition(" --in")[0]
         done = subprocess.run(
             ["bash", "-c", f"printf '%s\\n' {command}"], cwd=party.directory, capture_output=True, text=True, check=True
         )

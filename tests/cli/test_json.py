@@ -207,7 +207,8 @@ def test_output_that_is_asked_for_on_stdout(group: list[Party]) -> None:
     assert json.loads(alone.stdout)["header"]["ciphersuite"] == "FROST-P256-SHA256-v1"
     document = json.loads(alice.run("keys", "export", KEY, "-o", "-", "--json").stdout)
     assert base64.b64decode(document["data"]).decode() == alone.stdout
-    assert "Wrote -" in alone.stderr
+    assert "Wrote it to stdout\n" in alone.stderr
+    assert " - " not in alone.stderr
 
 
 @pytest.mark.parametrize(

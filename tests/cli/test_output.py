@@ -116,6 +116,13 @@ def test_a_signature_on_stdout_is_alone_there(signed: Party) -> None:
     assert b"stdin is closed, or was read already" in twice.stderr
 
 
+def test_what_went_to_stdout_has_no_name_in_what_comes_next(signed: Party) -> None:
+    ran = signed.run("sign", "abort", "pay.request.pem", "--yes", "-o", "-")
+    assert ran.status == 0, ran.stderr
+    assert "Wrote it to stdout\n" in ran.stderr
+    assert "Next: send FILE to " in ran.stderr
+
+
 @pytest.mark.parametrize(
     "command", [["--help"], ["peer", "--help"], ["keys", "list", *HOME], ["doctor", "--json", *HOME]]
 )

@@ -24,7 +24,6 @@ from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
-from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotPossible, StorageProblem, WrongToken
 
@@ -54,7 +53,7 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
     raw = door.write(path, made.data, force=force, is_private=True)  # it says whom one signs with
     lines = [f"Backup of {place.me.name}; keys: {len(made.keys)}, peers: {len(peers)}"]
     lines += [f"warn  key {name} is NOT in it: {why}" for name, why in made.left_out.items()]
-    lines.append(f"Wrote {path}")
+    lines.append(door.wrote(path))
     fields = {
         "owner": place.me.name,
         "keys": len(made.keys),
@@ -63,7 +62,11 @@ def create(place: Workplace, output: str | None, force: bool) -> Result:
         "file": path,
     }
     return Result(
-        "backup-create", lines, fields, f"keep it where the token is not: frost-hsm backup verify {quoted(path)}", raw
+        "backup-create",
+        lines,
+        fields,
+        f"keep it where the token is not: frost-hsm backup verify {door.as_typed(path)}",
+        raw,
     )
 
 

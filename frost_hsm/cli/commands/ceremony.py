@@ -50,7 +50,7 @@ def plan(place: Workplace, file: str, output: str | None, force: bool) -> Result
     lines = [
         f'Key "{plan.key}", {plan.threshold} of {len(plan.people)}, {plan.suite}: {plan.title}',
         *(f"  signs {each.output}, as {each.target}, by {', '.join(each.signers)}" for each in plan.signings),
-        f"Wrote {path}",
+        door.wrote(path),
     ]
     fields = {"key": plan.key, "participants": list(plan.people), "file": path, "sha256": planned.digests[planned.name]}
     return Result("ceremony-plan", lines, fields, f"{stating.command('rehearse', planned)}; then print {path}", raw)
@@ -88,7 +88,7 @@ def record(place: Workplace, file: str, began: str | None, ended: str | None, fo
     written = planned.path(records.record_name(planned.plan.key))
     code = mine.agreed.check_code.replace(" ", "")
     fields = {"check_code": code, "statement": path, "missing": missing, "record": written}
-    lines = [f"Wrote {path}"]
+    lines = [door.wrote(path)]
     if missing:
         after = f"{', '.join(missing)} type the same; the last of them has the record written"
         return Result("ceremony-record", lines, fields, after)
@@ -126,7 +126,7 @@ def sign(place: Workplace, file: str) -> Result:
     written = planned.path(records.signature_name(planned.plan.key, mine.name))
     fields = {"record": path, "sha256": digest, "file": written}
     pattern = f"{quoted(path.removesuffix('.html'))}.*.p7s"
-    after = f"once all have signed: frost-hsm ceremony verify {quoted(path)} {pattern}"
+    after = f"once all have signed: frost-hsm ceremony verify {door.as_typed(path)} {pattern}"
     if _is_signed(place, paper, written):
         return Result("ceremony-sign", [f"{written} is your signature on this record already"], fields, after)
     door.check_output(written, force=False)

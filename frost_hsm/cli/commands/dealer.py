@@ -68,11 +68,12 @@ def split(place: Workplace, name: str, key_file: str, output: str | None, force:
     finally:
         signing_key.wipe()
     raw = door.write(path, data, force=force)
-    lines = [f"  group key   {verifying_key.hex()}", f"Wrote {path}"]
+    lines = [f"  group key   {verifying_key.hex()}", door.wrote(path)]
     proposal = f"{name}.proposal.pem"
+    file, proposed = door.as_typed(path), quoted(proposal)
     after = (
-        f"send {path} and {proposal} to {rounds.others(ceremony)}; everyone, you too, runs: "
-        f"frost-hsm dealer accept {quoted(proposal)} {quoted(path)}; destroy the key file once all have confirmed"
+        f"send {file} and {proposed} to {rounds.others(ceremony)}; everyone, you too, runs: "
+        f"frost-hsm dealer accept {proposed} {file}; destroy the key file once all have confirmed"
     )
     return Result(
         "dealer-split", lines, {**rounds.fields(ceremony), "key": verifying_key.hex(), "file": path}, after, raw
@@ -118,12 +119,13 @@ def refresh(place: Workplace, name: str, output: str | None, force: bool) -> Res
     data = ceremony_dealing.deal_refresh(ceremony, place.holder)
     raw = door.write(path, data, force=force)
     proposal = f"{ceremony.stem}.proposal.pem"
+    file, proposed = door.as_typed(path), quoted(proposal)
     after = (
-        f"send {path} and {proposal} to {rounds.others(ceremony)}; everyone, you too, runs: "
-        f"frost-hsm dealer accept {quoted(proposal)} {quoted(path)}"
+        f"send {file} and {proposed} to {rounds.others(ceremony)}; everyone, you too, runs: "
+        f"frost-hsm dealer accept {proposed} {file}"
     )
     result = {**rounds.fields(ceremony), "file": path}
-    return Result("dealer-refresh", [f"Wrote {path}"], result, after, raw)
+    return Result("dealer-refresh", [door.wrote(path)], result, after, raw)
 
 
 @command(dealer, "accept", token=True, asks=True)
@@ -154,7 +156,7 @@ def accept(place: Workplace, proposal: str, dealing: str, output: str | None, fo
         finished = ceremony_dealing.accept(ceremony, agreed, data)
     raw = door.write(path, finished.message, force=force)
     pending = "the old one signs until you confirm" if ceremony.epoch else "the key is pending"
-    lines = [f"Checked and sealed your share; {pending}", *rounds.key_lines(finished), f"Wrote {path}"]
+    lines = [f"Checked and sealed your share; {pending}", *rounds.key_lines(finished), door.wrote(path)]
     after = (
         f"compare the check code with {rounds.others(ceremony)} by voice and send them {path}; "
         f"with theirs: frost-hsm {ceremony.command} confirm {ceremony.name} --in DIR"

@@ -42,8 +42,9 @@ def answer(place: Workplace, complaint: str, output: str | None, force: bool) ->
     door.check_output(path, force=force, again=again)
     data, verdict = found.answer(place.holder)
     raw = door.write(path, data, force=force)
-    lines = ["Opened the one envelope that is disputed", *_lines(verdict), f"Wrote {path}"]
-    after = f"send {path} to {rounds.others(ceremony)}; all others run: frost-hsm dispute settle {quoted(path)}"
+    lines = ["Opened the one envelope that is disputed", *_lines(verdict), door.wrote(path)]
+    file = door.as_typed(path)
+    after = f"send {file} to {rounds.others(ceremony)}; all others run: frost-hsm dispute settle {file}"
     return Result("dispute-answer", lines, {**_fields(ceremony, verdict), "file": path}, after, raw)
 
 

@@ -23,7 +23,6 @@ from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import Posting, meet, posting, to_board
 from frost_hsm.cli.steps import proposals, rounds
 from frost_hsm.cli.talk.output import Result
-from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotKnown, StepConflict, UsageProblem
 from frost_hsm.frost import ciphersuites
@@ -90,8 +89,9 @@ def propose(
         ceremony = _proposed(place, plan, path, force)
         data = ceremony.proposal.to_pem()
         raw = door.write(path, data, force=force)
-        lines = [*proposals.making(ceremony), f"Wrote {path}", *there.post(data)]
-    by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm dkg round1 {quoted(path)}"
+        lines = [*proposals.making(ceremony), door.wrote(path), *there.post(data)]
+    file = door.as_typed(path)
+    by_file = f"send {file} to {rounds.others(ceremony)}; all, you too, run: frost-hsm dkg round1 {file}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("dkg-propose", lines, fields, there.next_step(by_file), raw)
 

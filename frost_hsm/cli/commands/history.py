@@ -93,8 +93,8 @@ def standing(place: Workplace, name: str, output: str | None, force: bool) -> Re
     with place.holder() as holder:
         data = signed.write(Standing(key.ceremony, key.state.digest, _shown(key)), holder)
     raw = door.write(path, data, force=force)
-    after = f"send {path} to whoever waits; they run: frost-hsm history take {quoted(path)}"
-    return Result("history-standing", [f"Wrote {path}"], {"name": name, "file": path}, after, raw)
+    after = f"send {door.as_typed(path)} to whoever waits; they run: frost-hsm history take {door.as_typed(path)}"
+    return Result("history-standing", [door.wrote(path)], {"name": name, "file": path}, after, raw)
 
 
 def _shown(key: GroupKey) -> bytes:
@@ -159,12 +159,14 @@ def abandon(
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
         data = asked.confirm(place.holder, inbox)
     raw = door.write(path, data, force=force)
-    lines, after = [f"Wrote {path}"], None
+    lines, after = [door.wrote(path)], None
     if asked.is_done:
         lines.append(f"All have abandoned {asked.titles}; {asked.key.name} goes on as it was")
     else:
         lines.append(f"Not yet agreed to by {', '.join(asked.missing)}")
-        after = f"send {path} to everybody; with theirs: frost-hsm history abandon {quoted(what)} --in DIR"
+        after = (
+            f"send {door.as_typed(path)} to everybody; with theirs: frost-hsm history abandon {quoted(what)} --in DIR"
+        )
     return Result("history-abandon", lines, {"name": asked.key.name, "done": asked.is_done, "file": path}, after, raw)
 
 
@@ -179,8 +181,10 @@ def _ask_to_abandon(place: Workplace, name: str, ids: Sequence[str], output: str
         data = abandonment.propose(holder, key, wanted)
     asked = Abandonment.read(place.home, data, place.me)
     raw = door.write(path, data, force=force)
-    lines = [f"Asks to abandon for good: {asked.titles}", f"Wrote {path}"]
-    after = f"send {path} to everybody; all, you too, run: frost-hsm history abandon {quoted(path)}"
+    lines = [f"Asks to abandon for good: {asked.titles}", door.wrote(path)]
+    after = (
+        f"send {door.as_typed(path)} to everybody; all, you too, run: frost-hsm history abandon {door.as_typed(path)}"
+    )
     return Result("history-abandon", lines, {"name": name, "done": False, "file": path}, after, raw)
 
 

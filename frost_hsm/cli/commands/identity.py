@@ -111,8 +111,8 @@ def make(
     place.home.replace("identity.pem", data)
     raw = door.write(path, data, force=force)
     kept = "Keys and certificates are" if is_in_token else "Keys, and no certificates, are"
-    lines = [*identity_lines(public), f"{kept} in {where}", f"Wrote {path}"]
-    after = f"send {path} to the others, and read the fingerprint to them over another channel"
+    lines = [*identity_lines(public), f"{kept} in {where}", door.wrote(path)]
+    after = f"send {door.as_typed(path)} to the others, and read the fingerprint to them over another channel"
     return Result("identity-create", lines, {**identity_fields(public), "file": path}, after, raw)
 
 
@@ -143,7 +143,7 @@ def export(place: Workplace, output: str | None, force: bool) -> Result:
     data = place.me.to_pem()
     door.check_output(path, force=force, again=data)
     raw = door.write(path, data, force=force)
-    return Result("identity-export", [f"Wrote {path}"], {**identity_fields(place.me), "file": path}, raw=raw)
+    return Result("identity-export", [door.wrote(path)], {**identity_fields(place.me), "file": path}, raw=raw)
 
 
 def _require_unused(place: Workplace) -> None:

@@ -130,7 +130,7 @@ def export(place: Workplace, name: str, form: str, output: str | None, force: bo
     path = output or f"{name}.{ending}"
     door.check_output(path, force=force, again=written, is_text=form != "postcard")
     raw = door.write(path, written, force=force)
-    return Result("keys-export", [f"Wrote {path}"], {**_fields(key), "format": form, "file": path}, raw=raw)
+    return Result("keys-export", [door.wrote(path)], {**_fields(key), "format": form, "file": path}, raw=raw)
 
 
 _ENDINGS = {

@@ -40,7 +40,7 @@ def commit(place: Workplace, name: str, output: str | None, force: bool) -> Resu
         commitments = SealedSigner(key, holder, place.home).commit()
     raw = door.write(path, _line(commitments.to_json()), force=force)
     after = f"give {path} to the coordinator, as identifier {_identifier(key)}"
-    return Result("plain-commit", [f"Wrote {path}"], _fields(key, path), after, raw)
+    return Result("plain-commit", [door.wrote(path)], _fields(key, path), after, raw)
 
 
 def package(
@@ -56,7 +56,7 @@ def package(
         raise UsageProblem("a signing package is of one message: one line of commitments for each signer")
     commitments = {key.identifier(who): each for who, [each] in read.items()}
     made = SigningPackage(key.suite, commitments, door.read(message))
-    lines, fields, seed_option = [f"Wrote {path}"], _fields(key, path), ""
+    lines, fields, seed_option = [door.wrote(path)], _fields(key, path), ""
     if is_rerandomized:
         seed_path = f"{requests.stem(path if path != door.STANDARD else message)}.seed"
         _, seed = RandomizedParams.new_from_commitments(key.public_key_package.verifying_key, commitments)
@@ -66,7 +66,7 @@ def package(
         lines.append(f"Wrote {seed_path}: for the signers alone, it links the signature to the group")
         fields["seed_file"], seed_option = seed_path, f" --randomizer-seed {quoted(seed_path)}"
     raw = door.write(path, _line(made.to_json()), force=force)
-    after = f"each signer runs: frost-hsm sign respond {quoted(path)} --key {name}{seed_option}"
+    after = f"each signer runs: frost-hsm sign respond {door.as_typed(path)} --key {name}{seed_option}"
     return Result("plain-request", lines, fields, after, raw)
 
 
@@ -105,7 +105,7 @@ def respond(
             if answer is None:
                 raise
             written.append(None)
-    return Result("plain-respond", [f"Wrote {path}"], _fields(key, path), "give it to the coordinator", written[0])
+    return Result("plain-respond", [door.wrote(path)], _fields(key, path), "give it to the coordinator", written[0])
 
 
 def _answer(key: GroupKey, package: SigningPackage, public: PublicKeyPackage, path: str) -> bytes | None:

@@ -13,7 +13,6 @@ from frost_hsm.cli.files import door, packages
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.sittings.posting import posting, to_board
 from frost_hsm.cli.talk.output import Result
-from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotPossible, UsageProblem
 from frost_hsm.frost.packages import SigningCommitments
@@ -42,7 +41,7 @@ def preprocess(place: Workplace, key: str, count: int, board: str | None, output
                 made = SealedSigner(group_key, holder, place.home).preprocess(count)
                 encoded = tuple(each.serialize() for each in made)
                 said = signed.write(Prepared(group_key.ceremony, group_key.state.digest, encoded), holder)
-            lines = [f"Sealed {count} pairs of nonces in the token", *there.post(said)]
+            lines = [f"Sealed {_pairs(count)} in the token", *there.post(said)]
             return Result("sign-preprocess", lines, {"key": key, "count": count, **there.fields})
     path = output or f"{key}.{place.me.name}.prepared.json"
     door.check_output(path, force=force)
@@ -50,10 +49,10 @@ def preprocess(place: Workplace, key: str, count: int, board: str | None, output
         made = SealedSigner(group_key, holder, place.home).preprocess(count)
     written = "".join(f"{commitments.to_json()}\n" for commitments in made).encode()
     raw = door.write(path, written, force=force)
-    lines = [f"Sealed {count} pairs of nonces in the token", f"Wrote {path}"]
+    lines = [f"Sealed {_pairs(count)} in the token", door.wrote(path)]
     after = (
-        f"send {path} to whoever asks for signatures, who uses each line once: "
-        f"frost-hsm sign request {key} FILE --prepared {place.me.name}:LINE={quoted(path)} --prepared …"
+        f"send {door.as_typed(path)} to whoever asks for signatures, who uses each line once: "
+        f"frost-hsm sign request {key} FILE --prepared {place.me.name}:LINE={door.as_typed(path)} --prepared …"
     )
     return Result("sign-preprocess", lines, {"key": key, "count": count, "file": path}, after, raw)
 
@@ -72,7 +71,11 @@ def discard(place: Workplace, key: str) -> Result:
         raise Aborted("nothing was destroyed")
     with place.holder() as holder:
         count = SealedSigner(group_key, holder, place.home).discard_prepared()
-    return Result("sign-discard", [f"Destroyed {count} pairs of nonces"], {"key": key, "count": count})
+    return Result("sign-discard", [f"Destroyed {_pairs(count)}"], {"key": key, "count": count})
+
+
+def _pairs(count: int) -> str:
+    return "1 pair of nonces" if count == 1 else f"{count} pairs of nonces"
 
 
 def read(key: GroupKey, given: tuple[str, ...]) -> dict[str, list[SigningCommitments]]:

@@ -45,8 +45,8 @@ def recover(place: Workplace, name: str, paths: tuple[str, ...], directory: str 
         f"This token becomes participant {recovered.takeover.position} of {name} once the others have confirmed it",
         *(f"Wrote {each}" for each in written),
     ]
-    files = " ".join(map(quoted, written))
-    after = f"send {' and '.join(written)} to everybody; they run: frost-hsm repair confirm {files}"
+    files = [quoted(each) for each in written]
+    after = f"send {' and '.join(files)} to everybody; they run: frost-hsm repair confirm {' '.join(files)}"
     return Result("recover", lines, {**fields, "files": written}, after)
 
 

@@ -15,7 +15,6 @@ from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import posting, to_board
 from frost_hsm.cli.steps import proposals, rounds
 from frost_hsm.cli.talk.output import Result
-from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, NotKnown
 
@@ -56,8 +55,9 @@ def propose(place: Workplace, name: str, board: str | None, output: str | None, 
                 ceremony = Refresh.read(place.home, data, place.me)
                 ceremony.accept()
         raw = door.write(path, data, force=force)
-        lines = [*proposals.refreshing(ceremony), f"Wrote {path}", *there.post(data)]
-    by_file = f"send {path} to {rounds.others(ceremony)}; all, you too, run: frost-hsm refresh round1 {quoted(path)}"
+        lines = [*proposals.refreshing(ceremony), door.wrote(path), *there.post(data)]
+    file = door.as_typed(path)
+    by_file = f"send {file} to {rounds.others(ceremony)}; all, you too, run: frost-hsm refresh round1 {file}"
     fields = {**rounds.fields(ceremony), "file": path, **there.fields}
     return Result("refresh-propose", lines, fields, there.next_step(by_file), raw)
 

@@ -90,10 +90,9 @@ def request(
             )
         asked = Repair.read(place.home, data, place.me)
         raw = door.write(path, data, force=force)
-        lines = [*proposals.repairing(asked), f"Wrote {path}", *there.post(data)]
-    by_file = (
-        f"send {path} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {quoted(path)}"
-    )
+        lines = [*proposals.repairing(asked), door.wrote(path), *there.post(data)]
+    file = door.as_typed(path)
+    by_file = f"send {file} and your identity to everybody; {', '.join(names)} run: frost-hsm repair delta {file}"
     fields = {**_fields(asked), "file": path, **there.fields}
     return Result("repair-request", lines, fields, there.next_step(by_file), raw)
 
@@ -115,8 +114,8 @@ def delta(place: Workplace, request: str, output: str | None, force: bool) -> Re
     raw = door.write(path, data, force=force)
     helpers = ", ".join(helper.name for helper in asked.helpers if helper != asked.me)
     then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
-    after = f"send {path} to {helpers}, put theirs into one directory; then: {then}"
-    return Result("repair-delta", [f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
+    after = f"send {door.as_typed(path)} to {helpers}, put theirs into one directory; then: {then}"
+    return Result("repair-delta", [door.wrote(path)], {**_fields(asked), "file": path}, after, raw)
 
 
 @command(repair, "sigma", token=True)
@@ -135,8 +134,9 @@ def sigma(
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
         data = asked.sigma(place.holder, inbox)
     raw = door.write(path, data, force=force)
-    after = f"send {path} to everybody; {asked.receiver.name} runs: frost-hsm repair finish {quoted(request)} --in DIR"
-    return Result("repair-sigma", [f"Wrote {path}"], {**_fields(asked), "file": path}, after, raw)
+    file = door.as_typed(path)
+    after = f"send {file} to everybody; {asked.receiver.name} runs: frost-hsm repair finish {quoted(request)} --in DIR"
+    return Result("repair-sigma", [door.wrote(path)], {**_fields(asked), "file": path}, after, raw)
 
 
 @command(repair, "finish", token=True)
@@ -155,8 +155,8 @@ def finish(
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:
         data = asked.finish(place.holder, inbox)
     raw = door.write(path, data, force=force)
-    lines = ["Checked the share against the group", "Your share is sealed in the token", f"Wrote {path}"]
-    after = f"send {path} to everybody; they run: frost-hsm repair confirm {quoted(request)} --in DIR"
+    lines = ["Checked the share against the group", "Your share is sealed in the token", door.wrote(path)]
+    after = f"send {door.as_typed(path)} to everybody; they run: frost-hsm repair confirm {quoted(request)} --in DIR"
     return Result("repair-finish", lines, {**_fields(asked), "file": path}, after, raw)
 
 
@@ -183,10 +183,11 @@ def confirm(
     who, raw, lines = asked.receiver.name, None, []
     if data is not None:
         raw = door.write(path, data, force=force)
-        lines.append(f"Wrote {path}")
+        lines.append(door.wrote(path))
     if not asked.is_done:
         lines.append(f"Not yet confirmed by {', '.join(asked.missing)}")
-        after = f"send {path} to everybody; with theirs: frost-hsm repair confirm {quoted(request)} --in DIR"
+        file = door.as_typed(path)
+        after = f"send {file} to everybody; with theirs: frost-hsm repair confirm {quoted(request)} --in DIR"
         return Result("repair-confirm", lines, {**_fields(asked), "state": "confirm", "file": path}, after, raw)
     lines.append(f"{who} is participant {asked.position} of {asked.key.name}")
     if asked.is_takeover and asked.me != asked.receiver:

@@ -166,8 +166,9 @@ def request(
         raw = door.write(path, messages[0], force=force)
         posted = [line for message in messages for line in there.post(message)][:1]
     step = "respond" if session.is_prepared else "commit"
-    by_file = f"send {path} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {quoted(path)}"
-    lines = [*requests.lines(session), f"Wrote {path}", *posted]
+    file = door.as_typed(path)
+    by_file = f"send {file} to {', '.join(session.signers)}; each runs: frost-hsm sign {step} {file}"
+    lines = [*requests.lines(session), door.wrote(path), *posted]
     fields = {**requests.fields(session), "file": path, **there.fields}
     return Result("sign-request", lines, fields, there.next_step(by_file), raw)
 
@@ -216,8 +217,8 @@ def commit(
     raw = door.write(path, data, force=force)
     others = ", ".join(name for name in session.signers if name != place.me.name)
     then = f"frost-hsm sign respond {quoted(request)} --in DIR"
-    after = f"send {path} to {others}, put theirs into one directory; then: {then}"
-    return Result("sign-commit", [f"Wrote {path}"], {**requests.fields(session), "file": path}, after, raw)
+    after = f"send {door.as_typed(path)} to {others}, put theirs into one directory; then: {then}"
+    return Result("sign-commit", [door.wrote(path)], {**requests.fields(session), "file": path}, after, raw)
 
 
 @command(sign, "respond", token=True, asks=True)
@@ -258,12 +259,15 @@ def respond(
         data = session.respond_again(place.holder, inbox) if again else session.respond(place.holder, inbox)
     raw = door.write(path, data, force=force)
     if session.is_twice and not again:
-        lines = ["The first of your two answers is made", f"Wrote {path}"]
+        lines = ["The first of your two answers is made", door.wrote(path)]
         others = ", ".join(name for name in session.signers if name != place.me.name)
-        after = f"send {path} to {others}, put theirs into DIR; then: frost-hsm sign respond {quoted(request)} --in DIR"
+        after = (
+            f"send {door.as_typed(path)} to {others}, put theirs into DIR; "
+            f"then: frost-hsm sign respond {quoted(request)} --in DIR"
+        )
     else:
-        lines = ["The nonces are used up; your signature share is made", f"Wrote {path}"]
-        after = f"send {path} to whoever aggregates: frost-hsm sign aggregate {quoted(request)} --in DIR"
+        lines = ["The nonces are used up; your signature share is made", door.wrote(path)]
+        after = f"send {door.as_typed(path)} to whoever aggregates: frost-hsm sign aggregate {quoted(request)} --in DIR"
     return Result("sign-respond", lines, {**requests.fields(session), "file": path}, after, raw)
 
 
@@ -386,9 +390,10 @@ def abort(place: Workplace, request: str, board: str | None, output: str | None,
         posted = there.post(data)
     asker = session.request.sender.name
     who = f"you have ended it, for {', '.join(session.signers)}" if asker == place.me.name else "you will not sign"
-    lines = [f"Request {session.id[:8].hex()}: {who}", f"Wrote {path}", *posted]
+    lines = [f"Request {session.id[:8].hex()}: {who}", door.wrote(path), *posted]
     others = [name for name in dict.fromkeys((asker, *session.signers)) if name != place.me.name]
-    after = None if there.board is not None else f"send {path} to {', '.join(others)}, who put it with the others"
+    file = door.as_typed(path)
+    after = None if there.board is not None else f"send {file} to {', '.join(others)}, who put it with the others"
     return Result("sign-abort", lines, {**requests.fields(session), "file": path, **there.fields}, after, raw)
 
 

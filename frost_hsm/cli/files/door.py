@@ -231,6 +231,16 @@ def write(path: str, data: bytes, *, force: bool = False, is_private: bool = Fal
     return None
 
 
+def wrote(path: str) -> str:
+    """Say where something was written."""
+    return "Wrote it to stdout" if path == STANDARD else f"Wrote {path}"
+
+
+def as_typed(path: str) -> str:
+    """Name what was just written as a next step does, which may be pasted: FILE is what went to stdout."""
+    return "FILE" if path == STANDARD else quoted(path)
+
+
 def _place(target: Path, data: bytes, mode: int, *, force: bool) -> bool:
     """Write a file whole, or not at all; False if another run came in between, and all has to be looked at again."""
     if _is_taken(target):

@@ -229,7 +229,7 @@ def use(session: SigningSession, path: str, key: str) -> str:
     if item.target != RAW:
         return things.read(item, session.key.suite).use(quoted(path))
     suite = f" --suite {session.key.suite.name}" if session.is_rerandomized else ""
-    return f"frost-hsm verify --key {quoted(key)}{suite} MESSAGE {quoted(path)}"
+    return f"frost-hsm verify --key {quoted(key)}{suite} MESSAGE {door.as_typed(path)}"
 
 
 def stem(file: str) -> str:

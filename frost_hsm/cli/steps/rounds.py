@@ -112,7 +112,7 @@ def finish(
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         finished = ceremony.finish(place.holder, inbox)
     raw = door.write(path, finished.message, force=force)
-    lines = [f"Checked the shares of {others(ceremony)}", pending, *key_lines(finished), f"Wrote {path}"]
+    lines = [f"Checked the shares of {others(ceremony)}", pending, *key_lines(finished), door.wrote(path)]
     after = (
         f"compare the check code with {others(ceremony)} by voice and send them {path}; "
         f"with theirs: frost-hsm {ceremony.command} confirm {ceremony.name} --in DIR"
@@ -205,8 +205,8 @@ def _wrote(
     """Write the message of a step and say which ``step`` is next."""
     raw = door.write(path, data, force=force)
     after = (
-        f"send {path} to {others(ceremony)}, put theirs into one directory; "
+        f"send {door.as_typed(path)} to {others(ceremony)}, put theirs into one directory; "
         f"then: frost-hsm {ceremony.command} {step} {ceremony.name} --in DIR"
     )
     result = {**fields(ceremony), "file": path}
-    return Result(f"{ceremony.command}-{STEPS[kind]}", [*lines, f"Wrote {path}"], result, after, raw)
+    return Result(f"{ceremony.command}-{STEPS[kind]}", [*lines, door.wrote(path)], result, after, raw)
