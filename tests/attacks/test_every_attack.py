@@ -11,7 +11,7 @@ import pytest
 
 FOLDER = Path(__file__).parent
 
-LISTED = [f"K{n}" for n in range(1, 41)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 20)]
+LISTED = [f"K{n}" for n in range(1, 42)] + ["K1b"] + [f"P{n}" for n in range(1, 11)] + [f"S{n}" for n in range(1, 20)]
 
 
 @functools.cache

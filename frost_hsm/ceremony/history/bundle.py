@@ -7,7 +7,7 @@ word of who sent it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from frost_hsm.ceremony.history import dossier, kept
@@ -16,7 +16,7 @@ from frost_hsm.ceremony.history.chapter import Chapter
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.changing import RepairDone, RepairSigma
+from frost_hsm.ceremony.messages.changing import RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
@@ -88,21 +88,36 @@ def require_rounds_confirmed(chapter: Chapter, what: str) -> None:
     """Raise `MalformedMessage` if messages of a chapter, all of a step, are others than were confirmed."""
     for found in chapter.confirmed() if chapter.epoch is not None else ():
         confirmed = next(iter(found.values())).message
-        dealt = {said.content_digest for said in chapter.of(Dealing)}
-        if confirmed.is_dealt:
-            is_other = bool(dealt) and confirmed.messages[0] not in dealt
-        else:
-            steps = zip(_rounds(chapter), confirmed.messages, strict=False)
-            is_other = any(step and transcript_hash(step) != hash_ for step, hash_ in steps)
-        if is_other:
+        if any(said and not is_confirmed for _, said, is_confirmed in _steps(chapter, confirmed)):
             raise MalformedMessage(f"{what} holds other messages of {chapter.title} than were confirmed")
 
 
-def _rounds(chapter: Chapter) -> list[list[Signed[Any]]]:
-    """Return what was said in each of the rounds, in roster order; an empty list where not all of it is here."""
-    kinds: tuple[type[Message], ...] = (Round1, Round2)
-    said = [chapter.by_sender(kind) for kind in kinds]
-    return [[of[member] for member in chapter.roster] if len(of) == len(chapter.roster) else [] for of in said]
+def _steps(chapter: Chapter, confirmed: Confirmation) -> Iterator[tuple[type[Message], list[Signed[Any]], bool]]:
+    """Go through the steps that a confirmation names the hashes of.
+
+    Gives of each what was said, in order, nothing unless all of it is here, and whether it is what was confirmed.
+    """
+    for (kind, speakers), wanted in zip(_speakers(chapter, confirmed), confirmed.messages, strict=False):
+        of = chapter.by_sender(kind)
+        said: list[Signed[Any]] = [of[each] for each in speakers if each in of]
+        if len(said) != len(speakers):
+            yield kind, [], False
+        elif kind in (Dealing, RepairDone):  # of one person
+            yield kind, said, said[0].content_digest == wanted
+        else:
+            yield kind, said, transcript_hash(said) == wanted
+
+
+def _speakers(chapter: Chapter, confirmed: Confirmation) -> list[tuple[type[Message], Sequence[PublicIdentity]]]:
+    """List the steps of a chapter, and who speaks in each, in order."""
+    if chapter.epoch is not None:
+        if confirmed.is_dealt:
+            return [(Dealing, [chapter.beginning.sender])]
+        return [(Round1, chapter.roster.members), (Round2, chapter.roster.members)]
+    if isinstance(chapter.beginning.message, RepairRequest):
+        helpers = [chapter.roster.at(position) for position in chapter.beginning.message.helpers]
+        return [(RepairSigma, helpers), (RepairDone, [chapter.beginning.sender])]
+    return []
 
 
 def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
@@ -119,7 +134,10 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
             hint="see: frost-hsm keys list, frost-hsm dkg status",
         )
     files = [
-        each for chapter in _in_order(history) if not _is_given_up(home, chapter) for each in _files(history, chapter)
+        each
+        for chapter in _in_order(history)
+        if not _is_given_up(home, chapter)
+        for each in _files(history, chapter, me)
     ]
     wanted: list[tuple[str, bytes]] = []
     for path, data, sender, is_decided in files:
@@ -145,32 +163,51 @@ def _is_given_up(home: StateDirectory, chapter: Chapter) -> bool:
     return not chapter.is_complete and home.exists(given_up_folder(chapter.id))
 
 
-def _files(history: History, chapter: Chapter) -> Iterator[tuple[str, bytes, PublicIdentity | None, bool]]:
-    """List the files of a chapter: where, what, whose, and whether all have confirmed it. Confirmations come last."""
+def _files(
+    history: History, chapter: Chapter, me: PublicIdentity
+) -> Iterator[tuple[str, bytes, PublicIdentity | None, bool]]:
+    """List the files of a chapter: where, what, whose, and whether all have confirmed it. Confirmations come last.
+
+    Of a chapter that all have confirmed there is nothing else than what they have: whoever signed other messages in it
+    takes nobody's from them.
+    """
     folder, is_decided = chapter.id.hex(), chapter.is_complete
     yield f"{folder}/{BEGINNING}", chapter.beginning.to_pem(), chapter.beginning.sender, is_decided
-    confirmed = [said for found in chapter.confirmed() for said in found.values()]
-    kinds: tuple[type[Message], ...] = (*_ROUNDS, RepairSigma, RepairDone)
-    of_kinds: list[tuple[type[Message], Iterable[Signed[Any]]]] = [
-        *((kind, chapter.by_sender(kind).values()) for kind in kinds),
-        (Confirmation, confirmed or chapter.by_sender(Confirmation).values()),
-    ]
-    for package in _packages_made_by(history, chapter):
+    for package in _packages_made_by(history, chapter, me):
         yield f"{folder}/{kept.PUBLIC_KEY_PACKAGE}", package.to_json().encode(), None, is_decided
-    for kind, said in of_kinds:
+    for kind, said in _confirmed(chapter) if is_decided else _undecided(chapter):
         for each in said:
             yield f"{folder}/{STEPS[kind]}/{each.sender.name}.pem", each.to_pem(), each.sender, is_decided
+
+
+def _confirmed(chapter: Chapter) -> Iterator[tuple[type[Message], Iterable[Signed[Any]]]]:
+    for found in chapter.confirmed():
+        for kind, said, is_confirmed in _steps(chapter, next(iter(found.values())).message):
+            if is_confirmed:
+                yield kind, said
+        yield Confirmation, found.values()
+
+
+def _undecided(chapter: Chapter) -> Iterator[tuple[type[Message], Iterable[Signed[Any]]]]:
+    for kind in (*_ROUNDS, RepairSigma, RepairDone, Confirmation):
+        yield kind, chapter.by_sender(kind).values()
 
 
 def _in_order(history: History) -> Iterable[Chapter]:
     return sorted(history.chapters.values(), key=lambda each: -1 if each.before is None else each.before.height)
 
 
-def _packages_made_by(history: History, chapter: Chapter) -> Iterator[PublicKeyPackage]:
-    """Return the public key package that a chapter made with its shares, complete or not."""
+def _packages_made_by(history: History, chapter: Chapter, me: PublicIdentity) -> Iterator[PublicKeyPackage]:
+    """Return the public key package that a chapter made with its shares: that of all, else the one of one's own word.
+
+    Of one that others alone have confirmed it is theirs to show: whoever takes part makes it themselves.
+    """
     if chapter.epoch is None:
         return
-    for said in chapter.of(Confirmation)[:1]:
+    confirmed = [said for found in chapter.confirmed() for said in found.values()]
+    if not confirmed:
+        confirmed = [said for said in chapter.of(Confirmation) if said.sender == me or me not in chapter.roster]
+    for said in confirmed[:1]:
         package = history.packages.get(said.message.public_key_package_hash)
         if package is not None:
             yield PublicKeyPackage.deserialize(chapter.state_by(said).suite, package)

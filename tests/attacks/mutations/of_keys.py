@@ -1,4 +1,4 @@
-"""What keeps key generation, refreshes and repairs: the attacks K1 to K39."""
+"""What keeps key generation, refreshes and repairs: the attacks K1 to K41."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ _ALWAYS_PRESENT = (
     "status = KeyStatus.ACTIVE if line and wanted == line[-1] else KeyStatus.SUPERSEDED",
     "status = KeyStatus.ACTIVE",
 )
+_UNDECIDED = (("ceremony/history/bundle.py", "in _confirmed(chapter) if is_decided else", "in"),)
 
 OF_KEYS = (
     # ── Key generation ──
@@ -438,5 +439,23 @@ OF_KEYS = (
         "k39_nobody_deals_twice",
         "the token notes that one has dealt",
         ("ceremony/sharing/dealing.py", "            _require_not_dealt(ceremony, marks)\n", ""),
+    ),
+    defence(
+        "k41_another_key_confirmed_besides",
+        "a chapter has the package that all have confirmed",
+        (
+            "ceremony/history/bundle.py",
+            "[said for found in chapter.confirmed() for said in found.values()]",
+            "chapter.of(Confirmation)",
+        ),
+        shows="StorageProblem",
+    ),
+    defence("k41_another_round2_besides", "what is taken in of a chapter was confirmed by all", *_UNDECIDED),
+    defence("k41_another_sigma_besides", "what is taken in of a repair was confirmed by all", *_UNDECIDED),
+    defence(
+        "k41_a_package_before_ones_own",
+        "nobody else says which package one makes",
+        ("ceremony/history/bundle.py", "if said.sender == me or me not in chapter.roster]", "]"),
+        shows="StepConflict",
     ),
 )

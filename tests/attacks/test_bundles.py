@@ -1,0 +1,107 @@
+"""What a participant hands out about a key, with words of their own in it besides: it takes nothing from anybody."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from attacks.test_epochs import newcomer, share
+from stage import parties, upkeep
+from stage.parties import Party, inbox
+
+from frost_hsm.ceremony.history import bundle, dossier
+from frost_hsm.ceremony.history.keys import GroupKey
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.changing import RepairSigma
+from frost_hsm.ceremony.messages.making import Confirmation, Round2
+from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.sealing.context import Kind
+from frost_hsm.ceremony.sealing.records import SealedRecords
+from frost_hsm.ceremony.sharing import recovery
+from frost_hsm.frost.packages import PublicKeyPackage
+
+
+def say(party: Party, message: Message) -> bytes:
+    with party.holder() as holder:
+        return signed.parse(signed.write(message, holder)).der
+
+
+def another_key(package: PublicKeyPackage) -> bytes:
+    """A public key package of the same people, and of another key."""
+    shares = dict(zip(package.verifying_shares, reversed(package.verifying_shares.values()), strict=True))
+    return replace(package, verifying_shares=shares).serialize()
+
+
+def take_in(
+    victim: Party, cheat: Party, people: list[Party], *lies: bytes, package: bytes = b"", without: bytes = b""
+) -> GroupKey:
+    """Have the victim import what the cheat has of the key, without the rounds, and what the cheat says besides.
+
+    without: a message that is left out.
+    """
+    messages, packages = bundle.contents(cheat.home, cheat.key().folder, with_rounds=False)
+    messages = [each for each in messages if each != without]
+    data = dossier.armour([messages[0], *lies, *messages[1:]], [*packages, *filter(None, [package])])
+    known = {party.name: party.public for party in people}
+    return bundle.read(victim.home, data, victim.public, known)
+
+
+def require_recovering(party: Party) -> None:
+    """Destroy somebody's share, and have it made again."""
+    before, key = share(party, party.key()), party.key()
+    with party.holder() as holder:
+        SealedRecords(holder, party.home).destroy(key.record_name(Kind.SIGNING_SHARE))
+    assert not recovery.recover(party.home, parties.KEY, party.public, party.holder).was_there
+    assert share(party, party.key()).verifying_share == before.verifying_share
+
+
+def test_k41_another_key_confirmed_besides(group: list[Party]) -> None:
+    """Carol confirms another key besides, puts that first, and its package into the bundle that she gives to Alice."""
+    alice, _, carol = group
+    other, before = another_key(alice.key().public_key_package), alice.files()
+    own = carol.ceremony().transcript.sent(Confirmation)
+    assert own is not None
+    lie = say(carol, replace(own.message, public_key_package_hash=hashlib.sha256(other).digest()))
+    key = take_in(alice, carol, group, lie, package=other)
+    assert key.public_key_package.serialize() != other
+    assert alice.files() == before
+
+
+def test_k41_another_round2_besides(group: list[Party]) -> None:
+    """Carol signs another round 2 years later, so that Alice cannot make her share again of what she keeps."""
+    alice, _, carol = group
+    before, own = alice.files(), carol.ceremony().transcript.sent(Round2)
+    assert own is not None
+    take_in(alice, carol, group, say(carol, replace(own.message, envelopes=own.message.envelopes[::-1])))
+    assert alice.files() == before
+    require_recovering(alice)
+
+
+def test_k41_another_sigma_besides(group: list[Party], tmp_path: Path) -> None:
+    """Bob helped Dave to a share, and shows another sigma in its place once all have confirmed it."""
+    alice, bob, _ = group
+    dave = newcomer(group, tmp_path)
+    request = upkeep.repair(dave, 4, [alice, bob], group)
+    before, own = dave.files(), upkeep.repairing(bob, request).transcript.sent(RepairSigma)
+    assert own is not None
+    lie = say(bob, replace(own.message, deltas_hash=bytes(32)))
+    take_in(dave, bob, [*group, dave], lie, without=own.der)
+    assert dave.files() == before
+    require_recovering(dave)
+
+
+def test_k41_a_package_before_ones_own(group: list[Party]) -> None:
+    """Carol confirms a refresh before Alice has finished it, with a package that Alice will not make."""
+    alice, _, carol = group
+    first = upkeep.round1(group, upkeep.propose(alice))
+    second = upkeep.round2(group, first)
+    upkeep.finish([carol], first, second)
+    ceremony, other = upkeep.load(carol), another_key(alice.key().public_key_package)
+    own = ceremony.transcript.sent(Confirmation)
+    assert own is not None
+    lie = replace(own.message, public_key_package_hash=hashlib.sha256(other).digest())
+    carol.home.replace(f"{ceremony.folder}/confirm/carol.pem", say(carol, lie))
+    take_in(alice, carol, group, package=other)
+    taken = (first.values(), second.values())
+    assert upkeep.load(alice).finish(alice.holder, inbox(*taken)).message
