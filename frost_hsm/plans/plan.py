@@ -23,7 +23,7 @@ FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 """What files of a ceremony are called: no folders, and nothing that a shell takes for something else."""
 
 _PLAN: Final = {"title", "key", "for", "suite", "threshold", "people", "purpose", "sign"}
-_SIGNING: Final = {"as", "file", "with", "signers", "output"}
+_SIGNING: Final = {"as", "file", "with", "clone", "signers", "output"}
 _HEADER: Final = re.compile(r"(?m)^[ \t]*\[\[[ \t]*sign[ \t]*\]\]")
 
 
@@ -32,7 +32,8 @@ class Signing:
     """One thing that the key signs at the end.
 
     target: what the signature is for. file: what people call the thing; a file, where the target takes one. options:
-    what the target is told, by name. output: the file that is made.
+    what the target is told, by name. output: the file that is made. clone: a folder beside the plan, a clone of a
+    repository that every signer's program asks for what is signed; empty where the target asks none.
     """
 
     target: str
@@ -40,6 +41,7 @@ class Signing:
     options: Mapping[str, str]
     signers: tuple[str, ...]
     output: str
+    clone: str = ""
 
     @property
     def kind(self) -> Target:
@@ -84,7 +86,7 @@ class Plan:
         made: set[str] = set()
         for each in self.signings:
             self._check(each)
-            if each.output in made or each.output in each.needed:
+            if each.output in made or each.output in (*each.needed, each.clone):
                 raise NotPossible(f"two files are called {each.output}")
             made.add(each.output)
         if clash := made & {*self.files}:
@@ -107,7 +109,14 @@ class Plan:
                 raise NotPossible(f"{each.target} has to be told its {option.name}: {option.says}")
         for name, value in each.options.items():
             words.require_line(value, f"the {name} of {each.output}")
-        for name in (each.file, each.output, *each.needed):
+        if each.clone and kind.own_copy != "clone":
+            raise NotPossible(f"{each.target} asks no clone of a repository, and {each.output} has one in the plan")
+        if kind.own_copy == "clone" and not each.clone:
+            raise NotPossible(
+                f"{each.target} asks a clone of the repository for what {each.file} names: the plan has to say which",
+                hint='put a clone beside the plan, and name its folder: clone = "app"',
+            )
+        for name in (each.file, each.output, *each.needed, *filter(None, [each.clone])):
             if not FILE.fullmatch(name):
                 raise NotPossible(f"{words.quoted(name)} is no name of a file of a ceremony", hint=_FILES)
 
@@ -120,6 +129,11 @@ class Plan:
             needed |= dict.fromkeys(name for name in each.needed if name not in made)
             made.add(each.output)
         return tuple(needed)
+
+    @property
+    def clones(self) -> tuple[str, ...]:
+        """The folders that have to be there, too: clones of repositories."""
+        return tuple(dict.fromkeys(each.clone for each in self.signings if each.clone))
 
 
 _NAMES: Final = "a name is up to 32 of a-z 0-9 . _ -, the first a letter or digit"
@@ -173,6 +187,7 @@ def _signing(table: Mapping[str, Any]) -> Signing:
         dict(options),
         _texts(table, "signers"),
         _text(table, "output"),
+        _text(table, "clone", ""),
     )
 
 

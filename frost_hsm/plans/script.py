@@ -78,7 +78,7 @@ def _before(plan: Plan, file: str) -> Iterator[Step]:
             f"Everybody is here: {', '.join(plan.people)}. Nobody else touches their machines.",
             "Each has a machine of their own with their token in it, and knows its PIN; nobody says a PIN aloud.",
             f"All work in one folder that every machine sees, or on one memory stick. In it: "
-            f"{', '.join((file, *plan.files))}.",
+            f"{', '.join((file, *plan.files, *(f'the clone {each}' for each in plan.clones)))}.",
             "Everybody has begun the ceremony with the same plan: its sha256 is the one on the first page.",
         ),
     )
@@ -153,7 +153,8 @@ def _key(plan: Plan) -> Iterator[Step]:
 
 def _signing(plan: Plan, each: Signing) -> Iterator[Step]:
     first, request = each.signers[0], f"{each.output}.request.pem"
-    own = ["--files", "."] if each.kind.takes_file and each.target != RAW else []  # of large ones the digest travels
+    copies = {"file": ["--files", "."], "clone": ["--clone", each.clone]}  # of large files the digest travels
+    own = copies.get(each.kind.own_copy or "", []) if each.target != RAW else []
     told = [word for name, value in each.options.items() for word in ("--with", f"{name}={value}")]
     yield Step(
         f"Ask for {each.output}",
@@ -180,14 +181,24 @@ def _signing(plan: Plan, each: Signing) -> Iterator[Step]:
         "Uses the share, for an instant, in the memory of the machine.",
         tuple(Typed(name, f"{_line('sign', 'respond', request)} {each.output}.*.commit.pem") for name in each.signers),
     )
+    shares = f"{each.output}.*.response.pem"
+    if each.kind.is_twice:
+        yield Step(
+            "Sign once more",
+            f"{each.target} takes two signatures, of which the second is on the first. Nobody is asked again.",
+            tuple(
+                Typed(name, f"{_line('sign', 'respond', request)} {each.output}.*.commit.pem {shares}")
+                for name in each.signers
+            ),
+        )
+        shares += f" {each.output}.*.second.pem"
     yield Step(
         f"Put {each.output} together, and verify it",
         "Nothing is written unless the signature verifies. Then somebody else verifies it again.",
         (
             Typed(
                 first,
-                f"{_line('sign', 'aggregate', request)} {each.output}.*.commit.pem {each.output}.*.response.pem "
-                f"-o {each.output}",
+                f"{_line('sign', 'aggregate', request)} {each.output}.*.commit.pem {shares} -o {each.output}",
             ),
             Typed(_somebody_else(plan, each), verifying(plan, each)),
         ),

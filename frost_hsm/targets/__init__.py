@@ -48,21 +48,18 @@ class Thing(Protocol):
     contents: bytes | None = None
     """All of a file, where it travels in the request, for people to look into."""
 
-    own_copy: Literal["file", "clone"] | None = None
-    """What a signer may have a copy of, to compare with by `check_own_copy`: the file, or a clone of a repository."""
-
     needs_own_copy: bool = False
     """Whether it names a file by digest only, so that every signer has to have it."""
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return the message that the group signs. Raises `NotPossible` if the thing is made for another key."""
 
-    is_twice: bool = False
-    """Whether it takes two signatures: `finish` is given both then, in a row."""
+    def to_sign_second(self, key: VerifyingKey, first: bytes) -> bytes | None:
+        """Return what the group signs once the first signature is there; None of a thing that takes one.
 
-    def to_sign_second(self, key: VerifyingKey, first: bytes) -> bytes:
-        """Return what the group signs when the first signature is there, of a thing that takes two."""
-        raise NotPossible("there is no second signature")
+        `finish` is given both then, in a row.
+        """
+        return None
 
     def lines(self) -> list[str]:
         """Say in words everything that is signed, in printable characters; whatever is hidden was refused before."""
@@ -78,7 +75,9 @@ class Thing(Protocol):
         """Make the file that the tool takes, of a signature that was verified: see `finish` below."""
 
     def check_own_copy(self, directory: Path, name: str) -> str:
-        """Compare with the file of this name in a directory, or with a clone there; returns a sentence of that.
+        """Compare with the file of this name in a directory, or with a clone there, as `Target.own_copy` says.
+
+        Returns a sentence of that.
 
         Raises `InputProblem` if it is not the same, or not there, and `NotPossible` where there is no file.
         """
@@ -132,6 +131,12 @@ class Target(Protocol):
 
     takes_file: ClassVar[bool] = True
     """Whether a thing is made of a file; otherwise of options alone."""
+
+    own_copy: ClassVar[Literal["file", "clone"] | None] = None
+    """What a signer may have a copy of, to compare with a thing: the file, or a clone of a repository."""
+
+    is_twice: ClassVar[bool] = False
+    """Whether a thing takes two signatures, of which the second is on something made of the first."""
 
     stands_alone: ClassVar[bool] = False
     """Whether what `Thing.finish` makes has in it all that was signed, so that it is verified without the file."""
@@ -193,12 +198,11 @@ def require_signature(key: VerifyingKey, message: bytes, signature: bytes) -> No
 
 def _require_signed(thing: Thing, key: VerifyingKey, signature: bytes) -> None:
     """Raise `InvalidSignature` unless this is the signature on a thing, or both of them."""
-    if not thing.is_twice:
-        require_signature(key, thing.to_sign(key), signature)
-        return
     first, second = signature[: len(signature) // 2], signature[len(signature) // 2 :]
-    require_signature(key, thing.to_sign(key), first)
-    require_signature(key, thing.to_sign_second(key, first), second)
+    message = thing.to_sign_second(key, first)
+    require_signature(key, thing.to_sign(key), signature if message is None else first)
+    if message is not None:
+        require_signature(key, message, second)
 
 
 def finish(thing: Thing, key: VerifyingKey, signature: bytes) -> bytes:

@@ -212,6 +212,7 @@ class Cms(Target):
     """A file, with its signature beside it."""
 
     name = "cms"
+    own_copy = "file"
     suites = frozenset({"ed25519"})
     options = (
         Option("certificate", "the group's certificate in PEM; those of authorities above it may follow", is_file=True),

@@ -82,7 +82,6 @@ class Jws(Thing):
     header: dict[str, str]
     payload: bytes = field(repr=False)
     ending = ".jws"
-    own_copy = "file"
 
     @classmethod
     def read(cls, data: bytes) -> Jws:
@@ -153,6 +152,7 @@ class JsonWebSignature(Target):
     """A web token of claims in a JSON file, or another payload."""
 
     name = "jws"
+    own_copy = "file"
     stands_alone = True
     suites = SUITES
     options = (

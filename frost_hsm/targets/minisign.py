@@ -69,7 +69,6 @@ class MinisignFile(DigestedFile):
     asn1: ClassVar[tuple[Form[Any], ...]] = (*DIGESTED, TEXT)
     algorithm = "blake2b"
     ending = ".minisig"
-    is_twice = True
 
     comment: str
 
@@ -110,6 +109,8 @@ class Minisign(Target):
     """A file for minisign."""
 
     name = "minisign"
+    own_copy = "file"
+    is_twice = True
     suites = SUITES
     options = (Option("comment", "the trusted comment; else the time", ""),)
 

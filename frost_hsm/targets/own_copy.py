@@ -78,7 +78,6 @@ class DigestedFile(Structure, Thing):
     """
 
     algorithm: ClassVar[str]
-    own_copy = "file"
 
     size: int
     digest: bytes

@@ -19,7 +19,6 @@ class Message(Thing):
 
     contents: bytes = field(repr=False)
     ending = ".sig"
-    own_copy = "file"
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return it."""
@@ -46,6 +45,7 @@ class Raw(Target):
     """Any bytes, for every suite."""
 
     name = "raw"
+    own_copy = "file"
     suites = frozenset(suite.name for suite in ciphersuites.ALL)
     options = ()
 

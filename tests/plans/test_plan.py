@@ -82,6 +82,14 @@ def test_what_was_signed_before_is_not_needed() -> None:
         ('file = "text"', 'file = "-text"', "is no name of a file"),
         ('file = "text"', 'file = "te;xt"', "is no name of a file"),
         ("[[sign]]\nas", "[sign]\nas", "is not TOML|stands under"),
+        (
+            'output = "text.sig"',
+            'output = "text.sig"\nas = "git"',
+            "git asks a clone of the repository for what text names",
+        ),
+        ('output = "text.sig"', 'output = "text.sig"\nclone = "app"', "raw asks no clone of a repository"),
+        ('output = "text.sig"', 'output = "app"\nas = "git"\nclone = "app"', "two files are called app"),
+        ('output = "text.sig"', 'output = "text.sig"\nas = "git"\nclone = "../app"', "is no name of a file"),
     ],
 )
 def test_what_is_refused(old: str, new: str, says: str) -> None:

@@ -10,7 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -71,6 +71,11 @@ class Rehearsed:
 
 def rehearse(directory: Path) -> Rehearsed:
     """Follow the page of the manual."""
+    return during(directory, lambda: PageRoom(directory, [Party("alice", directory, "")]).follow("ceremony-plan"))
+
+
+def during(directory: Path, rehearse: Callable[[], object]) -> Rehearsed:
+    """Keep what comes of a rehearsal of a plan in a folder."""
     kept, temporary = directory / "kept", directory / "tmp"
     temporary.mkdir()
     with _Typist(kept) as typist, mock.patch("tempfile.tempdir", str(temporary)):
@@ -79,7 +84,7 @@ def rehearse(directory: Path) -> Rehearsed:
             typist.run(room.folder, room._environment(who), line, f"{who}$ {shown or line}")
 
         with mock.patch.object(rehearsing._Room, "_run", type_):
-            PageRoom(directory, [Party("alice", directory, "")]).follow("ceremony-plan")
+            rehearse()
     assert [*temporary.iterdir()] == []
     return Rehearsed(directory / "ca.script.html", kept, typist.typed)
 

@@ -54,15 +54,15 @@ def sign(target: str, thing: bytes, *, by: MemoryGroup | None = None) -> Signed:
     assert all(line.isprintable() for line in lines)
     message = read.to_sign(by.key)
     signature = by.sign(message)
-    if read.is_twice:
-        signature += by.sign(read.to_sign_second(by.key, signature))
+    second = read.to_sign_second(by.key, signature)
+    assert (second is not None) == targets.load(target).is_twice
+    signature += by.sign(second) if second is not None else b""
     return Signed(read, "\n".join(lines), message, signature, targets.finish(read, by.key, signature))
 
 
 def all_signed(thing: Thing, key: VerifyingKey) -> tuple[bytes, ...]:
     """Everything that is signed of a thing, by a first signature of zeros."""
-    second = (thing.to_sign_second(key, bytes(64)),) if thing.is_twice else ()
-    return thing.to_sign(key), *second
+    return tuple(each for each in (thing.to_sign(key), thing.to_sign_second(key, bytes(64))) if each is not None)
 
 
 def verify(target: str, finished: bytes, data: bytes = b"", *, by: MemoryGroup | None = None) -> Thing:

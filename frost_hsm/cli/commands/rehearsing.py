@@ -94,6 +94,8 @@ class _Room:
         self.folder.mkdir()
         for name in self._planned.digests:
             (self.folder / name).write_bytes(door.read(self._planned.path(name)))
+        for name in self._planned.plan.clones:
+            shutil.copytree(self._planned.path(name), self.folder / name, symlinks=True)
         self._pin.touch(0o600)
         self._pin.write_text(_PIN)
         (self._directory / "tokens").mkdir()

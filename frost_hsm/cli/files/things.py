@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 def read(item: Item, suite: Ciphersuite) -> Thing:
     """Read the thing of an item, as every signer's program does. Raises what `load` does, and `MalformedMessage`."""
-    thing = load(item.target, suite).read(item.thing)
-    _require_number(item, thing.is_twice)
-    return thing
+    target = load(item.target, suite)
+    _require_number(item, target.is_twice)
+    return target.read(item.thing)
 
 
 def derive(item: Item, key: VerifyingKey, first: bytes | None = None, /) -> bytes:
@@ -36,7 +36,10 @@ def derive(item: Item, key: VerifyingKey, first: bytes | None = None, /) -> byte
         _require_number(item, False)
         return item.thing
     thing = read(item, key.ciphersuite)
-    return thing.to_sign(key) if first is None else thing.to_sign_second(key, first)
+    message = thing.to_sign(key) if first is None else thing.to_sign_second(key, first)
+    if message is None:
+        raise NotPossible(f"what is signed as {item.target} takes one signature")
+    return message
 
 
 def _require_number(item: Item, is_twice: bool) -> None:
@@ -130,7 +133,7 @@ def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey
             texts[option.name] = value
     with opened(file if target.takes_file else None) as data:
         thing = target.make(Given(key, data, int(time.time()), texts, files))
-    return Item(target.name, _called(file), thing, target.read(thing).is_twice)
+    return Item(target.name, _called(file), thing, target.is_twice)
 
 
 # ── Who signs ────────────────────────────────────────────────────────────────────────────────────────────────
@@ -177,12 +180,13 @@ def compare(items: Sequence[Item], suite: Ciphersuite, files: str | None, clone:
         if item.target == RAW and files is None:
             continue
         thing = read(item, suite)
-        place = places.get(thing.own_copy or "")
+        own_copy = load(item.target, suite).own_copy
+        place = places.get(own_copy or "")
         if place is not None:
             try:
                 seen.append(thing.check_own_copy(Path(place), item.name))
             except FileMissing:
-                if thing.own_copy != "file":
+                if own_copy != "file":
                     raise
                 missing.append(item.name)
                 unseen += [item.name] if thing.needs_own_copy else []

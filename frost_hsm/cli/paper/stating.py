@@ -15,7 +15,7 @@ from frost_hsm.cli.files import door, finished
 from frost_hsm.cli.paper import printing
 from frost_hsm.cli.talk.text import quoted, visible
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import ForeignMessage, InvalidSignature, NotPossible
+from frost_hsm.errors import FileMissing, ForeignMessage, InvalidSignature, NotPossible
 from frost_hsm.plans import plan as plans
 from frost_hsm.plans import record as records
 from frost_hsm.plans import script, statement
@@ -39,6 +39,11 @@ class Planned:
             plan = plans.read(door.inside(data))
         if not plans.FILE.fullmatch(name) or name in plan.files:
             raise NotPossible(f"a plan cannot be called {name}", hint="call it plan.toml")
+        for each in plan.clones:
+            if not (Path(file).parent / each).is_dir():
+                raise FileMissing(
+                    f"there is no folder {each} beside {name}", hint=f"git clone the repository to {each}"
+                )
         needed = {each: door.read(str(Path(file).parent / each)) for each in plan.files}
         return cls(plan, file, {each: _sha256(of) for each, of in {name: data, **needed}.items()})
 

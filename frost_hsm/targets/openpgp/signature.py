@@ -36,7 +36,6 @@ class OpenPgpFile(Structure, Thing):
     title = "file for an OpenPGP signature"
     asn1 = (NUMBER, OCTETS)
     ending = ".asc"
-    own_copy = "file"
 
     made: int
     contents: bytes = field(repr=False)
@@ -73,6 +72,7 @@ class OpenPgp(Target):
     """A file with a detached signature of OpenPGP."""
 
     name = "openpgp"
+    own_copy = "file"
     suites = packets.SUITES
     options = ()
 
@@ -140,6 +140,7 @@ class OpenPgpCleartext(Target):
     """A text with the signature of OpenPGP behind it, as in InRelease."""
 
     name = "openpgp-cleartext"
+    own_copy = "file"
     stands_alone = True
     suites = packets.SUITES
     options = ()

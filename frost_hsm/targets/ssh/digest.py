@@ -36,7 +36,6 @@ class SshDigest(Structure, Sshsig):
 
     title = "digest for an SSH signature"
     asn1 = (TEXT, OCTETS)
-    own_copy = "file"
 
     namespace: str
     digest: bytes
@@ -86,6 +85,7 @@ class SshDigestTarget(Target):
     """A digest in a namespace, as an agent of SSH is asked for it."""
 
     name = "ssh-digest"
+    own_copy = "file"
     suites = ssh_wire.SUITES
     options = ()
 

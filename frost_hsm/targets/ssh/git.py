@@ -57,7 +57,6 @@ class GitObject(Thing):
 
     text: str
     parts: re.Match[str]
-    own_copy = "clone"
 
     @classmethod
     def read(cls, data: bytes) -> GitObject:
@@ -173,6 +172,7 @@ class Git(Target):
     """A tag or a commit of git."""
 
     name = "git"
+    own_copy = "clone"
     stands_alone = True
     suites = ssh_wire.SUITES
     options = ()

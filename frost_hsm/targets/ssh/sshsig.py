@@ -80,6 +80,7 @@ class Ssh(Target):
     """A file in a namespace, for OpenSSH."""
 
     name = "ssh"
+    own_copy = "file"
     suites = ssh_wire.SUITES
     options = (Option("namespace", "what the signature is for: file, email, or NAME@DOMAIN", "file"),)
 
