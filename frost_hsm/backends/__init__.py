@@ -67,6 +67,11 @@ class TokenInfo:
     has_own_pin_entry: bool  # a PIN pad: the host must not ask
     is_software: bool  # no physical protection
 
+    @property
+    def can_log_in(self) -> bool:
+        """Whether it is initialised, and its user has a PIN."""
+        return self.initialised and self.pin_state is not PinState.NOT_SET
+
 
 @dataclass(frozen=True, slots=True)
 class KeyAttributes:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import functools
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from frost_hsm.cli import completing
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.errors import UsageProblem
 from frost_hsm.home_directory import expand
 
@@ -74,7 +76,7 @@ class Command(_Help):
         try:
             rest = super().parse_args(ctx, args)
         except click.UsageError as error:
-            raise self._with_commas(error, given) from None
+            raise self._explained(error, given) from None
         if not ctx.resilient_parsing:
             _, _, order = self.make_parser(ctx).parse_args(given)
             for parameter, times in Counter(order).items():
@@ -83,16 +85,29 @@ class Command(_Help):
                     raise click.UsageError(f"{parameter.opts[-1]} was given {times} times, and counts once", ctx)
         return rest
 
-    def _with_commas(self, error: click.UsageError, given: list[str]) -> Exception:
-        """Say how names are written after one another, if what is too much may be one of them."""
+    def _explained(self, error: click.UsageError, given: list[str]) -> Exception:
+        """Say how it is written, if what is too much may be one of several names, or a part of a file's."""
+        if "unexpected extra argument" not in error.message:
+            return error
         lists = [option for option in self.params if isinstance(option, click.Option) and called(option) == "NAMES"]
         typed = [name for option in lists for name in option.opts if name in given]
-        if not typed or "unexpected extra argument" not in error.message:
+        if (file := _file_of_several_words(given)) is not None:
+            hint = f"the name of a file with blanks in it is quoted: {quoted(file)}"
+        elif typed:
+            hint = f"names are written with commas between them: {typed[0]} alice,bob"
+        else:
             return error
-        return UsageProblem(
-            error.message[:1].lower() + error.message[1:].rstrip("."),
-            hint=f"names are written with commas between them: {typed[0]} alice,bob",
-        )
+        return UsageProblem(error.message[:1].lower() + error.message[1:].rstrip("."), hint=hint)
+
+
+def _file_of_several_words(given: list[str]) -> str | None:
+    """Find a file whose name a shell took apart, as it does where there are blanks."""
+    words = given[:_FEW]
+    joined = (" ".join(words[start:end]) for start in range(len(words)) for end in range(start + 2, len(words) + 1))
+    return next((name for name in joined if os.path.isfile(name)), None)  # noqa: PTH113 - any text will do
+
+
+_FEW = 20
 
 
 def group(function: Callable[[], None]) -> click.Group:

@@ -7,6 +7,7 @@ import sys
 from contextlib import suppress
 from importlib import import_module
 from itertools import pairwise
+from pathlib import Path
 
 import click
 
@@ -16,6 +17,7 @@ from frost_hsm.cli.ending import Ended
 from frost_hsm.cli.parsing import Group, Shown
 from frost_hsm.cli.surroundings import HINT, lacking
 from frost_hsm.cli.talk.output import COLOUR, COLOURED, say, show_error, write_lines
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.errors import Aborted, ConfigProblem, FrostHsmError, StorageProblem, UsageProblem
 
 
@@ -46,7 +48,14 @@ class _LazyGroup(Group):
         """Say which command may have been meant: one that is written alike, or one of a group."""
         import difflib
 
-        meant = difflib.get_close_matches(typed, COMMANDS, cutoff=0.65)
+        if typed == "version":
+            return f"it is an option: {PROGRAM} --version"
+        if Path(typed).is_file():
+            if typed.endswith(".pem"):
+                return f"it is a file; what it says: {PROGRAM} inspect {quoted(typed)}"
+            return f"it is a file; to have it signed: {PROGRAM} sign request KEY {quoted(typed)}"
+        begun = [name for name in COMMANDS if name.startswith(typed)]
+        meant = begun or difflib.get_close_matches(typed, COMMANDS, cutoff=0.65)
         for name in COMMANDS if not meant else ():
             group = self.get_command(context, name)
             if isinstance(group, click.Group) and typed in group.list_commands(context):

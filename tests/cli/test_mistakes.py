@@ -42,13 +42,23 @@ MISTAKES = {
     "sign commit message": "it looks like text, without a PEM block",
     "sign commit abcd1234": 'there is no one request "abcd1234" here',
     "sign commit": "it takes either REQUEST or --key",
-    "sign respond treasury": "cannot read treasury: No such file or directory",
+    "sign respond treasury": "treasury is a key, and no request",
+    "sign status treasury": "treasury is a key, and no request",
+    "sign commit 'my file'": "my file: a message is not 1 PEM block",
+    "sign commit my file": "got unexpected extra argument (file)",
+    "sign request m treasury --signers alice,bob": "m is a file, and no key",
+    "sign request treasury m --signers alice bob": "treasury needs 2 or more different signers, not 1",
+    "peer add bob": "cannot read bob: No such file or directory",
+    "message": "no such command 'message'",
+    "ours.request.pem": "no such command 'ours.request.pem'",
+    "version": "no such command 'version'",
+    "id show": "no such command 'id'",
     "sign aggregate message": "it looks like text, without a PEM block",
     "sign commit theirs.request.pem": "alice is not among the signers of this request: bob, carol",
     "sign respond ours.request.pem": "your own commitment of request",
     "sign status nothing": "cannot read nothing: No such file or directory",
     "verify m sig": "missing option '--key'",
-    "verify --key treasury message": "message is the message or the signature of no pair",
+    "verify --key treasury message": "message stands alone: each message comes before its signature",
     "verify --key tresury message sig": 'there is no key "tresury" here',
     "verify --key treasury message sgi": "cannot read sgi: No such file or directory",
     "verify --key treasury sig message": "is it the other way round?",
@@ -110,6 +120,7 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     (alice.directory / "in").mkdir()
     (alice.directory / "message").write_bytes(b"hello")
     (alice.directory / "m").write_bytes(b"hello")
+    (alice.directory / "my file").write_bytes(b"hello")
     (alice.directory / "sig").write_bytes(parties.sign(group[:2], b"hello"))
     for name, signers in (("ours", group[:2]), ("theirs", group[1:])):
         (alice.directory / f"{name}.request.pem").write_bytes(parties.request(signers, b"hello"))
@@ -133,7 +144,21 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     assert "hint: names are written with commas between them: --with alice,bob" in hints
     assert "hint: do that step first; what to type for it: frost-hsm sign status ours.request.pem" in hints
     assert "hint: is it sign? see: frost-hsm sign --help" in hints
-    assert "hint: is it bob.identity.pem or alice.identity.pem?" in hints
+    assert {
+        "hint: is it bob.identity.pem or alice.identity.pem?",
+        "hint: is it bob.identity.pem?",
+        "hint: is it treasury? see: frost-hsm keys list, frost-hsm dkg status",
+        "hint: is it treasury? see: frost-hsm keys list; or name a public key package file",
+        "hint: which requests there are: frost-hsm sign status",
+        "hint: the name of a file with blanks in it is quoted: 'my file'",
+        "hint: first the key: frost-hsm sign request KEY FILE",
+        "hint: names are written with commas between them: --signers alice,bob",
+        "hint: for example: frost-hsm verify --key treasury MESSAGE SIGNATURE",
+        "hint: it is a file; to have it signed: frost-hsm sign request KEY message",
+        "hint: it is a file; what it says: frost-hsm inspect ours.request.pem",
+        "hint: it is an option: frost-hsm --version",
+        "hint: is it identity? see: frost-hsm identity --help",
+    } <= hints
     for hint in hints:
         for command in COMMAND.findall(hint):
             words = [word for word in shlex.split(command) if not PLACEHOLDER.search(word)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -119,8 +120,52 @@ def test_a_person_chooses_and_is_asked_for_a_name(
     assert (tmp_path / "bob.identity.pem").is_file()
 
 
-def test_no_token(setup: Callable[..., Ran], tmp_path: Path) -> None:
+def test_no_token(setup: Callable[..., Ran], environment: dict[str, str], tmp_path: Path) -> None:
     ran = setup("--me", "alice")
     assert ran.returncode == 69
     assert "no initialised token with a PIN is in reach" in ran.stderr
+    assert "hint: frost-hsm doctor says how to make one" in ran.stderr
     assert not (tmp_path / "home").exists()
+    said = subprocess.run(
+        [*PROGRAM, "doctor"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    make = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
+    first = f"make a token with its vendor's tool ({make}), then: frost-hsm setup"
+    assert said.stdout.splitlines()[-1] == f"Not ready for a key; first: {first}"
+
+
+def test_where_there_is_a_token_setup_comes_first(
+    make_token: Callable[[str], None], environment: dict[str, str], tmp_path: Path
+) -> None:
+    make_token("mine")
+    said = subprocess.run(
+        [*PROGRAM, "doctor"], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.splitlines()[-1] == "Not ready for a key; first: frost-hsm setup"
+
+
+TALKATIVE = r"""
+import os
+from frost_hsm.backends.pkcs11 import Pkcs11Backend
+from frost_hsm.cli import main
+
+def chatter(backend):
+    os.write(2, b"ERROR:tcti: could not open a device\n")
+    backend._interaction.message("a module does not start; looking further")
+    return []
+
+Pkcs11Backend.tokens = chatter
+main()
+"""
+
+
+@pytest.mark.parametrize("command", [("token", "list"), ("setup", "--me", "alice"), ("init", "--me", "alice")])
+def test_what_modules_write_by_themselves_is_not_between_our_lines(
+    environment: dict[str, str], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    line = [sys.executable, "-c", TALKATIVE, *command]
+    ran = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == (0 if command == ("token", "list") else 69)
+    assert "a module does not start; looking further\n" in ran.stderr
+    assert "tcti" not in ran.stderr
+    assert command == ("token", "list") or "no initialised token" in ran.stderr

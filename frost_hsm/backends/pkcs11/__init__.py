@@ -9,8 +9,8 @@ does about them is told where it does it: ``return_values`` ``answers`` (every e
 
 from __future__ import annotations
 
-from frost_hsm.backends.pkcs11.backend import Pkcs11Backend
+from frost_hsm.backends.pkcs11.backend import MAKE_ONE, Pkcs11Backend
 from frost_hsm.backends.pkcs11.known import known_modules
 from frost_hsm.backends.pkcs11.p11kit import own_module
 
-__all__ = ["Pkcs11Backend", "known_modules", "own_module"]
+__all__ = ["MAKE_ONE", "Pkcs11Backend", "known_modules", "own_module"]

@@ -36,7 +36,7 @@ from frost_hsm.errors import (
 _SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft", "ibm sw tpm", "sw tpm", "gnome keyring")
 """How manufacturer, model, or the one and then the other, of software tokens begin."""
 
-_MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
+MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +141,7 @@ class Pkcs11Backend:
 
     def create(self, uri: str, pin_source: PinSource) -> NoReturn:
         """Raise `MechanismUnsupported`: PKCS#11 tokens are initialised with the vendor's tool."""
-        raise MechanismUnsupported("PKCS#11 tokens are initialised with their vendor's tool", hint=_MAKE_ONE)
+        raise MechanismUnsupported("PKCS#11 tokens are initialised with their vendor's tool", hint=MAKE_ONE)
 
     def _pin(self, info: TokenInfo, pin_source: PinSource, allow_final_try: bool) -> str | None:
         if info.pin_state is PinState.LOCKED:
@@ -213,7 +213,7 @@ class Pkcs11Backend:
             uris = [source.info(token).uri for source, _, token in ready]
             raise TokenAmbiguous(f"{len(ready)} tokens match", details=uris)
         if matching:
-            raise TokenNotFound("the only token that matches is not initialised", hint=_MAKE_ONE)
+            raise TokenNotFound("the only token that matches is not initialised", hint=MAKE_ONE)
         return self._select_by_serial(uri, present)
 
     def _select_by_serial(
@@ -254,7 +254,7 @@ class Pkcs11Backend:
             software = "; software, no physical protection" if info.is_software else ""
             lines.append((usable, f"pkcs11: {info.uri}: {info.model}; PIN {info.pin_state}{software}"))
         if not ready:
-            lines.append((False, f"pkcs11: {source.name} has no initialised token; {_MAKE_ONE}"))
+            lines.append((False, f"pkcs11: {source.name} has no initialised token; {MAKE_ONE}"))
         return lines
 
 

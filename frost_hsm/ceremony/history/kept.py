@@ -23,7 +23,7 @@ from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.names import require_name
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import InputProblem, InvalidContents, NotPossible, NotYet, StorageProblem
+from frost_hsm.errors import InputProblem, InvalidContents, NotKnown, NotPossible, NotYet, StorageProblem
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.packages import PublicKeyPackage, VerifyingKey
 
@@ -45,6 +45,15 @@ def folders(home: StateDirectory, name: str | None = None) -> list[str]:
     """List the folders of the keys of a name, or of all."""
     listed = home.names(KEYS)
     return [f"{KEYS}/{each}" for each in listed if name is None or each.rpartition(".")[0] == name]
+
+
+def unknown(home: StateDirectory, name: str, otherwise: str = "") -> NotKnown:
+    """Return the error that says that there is no key of a name, with the names that are written alike."""
+    import difflib  # here, because most keys are there
+
+    alike = difflib.get_close_matches(name, sorted({name_of(folder) for folder in folders(home)}))
+    meant = f"is it {' or '.join(alike)}? " if alike else ""
+    return NotKnown(f'there is no key "{name}" here', hint=f"{meant}see: frost-hsm keys list{otherwise}")
 
 
 def find(home: StateDirectory, ceremony: bytes) -> str | None:

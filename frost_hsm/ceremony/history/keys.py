@@ -77,12 +77,12 @@ class GroupKey:
         if len(found) > 1:  # of one that was given up and may end well, another may have the name
             found = [each for each in found if not kept.given_up(home, each, me)] or found[:1]
         if not found:
-            raise _no_key(name)
+            raise _no_key(home, name)
         try:
             return cls.read(home, found[0], me, at=at)
         except StorageProblem:
             if not home.names(found[0]):  # deleted by another process while it was read
-                raise _no_key(name) from None
+                raise _no_key(home, name) from None
             raise
 
     @classmethod
@@ -130,7 +130,7 @@ class GroupKey:
         making = history.chapters[history.proposal.content_digest]
         state = _state_confirmed_by(making, me)
         if state is None:
-            raise _no_key(history.plan.name)
+            raise _no_key(home, history.plan.name)
         chapter = kept.chapter_folder(folder, making.id)
         status = KeyStatus.GIVEN_UP if is_given_up else KeyStatus.PENDING
         if home.exists(f"{chapter}/{EVIDENCE}"):
@@ -264,7 +264,10 @@ class GroupKey:
         """Raise `NotPossible` unless these are enough to sign, none of them twice; and as `require_active` does."""
         self.require_active()
         if len(set(names)) < self.min_signers or len(set(names)) != len(names):
-            raise NotPossible(f"{self.name} needs {self.min_signers} or more different signers, not {len(set(names))}")
+            raise NotPossible(
+                f"{self.name} needs {self.min_signers} or more different signers, not {len(set(names))}",
+                hint="names are written with commas between them: --signers alice,bob",
+            )
 
     def require_active(self) -> None:
         """Raise unless the key may sign: `NotYet` while pending, `CeremonyStopped` where it must not."""
@@ -386,7 +389,7 @@ class GroupKey:
         """Destroy one's share and nonces for good: the token makes them never again. Put away what was public."""
         with home.lock():
             if not home.names(self.folder):  # done by another process while we waited
-                raise _no_key(self.name)
+                raise _no_key(home, self.name)
             records = SealedRecords(holder, home)
             marks = Marks(holder, home)
             marks.gone(self.ceremony)
@@ -399,8 +402,8 @@ class GroupKey:
             home.move(self.folder, given_up_folder(self.ceremony))
 
 
-def _no_key(name: str) -> NotKnown:
-    return NotKnown(f'there is no key "{name}" here', hint="see: frost-hsm keys list, frost-hsm dkg status")
+def _no_key(home: StateDirectory, name: str) -> NotKnown:
+    return kept.unknown(home, name, ", frost-hsm dkg status")
 
 
 def _state_confirmed_by(chapter: Chapter, me: PublicIdentity) -> State | None:

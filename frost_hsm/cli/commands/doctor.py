@@ -14,7 +14,7 @@ from frost_hsm.ceremony.people import identity, trial
 from frost_hsm.ceremony.people.identity import Identity, RecordPlace
 from frost_hsm.cli import memory, surroundings
 from frost_hsm.cli.options import command
-from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.output import Result, undisturbed
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import ConfigProblem, FrostHsmError, KeyNotFound, NoConstantTime, NotKnown
@@ -64,7 +64,7 @@ def _first(place: Workplace) -> str | None:
     try:
         place.config  # noqa: B018 - read, or not
     except FrostHsmError as error:
-        return "frost-hsm setup" if isinstance(error, NotKnown | ConfigProblem) else str(error)
+        return _to_begin(place) if isinstance(error, NotKnown | ConfigProblem) else str(error)
     try:
         with place.public_token() as token:
             if Capability.SIGN not in token.capabilities:
@@ -78,6 +78,20 @@ def _first(place: Workplace) -> str | None:
     except Exception as error:  # a plug-in, or a module, may fail in any way
         return _told(error)
     return None
+
+
+def _to_begin(place: Workplace) -> str:
+    """Say what comes first where nothing is set up: a token, if there is none."""
+    from frost_hsm.backends.pkcs11 import MAKE_ONE, known_modules
+
+    try:
+        with undisturbed():
+            found = backends.load("pkcs11", known_modules(), place.terminal).tokens()
+    except Exception:  # told with the findings
+        found = []
+    if any(info.can_log_in for info in found):
+        return "frost-hsm setup"
+    return f"make a token with its vendor's tool ({MAKE_ONE}), then: frost-hsm setup"
 
 
 def _told(error: Exception) -> str:
@@ -142,7 +156,9 @@ def _backend(place: Workplace, name: str, settings: Mapping[str, str], *, is_use
         return
     yield True, f'backend "{name}" loads{suffix}'
     if is_used:
-        yield from backend.describe()
+        with undisturbed():
+            described = list(backend.describe())
+        yield from described
 
 
 def _token(place: Workplace) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import click
 
 from frost_hsm import backends
-from frost_hsm.backends import Backend, PinState, TokenInfo
+from frost_hsm.backends import Backend, TokenInfo
 from frost_hsm.ceremony.people import identity as identities
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.people.names import require_name
@@ -16,7 +16,7 @@ from frost_hsm.ceremony.sealing.marks import Marks
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.config import FILE, Config
 from frost_hsm.cli.options import command, modules
-from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.output import Result, undisturbed
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import (
@@ -179,7 +179,9 @@ def _select(backend: Backend, uri: str | None) -> TokenInfo:
     if uri is not None:
         with backend.open(uri, None) as token:
             return token.info
-    usable = [info for info in backend.tokens() if info.initialised and info.pin_state is not PinState.NOT_SET]
+    with undisturbed():
+        found = backend.tokens()
+    usable = [info for info in found if info.can_log_in]
     if not usable:
         raise TokenNotFound("no initialised token is in reach", hint="frost-hsm doctor says how to make one")
     if len(usable) > 1:

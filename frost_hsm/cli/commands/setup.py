@@ -8,13 +8,13 @@ from contextlib import suppress
 import click
 
 from frost_hsm import backends
-from frost_hsm.backends import Backend, PinState, TokenInfo
+from frost_hsm.backends import Backend, TokenInfo
 from frost_hsm.ceremony.people.names import NAME, require_name
 from frost_hsm.cli.commands.identity import make
 from frost_hsm.cli.commands.init import write_down
 from frost_hsm.cli.config import FILE, Config
 from frost_hsm.cli.options import command, modules, output
-from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.output import Result, undisturbed
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.talk.terminal import ATTEMPTS, Terminal
 from frost_hsm.cli.workplace import Workplace
@@ -66,7 +66,9 @@ def _found(place: Workplace, modules: dict[str, str], uri: str | None) -> tuple[
             hint="install your token's, or name it: --module /usr/lib/…/module.so; without a token: see frost-hsm init",
         )
     backend = backends.load("pkcs11", modules, place.terminal)
-    info = _selected(backend, uri) if uri is not None else _chosen(place.terminal, backend.tokens())
+    with undisturbed():
+        found = [_selected(backend, uri)] if uri is not None else backend.tokens()
+    info = found[0] if uri is not None else _chosen(place.terminal, found)
     return info.uri, {info.source: modules[info.source]}
 
 
@@ -77,7 +79,7 @@ def _selected(backend: Backend, uri: str) -> TokenInfo:
 
 def _chosen(terminal: Terminal, tokens: list[TokenInfo]) -> TokenInfo:
     """Return the only token that can be used, or the one that somebody chooses."""
-    usable = [info for info in tokens if info.initialised and info.pin_state is not PinState.NOT_SET]
+    usable = [info for info in tokens if info.can_log_in]
     if not usable:
         raise TokenNotFound("no initialised token with a PIN is in reach", hint="frost-hsm doctor says how to make one")
     if len(usable) == 1:

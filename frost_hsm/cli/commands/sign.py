@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
@@ -21,7 +23,7 @@ from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import UsageProblem
+from frost_hsm.errors import NotKnown, UsageProblem
 from frost_hsm.frost.signing import CheaterDetection
 
 
@@ -134,7 +136,7 @@ def request(
             raise UsageProblem("a plain signing package is of a raw message", hint="leave out --as, or --commitments")
         path = output or f"{requests.stem(file)}.package.json"
         return plain.package(place, key, file, commitments, path, is_rerandomized, force)
-    group_key = GroupKey.load(place.home, key, place.me)
+    group_key = _load(place, key)
     group_key.require_active()
     path = output or f"{requests.stem(file)}.request.pem"
     door.check_output(path, force=force)
@@ -171,6 +173,17 @@ def request(
     lines = [*requests.lines(session), door.wrote(path), *posted]
     fields = {**requests.fields(session), "file": path, **there.fields}
     return Result("sign-request", lines, fields, there.next_step(by_file), raw)
+
+
+def _load(place: Workplace, key: str) -> GroupKey:
+    try:
+        return GroupKey.load(place.home, key, place.me)
+    except NotKnown as error:
+        if not Path(key).is_file():
+            raise
+        raise UsageProblem(
+            f"{key} is a file, and no key", hint="first the key: frost-hsm sign request KEY FILE"
+        ) from error
 
 
 def _signers(key: GroupKey, given: str | None, is_any: bool) -> list[str]:

@@ -7,7 +7,7 @@ import click
 from frost_hsm import backends
 from frost_hsm.cli.options import command, modules
 from frost_hsm.cli.parsing import group
-from frost_hsm.cli.talk.output import Result, table
+from frost_hsm.cli.talk.output import Result, table, undisturbed
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import ConfigProblem, NotKnown
 
@@ -31,7 +31,8 @@ def list_(place: Workplace, names: tuple[str, ...], modules: dict[str, str]) -> 
     found = []
     for name in names or ("pkcs11", *(name for name in configured if name != "pkcs11")):
         own = modules if name == "pkcs11" and modules else configured.get(name, {})
-        found += backends.load(name, own, place.terminal).tokens()
+        with undisturbed():
+            found += backends.load(name, own, place.terminal).tokens()
     header = ["LABEL", "SERIAL", "MODEL", "PIN", "SOURCE", "URI"]
     rows = [
         [

@@ -13,6 +13,7 @@ from frost_hsm.cli.files.public_keys import find
 from frost_hsm.cli.options import command
 from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.output import Result
+from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, UsageProblem
 from frost_hsm.frost import batch
@@ -53,7 +54,7 @@ def verify(place: Workplace, key: str, suite: str | None, target: str | None, pa
     if target is not None:
         return _verify_as(target, find(place, key, suite), key, pairs)
     if len(pairs) % 2:
-        raise UsageProblem(f"{pairs[-1]} is the message or the signature of no pair", hint="give MESSAGE SIGNATURE, …")
+        raise _unpaired(pairs[-1], key)
     verifying_key = find(place, key, suite)
     found = [
         _Pair(message, signature, door.read(message), door.read(signature))
@@ -65,12 +66,19 @@ def verify(place: Workplace, key: str, suite: str | None, target: str | None, pa
     return Result("verify", [f"{good} by {key} ({verifying_key.serialize()[:17].hex()})"], fields)
 
 
+def _unpaired(path: str, key: str) -> UsageProblem:
+    return UsageProblem(
+        f"{path} stands alone: each message comes before its signature",
+        hint=f"for example: frost-hsm verify --key {quoted(key)} MESSAGE SIGNATURE",
+    )
+
+
 def _verify_as(name: str, verifying_key: VerifyingKey, key: str, paths: tuple[str, ...]) -> Result:
     target = finished.load(name, verifying_key.ciphersuite)
     if target.stands_alone:
         pairs: list[tuple[str | None, str]] = [(None, path) for path in paths]
     elif len(paths) % 2:
-        raise UsageProblem(f"{paths[-1]} is the message or the signature of no pair", hint="give MESSAGE SIGNATURE, …")
+        raise _unpaired(paths[-1], key)
     else:
         pairs = list(zip(paths[::2], paths[1::2], strict=True))
     lines: list[str] = []

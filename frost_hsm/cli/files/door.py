@@ -11,6 +11,7 @@ import errno
 import fcntl
 import io
 import os
+import re
 import stat
 import string
 import sys
@@ -94,8 +95,10 @@ def _nearby(path: str) -> str:
 
     name, folder = Path(path).name, Path(path).parent
     with suppress(OSError, ValueError):
-        close = difflib.get_close_matches(name, [each.name for each in folder.iterdir()], 3, 0.5)
-        if name not in close and close:
+        there = sorted(each.name for each in folder.iterdir())
+        longer = [each for each in there if re.match(re.escape(name) + r"[. ]", each)] if name else []
+        close = longer[:3] or difflib.get_close_matches(name, there, 3, 0.5)
+        if name not in there and close:
             return f"is it {' or '.join(quoted(str(folder / each)) for each in close)}?"
     return f"see what is there: ls {quoted(str(folder))}"
 

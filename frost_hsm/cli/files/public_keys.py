@@ -44,10 +44,12 @@ def _find(place: Workplace, key: str, suite: Ciphersuite | None) -> VerifyingKey
     except FileMissing:
         if not NAME.fullmatch(key):
             raise
-        raise NotKnown(
-            f'there is no key "{key}" here',
-            hint="see: frost-hsm keys list; or name a public key package file",
-        ) from None
+        also = "; or name a public key package file"
+        if place.resolved_home.is_dir():
+            from frost_hsm.ceremony.history import kept
+
+            raise kept.unknown(place.home, key, also) from None
+        raise NotKnown(f'there is no key "{key}" here', hint=f"see: frost-hsm keys list{also}") from None
 
 
 def _read_key(data: bytes, suite: Ciphersuite | None) -> VerifyingKey:

@@ -8,10 +8,12 @@ from contextlib import suppress
 from pathlib import Path, PurePath
 
 from frost_hsm.boards import Board
+from frost_hsm.ceremony.history import kept
 from frost_hsm.ceremony.history.transcript import STEPS
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import RAW, Item
+from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import door, things
 from frost_hsm.cli.talk.agreement import NO, Asked, is_agreed_to, message_line
@@ -19,7 +21,7 @@ from frost_hsm.cli.talk.output import grouped
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, FrostHsmError, InputProblem, InvalidContents
+from frost_hsm.errors import Aborted, FileMissing, FrostHsmError, InputProblem, InvalidContents
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets.recognising import warnings
@@ -37,7 +39,14 @@ def take(place: Workplace, request: str, board: Board | None = None) -> SigningS
                 if signed.parse(data).content_digest.hex().startswith(request):
                     return SigningSession.read(place.home, data, place.me, things.derive)
         return SigningSession.load(place.home, request, place.me, things.derive)
-    session = door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
+    try:
+        session = door.parse(request, lambda data: SigningSession.read(place.home, data, place.me, things.derive))
+    except FileMissing as error:
+        if not NAME.fullmatch(request) or not kept.folders(place.home, request):
+            raise
+        raise FileMissing(
+            f"{request} is a key, and no request", hint="which requests there are: frost-hsm sign status"
+        ) from error
     if request != door.STANDARD:
         session.transcript.call(stem(request), f"sign status {quoted(request)}")
     return session

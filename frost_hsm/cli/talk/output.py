@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from binascii import b2a_base64
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import TextIO
 
@@ -72,6 +72,35 @@ def say(line: str) -> None:
     if sys.stderr is not None:
         with suppress(OSError, ValueError):
             print(_coloured(line, sys.stderr), file=sys.stderr, flush=True)
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Keep what modules write to stderr by themselves away from our talk, while those are asked that nobody named.
+
+    A module of a TPM that is not there writes twenty lines.
+    """
+    try:
+        kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # it is closed, so nobody hears them
+        yield
+        return
+    ours = sys.stderr
+    try:
+        if ours is not None:
+            ours.flush()
+            if ours.fileno() == 2:
+                sys.stderr = open(kept, "w", encoding=ours.encoding, errors=ours.errors, closefd=False)
+    except (OSError, ValueError):  # talk goes elsewhere, or is lost anyway
+        pass
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        sys.stderr = ours
+        os.close(kept)
+        os.close(nowhere)
 
 
 def _coloured(line: str, stream: TextIO) -> str:
