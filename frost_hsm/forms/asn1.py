@@ -6,11 +6,12 @@ So what is written and what is read cannot differ, and a new structure is a list
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from frost_hsm.errors import ForeignMessage, MalformedMessage, UsageProblem
 from frost_hsm.forms import der
+from frost_hsm.frozen import frozen
 
 VERSION: Final = 2
 
@@ -18,7 +19,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Form(Generic[T]):
     """How one value is written, as an element with this tag, and read."""
 
@@ -72,7 +73,7 @@ def optional(number: int, form: Form[T], absent: A) -> Form[T | A]:
     return Form(tag, write, read)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Structure:
     """SEQUENCE { version INTEGER, and each field of the dataclass in its form }.
 

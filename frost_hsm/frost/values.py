@@ -14,11 +14,12 @@ from typing import ClassVar, Self, TypeVar
 from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.keeping import Redacted
+from frost_hsm.frozen import frozen
 from frost_hsm.groups import Element, SecretScalar, pieces
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identifier:
     """A participant's number: any scalar but zero (ZcashFoundation: ``Identifier``). Sorts as a number.
 
@@ -175,7 +176,7 @@ class Nonce(SecretValue):
         return nonce
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ElementValue:
     """A public element with a meaning, and its encoding. Never the identity."""
 
@@ -243,7 +244,7 @@ class VerifyingKey(ElementValue):
         return hooks.sign(self.encoded) * hashed
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class VerifiableSecretSharingCommitment:
     """A secret polynomial's coefficients times G, constant term first."""
 
@@ -290,7 +291,7 @@ class VerifiableSecretSharingCommitment:
         return len(self.elements)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignatureResponse:
     """The scalar z of a signature, or a signer's part of it. Public once it exists."""
 
@@ -314,7 +315,7 @@ class SignatureResponse:
         return cls(ciphersuite, ciphersuite.decode_scalar(data))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Signature:
     """A Schnorr signature (R, z). R is kept as received, never decoded: verification compares encodings."""
 

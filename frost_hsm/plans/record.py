@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from html.parser import HTMLParser
 from typing import Final
 
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.errors import ForeignMessage, MalformedMessage
+from frost_hsm.frozen import frozen
 from frost_hsm.plans.plan import Plan
 from frost_hsm.plans.statement import Agreed, Statement
 
@@ -17,7 +18,7 @@ PARTICIPANT: Final = "frost-hsm-participant"
 """The name of the ``meta`` elements of a record on paper that say who takes part: name and fingerprint."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Record:
     """A plan, and what came of it: statements in the order of the people."""
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.errors import MalformedMessage, NotPossible
+from frost_hsm.frozen import frozen
 from frost_hsm.plans.plan import FILE
 from frost_hsm.targets import words
 
@@ -19,7 +20,7 @@ MAX_TIME: Final = 60
 _WHAT: Final = "a statement of a ceremony"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SignedFile:
     """A file that was made: its name, its size in bytes, its SHA-256 in hex."""
 
@@ -28,7 +29,7 @@ class SignedFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreed:
     """What all participants have to state alike.
 
@@ -48,7 +49,7 @@ class Agreed:
     signed: tuple[SignedFile, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Machine:
     """What one participant worked with, as their machine says of itself. module: what brings the token, and where."""
 
@@ -63,7 +64,7 @@ class Machine:
     is_software: bool
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Statement:
     """All that one participant states. began, ended: as they entered it, one line each, of no form.
 

@@ -9,7 +9,6 @@ Source: RFC 5652, RFC 5035 for the certificate, RFC 8419 for Ed25519.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, ClassVar, Final
 
@@ -21,6 +20,7 @@ from frost_hsm.forms import der, oids
 from frost_hsm.forms.asn1 import CLOSED, NUMBER, many
 from frost_hsm.forms.cms import attribute
 from frost_hsm.frost.values import VerifyingKey
+from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile, FileDigest
 from frost_hsm.targets.x509 import words as x509_words
@@ -33,7 +33,7 @@ _IN_TWO_DIGITS: Final = 2050
 """The year from which times are written with four (RFC 5652 §11.3)."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CmsFile(DigestedFile):
     """A file, when it is signed, and the signer's certificate, with those of the authorities above it.
 
@@ -56,7 +56,7 @@ class CmsFile(DigestedFile):
     certificates: tuple[bytes, ...]
 
     def __post_init__(self) -> None:
-        super(CmsFile, self).__post_init__()
+        DigestedFile.__post_init__(self)
         if not 0 < len(self.certificates) <= MAX_CERTIFICATES or self.certificates != in_order(self.certificates):
             raise NotPossible(f"there are not 1 to {MAX_CERTIFICATES} certificates, in order, each of them once")
         signer, *_ = map(_certificate, self.certificates)
@@ -117,7 +117,7 @@ class CmsFile(DigestedFile):
         return f"openssl cms -verify -binary -inform DER -in {file} -content FILE -CAfile ROOT.pem -out /dev/null"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class CmsAttachedFile(CmsFile):
     """The same, with the file in what `finish` makes, so that it has to be in the request."""
 
@@ -126,7 +126,7 @@ class CmsAttachedFile(CmsFile):
     is_attached = True
 
     def __post_init__(self) -> None:
-        super(CmsAttachedFile, self).__post_init__()
+        CmsFile.__post_init__(self)
         if self.contents is None:
             raise NotPossible("the file is too large to travel with its signature", hint="--as cms")
 

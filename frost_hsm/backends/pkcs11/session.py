@@ -10,7 +10,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from typing import Self
 
 import pkcs11
@@ -23,6 +22,7 @@ from frost_hsm.backends.pkcs11.attributes import Template, Told
 from frost_hsm.backends.pkcs11.module import Module, locked, pauses
 from frost_hsm.backends.pkcs11.native import PinAgain
 from frost_hsm.errors import KeyNotFound, TokenLost, TokenProblem
+from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
 
 _SEARCHES = 5
@@ -30,7 +30,7 @@ _Key = tuple[str, int, bytes, str]
 _sessions: dict[_Key, SharedSession] = {}
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PrivateKey:
     """A private key that was found, and what the token told of it then."""
 

@@ -8,8 +8,6 @@ sent stand.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from frost_hsm.ceremony.history import dossier
 from frost_hsm.ceremony.history.chain import History
 from frost_hsm.ceremony.history.keys import GroupKey
@@ -17,9 +15,10 @@ from frost_hsm.ceremony.history.state import State
 from frost_hsm.ceremony.messages.making import Confirmation
 from frost_hsm.errors import MalformedMessage
 from frost_hsm.frost.packages import PublicKeyPackage
+from frost_hsm.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Agreement:
     """What all have confirmed: the last state of a key. confirmation: what they said at the end of it."""
 

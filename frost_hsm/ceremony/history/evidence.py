@@ -22,7 +22,6 @@ directory was lost, and are then others.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import combinations, islice, product
 from typing import Any
 
@@ -52,12 +51,13 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import dkg, refresh
 from frost_hsm.frost import round1 as frost_round1
+from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
 
 _MOST_VIEWS = 64  # sets of round-1 messages that are tried; there is more than one only where somebody is convicted
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finding:
     """One thing that messages show. culprit: None if they do not show whose fault it is."""
 
@@ -66,7 +66,7 @@ class Finding:
     sentence: str
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Verdict:
     """What messages show, all in all.
 

@@ -16,13 +16,15 @@ A vote that has left is never taken back by one alone. Whoever breaks a rule has
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from frost_hsm.frozen import frozen
 
 Id = bytes
 """Of a successor or a claim; of a voter, the key identifier."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Successor:
     """One way on from a state.
 
@@ -34,7 +36,7 @@ class Successor:
     displaces: frozenset[Id] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Claim:
     """Somebody's word that they stand in a successor. cited: the claim of somebody else that led them there."""
 
@@ -43,7 +45,7 @@ class Claim:
     cited: Id | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class View:
     """What ``me`` knows of the successors of one state: which are complete, one's own votes, claims by their id."""
 

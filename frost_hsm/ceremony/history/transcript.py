@@ -7,7 +7,6 @@ chapter has ended well is nobody's note: it has if the confirmations of all its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -25,6 +24,7 @@ from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
 from frost_hsm.forms import cms, pem
+from frost_hsm.frozen import frozen
 
 M = TypeVar("M", bound=Message)
 
@@ -67,7 +67,7 @@ def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | N
         raise StorageProblem(f"{home.path / path} is damaged: {error}", hint="restore it from a backup") from error
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Status:
     """Where something stands: the step that comes next, whose message for it is here, and whose is not.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from frost_hsm.ceremony.messages.message import (
     ENVELOPES,
@@ -22,9 +22,10 @@ from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.errors import NotPossible, UnknownSender
 from frost_hsm.forms import oids
 from frost_hsm.forms.asn1 import CLOSED, NUMBER, OCTETS
+from frost_hsm.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairRequest(Message):
     """A lost share, to be rebuilt for a new identity, or a share for a new participant. Its content digest is its id.
 
@@ -70,7 +71,7 @@ class RepairRequest(Message):
         return self.receiver
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairDelta(Enclosing):
     """A helper's first step.
 
@@ -92,7 +93,7 @@ class RepairDelta(Enclosing):
         require_envelopes(self.title, self.envelopes)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairSigma(Message):
     """A helper's second step.
 
@@ -114,7 +115,7 @@ class RepairSigma(Message):
         require_hashes(self.title, self.repair, self.deltas_hash)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RepairDone(Message):
     """The word of the one who receives that the share is right and sealed.
 
@@ -134,7 +135,7 @@ class RepairDone(Message):
         require_hashes(self.title, self.repair, self.sigmas_hash)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Abandonment(Message):
     """The end, for good, of what some have confirmed and not all. Its content digest is its id; all have to confirm it.
 
@@ -163,7 +164,7 @@ class Abandonment(Message):
             raise NotPossible("an abandonment abandons nothing")
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing(Message):
     """Where somebody stands: in this state of the key, and in no other successor of the one before it.
 
@@ -185,7 +186,7 @@ class Standing(Message):
         require_hashes(self.title, self.ceremony, self.state, *([self.shown] if self.shown else []))
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class GivenUp(Message):
     """A note of one's own, which is sent to nobody: what this is about is not pursued here, though it may end well.
 

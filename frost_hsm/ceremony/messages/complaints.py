@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from frost_hsm.ceremony.messages.message import Message, require_hashes, require_position
 from frost_hsm.forms import oids
 from frost_hsm.forms.asn1 import NUMBER, OCTETS
+from frost_hsm.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Complaint(Message):
     """A claim: in this round-2 message there is no good share for me. It proves nothing until the accused answers.
 
@@ -31,7 +32,7 @@ class Complaint(Message):
         require_position(self.title, self.accused)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Opening(Message):
     """The answer to a complaint: what opens that one envelope of one's own round-2 message, for everybody.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.messages import signed
@@ -18,6 +17,7 @@ from frost_hsm.errors import (
     InvalidContents,
     UnknownSender,
 )
+from frost_hsm.frozen import frozen
 
 M = TypeVar("M", bound=Message)
 
@@ -28,7 +28,7 @@ FIRST_LINE = b"-----BEGIN CMS-----"
 """What every file of ours that is sent begins with."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Incoming:
     """One file from somebody. ``named`` if it was given one by one, not found in a directory.
 

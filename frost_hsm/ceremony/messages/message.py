@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Self, cast
 
@@ -20,6 +20,7 @@ from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible, NotYet
 from frost_hsm.forms import der
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Form, Structure, many, optional
+from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy
 
 HASH_LENGTH: Final = 32
@@ -38,7 +39,7 @@ IDENTITY: Final = Form(der.SEQUENCE, PublicIdentity.encode, PublicIdentity.read)
 Y_COORDINATES: Final = optional(0, OCTETS, None)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Enclosure:
     """Something beside a signed message, which names it by its hash.
 
@@ -68,7 +69,7 @@ ENVELOPES: Final = many(
 """For several people, each an envelope that only its recipient takes apart: SHA-256 of it, while it lies beside."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Message(Structure):
     """What all messages have in common. content_type: by which CMS knows them.
 

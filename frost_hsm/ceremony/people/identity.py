@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from enum import StrEnum
 from itertools import permutations
 from typing import Final, Protocol, Self
@@ -34,6 +34,7 @@ from frost_hsm.forms import certificate, der, pem, public_key
 from frost_hsm.forms.certificate import Certificate
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import PublicKey
+from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy, system_entropy
 
 PEM_LABEL: Final = "CERTIFICATE"
@@ -67,7 +68,7 @@ class Addressee(Protocol):
         """The hash that its token does OAEP with."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Recovery:
     """The keys of a second token, as the identity that names it certifies them.
 
@@ -80,7 +81,7 @@ class Recovery:
     oaep_hash: OaepHash | None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class PublicIdentity:
     """A participant's name and public keys, as their own sign key certifies them; valid by construction.
 
@@ -194,7 +195,7 @@ class RecordPlace(StrEnum):
     DIRECTORY = "directory"  # in the state directory, beside a token that holds none
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """One's own identity and where its keys and records are. Everything in it is public.
 
@@ -214,7 +215,7 @@ class Identity:
         return self.public.name
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Holder:
     """The holder of an identity at work: the identity, and its token open and logged in.
 

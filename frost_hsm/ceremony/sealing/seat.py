@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Self
 
 from frost_hsm.ceremony.messages.making import Proposal
@@ -14,9 +13,10 @@ from frost_hsm.errors import NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Identifier
+from frost_hsm.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Seat:
     """What a proposal says, as ``me`` reads it.
 

@@ -19,7 +19,6 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history import kept
@@ -52,12 +51,13 @@ from frost_hsm.frost import dkg
 from frost_hsm.frost import round1 as frost_round1
 from frost_hsm.frost import round2 as frost_round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
+from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy, system_entropy
 
 M = TypeVar("M", bound=Message)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Finished:
     """What `Rounds.finish` made: a message to send, and what people compare."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from frost_hsm.ceremony.history.transcript import STEPS, Transcript
@@ -19,6 +18,7 @@ from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.signing.session import SigningSession
+from frost_hsm.frozen import frozen
 
 
 class Person(Protocol):
@@ -43,7 +43,7 @@ class Person(Protocol):
         """Have the fingerprints compared of all whose identity is not known here. Raises `Aborted`, `UnknownSender`."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Standing:
     """Where a matter stands: the step that is next for me, and for it whose messages are here and whose are not."""
 

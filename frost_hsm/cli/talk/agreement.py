@@ -8,12 +8,12 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import visible
+from frost_hsm.frozen import frozen
 
 _WIDTH = 54
 """Characters of a message on one line of ours: it fits 60 columns."""
@@ -64,7 +64,7 @@ def _digest(message: bytes) -> str:
     return hashlib.sha256(message).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Shown:
     """A message as lines for people. sizes: the bytes of it that each line stands for."""
 

@@ -14,9 +14,10 @@ import click
 
 from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import FrostHsmError, NotPossible, StorageProblem
+from frost_hsm.frozen import frozen
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Result:
     """What a command returns; how it is shown is decided here and nowhere else."""
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import NotPossible
 from frost_hsm.forms.asn1 import TEXT
 from frost_hsm.frost.values import VerifyingKey
+from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
 from frost_hsm.targets.ssh import wire as ssh_wire
@@ -41,7 +41,7 @@ class Sshsig(Thing):
         return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {shlex.quote(self.namespace)} -s {file} < FILE"
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class SshFile(DigestedFile, Sshsig):
     """A file and a namespace.
 
@@ -59,7 +59,7 @@ class SshFile(DigestedFile, Sshsig):
     namespace: str
 
     def __post_init__(self) -> None:
-        super(SshFile, self).__post_init__()
+        DigestedFile.__post_init__(self)
         if not NAMESPACE.fullmatch(self.namespace):
             raise NotPossible(
                 "a namespace is 1 to 128 printable characters without a space", hint="file, or name@domain"
@@ -73,7 +73,7 @@ class SshFile(DigestedFile, Sshsig):
 
     def facts(self) -> Mapping[str, str]:
         """Name the namespace, and say the size."""
-        return {**super(SshFile, self).facts(), "namespace": self.namespace}
+        return {**DigestedFile.facts(self), "namespace": self.namespace}
 
 
 class Ssh(Target):
