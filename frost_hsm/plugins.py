@@ -3,10 +3,24 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
+
+
+class Own(NamedTuple):
+    """What this distribution brings itself, like an `EntryPoint`, which nothing has to be looked through for."""
+
+    name: str
+    value: str
+    dist: Distribution | None = None
+
+    def load(self) -> object:
+        """Import it."""
+        module, _, name = self.value.partition(":")
+        return getattr(import_module(module), name)
 
 
 @cache

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol, Self, runtime_checkable
+from typing import TYPE_CHECKING, Final, Protocol, Self, cast, runtime_checkable
 
 from frost_hsm import plugins
 from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
@@ -22,6 +22,11 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 ENTRY_POINT_GROUP = "frost_hsm.backends"
+
+_OWN: Final = {
+    "pkcs11": plugins.Own("pkcs11", "frost_hsm.backends.pkcs11:Pkcs11Backend"),
+    "software": plugins.Own("software", "frost_hsm.backends.software:SoftwareBackend"),
+}
 
 
 class Capability(StrEnum):
@@ -262,12 +267,12 @@ class Backend(Protocol):
         """Make a new token, where that is possible without a vendor's tool; else `MechanismUnsupported`."""
 
 
-def installed() -> dict[str, EntryPoint]:
+def installed() -> dict[str, EntryPoint | plugins.Own]:
     """List the backends that are installed, by name, without loading any.
 
     Raises `BackendUnavailable` if two distributions bring the same name: which one to trust is not guessed.
     """
-    found: dict[str, EntryPoint] = {}
+    found: dict[str, EntryPoint | plugins.Own] = {**_OWN}
     for entry in plugins.entries(ENTRY_POINT_GROUP):
         other = found.get(entry.name)
         if other is not None and other.value != entry.value:
@@ -280,13 +285,16 @@ def installed() -> dict[str, EntryPoint]:
 
 
 def load(name: str, settings: Mapping[str, str], interaction: Interaction) -> Backend:
-    """Load one backend, by name. Raises `BackendUnavailable` if it is not installed or does not start."""
-    entry = installed().get(name)
+    """Load one backend, by name; ours whatever else is installed, which takes longer to look through than to sign.
+
+    Raises `BackendUnavailable` if it is not installed or does not start.
+    """
+    entry = _OWN.get(name) or installed().get(name)
     if entry is None:
         known = ", ".join(sorted(installed()))
         raise BackendUnavailable(f'no backend "{name}" is installed', hint=f"installed: {known}")
     try:
-        factory: Callable[[Mapping[str, str], Interaction], Backend] = entry.load()
+        factory = cast("Callable[[Mapping[str, str], Interaction], Backend]", entry.load())
     except Exception as error:  # a plug-in may fail in any way, and must break nothing else
         raise BackendUnavailable(f'backend "{name}" ({_owner(entry)}): import failed: {error}') from error
     try:
@@ -308,5 +316,5 @@ def scheme(uri: str) -> str:
     return name
 
 
-def _owner(entry: EntryPoint) -> str:
+def _owner(entry: EntryPoint | plugins.Own) -> str:
     return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value

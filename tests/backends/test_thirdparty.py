@@ -14,6 +14,7 @@ import pytest
 from conftest import NoInteraction
 
 from frost_hsm import backends, errors
+from frost_hsm.backends.software import SoftwareBackend
 
 DISTRIBUTION = Path(__file__).parents[1] / "thirdparty_backend"
 
@@ -69,6 +70,7 @@ def test_a_broken_one_breaks_itself_alone(run: Callable[..., str], tmp_path: Pat
         "-c",
         f"""
 from frost_hsm import backends, errors
+from frost_hsm.backends.software import SoftwareBackend
 from frost_hsm.testing import SilentInteraction
 try:
     backends.load("broken", {{}}, SilentInteraction())
@@ -94,13 +96,19 @@ def test_one_that_is_not_installed() -> None:
 
 
 def test_two_of_one_name_are_not_guessed_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = [
-        EntryPoint("pkcs11", value, backends.ENTRY_POINT_GROUP)
-        for value in ("frost_hsm.backends.pkcs11:Pkcs11Backend", "evil:Backend")
-    ]
+    entries = [EntryPoint("vault", value, backends.ENTRY_POINT_GROUP) for value in ("vault:Backend", "evil:Backend")]
     monkeypatch.setattr("frost_hsm.plugins.entries", lambda group: entries)
     with pytest.raises(errors.BackendUnavailable, match="two distributions") as caught:
-        backends.load("pkcs11", {}, NoInteraction())
+        backends.load("vault", {}, NoInteraction())
+    assert "evil:Backend" in str(caught.value)
+
+
+def test_nobody_brings_another_of_our_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = EntryPoint("software", "evil:Backend", backends.ENTRY_POINT_GROUP)
+    monkeypatch.setattr("frost_hsm.plugins.entries", lambda group: [entry])
+    assert isinstance(backends.load("software", {}, NoInteraction()), SoftwareBackend)
+    with pytest.raises(errors.BackendUnavailable, match="two distributions") as caught:
+        backends.installed()
     assert "evil:Backend" in str(caught.value)
 
 
