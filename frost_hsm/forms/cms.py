@@ -124,6 +124,10 @@ class DetachedSignature:
         """Verify that this is the content, and the signature; raises `BadMessageSignature`."""
         if hashlib.sha256(content).digest() != self.content_digest:
             raise BadMessageSignature("the file is not the one that was signed")
+        self.verify_digest(key)
+
+    def verify_digest(self, key: PublicKey) -> None:
+        """Verify the signature, on whatever file has the digest; raises `BadMessageSignature`."""
         key.verify(self.signature, _signed_attributes(oids.DATA, self.content_digest))
 
 
@@ -132,6 +136,20 @@ def sign_detached(content: bytes, signer: Signer, certificates: Sequence[bytes])
     digest = hashlib.sha256(content).digest()
     signature = signer.sign(_signed_attributes(oids.DATA, digest))
     return _encode(oids.DATA, None, signer.sign_key.key_id, digest, signature, certificates=certificates)
+
+
+def is_detached(data: bytes) -> bool:
+    """Whether this is a SignedData, of the profile or not, whose content is of type data, as of a detached one."""
+    try:
+        outer = der.Reader(data, _WHAT).sequence()
+        if outer.oid() != oids.SIGNED_DATA:
+            return False
+        signed_data = outer.inside(der.context(0)).sequence()
+        signed_data.skip()  # the version
+        signed_data.skip()  # the digest algorithms
+        return signed_data.sequence().oid() == oids.DATA
+    except MalformedMessage:
+        return False
 
 
 def parse_detached(data: bytes) -> DetachedSignature:

@@ -21,7 +21,7 @@ def verify(paper: bytes, data: bytes) -> PublicIdentity:
     Raises `MalformedMessage` for what is no such signature, and `InvalidSignature`.
     """
     found = cms.parse_detached(data)
-    signer = _identity(found)
+    signer = signer_of(found)
     try:
         found.verify(signer.sign_key, paper)
     except BadMessageSignature as error:
@@ -29,8 +29,11 @@ def verify(paper: bytes, data: bytes) -> PublicIdentity:
     return signer
 
 
-def _identity(found: cms.DetachedSignature) -> PublicIdentity:
-    """Return the identity that its certificates, which are in no order, make up."""
+def signer_of(found: cms.DetachedSignature) -> PublicIdentity:
+    """Return the identity that the certificates in a signature, which are in no order, make up.
+
+    Raises `MalformedMessage`; whether it signed is not looked at.
+    """
     for first, second, *others in permutations(found.certificates) if len(found.certificates) > 1 else ():
         with suppress(InputProblem):
             public = PublicIdentity(first, second, tuple(others))

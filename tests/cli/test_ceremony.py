@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import random
 import shutil
 from pathlib import Path
 
@@ -15,7 +17,10 @@ from stage.parties import KEY, Party, Ran
 
 from frost_hsm.cli.commands import rehearsing
 from frost_hsm.cli.files import incoming
+from frost_hsm.cli.files.description import describe
+from frost_hsm.errors import FrostHsmError
 from frost_hsm.plans import script
+from frost_hsm.plans import signature as signatures_of
 from frost_hsm.plans.script import Typed
 
 PLAN = f"""\
@@ -224,3 +229,87 @@ def test_without_the_libraries_it_is_said_what_to_install(
     ran = run(group[0], folder, "plan", "plan.toml")
     assert ran.status == 2
     assert "pip install 'frost-hsm[ceremony]'" in ran.stderr
+
+
+# ── What inspect says of papers ──
+
+
+def inspected(party: Party, folder: Path, *names: str) -> list[dict[str, object]]:
+    ran = parties.run(folder, *party.arguments(["inspect", *names, "--json"]))
+    assert ran.status == 0, ran.stderr
+    files: list[dict[str, object]] = json.loads(ran.stdout)["files"]
+    return files
+
+
+def shown(party: Party, folder: Path, name: str) -> str:
+    return parties.run(folder, *party.arguments(["inspect", name])).stdout
+
+
+def test_inspect_says_what_papers_are_and_who_made_them(group: list[Party], signed: Path, tmp_path: Path) -> None:
+    bob, names = group[1], (f"{KEY}.alice.statement.json", f"{KEY}.record.html", f"{KEY}.record.alice.p7s")
+    stated, record_, signature = inspected(bob, signed, *names)
+    alice = group[0].public.fingerprint
+    assert stated["kind"] == "statement of a participant in a ceremony"
+    assert (stated["name"], stated["identity"]) == ("alice", "known here")
+    assert stated["fingerprint"] == signature["fingerprint"] == alice.replace(" ", "")
+    assert stated["signature"] == "none: a statement is not signed, the record of all of them is"
+    digest = hashlib.sha256((signed / "text.sig").read_bytes()).hexdigest()
+    assert stated["signed"] == [f"text.sig {(signed / 'text.sig').stat().st_size} bytes, sha256 {digest}"]
+    assert (stated["began"], stated["ended"]) == ("10:00", "10:45")
+    assert record_["kind"] == "record of a ceremony"
+    assert record_["participants"] == [f"{each.name} {each.public.fingerprint}, known here" for each in group]
+    assert signature["kind"] == "signature of a participant on the record of a ceremony"
+    assert (signature["name"], signature["identity"]) == ("alice", "known here")
+    assert signature["signature"] == "good, by the identity in it, on the file with this sha256"
+    assert signature["sha256"] == record_["sha256"] == hashlib.sha256((signed / names[1]).read_bytes()).hexdigest()
+    assert alice in shown(bob, signed, names[2])
+    nobody = ["--home", str(tmp_path / "nothing")]
+    assert [each["identity"] for each in inspected(bob, signed, names[0], names[2], *nobody)] == ["not known here"] * 2
+
+
+def test_inspect_tells_another_identity_of_a_known_name(group: list[Party], signed: Path, tmp_path: Path) -> None:
+    """Somebody calls their token alice."""
+    [other] = parties.gather(tmp_path / "others", ("alice",))
+    paper = (signed / f"{KEY}.record.html").read_bytes()
+    with other.holder() as holder:
+        (signed / "other.p7s").write_bytes(signatures_of.sign(paper, holder))
+    [entry] = inspected(group[1], signed, "other.p7s")
+    assert entry["identity"] == "ANOTHER than the alice who is known here"
+    path = signed / f"{KEY}.alice.statement.json"
+    path.write_bytes(path.read_bytes().replace(group[0].public.fingerprint.encode(), b"0000" + b" 0000" * 7))
+    [entry] = inspected(group[1], signed, path.name)
+    assert entry["identity"] == "ANOTHER than the alice who is known here"
+    record_ = signed / f"{KEY}.record.html"
+    record_.write_bytes(paper.replace(group[0].public.fingerprint.encode(), b"0000" + b" 0000" * 7))
+    [entry] = inspected(group[1], signed, record_.name)
+    assert str(entry["participants"]).count("ANOTHER") == 1
+
+
+def test_inspect_refuses_mangled_papers(group: list[Party], signed: Path) -> None:
+    """Whatever is read is said in printable lines; a signature of which any byte is another is never called good."""
+    bob, chance = group[1], random.Random(12)
+    for name in (f"{KEY}.alice.statement.json", f"{KEY}.record.html", f"{KEY}.record.alice.p7s"):
+        whole = (signed / name).read_bytes()
+        places = range(len(whole)) if name.endswith("p7s") else chance.sample(range(len(whole)), 150)
+        for place in places:
+            data = bytearray(whole)
+            data[place] ^= 1 << chance.randrange(8)
+            try:
+                [entry] = describe(bytes(data), {bob.public.sign_key.key_id: bob.public})
+            except FrostHsmError:
+                continue
+            assert not name.endswith("p7s"), place
+            assert all(str(value).isprintable() for value in entry.values())
+        for cut in (whole[:-2], whole[: len(whole) // 2], whole + b"\n}", b"\0" + whole):
+            may_be_read = name.endswith("html")  # of which two elements alone are looked for
+            with contextlib.suppress(FrostHsmError) if may_be_read else pytest.raises(FrostHsmError):
+                list(describe(cut, {}))
+
+
+def test_inspect_names_whose_signature_is_bad(group: list[Party], signed: Path) -> None:
+    path = signed / f"{KEY}.record.alice.p7s"
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes((data[-1] ^ 1,)))
+    ran = parties.run(signed, *group[1].arguments(["inspect", path.name]))
+    assert ran.status != 0
+    assert "BAD signature of alice" in ran.stderr

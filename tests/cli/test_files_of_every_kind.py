@@ -230,7 +230,10 @@ def test_what_happened_to_it_is_said(desk: Desk, name: str) -> None:
 # ── All kinds ──
 
 READERS = ("read", "parse", "opened", "beginning")
-WHATEVER_IT_IS = ("plain.py:package", "things.py:make", "things.py:_make", "finished.py:verify", "finished.py:opened")
+WHATEVER_IT_IS = (
+    *("plain.py:package", "things.py:make", "things.py:_make"),
+    *("finished.py:verify", "finished.py:opened", "verify.py:_verify_as"),
+)
 OF_OURS = ("plain.py:_answer", "ceremony.py:sign", "ceremony.py:_is_signed", "rehearsing.py:furnish")
 OF_A_RECORD = ("stating.py:statements", "stating.py:_signed", "ceremony.py:verify")
 IN_AN_INBOX = ("incoming.py:gather", "incoming.py:_read", "incoming.py:_wrong")

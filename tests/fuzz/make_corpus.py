@@ -270,12 +270,17 @@ def of_paper() -> Seeds:
     """A plan of the manual, what Alice states of it, and her signature on nothing."""
     plan = next(each for each in walkthrough.blocks(manual.page("ceremony-plan")) if each.head.endswith("plan.toml"))
     agreed = Agreed(*("" for _ in range(7)), ("alice", "bob"), (SignedFile("root.pem", 505, "00"),))
-    stated = Statement("alice", "", agreed, Machine(*("" for _ in range(8)), True), "10:00", "11:00")
+    stated = Statement(
+        "alice", alice().public.fingerprint, agreed, Machine(*("" for _ in range(8)), True), "10:00", "11:00"
+    )
     page = f'<meta name="{PARTICIPANT}" content="alice {alice().public.fingerprint}">'
     for kind, data in zip(
         PAPER, (plan.body.encode(), stated.encode(), signature.sign(b"", alice()), page.encode()), strict=True
     ):
         yield "paper", kind, prefixed(PAPER, kind, data)
+        if kind in ("statement", "signature"):
+            yield "inspect", f"paper-{kind}", data
+    yield "inspect", "paper-record", b"<!doctype html>" + page.encode()
 
 
 def main() -> None:

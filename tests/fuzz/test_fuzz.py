@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -22,7 +24,7 @@ INPUTS = int(os.environ.get("FROST_HSM_FUZZ_INPUTS", "400"))
 
 BATCH = 40  # mutants of one draw, each of the one before or of a seed: drawing takes longer than reading
 
-pytestmark = pytest.mark.parametrize("name", TARGETS)
+of_every_target = pytest.mark.parametrize("name", TARGETS)
 
 elements = st.recursive(
     st.builds(der.element, st.sampled_from([2, 4, 6, 12, 0x80, 0x81]), st.binary(max_size=40)),
@@ -42,12 +44,19 @@ def often(count: int) -> settings:
     return settings(max_examples=max(1, count), deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
+def test_the_table_has_a_row_for_every_target() -> None:
+    rows = re.findall(r"(?m)^\| ([a-z-]+) \| [0-9,]+ \|", (Path(__file__).parent / "README.md").read_text())
+    assert sorted(rows) == sorted(TARGETS)
+
+
+@of_every_target
 def test_the_corpus(name: str) -> None:
     target = TARGETS[name]
     for file, data in seeds(name).items():
         assert target.accepts(data) or file.startswith("found-"), file
 
 
+@of_every_target
 def test_mutants(name: str) -> None:
     target, among = TARGETS[name], list(seeds(name).values())
 
@@ -67,6 +76,7 @@ def mutant(target: Target, data: bytes, random: Random) -> bytes:
     return data[:start] + mutate(data[start:], random)
 
 
+@of_every_target
 def test_inputs_of_no_seed(name: str) -> None:
     target = TARGETS[name]
 

@@ -26,8 +26,9 @@ _COMPARED = ("fingerprint", "digest")
 def inspect(place: Workplace, paths: tuple[str, ...], digest: bool, message: bool) -> Result:
     """Say what files are, without a token.
 
-    Identities, messages, evidence, packages in JSON; - is stdin. A signature is checked where its maker is known
-    here, as a peer or from a proposal. Opens nothing that is sealed.
+    Identities, messages, evidence, packages in JSON, statements, records of ceremonies and signatures on them; - is
+    stdin. A signature is checked where its maker is known here, as a peer or from a proposal, or stands in it. Opens
+    nothing that is sealed.
     """
     if message:
         if len(paths) != 1:

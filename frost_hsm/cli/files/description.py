@@ -1,4 +1,4 @@
-"""What a file is, as fields for people and programs: identities, messages, evidence, packages."""
+"""What a file is, as fields for people and programs: identities, messages, evidence, packages, papers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from frost_hsm.ceremony.messages.using import (
     SigningRequest,
 )
 from frost_hsm.ceremony.people.identity import PEM_LABEL, PublicIdentity
-from frost_hsm.cli.files import dossiers, packages, things
+from frost_hsm.cli.files import dossiers, packages, papers, things
 from frost_hsm.cli.files.public_keys import read_package
 from frost_hsm.cli.talk.fingerprints import identity_fields
 from frost_hsm.errors import DeserializationError, ForeignMessage, MalformedMessage, NotPossible
@@ -65,6 +65,8 @@ def describe(data: bytes, known: Known) -> Iterator[Description]:
         yield identity(PublicIdentity.from_pem(data))
     elif data.startswith(tuple(suite.header for suite in ciphersuites.ALL)):
         yield _public_key_package(read_package(data))
+    elif papers.is_paper(data):
+        yield papers.describe(data, known.values())
     elif _is_json(data):
         yield _json(data)
     elif data.count(_MESSAGE) > 1:
