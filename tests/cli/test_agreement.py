@@ -13,7 +13,9 @@ import pytest
 from cli.at_terminal import Session
 from stage import parties
 from stage.parties import Party
+from stage.patience import patience
 
+from frost_hsm.ceremony.messages import using
 from frost_hsm.cli.talk import agreement
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import quoted, visible
@@ -27,10 +29,11 @@ class Reader(Terminal):
         self.lines: list[str] = []
         self.whole = ""
         self.asked = ""
+        self.looks_into = True
 
     def agree(self, question, *, what, shown, lines=(), view=None) -> bool:  # type: ignore[no-untyped-def]
         self.lines, self.asked = list(lines), shown
-        self.whole = view() if view is not None else ""
+        self.whole = view() if view is not None and self.looks_into else ""
         return False
 
 
@@ -53,6 +56,22 @@ def test_a_short_text_is_shown_whole() -> None:
 def test_a_text_is_not_taken_for_a_line_of_ours(first: str) -> None:
     assert f"  | {first}" in shown(f"{first}\n".encode()).lines
     assert first not in shown(f"{first}\n".encode()).lines
+
+
+@pytest.mark.parametrize("unit", [" ", "\r", "\u0430", "\n \rx", " " * 60 + "\n"])
+def test_the_largest_message_takes_no_time(unit: str) -> None:
+    """Nobody has signers wait for hours by what they ask them to sign."""
+    message = (unit * using.MAX_THINGS).encode()[: using.MAX_THINGS // 2 * 2]
+    reader = Reader()
+    reader.looks_into = False
+    with patience():
+        assert not agreement.is_agreed_to(reader, [], [agreement.Asked("message", message, message)])
+    assert len(reader.lines) == 26
+
+
+def test_a_line_of_many_blanks_is_told_from_an_empty_one() -> None:
+    assert shown(b"a\n" + b" \t\n" * 4 + b"b\n").lines[2] == "    (4 empty lines)"
+    assert "    (4 empty lines)" not in shown(b"a\n" + (b" " * 60 + b"\n") * 4 + b"b\n").lines
 
 
 def test_what_hides_in_a_text_is_seen() -> None:

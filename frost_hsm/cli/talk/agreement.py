@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from typing import NamedTuple
+from array import array
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, cast
 
 from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.terminal import Terminal
@@ -21,7 +22,8 @@ _WIDTH = 54
 _HEAD, _TAIL = 16, 8
 """Lines that are shown of a message that is longer than both together."""
 
-_PIECE = re.compile(rf"(?P<blank>(?:[ \t\r]*\n){{3,}})|[^\n]{{1,{_WIDTH}}}\n?|\n")
+_PIECE = re.compile(rf"(?P<blank>(?:[ \t\r]{{0,{_WIDTH}}}\n){{3,}})|[^\n]{{1,{_WIDTH}}}\n?|\n")
+"""Lines that hold nothing, or what fits on one of ours. Longer blanks are cut too, so that none is looked at often."""
 _DUMPED = 16  # bytes on a line
 
 
@@ -66,27 +68,33 @@ def _digest(message: bytes) -> str:
 
 @frozen
 class _Shown:
-    """A message as lines for people. sizes: the bytes of it that each line stands for."""
+    """A message as lines for people, each made when it is shown: of a large one few are.
+
+    count: how many lines. line: makes the line of a number. size: how many bytes lines stand for, by the numbers of the
+    first and of the one after the last.
+    """
 
     kind: str
-    lines: Sequence[str]
-    sizes: Sequence[int]
+    count: int
+    line: Callable[[int], str]
+    size: Callable[[int, int], int]
 
     @property
     def is_long(self) -> bool:
-        return len(self.lines) > _HEAD + _TAIL
+        return self.count > _HEAD + _TAIL
 
     def all(self) -> str:
         """Return everything, for the pager."""
-        return "\n".join([self.kind, *self.lines, ""])
+        return "\n".join([self.kind, *map(self.line, range(self.count)), ""])
 
     def preview(self) -> list[str]:
         """Return all of it if it is short, else its beginning and end, and how much lies between."""
         if not self.is_long:
-            return [f"  {line}" for line in self.lines]
-        count, size = len(self.lines) - _HEAD - _TAIL, sum(self.sizes[_HEAD:-_TAIL])
-        between = f"… {count:,} more lines, {size:,} bytes: v shows them …"
-        return [f"  {line}" for line in (*self.lines[:_HEAD], between, *self.lines[-_TAIL:])]
+            return [f"  {self.line(number)}" for number in range(self.count)]
+        end = self.count - _TAIL
+        between = f"… {end - _HEAD:,} more lines, {self.size(_HEAD, end):,} bytes: v shows them …"
+        head, tail = (list(map(self.line, part)) for part in (range(_HEAD), range(end, self.count)))
+        return [f"  {line}" for line in (*head, between, *tail)]
 
 
 def _shown(message: bytes) -> _Shown:
@@ -105,17 +113,20 @@ def _text(message: bytes) -> str | None:
 
 def _written(text: str) -> _Shown:
     """Show text: a line begins after |, and goes on after a colon where it is too long for one of ours."""
-    lines, sizes, mark = [], [], "|"
-    for piece in _PIECE.finditer(text):
+    starts = array("L", (piece.start() for piece in _PIECE.finditer(text)))  # the pieces would take much memory
+
+    def line(number: int) -> str:
+        start = starts[number]
+        piece = cast("re.Match[str]", _PIECE.match(text, start))
         if piece["blank"]:
-            lines.append(f"  ({piece['blank'].count(chr(10))} empty lines)")
-        else:
-            lines.append(f"{mark} {_with_blanks(piece[0].removesuffix(chr(10)))}".rstrip())
-        sizes.append(len(piece[0].encode()))
-        mark = "|" if piece[0].endswith("\n") else ":"
+            return f"  ({piece['blank'].count(chr(10))} empty lines)"
+        mark = "|" if text[start - 1 : start] in ("", "\n") else ":"
+        return f"{mark} {_with_blanks(piece[0].removesuffix(chr(10)))}".rstrip()
+
     count = text.count("\n") + (not text.endswith("\n"))
     end = "" if text.endswith("\n") else ", without a line feed at the end"
-    return _Shown(f"text     {count:,} line{'s' * (count > 1)}{end}:", lines, sizes)
+    kind = f"text     {count:,} line{'s' * (count > 1)}{end}:"
+    return _Shown(kind, len(starts), line, lambda first, after: len(text[starts[first] : starts[after]].encode()))
 
 
 def _with_blanks(line: str) -> str:
@@ -128,9 +139,13 @@ def _with_blanks(line: str) -> str:
 def _dump(message: bytes) -> _Shown:
     """Show what is no text, in hex."""
     if not message:
-        return _Shown("empty", [], [])
-    parts = [message[start : start + _DUMPED] for start in range(0, len(message), _DUMPED)]
-    lines = [f"{number * _DUMPED:08x}  {part.hex(' ', 2)}" for number, part in enumerate(parts)]
+        return _Shown("empty", 0, str, lambda first, after: 0)
+
+    def line(number: int) -> str:
+        start = number * _DUMPED
+        return f"{start:08x}  {message[start : start + _DUMPED].hex(' ', 2)}"
+
     seen = look(message)
     what = seen.what if seen is not None else "of no kind that is known here"
-    return _Shown(f"binary   {what}:", lines, [len(part) for part in parts])
+    count = -(-len(message) // _DUMPED)
+    return _Shown(f"binary   {what}:", count, line, lambda first, after: (after - first) * _DUMPED)
