@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields
-from html.parser import HTMLParser
 from typing import Final
 
 from frost_hsm.ceremony.people.names import NAME
@@ -15,7 +15,9 @@ from frost_hsm.plans.statement import Agreed, Statement
 
 MAX_SIZE: Final = 4 << 20
 PARTICIPANT: Final = "frost-hsm-participant"
-"""The name of the ``meta`` elements of a record on paper that say who takes part: name and fingerprint."""
+"""The name of the ``meta`` elements of a record on paper that say who takes part: name and fingerprint, a line each."""
+
+_PARTICIPANT: Final = re.compile(rb'(?m)^<meta name="%b" content="([^"\n]*)">$' % PARTICIPANT.encode())
 
 
 @frozen
@@ -72,26 +74,15 @@ def participants(paper: bytes) -> dict[str, str]:
     """Read who takes part, and their fingerprints, out of a record on paper. Raises `MalformedMessage`."""
     if len(paper) > MAX_SIZE:
         raise MalformedMessage(f"a record is larger than {MAX_SIZE} bytes")
-    reader = _Reader()
-    reader.feed(paper.decode(errors="replace"))
-    reader.close()
-    if not reader.found:
+    found: dict[str, str] = {}
+    for each in _PARTICIPANT.finditer(paper):
+        name, _, fingerprint = each[1].decode(errors="replace").partition(" ")
+        if not NAME.fullmatch(name) or name in found:
+            raise MalformedMessage("this is not the record of a ceremony: it names a participant twice, or wrongly")
+        found[name] = fingerprint
+    if not found:
         raise MalformedMessage("this is not the record of a ceremony: it names no participants")
-    return reader.found
-
-
-class _Reader(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.found: dict[str, str] = {}
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        told = dict(attrs)
-        if tag == "meta" and told.get("name") == PARTICIPANT:
-            name, _, fingerprint = (told.get("content") or "").partition(" ")
-            if not NAME.fullmatch(name) or name in self.found:
-                raise MalformedMessage("this is not the record of a ceremony: it names a participant twice, or wrongly")
-            self.found[name] = fingerprint
+    return found
 
 
 def _called(field: str) -> str:

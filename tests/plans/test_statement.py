@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from stage.patience import patience
 
 from frost_hsm.errors import ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.plans import plan as plans
@@ -95,3 +96,9 @@ def test_a_statement_of_other_files_or_people_is_refused() -> None:
 def test_what_is_no_record(data: bytes) -> None:
     with pytest.raises(MalformedMessage):
         record.participants(data)
+
+
+@pytest.mark.parametrize("unit", [b"<!--", b"<![CDATA[", b'<meta name="frost-hsm-participant" content="'])
+def test_the_largest_record_takes_no_time(unit: bytes) -> None:
+    with patience(), pytest.raises(MalformedMessage):
+        record.participants(unit * (record.MAX_SIZE // len(unit)))
