@@ -15,6 +15,7 @@ from stage.parties import Messages, Party
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint
 from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
+from frost_hsm.ceremony.messages.message import Envelopes
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import refresh, round1
 
@@ -68,7 +69,8 @@ class Cheat(Mallory):
             spoil = lambda name, package: mallory.plus_one(package) if name == victim else package  # noqa: E731
             yield self.round2(self.first, spoil)
             yield self.say(Round2(self.seat.ceremony, bytes(32), self.envelopes(self.first)))
-            yield self.say(Round2(self.seat.ceremony, self.hash(self.first), self.envelopes(self.first)[1:]))
+            _, *fewer = self.envelopes(self.first)
+            yield self.say(Round2(self.seat.ceremony, self.hash(self.first), Envelopes.of(fewer)))
         else:
             own = self._confirmation()
             first, second = own.messages
@@ -82,7 +84,7 @@ class Cheat(Mallory):
             return self.repeat(next(said for name, said in self.first.items() if name != self.party.name))
         if step == "round2":
             one, two, *others = self.envelopes(self.first)
-            return self.say(Round2(self.seat.ceremony, self.hash(self.first), (two, one, *others)))
+            return self.say(Round2(self.seat.ceremony, self.hash(self.first), Envelopes.of((two, one, *others))))
         own = self._confirmation()
         return self.say(replace(own, messages=own.messages[::-1]))
 

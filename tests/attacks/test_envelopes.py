@@ -11,7 +11,7 @@ from test_no_secrets import search
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Round2
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.sealing import envelope, shares
 from frost_hsm.ceremony.sealing.context import Context, Kind
@@ -70,7 +70,7 @@ def test_k21_envelopes_in_another_order(table: Table) -> None:
     honest = mallorys(table).message
     one, two, three = honest.envelopes
     for envelopes in ((two, one, three), (one, two)):
-        second["mallory"] = table.mallory.say(replace(honest, envelopes=envelopes))
+        second["mallory"] = table.mallory.say(replace(honest, envelopes=Envelopes.of(envelopes)))
         party = table.alice if len(envelopes) == 3 else table.bob
         step = lambda party=party: table.finish(party, *second.values())  # noqa: E731
         convicted(party, InvalidContents, step)
@@ -131,6 +131,6 @@ def test_k23_altered_envelopes(table: Table) -> None:
     with table.alice.holder() as holder:
         for position in range(len(own) - 60, len(own), 7):
             altered = own[:position] + bytes([own[position] ^ 1]) + own[position + 1 :]
-            changed = replace(said.message, envelopes=(Enclosure.of(altered),) * 2)
+            changed = replace(said.message, envelopes=Envelopes.of([Enclosure.of(altered)] * 2))
             with pytest.raises(SealBroken):
                 shares.decrypt(seat, replace(said, message=changed), holder)

@@ -28,7 +28,7 @@ from table import Table, show
 from frost_hsm import P256
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation, Proposal, Round1, Round2
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import Holder
@@ -81,11 +81,9 @@ class Other:
                 with self._share(roster.position(to.name)).serialize() as plaintext, shares._seed(root, bound) as seed:
                     sealed[to.name] = envelope.encrypt(bound, plaintext, to.addressees, seed=seed)
         length = len(sealed[me])
-        envelopes = tuple(Enclosure.of(sealed.get(each.name) or _filler(length)) for each in roster)
+        envelopes = Envelopes.of(Enclosure.of(sealed.get(each.name) or _filler(length)) for each in roster)
         if not is_whole:
-            envelopes = tuple(
-                Enclosure(each.digest, sealed.get(to.name)) for each, to in zip(envelopes, roster, strict=True)
-            )
+            envelopes = envelopes.given({Enclosure.of(data).digest: data for data in sealed.values()})
         return signed.write(Round2(self.seat.ceremony, round1_hash, envelopes), self.holder)
 
     def _share(self, position: int) -> round2.Package:

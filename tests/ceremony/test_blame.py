@@ -21,7 +21,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Round2
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.ceremony.sealing import shares
@@ -203,7 +203,8 @@ def test_the_ephemeral_key_of_another_sender_is_never_opened(honest: Disputed) -
     assert isinstance(of_bob, KeyAgreement)
     assert isinstance(copied.recipients[0], KeyAgreement)
     stolen = replace(copied.recipients[0], ephemeral=of_bob.ephemeral, wrapped=of_bob.wrapped)
-    envelopes = (Enclosure.of(replace(copied, recipients=(stolen,)).encode()), *own.envelopes[1:])
+    _, *others = own.envelopes
+    envelopes = Envelopes.of([Enclosure.of(replace(copied, recipients=(stolen,)).encode()), *others])
     honest.second["mallory"] = honest.mallory.say(replace(own, envelopes=envelopes))
     complaint = honest.complaint_of_alice()
     assert judge(complaint).awaiting == ("mallory",)
@@ -593,7 +594,7 @@ def test_messages_belong_to_what_their_kind_belongs_to(honest: Disputed) -> None
     lost: list[Any] = [Commitment(each, (b"",)) for each in (ceremony, other)]
     lost += [Response(each, other, (b"",)) for each in (ceremony, other)]
     lost += [RepairSigma(each, other, b"\x30\0") for each in (ceremony, other)]
-    lost += [RepairDelta(each, (Enclosure.of(b"\x30\0"),) * 2) for each in (ceremony, other)]
+    lost += [RepairDelta(each, Envelopes.of([Enclosure.of(b"\x30\0")] * 2)) for each in (ceremony, other)]
     lost += [RepairDone(each, other) for each in (ceremony, other)]
     lost += [Opening(other, 1, other), Complaint(other, 1, other), Confirmation(other, (other, other), other)]
     for message in lost:

@@ -24,7 +24,7 @@ from frost_hsm.ceremony.messages.changing import (
 )
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, RefreshProposal, Round1, Round2
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
 from frost_hsm.errors import InputProblem, InvalidContents
 from frost_hsm.forms import pem
@@ -101,14 +101,15 @@ def made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party,
     author = draw.choice([3, 3, 1, 1024])
     item = Item(RAW, "", b"m")
     point = key.public_key_package.verifying_key.serialize()
+    envelopes = lambda number: Envelopes.of(Enclosure.of(envelope()) for _ in range(number))  # noqa: E731
     return draw.choice(
         [
             lambda: Round1(about, some(point * 3), draw.choice([None, b"", some()])),
-            lambda: Round2(about, other, tuple(Enclosure.of(envelope()) for _ in range(draw.choice([2, 3, 3, 4])))),
+            lambda: Round2(about, other, envelopes(draw.choice([2, 3, 3, 4]))),
             lambda: Confirmation(about, tuple(hashed() for _ in range(draw.randrange(3))), hashed()),
             lambda: Complaint(about, number, draw.choice(ids)),
             lambda: Opening(about, number, draw.randbytes(32)),
-            lambda: Dealing(about, tuple(Enclosure.of(envelope()) for _ in range(draw.choice([2, 3])))),
+            lambda: Dealing(about, envelopes(draw.choice([2, 3]))),
             lambda: SigningRequest(*state, author, random(), (item,), draw.choice([(1, 3), (1, 1024), (2, 3)])),
             lambda: SigningRequest(*state, author, random(), (item,), (1, 3), some(b"r" * 32), (some(point * 2),) * 2),
             lambda: Commitment(about, (some(point * 2),), draw.choice([(), (b"y",)])),
@@ -117,7 +118,7 @@ def made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party,
             lambda: RepairRequest(*state, random(), max(number, 3), third.public, draw.choice([(), (1, 2)])),
             lambda: Abandonment(*state, author, random(), tuple(sorted({about, other}))),
             lambda: Standing(*state, draw.choice([b"", about])),
-            lambda: RepairDelta(about, (Enclosure.of(envelope()),) * 2),
+            lambda: RepairDelta(about, Envelopes.of([Enclosure.of(envelope())] * 2)),
             lambda: RepairSigma(about, other, envelope()),
             lambda: RepairDone(about, other),
         ]

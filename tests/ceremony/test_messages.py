@@ -33,7 +33,7 @@ from frost_hsm.ceremony.messages.changing import (
 )
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
-from frost_hsm.ceremony.messages.message import Enclosure, Message
+from frost_hsm.ceremony.messages.message import HASH_LENGTH, Enclosure, Envelopes, Message
 from frost_hsm.ceremony.messages.signed import Signed, parse, read, transcript_hash, write
 from frost_hsm.ceremony.messages.using import (
     MAX_THINGS,
@@ -90,7 +90,7 @@ SMALL: list[Message] = [
     ROUND1,
     Round1(H1, b"package", b"y"),
     Round1(H1, b"", b""),
-    Round2(H1, H2, (ENVELOPE,) * 3),
+    Round2(H1, H2, Envelopes.of([ENVELOPE] * 3)),
     Round1(H1, b"package", b"y", b"proofs"),
     Confirmation(H1, (H2, H3), H4),
     Confirmation(H1, (), H4),
@@ -111,8 +111,8 @@ SMALL: list[Message] = [
     Standing(H1, H2),
     Standing(H1, H2, H3),
     GivenUp(H1),
-    Dealing(H1, (ENVELOPE,) * 3),
-    RepairDelta(H1, (ENVELOPE,) * 3),
+    Dealing(H1, Envelopes.of([ENVELOPE] * 3)),
+    RepairDelta(H1, Envelopes.of([ENVELOPE] * 3)),
     RepairSigma(H1, H2, SEALED),
     RepairDone(H1, H2),
     Complaint(H1, 300, H2),
@@ -132,8 +132,8 @@ GOLDEN = [
     (Round1(H1, b"p", b"y"), "302b 020102 0420" + H1.hex() + "0401 70 8001 79"),
     (Round1(H1, b"p", b"y", b"c"), "302e 020102 0420" + H1.hex() + "0401 70 8001 79 8101 63"),
     (
-        Round2(H1, H2, (ENVELOPE, ENVELOPE)),
-        "30818d 020103 0420" + H1.hex() + "0420" + H2.hex() + "3044" + ("0420" + ENVELOPE.digest.hex()) * 2,
+        Round2(H1, H2, Envelopes.of([ENVELOPE] * 2)),
+        "308189 020104 0420" + H1.hex() + "0420" + H2.hex() + "0440" + ENVELOPE.digest.hex() * 2,
     ),
     (
         Confirmation(H1, (H2, H3), H4),
@@ -189,8 +189,8 @@ GOLDEN = [
     (Standing(H1, H2), "3049 020102 0420" + H1.hex() + "0420" + H2.hex() + "0400"),
     (GivenUp(H1), "3025 020102 0420" + H1.hex()),
     (
-        RepairDelta(H1, (ENVELOPE, ENVELOPE)),
-        "306b 020103 0420" + H1.hex() + "3044" + ("0420" + ENVELOPE.digest.hex()) * 2,
+        RepairDelta(H1, Envelopes.of([ENVELOPE] * 2)),
+        "3067 020104 0420" + H1.hex() + "0440" + ENVELOPE.digest.hex() * 2,
     ),
     (RepairSigma(H1, H2, SEALED), "3051 020102 0420" + H1.hex() + "0420" + H2.hex() + "3008 0406" + b"sealed".hex()),
     (RepairDone(H1, H2), "3047 020102 0420" + H1.hex() + "0420" + H2.hex()),
@@ -379,10 +379,28 @@ def test_a_message_to_sign_has_a_largest_size() -> None:
 @pytest.mark.parametrize("number", [0, 1, MAX_PARTICIPANTS + 1])
 def test_envelopes_are_as_many_as_participants_can_be(number: int) -> None:
     with pytest.raises(NotPossible):
-        Round2(H1, H2, (ENVELOPE,) * number)
-    head = der.integer(3) + der.octet_string(H1) + der.octet_string(H2)
+        Round2(H1, H2, Envelopes.of([ENVELOPE] * number))
+    head = der.integer(4) + der.octet_string(H1) + der.octet_string(H2)
     with pytest.raises(MalformedMessage):
-        Round2.decode(der.sequence(head, der.sequence(*[der.octet_string(H3)] * number)))
+        Round2.decode(der.sequence(head, der.octet_string(H3 * number)))
+
+
+def test_every_hash_of_an_envelope_is_whole() -> None:
+    head = der.integer(4) + der.octet_string(H1) + der.octet_string(H2)
+    assert Round2.decode(der.sequence(head, der.octet_string(H3 * 2))).envelopes.hashes == H3 * 2
+    for hashes in (H3 * 2 + b"h", H3 * 3 + H4[1:]):
+        with pytest.raises(MalformedMessage, match="32 bytes each"):
+            Round2.decode(der.sequence(head, der.octet_string(hashes)))
+
+
+def test_what_stands_across_two_hashes_is_the_hash_of_no_envelope() -> None:
+    data = der.sequence(b"beside")
+    digest = hashlib.sha256(data).digest()
+    for shift in (1, 16, 31):
+        across = Envelopes(bytes(shift) + digest + bytes(HASH_LENGTH - shift))
+        assert across.given({digest: data}).here == {}
+        assert Envelopes(across.hashes + digest).given({digest: data})[2].data == data
+    assert Envelopes(bytes(32) + digest).given({digest: data}).here == {digest: data}
 
 
 @pytest.mark.parametrize(
@@ -633,10 +651,10 @@ def test_files_of_this_version_are_still_read() -> None:
 
 
 def test_a_file_of_an_older_version_is_refused_in_one_sentence() -> None:
-    """Round 2 held the envelopes themselves: nobody reads that any more, and whoever sent it is not to blame."""
+    """Round 2 held a value for each hash: nobody reads that any more, and whoever sent it is not to blame."""
     roster = read((GOLDEN_FILES / "proposal.pem").read_bytes()).message.roster
-    with pytest.raises(ForeignMessage, match="of version 2, and this program knows version 3") as caught:
-        read((GOLDEN_FILES / "round-2-message-2.pem").read_bytes(), roster)
+    with pytest.raises(ForeignMessage, match="of version 3, and this program knows version 4") as caught:
+        read((GOLDEN_FILES / "round-2-message-3.pem").read_bytes(), roster)
     assert caught.value.culprits == ()
 
 
@@ -645,7 +663,7 @@ def test_a_file_of_an_older_version_is_refused_in_one_sentence() -> None:
 ENVELOPES = tuple(Enclosure.of(der.sequence(der.octet_string(bytes((number,))))) for number in range(3))
 
 
-WHOLE = write(Round2(H1, H2, ENVELOPES), alice())
+WHOLE = write(Round2(H1, H2, Envelopes.of(ENVELOPES)), alice())
 
 
 def said_to(*numbers: int) -> Signed[Any]:

@@ -15,7 +15,7 @@ from frost_hsm.ceremony.history import bundle, dossier
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.errors import (
@@ -266,14 +266,14 @@ class Spoilt:
         return signed.read(data, self.bob.key().roster).expect(kind).message
 
 
-@pytest.mark.parametrize("change", [lambda envelopes: envelopes[::-1], lambda envelopes: (*envelopes, envelopes[0])])
+@pytest.mark.parametrize("change", [lambda one, two: (two, one), lambda one, two: (one, two, one)])
 def test_envelopes_that_hold_nothing_convict_a_helper(
-    trio: list[Party], change: Callable[[tuple[Enclosure, ...]], tuple[Enclosure, ...]]
+    trio: list[Party], change: Callable[..., tuple[Enclosure, ...]]
 ) -> None:
     table = Spoilt(trio)
     own = table.read(table.first["bob"], RepairDelta)
     assert isinstance(own, RepairDelta)
-    table.first["bob"] = table.bob_says(replace(own, envelopes=change(own.envelopes)))
+    table.first["bob"] = table.bob_says(replace(own, envelopes=Envelopes.of(change(*own.envelopes))))
     with pytest.raises(InvalidContents) as caught:
         upkeep.sigmas([table.alice], table.request, table.first)
     assert caught.value.culprits == ("bob",)

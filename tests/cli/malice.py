@@ -10,7 +10,7 @@ from stage.parties import Party
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.using import Commitment, Response
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
@@ -78,7 +78,7 @@ def bad_shares(party: Party, everybody: Sequence[Party], message: bytes) -> byte
         )
         share = round2.Package(P256, SigningShare.deserialize(P256, Secret(bytes(31) + b"\7")))
         envelopes.append(Enclosure.of(envelope.encrypt(context, share.serialize(), [other.public])))
-    return resign(party, replace(honest, envelopes=tuple(envelopes)))
+    return resign(party, replace(honest, envelopes=Envelopes.of(envelopes)))
 
 
 def bad_signature_share(party: Party, message: bytes) -> bytes:

@@ -11,7 +11,7 @@ from stage.parties import Party, Ran, inbox
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Dealing
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
@@ -142,7 +142,7 @@ def test_a_share_that_does_not_fit_convicts_the_dealer(people: list[Party]) -> N
     first, second, third = honest.envelopes
     for envelopes in ((second, first, third), (first, higher, third), (first, second)):
         with alice.holder() as holder:
-            bad = signed.write(replace(honest, envelopes=envelopes), holder)
+            bad = signed.write(replace(honest, envelopes=Envelopes.of(envelopes)), holder)
         with pytest.raises(InvalidContents) as caught:
             dealing.accept(ceremony(bob), bob.holder, bad)
         assert caught.value.culprits == ("alice",)

@@ -15,7 +15,7 @@ from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Dealing
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing import dealing
@@ -153,7 +153,7 @@ def bad_dealing(people: Sequence[Party], of_bob: SecretShare) -> bytes:
         other = Enclosure.of(envelope.encrypt(context, plaintext, [bob.public]))
     first, _, third = honest.envelopes
     with alice.holder() as holder:
-        return signed.write(replace(honest, envelopes=(first, other, third)), holder)
+        return signed.write(replace(honest, envelopes=Envelopes.of((first, other, third))), holder)
 
 
 @two_suites

@@ -8,7 +8,7 @@ from stage.parties import Messages, Party
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Proposal, Round1, Round2
-from frost_hsm.ceremony.messages.message import Enclosure, Message
+from frost_hsm.ceremony.messages.message import Envelopes, Message
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sealing import seeds, shares
@@ -61,7 +61,7 @@ class Mallory:
         """Send round 2, with the share for each recipient as ``alter`` makes it."""
         return self.say(Round2(self.seat.ceremony, self.hash(first), self.envelopes(first, alter)))
 
-    def envelopes(self, first: Messages, alter: Alter = unaltered) -> tuple[Enclosure, ...]:
+    def envelopes(self, first: Messages, alter: Alter = unaltered) -> Envelopes:
         packages = {
             self.seat.identifier(each.name): alter(each.name, self.share(position))
             for position, each in enumerate(self.seat.roster, start=1)

@@ -290,7 +290,8 @@ def _round1_named_by(chapter: Chapter, second: Signed[Round2]) -> dict[PublicIde
 
 def _holds_envelope(said: Signed[Round2], position: int) -> bool:
     """Whether the envelope for a position in the roster came with a message: without it, nothing can be opened."""
-    return any(each.data is not None for each in said.message.envelopes[position - 1 : position])
+    envelopes = said.message.envelopes
+    return position <= len(envelopes) and envelopes[position - 1].data is not None
 
 
 def _complaint(seat: Seat, said: Signed[Round2]) -> Complaint:

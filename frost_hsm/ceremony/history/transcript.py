@@ -116,6 +116,7 @@ class Transcript:
         self._stem = stem
         self._status = status
         self.expected = tuple(expected)
+        self._places = {name: place for place, name in enumerate(self.expected)}
         self.voters = tuple(voters)
         self._enders = tuple(enders)
         self._beginning = beginning
@@ -307,8 +308,10 @@ class Transcript:
         return all(each.data is not None for each in self._envelopes(said, self.me.name))
 
     def _envelopes(self, said: Signed[Any], *names: str) -> list[Enclosure]:
-        envelopes = said.message.envelopes if isinstance(said.message, Enclosing) else ()
-        return [each for name, each in zip(self.expected, envelopes, strict=False) if name in names]
+        if not isinstance(said.message, Enclosing):
+            return []
+        envelopes, places = said.message.envelopes, {self._places[each] for each in names if each in self._places}
+        return [envelopes[place] for place in sorted(places) if place < len(envelopes)]
 
     def _take(self, said: Signed[M]) -> Signed[M] | None:
         """Return what of a message is kept here; None if it does not belong."""

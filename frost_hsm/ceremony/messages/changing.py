@@ -10,7 +10,7 @@ from frost_hsm.ceremony.messages.message import (
     IDENTITY,
     POSITIONS,
     Enclosing,
-    Enclosure,
+    Envelopes,
     Message,
     are_ascending,
     require_ascending,
@@ -78,7 +78,7 @@ class RepairDelta(Enclosing):
     repair: 32 bytes, the request's id. envelopes: a delta for every helper in their order, oneself included, each a DER
     ContentInfo that only its recipient takes apart.
 
-    SEQUENCE { version INTEGER (3), repair OCTET STRING, envelopes SEQUENCE OF OCTET STRING }
+    SEQUENCE { version INTEGER (4), repair OCTET STRING, envelopes OCTET STRING }
     """
 
     content_type = oids.REPAIR_DELTA
@@ -86,7 +86,7 @@ class RepairDelta(Enclosing):
     asn1 = (OCTETS, ENVELOPES)
 
     repair: bytes
-    envelopes: tuple[Enclosure, ...] = field(repr=False)
+    envelopes: Envelopes = field(repr=False)
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.repair)

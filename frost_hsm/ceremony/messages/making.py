@@ -11,7 +11,7 @@ from frost_hsm.ceremony.messages.message import (
     HASHES,
     Y_COORDINATES,
     Enclosing,
-    Enclosure,
+    Envelopes,
     Message,
     require_envelopes,
     require_hashes,
@@ -127,7 +127,7 @@ class Round2(Enclosing):
     round1_hash: `transcript_hash` of all round-1 messages. envelopes: one for every participant in the order
     of the roster, oneself included, each a DER ContentInfo that only its recipient takes apart.
 
-    SEQUENCE { version INTEGER (3), ceremony, round1Hash OCTET STRING, envelopes SEQUENCE OF OCTET STRING }
+    SEQUENCE { version INTEGER (4), ceremony, round1Hash OCTET STRING, envelopes OCTET STRING }
     """
 
     content_type = oids.ROUND2
@@ -137,7 +137,7 @@ class Round2(Enclosing):
 
     ceremony: bytes
     round1_hash: bytes
-    envelopes: tuple[Enclosure, ...] = field(repr=False)
+    envelopes: Envelopes = field(repr=False)
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.round1_hash)
@@ -151,7 +151,7 @@ class Dealing(Enclosing):
     ceremony: 32 bytes, the id of the proposal. envelopes: a secret share for every participant in the order of the
     roster, the dealer included, each a DER ContentInfo that only its recipient takes apart.
 
-    SEQUENCE { version INTEGER (3), ceremony OCTET STRING, envelopes SEQUENCE OF OCTET STRING }
+    SEQUENCE { version INTEGER (4), ceremony OCTET STRING, envelopes OCTET STRING }
     """
 
     content_type = oids.DEALING
@@ -160,7 +160,7 @@ class Dealing(Enclosing):
     asn1 = (OCTETS, ENVELOPES)
 
     ceremony: bytes
-    envelopes: tuple[Enclosure, ...] = field(repr=False)
+    envelopes: Envelopes = field(repr=False)
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony)

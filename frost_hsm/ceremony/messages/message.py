@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import field, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Self, cast
@@ -62,11 +62,49 @@ class Enclosure:
         return self.data
 
 
-ENVELOPES: Final = many(
-    Form(der.OCTET_STRING, lambda one: der.octet_string(one.digest), lambda reader: Enclosure(reader.octet_string())),
-    MAX_PARTICIPANTS,
+@frozen
+class Envelopes:
+    """Envelopes for several people, in their order; only its recipient takes one apart.
+
+    hashes: SHA-256 of each, 32 bytes, one after the other. here: of those that are here, by hash; two are the same by
+    what is signed.
+    """
+
+    hashes: bytes
+    here: Mapping[bytes, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def of(cls, envelopes: Iterable[Enclosure]) -> Envelopes:
+        """Put together what is enclosed."""
+        all_ = tuple(envelopes)
+        here = {each.digest: each.data for each in all_ if each.data is not None}
+        return cls(b"".join(each.digest for each in all_), here)
+
+    def __len__(self) -> int:
+        return len(self.hashes) // HASH_LENGTH
+
+    def __getitem__(self, place: int) -> Enclosure:
+        if not 0 <= place < len(self):
+            raise IndexError(place)
+        digest = self.hashes[place * HASH_LENGTH : (place + 1) * HASH_LENGTH]
+        return Enclosure(digest, self.here.get(digest))
+
+    def __iter__(self) -> Iterator[Enclosure]:
+        return map(self.__getitem__, range(len(self)))
+
+    def given(self, here: Mapping[bytes, bytes]) -> Envelopes:
+        """Return the same with those of these that belong to them, and no other."""
+        starts = range(0, len(self.hashes) if here else 0, HASH_LENGTH)
+        digests = (self.hashes[start : start + HASH_LENGTH] for start in starts)
+        return Envelopes(self.hashes, {digest: here[digest] for digest in digests if digest in here})
+
+
+ENVELOPES: Final = Form(
+    der.OCTET_STRING,
+    lambda envelopes: der.octet_string(envelopes.hashes),
+    lambda reader: Envelopes(reader.octet_string()),
 )
-"""For several people, each an envelope that only its recipient takes apart: SHA-256 of it, while it lies beside."""
+"""Their hashes in one string, of which nothing is made until somebody asks: a large group has as many as its square."""
 
 
 @frozen
@@ -85,22 +123,18 @@ class Enclosing(Message):
     """What a message has in common whose envelopes lie beside what is signed, in the order of who they are for."""
 
     __slots__ = ()
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
 
-    envelopes: tuple[Enclosure, ...]
+    envelopes: Envelopes
 
     @property
-    def enclosed(self) -> dict[bytes, bytes]:
+    def enclosed(self) -> Mapping[bytes, bytes]:
         """The envelopes that are here, by their hashes."""
-        return {each.digest: each.data for each in self.envelopes if each.data is not None}
+        return self.envelopes.here
 
     def enclosing(self, here: Mapping[bytes, bytes]) -> Self:
         """Return the same with these envelopes, by their hashes, and no other."""
-        envelopes = tuple(
-            Enclosure(each.digest, here.get(each.digest)) if each.digest in here or each.data is not None else each
-            for each in self.envelopes
-        )
-        return cast("Self", replace(cast("Any", self), envelopes=envelopes))
+        return cast("Self", replace(cast("Any", self), envelopes=self.envelopes.given(here)))
 
 
 def random_field(entropy: Entropy) -> bytes:
@@ -135,9 +169,10 @@ def are_ascending(positions: tuple[int, ...]) -> bool:
     return within and all(one < next_ for one, next_ in pairwise(positions))
 
 
-def require_envelopes(title: str, envelopes: tuple[Enclosure, ...]) -> None:
+def require_envelopes(title: str, envelopes: Envelopes) -> None:
     """Raise `NotPossible` unless there are as many as people can be in a group."""
-    require_hashes(title, *(each.digest for each in envelopes))
+    if len(envelopes.hashes) % HASH_LENGTH:
+        raise NotPossible(f"a {title} names envelopes by other than {HASH_LENGTH} bytes each")
     if not 2 <= len(envelopes) <= MAX_PARTICIPANTS:
         raise NotPossible(f"a {title} cannot have {len(envelopes)} envelopes")
 

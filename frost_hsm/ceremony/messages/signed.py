@@ -80,7 +80,7 @@ class Signed(Generic[M]):
         return pem.encode(cms.PEM_LABEL, self.der)
 
     @property
-    def enclosed(self) -> dict[bytes, bytes]:
+    def enclosed(self) -> Mapping[bytes, bytes]:
         """The envelopes beside what is signed, by their hashes."""
         return self.message.enclosed if isinstance(self.message, Enclosing) else {}
 
@@ -170,10 +170,10 @@ def decode(signed: cms.SignedMessage) -> Message:
 def _with_enclosed(message: Message, signed: cms.SignedMessage) -> Message:
     """Return a message with what lies beside it, all of which it has to name; nobody is at fault if it does not."""
     enclosed = {hashlib.sha256(data).digest(): data for data in signed.enclosed}
-    named = {each.digest for each in message.envelopes} if isinstance(message, Enclosing) else set()
-    if not named.issuperset(enclosed):
+    named = message.enclosing(enclosed) if isinstance(message, Enclosing) else message
+    if len(enclosed) != (len(named.enclosed) if isinstance(named, Enclosing) else 0):
         raise MalformedMessage(f"beside a {message.title} lies something that it does not name")
-    return message.enclosing(enclosed) if isinstance(message, Enclosing) else message
+    return named
 
 
 def _content(signed: cms.SignedMessage) -> Message:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from frost_hsm.ceremony.messages.making import Round2
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope, seeds
@@ -20,9 +20,7 @@ from frost_hsm.frost.values import Identifier
 from frost_hsm.secret import Secret
 
 
-def encrypt(
-    seat: Seat, packages: Mapping[Identifier, Package], round1_hash: bytes, root: Secret
-) -> tuple[Enclosure, ...]:
+def encrypt(seat: Seat, packages: Mapping[Identifier, Package], round1_hash: bytes, root: Secret) -> Envelopes:
     """Put each package into an envelope for its recipient, in roster order. The caller wipes packages and root.
 
     Our own is among them: with it, transcript and token alone can rebuild the key package. root: serves for these
@@ -33,7 +31,7 @@ def encrypt(
         context = _context(seat, seat.me, identity, round1_hash)
         with packages[seat.identifier(identity.name)].serialize() as plaintext, _seed(root, context) as seed:
             envelopes.append(Enclosure.of(envelope.encrypt(context, plaintext, identity.addressees, seed=seed)))
-    return tuple(envelopes)
+    return Envelopes.of(envelopes)
 
 
 def decrypt(seat: Seat, said: Signed[Round2], holder: Holder) -> Package:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1
-from frost_hsm.ceremony.messages.message import Enclosure
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
@@ -137,7 +137,7 @@ def _sealed(ceremony: Ceremony, secret_shares: Mapping[Identifier, SecretShare])
             secret_share.wipe()
             sealed = envelope.encrypt(_context(seat, seat.me, identity), plaintext, identity.addressees)
             envelopes.append(Enclosure.of(sealed))
-    return Dealing(seat.ceremony, tuple(envelopes))
+    return Dealing(seat.ceremony, Envelopes.of(envelopes))
 
 
 def accept(ceremony: Ceremony, open_holder: OpenHolder, data: bytes) -> Finished:

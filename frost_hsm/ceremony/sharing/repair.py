@@ -30,7 +30,7 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.making import Confirmation
-from frost_hsm.ceremony.messages.message import Enclosure, random_field
+from frost_hsm.ceremony.messages.message import Enclosure, Envelopes, random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope
@@ -214,7 +214,7 @@ class Repair:
                         deltas = repair.repair_share_part1(identifiers, package, self._receiving, entropy)
                     finally:
                         package.wipe()
-                    envelopes = tuple(
+                    envelopes = Envelopes.of(
                         Enclosure.of(self._encrypt(Kind.REPAIR_DELTA, helper, deltas[self._identifier(helper)]))
                         for helper in self.helpers
                     )
