@@ -15,7 +15,7 @@ import os
 import secrets
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -33,9 +33,9 @@ _REST: Final = 10  # times as long as a look takes, where there is much to look 
 class DirectoryBoard(Shelf):
     """The directory that ``dir:PATH`` names; it has to be there: a stick that is not plugged in is no empty one."""
 
-    def __init__(self, uri: str, cache: Path) -> None:
+    def __init__(self, uri: str, cache: Path, reader: str = "") -> None:
         """Find the directory. cache: not used. Raises `UsageProblem` and `BoardUnreachable`."""
-        super().__init__()
+        super().__init__(reader)
         self._partial: list[str] | None = None  # what runs that were killed have left, as of the last look
         path = uri.removeprefix(f"{scheme(uri)}:")
         if not path:
@@ -63,6 +63,8 @@ class DirectoryBoard(Shelf):
             for entry in entries:
                 if entry.name.endswith(_PARTIAL):
                     partial.append(entry.name)
+                if self._is_for_others(entry.name):
+                    continue
                 try:
                     status = entry.stat(follow_symlinks=False)
                 except FileNotFoundError:
@@ -86,13 +88,19 @@ class DirectoryBoard(Shelf):
             return data if len(data) <= MAX_SIZE else None
         return None
 
-    def _put(self, name: str, data: bytes) -> None:
+    def _put(self, files: Mapping[str, bytes]) -> None:
         with self._reaching():
-            while self._read(name) != data:
-                self._place(name, data)
+            is_new = False
+            for name, data in files.items():
+                while self._read(name) != data:
+                    self._place(name, data)
+                    is_new = True
+            if is_new:
+                self._sync()
             if self._partial is None:
                 self._partial = [each for each in os.listdir(self.path) if each.endswith(_PARTIAL)]  # noqa: PTH208
-            for left in [each for each in self._partial if each.startswith(f".{name}.")]:
+            begun = tuple(f".{name}." for name in files)
+            for left in [each for each in self._partial if each.startswith(begun)]:
                 (self.path / left).unlink(missing_ok=True)
 
     def _place(self, name: str, data: bytes) -> None:
@@ -109,7 +117,6 @@ class DirectoryBoard(Shelf):
         finally:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
-        self._sync()
 
     def _sync(self) -> None:
         with suppress(OSError):  # not every file system can

@@ -17,7 +17,7 @@ import random
 import re
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -64,16 +64,16 @@ _BRANCH: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,99}")
 class GitBoard(Shelf):
     """The branch that ``git:REPOSITORY#BRANCH`` names; it is made by the first message."""
 
-    def __init__(self, uri: str, cache: Path) -> None:
+    def __init__(self, uri: str, cache: Path, reader: str = "") -> None:
         """Make the clone, empty; nothing is asked of the repository yet. Raises `UsageProblem`, `BoardProblem`."""
-        super().__init__()
+        super().__init__(reader)
         self.repository, self._branch = _parse(uri)
         self._is_local = self.repository.startswith(("/", "file://"))
         self._clone = cache
         self._blobs: dict[str, str] = {}  # the file's name → its object
         self._tip: str | None = None  # as it was fetched last
         self._listed: str | None = None  # as it was read last
-        self._reader: subprocess.Popen[bytes] | None = None
+        self._cat: subprocess.Popen[bytes] | None = None
         try:
             cache.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -107,6 +107,8 @@ class GitBoard(Shelf):
             described, _, name_bytes = line.partition(b"\t")
             mode, kind, blob, size = described.decode().split()
             name = os.fsdecode(name_bytes)
+            if self._is_for_others(name):
+                continue
             if kind == "blob" and mode.startswith("100"):
                 self._blobs[name] = blob
                 yield name, Lying(int(size), blob)
@@ -117,13 +119,13 @@ class GitBoard(Shelf):
         blob = self._blobs.get(name)
         if blob is None:
             return None
-        if self._reader is None:
+        if self._cat is None:
             line, environment = self._line("cat-file", "--batch")
             pipe = subprocess.PIPE
-            self._reader = subprocess.Popen(  # noqa: S603 - as in `_run`
+            self._cat = subprocess.Popen(  # noqa: S603 - as in `_run`
                 line, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL, env=environment, start_new_session=True
             )
-        given, answers = self._reader.stdin, self._reader.stdout
+        given, answers = self._cat.stdin, self._cat.stdout
         if given is None or answers is None:
             return None
         try:
@@ -142,30 +144,36 @@ class GitBoard(Shelf):
         self._stop_reader()
 
     def _stop_reader(self) -> None:
-        if self._reader is not None:
-            self._reader.kill()
-            self._reader.communicate()
-            self._reader = None
+        if self._cat is not None:
+            self._cat.kill()
+            self._cat.communicate()
+            self._cat = None
 
-    def _put(self, name: str, data: bytes) -> None:
+    def _put(self, files: Mapping[str, bytes]) -> None:
         with self._alone():
-            blob = self._git("hash-object", "-w", "--stdin", given=data).decode().strip()
-            entry = b"100644 blob %b\t%b" % (blob.encode(), name.encode())
+            entries = {name.encode(): self._entry(name, data) for name, data in files.items()}
+            what = f"Post {list(files)[-1][:16]}"
             for attempt in range(_TRIES):
                 self._fetch()
                 there = self._git("ls-tree", "-z", self._tip).split(b"\0")[:-1] if self._tip is not None else []
-                if entry in there:
+                if set(there).issuperset(entries.values()):
                     return
-                others = [line for line in there if line.partition(b"\t")[2] != name.encode()]
-                tree = self._git("mktree", "-z", "--missing", given=b"".join(e + b"\0" for e in [*others, entry]))
+                others = [line for line in there if line.partition(b"\t")[2] not in entries]
+                listed = b"".join(each + b"\0" for each in (*others, *entries.values()))
+                tree = self._git("mktree", "-z", "--missing", given=listed)
                 parents = ["-p", self._tip] if self._tip is not None else []
-                commit = self._git("commit-tree", tree.decode().strip(), *parents, "-m", f"Post {name[:16]}")
+                commit = self._git("commit-tree", tree.decode().strip(), *parents, "-m", what)
                 if self._push(commit.decode().strip()):
                     return
                 time.sleep(random.uniform(0, 0.05 * (attempt + 1)))  # noqa: S311 - so that two do not meet again
         raise BoardUnreachable(
             f"others were faster {_TRIES} times at {self.repository}", hint="run the same command again"
         )
+
+    def _entry(self, name: str, data: bytes) -> bytes:
+        """Keep a file's contents in the clone; returns its line in a tree."""
+        blob = self._git("hash-object", "-w", "--stdin", given=data).strip()
+        return b"100644 blob %b\t%b" % (blob, name.encode())
 
     # ── Talking to the repository ──
 

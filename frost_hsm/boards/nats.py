@@ -6,13 +6,13 @@ comma between, the stream, and what NATS needs to let somebody in, as files:
     tls://one.example:4222,two.example:4222/FROST?creds=~/alice.creds&ca=/etc/ssl/our-ca.pem
 
 ``creds``: a user's JWT and nkey as ``nsc`` writes them · ``nkey``: a seed alone · ``ca`` ``cert`` ``key``: for TLS, in
-PEM · ``subject``: where messages are published, else ``STREAM.messages`` · ``domain``: of JetStream · ``replicas``: of
-the stream, if it is not there and the first message makes it.
+PEM · ``subject``: where messages are published, else ``STREAM.messages``; for one reader, with their label as one token
+more · ``domain``: of JetStream · ``replicas``: of the stream, if it is not there and the first message makes it.
 
 Servers come and go, and a stream's leader changes: what is asked is asked again until it was answered. A message is
-published under its SHA-256 as ``Nats-Msg-Id``, so the server drops what was published twice; and messages are read by
-their numbers in the stream, so no consumer has to be kept, acknowledged or found again. A cursor is such a number,
-and the instant at which the stream was made.
+published under its SHA-256 and its label as ``Nats-Msg-Id``, so the server drops what was published twice; and
+messages are read by their numbers in the stream, so no consumer has to be kept, acknowledged or found again; what is
+for others is stepped over. A cursor is such a number, and the instant at which the stream was made.
 """
 
 from __future__ import annotations
@@ -23,11 +23,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, Final, NamedTuple, Self, TypeVar
 from urllib.parse import parse_qsl
 
-from frost_hsm.boards import MAX_MESSAGES, MAX_SIZE, name_of, require_postable, scheme
+from frost_hsm.boards import MAX_MESSAGES, MAX_SIZE, NOTHING, name_of, require_postable, scheme
 from frost_hsm.boards.seen import PassedOver
 from frost_hsm.errors import BoardProblem, BoardUnreachable, NotPossible, UsageProblem
 from frost_hsm.home_directory import expand
@@ -48,6 +49,8 @@ _AT_ONCE: Final = 64  # messages asked for at a time
 _LOOK: Final = 5.0  # seconds between two looks at the stream, should nobody tell of news
 _HEADERS: Final = 512  # bytes that go with a message, and count
 _WINDOW: Final = 3600.0  # seconds for which the server remembers what was published
+
+_FOR_OTHERS: Final = b""  # what stands for a message of theirs, none of which is empty
 
 _AWAY: Final = (
     nats.errors.TimeoutError,
@@ -76,14 +79,16 @@ class Place(NamedTuple):
 class NatsBoard:
     """The stream that the URI names; it is made by the first message if it is not there."""
 
-    def __init__(self, uri: str, cache: Path) -> None:
+    def __init__(self, uri: str, cache: Path, reader: str = "") -> None:
         """Connect. cache: not used. Raises `UsageProblem`, `BoardProblem` and `BoardUnreachable`."""
         self._place = _parse(uri)
         self._subject = self._place.options.get("subject", f"{self._place.stream}.messages")
-        self._where: dict[str, int] = {}  # SHA-256 → number in the stream
+        self._subjects = [self._subject, *([f"{self._subject}.{reader}"] if reader else [])]  # what is read
+        self._where: dict[str, int] = {}  # id → number in the stream
         self._looked = 0
         self._largest = MAX_SIZE
         self._passed_over = PassedOver()
+        self._patterns: list[str] = []  # the subjects of the stream
         self._news = threading.Event()
         self._complaint = ""  # of the server, to be told when nothing works
         self._is_closed = False
@@ -118,7 +123,8 @@ class NatsBoard:
         if not self._is_private(client):
             await client.close()
             raise BoardProblem(f"{self._title} does not answer with TLS", hint="nothing was sent; name another server")
-        await client.subscribe(self._subject, cb=self._on_message)
+        for subject in self._subjects:
+            await client.subscribe(subject, cb=self._on_message)
         return client
 
     def _is_private(self, client: Client) -> bool:
@@ -166,20 +172,27 @@ class NatsBoard:
         """What is no message."""
         return self._passed_over.lines()
 
-    def post(self, data: bytes) -> None:
-        """Publish a message, until the server says that it is stored."""
+    def post(self, data: bytes, beside: Mapping[str, bytes] = NOTHING) -> None:
+        """Publish a message, and before it what lies beside it, until the server says that all is stored."""
         self._require_open()
         is_new = self._state() is None
-        require_postable(data, self._most)
-        digest = name_of(data)
-        if digest in self._where and self._holds(self._where[digest], digest):
-            return
+        require_postable(data, beside, self._most)
         if is_new:
             self._make_stream()
-        number, is_duplicate = self._publish(data, digest)
-        if is_duplicate and not self._holds(number, digest):  # deleted since, but remembered as published
-            number, _ = self._publish(data, f"{digest}-{secrets.token_hex(8)}")
-        self._where[digest] = number
+        elif beside:
+            self._require_taken(f"{self._subject}.{next(iter(beside))}")
+        for label, each in (*beside.items(), ("", data)):
+            self._post(each, label)
+
+    def _post(self, data: bytes, label: str) -> None:
+        subject = f"{self._subject}.{label}" if label else self._subject
+        message_id = f"{name_of(data)}{label}"
+        if message_id in self._where and self._holds(self._where[message_id], message_id):
+            return
+        number, is_duplicate = self._publish(subject, data, message_id)
+        if is_duplicate and not self._holds(number, message_id):  # deleted since, but remembered as published
+            number, _ = self._publish(subject, data, f"{message_id}-{secrets.token_hex(8)}")
+        self._where[message_id] = number
 
     def messages(self, since: str = "") -> Iterator[tuple[str, bytes]]:
         """Give what is new since a cursor."""
@@ -192,19 +205,27 @@ class NatsBoard:
             self._looked = 0
         self._largest = MAX_SIZE
         start = max(_number(since, made, last) + 1, first)
-        if last - start >= MAX_MESSAGES:
-            raise BoardProblem(
-                f"more than {MAX_MESSAGES} messages lie there", hint="purge the stream, or begin another"
-            )
         given: set[str] = set()
-        for window in range(start, last + 1, _AT_ONCE):
-            numbers = range(window, min(window + _AT_ONCE, last + 1))
-            for number, data in zip(numbers, self._read(numbers), strict=True):
+        looked_at, at_once = 0, _AT_ONCE
+        while start <= last:
+            numbers = range(start, min(start + at_once, last + 1))
+            looked_at += len(numbers)
+            if looked_at > MAX_MESSAGES:
+                raise BoardProblem(
+                    f"more than {MAX_MESSAGES} messages lie there", hint="purge the stream, or begin another"
+                )
+            there = self._read(numbers)
+            for number, data in zip(numbers, there, strict=True):
                 self._looked = max(self._looked, number)
-                if data is None or name_of(data) in given:
+                if not data or name_of(data) in given:
                     continue
                 given.add(name_of(data))
                 yield f"{made}:{number}", data
+            at_once = 1 if _FOR_OTHERS in there else min(2 * at_once, _AT_ONCE)
+            start = numbers.stop
+            if there[-1] == _FOR_OTHERS:
+                start = self._next(start, last)
+                self._looked = max(self._looked, start - 1)
 
     def wait(self, timeout: float) -> bool:
         """Wait until the server tells of a message; now and then look whether it forgot to."""
@@ -239,13 +260,13 @@ class NatsBoard:
 
     # ── Asking the server ──
 
-    def _publish(self, data: bytes, message_id: str) -> tuple[int, bool]:
+    def _publish(self, subject: str, data: bytes, message_id: str) -> tuple[int, bool]:
         """Store a message; returns its number, and whether it was there."""
 
         async def publish() -> tuple[int, bool]:
             headers = {"Nats-Msg-Id": message_id}
             name = self._place.stream
-            done = await self._stream.publish(self._subject, data, timeout=_ANSWER, stream=name, headers=headers)
+            done = await self._stream.publish(subject, data, timeout=_ANSWER, stream=name, headers=headers)
             return done.seq, bool(done.duplicate)
 
         return self._insist(publish)
@@ -253,12 +274,20 @@ class NatsBoard:
     def _make_stream(self) -> None:
         config = StreamConfig(
             name=self._place.stream,
-            subjects=[self._subject],
+            subjects=[self._subject, f"{self._subject}.*"],
             max_msg_size=MAX_SIZE + _HEADERS,
             num_replicas=int(self._place.options.get("replicas", "1")),
             duplicate_window=_WINDOW,
         )
         self._insist(lambda: self._stream.add_stream(config))
+
+    def _require_taken(self, subject: str) -> None:
+        """Raise `BoardProblem` for a stream that somebody made without room for what is for one reader."""
+        if not any(_covers(pattern, subject) for pattern in self._patterns):
+            raise BoardProblem(
+                f"{self._title} does not take what is for one reader",
+                hint=f"have {self._subject}.* added to its subjects",
+            )
 
     def _state(self) -> tuple[str, int, int] | None:
         """Return when the stream was made, and the numbers of its first and last message; None if there is none."""
@@ -268,25 +297,45 @@ class NatsBoard:
                 info = await self._stream.stream_info(self._place.stream)
             except nats.js.errors.NotFoundError:
                 return None
+            self._patterns = info.config.subjects or []
             if info.config.max_msg_size is not None and info.config.max_msg_size > 0:
                 self._largest = min(self._largest, info.config.max_msg_size - _HEADERS)
             return str(info.created).replace(":", "").replace(" ", "T"), info.state.first_seq, info.state.last_seq
 
         return self._insist(state)
 
+    def _next(self, start: int, last: int) -> int:
+        """Return the number of the next message for this reader, from ``start`` on; one after last if there is none."""
+
+        async def following(subject: str) -> int:
+            try:
+                found = await self._stream.get_msg(self._place.stream, seq=start, subject=subject, next=True)
+            except nats.js.errors.NotFoundError:
+                return last + 1
+            return found.seq or last + 1
+
+        async def first() -> int:
+            return min(await asyncio.gather(*map(following, self._subjects)))
+
+        return self._insist(first)
+
     def _read(self, numbers: Sequence[int]) -> list[bytes | None]:
+        """Read messages: `_FOR_OTHERS` for what is, None where there is none."""
+
         async def read(number: int) -> bytes | None:
             try:
                 found = await self._stream.get_msg(self._place.stream, seq=number)
             except nats.js.errors.NotFoundError:  # deleted, or run out
                 return None
             data, said = found.data or b"", (found.headers or {}).get("Nats-Msg-Id", "")
-            if found.subject != self._subject or len(said) < 64:
+            if found.subject not in self._subjects and (found.subject or "").startswith(f"{self._subject}."):
+                return _FOR_OTHERS
+            if found.subject not in self._subjects or len(said) < 64:
                 self._passed_over.note(f"message {number}", "not posted by a program of ours")
             elif not 1 <= len(data) <= MAX_SIZE or name_of(data) != said[:64]:
                 self._passed_over.note(f"message {number}", "its contents are not what its id says")
             else:
-                self._where[said[:64]] = number
+                self._where[said.partition("-")[0]] = number
                 return data
             return None
 
@@ -295,9 +344,17 @@ class NatsBoard:
 
         return self._insist(read_all)
 
-    def _holds(self, number: int, digest: str) -> bool:
-        data = self._read([number])[0]
-        return data is not None and name_of(data) == digest
+    def _holds(self, number: int, message_id: str) -> bool:
+        """Whether a message lies there, for whomever it is."""
+
+        async def holds() -> bool:
+            try:
+                found = await self._stream.get_msg(self._place.stream, seq=number)
+            except nats.js.errors.NotFoundError:
+                return False
+            return name_of(found.data or b"") == message_id[:64]
+
+        return self._insist(holds)
 
     def _insist(self, question: Callable[[], Coroutine[Any, Any, T]]) -> T:
         """Ask until there is an answer: a cluster without a leader, or a broken connection, is away for a moment."""
@@ -350,6 +407,16 @@ def _number(cursor: str, made: str, last: int) -> int:
     """Return the number that a cursor of this stream stands for; 0 for any other."""
     instant, _, number = cursor.rpartition(":")
     return int(number) if instant == made and number.isdecimal() and int(number) <= last else 0
+
+
+def _covers(pattern: str, subject: str) -> bool:
+    """Whether a subject is one of a pattern's, which has * for any token and > for all that follow."""
+    for wanted, token in zip_longest(pattern.split("."), subject.split(".")):
+        if wanted == ">" and token is not None:
+            return True
+        if token is None or wanted not in ("*", token):
+            return False
+    return True
 
 
 def _parse(uri: str) -> Place:

@@ -62,7 +62,7 @@ class Reading:
                 continue
             sender = self._sender_of(data)
             if sender is None:
-                self._over.note(name, "from nobody known here")
+                self._over.note(name, "from nobody known here, or for somebody else")
                 continue
             used = self._used.setdefault(sender, _Used())
             if used.messages >= self._most or used.size + len(data) > self._most_bytes:

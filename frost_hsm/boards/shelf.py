@@ -1,4 +1,7 @@
-"""A board that is a set of files, each named for the SHA-256 of what it holds: what directories and git have alike."""
+"""A board that is a set of files, each named for the SHA-256 of what it holds: what directories and git have alike.
+
+What is for one reader has their label in its name, so that others know without opening it.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,14 @@ from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Final, Self
 
-from frost_hsm.boards import MAX_MESSAGES, MAX_SIZE, name_of, require_postable
+from frost_hsm.boards import MAX_MESSAGES, MAX_SIZE, NOTHING, name_of, require_postable
 from frost_hsm.boards.seen import PassedOver
 from frost_hsm.errors import BoardProblem, NotPossible
 from frost_hsm.frozen import frozen
 
 SUFFIX: Final = ".pem"
 
+_FOR_ONE: Final = re.compile(r"[0-9a-f]{64}\.for-([a-z0-9]{1,64})(?![a-z0-9])")
 _NAME: Final = re.compile(r"([0-9a-f]{64})(?![0-9a-f]).*", re.DOTALL)
 
 
@@ -36,7 +40,9 @@ class Shelf(ABC):
     A cursor is a position in the order in which this object found the messages: it is good for this object alone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, reader: str) -> None:
+        """Read what is for everybody, and for the one with this label if it is not ""."""
+        self._reader = reader
         self._life = secrets.token_hex(8)
         self._found: dict[str, str] = {}  # SHA-256 → the file's name
         self._order: list[str] = []
@@ -47,15 +53,15 @@ class Shelf(ABC):
 
     @abstractmethod
     def _list(self) -> Iterator[tuple[str, Lying | None]]:
-        """Give the name of everything there; None for what is not a file."""
+        """Give the name of everything there that is not for others; None for what is not a file."""
 
     @abstractmethod
     def _read(self, name: str) -> bytes | None:
         """Read a file of at most `MAX_SIZE` bytes; None if it is gone or has become larger."""
 
     @abstractmethod
-    def _put(self, name: str, data: bytes) -> None:
-        """Put a file there, in place of what has its name and other contents."""
+    def _put(self, files: Mapping[str, bytes]) -> None:
+        """Put files there, by name and in this order, in place of what has their names and other contents."""
 
     # ── What a board does ──
 
@@ -69,11 +75,12 @@ class Shelf(ABC):
         """What is no message."""
         return self._passed_over.lines()
 
-    def post(self, data: bytes) -> None:
-        """Put a message there."""
+    def post(self, data: bytes, beside: Mapping[str, bytes] = NOTHING) -> None:
+        """Put a message there, and before it what lies beside it."""
         self._require_open()
-        require_postable(data)
-        self._put(name_of(data) + SUFFIX, data)
+        require_postable(data, beside)
+        files = {f"{name_of(each)}.for-{label}{SUFFIX}": each for label, each in beside.items()}
+        self._put({**files, name_of(data) + SUFFIX: data})
 
     def messages(self, since: str = "") -> Iterator[tuple[str, bytes]]:
         """Give what is new since a cursor."""
@@ -104,6 +111,10 @@ class Shelf(ABC):
         self.close()
 
     # ── How ──
+
+    def _is_for_others(self, name: str) -> bool:
+        found = _FOR_ONE.match(name)
+        return found is not None and found[1] != self._reader
 
     def _has_news(self) -> bool:
         """Whether anything lies there that `messages` would have to read."""

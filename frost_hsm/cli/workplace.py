@@ -72,12 +72,15 @@ class Workplace:
 
     # ── Boards ──
 
-    def board(self, uri: str) -> Board:
-        """Open a board. What it keeps for itself lies in the cache of this user and may be emptied at any time."""
+    def board(self, uri: str, reader: str = "") -> Board:
+        """Open a board, for the reader with this label if there is one.
+
+        What it keeps for itself lies in the cache of this user and may be emptied at any time.
+        """
         from frost_hsm import boards
 
         cache = _of_this_user("XDG_CACHE_HOME", ".cache", hint="set XDG_CACHE_HOME, or HOME")
-        return boards.connect(uri, cache / "boards")
+        return boards.connect(uri, cache / "boards", reader)
 
     # ── The token ──
 

@@ -27,6 +27,7 @@ from frost_hsm import boards
 from frost_hsm.boards import Board
 from frost_hsm.errors import NotPossible, UsageProblem
 
+Connect = Callable[..., Board]
 _PEOPLE = 4
 _PATIENCE = 30.0  # seconds
 
@@ -50,13 +51,13 @@ class BoardConformance:
         raise NotImplementedError("override the fixture litter")
 
     @pytest.fixture
-    def connect(self, uri: str, tmp_path: Path) -> Iterator[Callable[[str], Board]]:
-        """Open the board as one of several people, each with a cache of their own."""
+    def connect(self, uri: str, tmp_path: Path) -> Iterator[Connect]:
+        """Open the board as one of several people, each with a cache of their own, and with a label if one is given."""
         with ExitStack() as stack:
-            yield lambda person: stack.enter_context(boards.connect(uri, tmp_path / "caches" / person))
+            yield lambda person, label="": stack.enter_context(boards.connect(uri, tmp_path / "caches" / person, label))
 
     @pytest.fixture
-    def board(self, connect: Callable[[str], Board]) -> Board:
+    def board(self, connect: Connect) -> Board:
         """The board, open."""
         return connect("me")
 
@@ -71,7 +72,7 @@ class BoardConformance:
         assert list(board.passed_over) == []
         assert board.wait(0) is False
 
-    def test_what_is_posted_is_there_for_everybody(self, board: Board, connect: Callable[[str], Board]) -> None:
+    def test_what_is_posted_is_there_for_everybody(self, board: Board, connect: Connect) -> None:
         """`Board.post` returns when others can read the message, byte for byte."""
         posted = {
             b"\0",
@@ -88,7 +89,7 @@ class BoardConformance:
             assert sorted(map(_digest, given)) == sorted(map(_digest, posted))
             assert list(reader.passed_over) == []
 
-    def test_the_same_again_is_one_message(self, board: Board, connect: Callable[[str], Board]) -> None:
+    def test_the_same_again_is_one_message(self, board: Board, connect: Connect) -> None:
         """A message is known by its contents, whoever posts it."""
         other = connect("other")
         for each in (board, board, other):
@@ -106,7 +107,55 @@ class BoardConformance:
         board.post(largest)
         assert [_digest(data) for _, data in board.messages()] == [_digest(largest)]
 
-    def test_a_cursor_leads_to_what_is_new(self, board: Board, connect: Callable[[str], Board]) -> None:
+    def test_what_is_for_one_reader_is_for_nobody_else(self, board: Board, connect: Connect) -> None:
+        """It is there for the one with its label, byte for byte; others neither get it nor are told of it."""
+        for _ in range(2):
+            board.post(b"all", {"alice1": b"\r\nAlice", "bob2": b"Bob", "b" * 64: b"Bea", "b": b"B"})
+        expected = {"alice1": b"\r\nAlice", "bob2": b"Bob", "b" * 64: b"Bea", "b": b"B", "bob": b"", "": b""}
+        for label, data in expected.items():
+            reader = connect(f"person-{label}", label)
+            assert sorted(data for _, data in reader.messages()) == sorted(filter(None, (b"all", data))), label
+            assert list(reader.passed_over) == []
+
+    def test_what_is_for_one_and_for_all_is_one_message(self, board: Board, connect: Connect) -> None:
+        """A message is known by its contents, whomever it is for."""
+        board.post(b"the same", {"alice": b"the same", "bob": b"the same"})
+        for label in ("", "alice"):
+            assert [data for _, data in connect(f"person-{label}", label).messages()] == [b"the same"]
+
+    def test_much_lies_beside_a_message(self, board: Board, connect: Connect) -> None:
+        """Of what is for many, each reads theirs; what comes after is not hidden by it."""
+        board.post(b"first", {f"reader{number}": b"for %d" % number for number in range(150)})
+        board.post(b"second", {f"reader{number}": b"again for %d" % number for number in (149, 3)})
+        for number in (0, 3, 77, 149):
+            reader = connect(f"person{number}", f"reader{number}")
+            again = {b"again for %d" % number} if number in (3, 149) else set()
+            given = list(reader.messages())
+            assert {data for _, data in given} == {b"first", b"second", b"for %d" % number, *again}
+            assert list(reader.messages(given[-1][0])) == []
+
+    def test_what_is_for_one_reader_is_news_to_them(self, connect: Connect) -> None:
+        """Both ways of looking for it find it: waiting, and reading on from a cursor."""
+        alice, bob = connect("a", "alice"), connect("b", "bob")
+        bob.post(b"all")
+        cursor = [cursor for cursor, _ in alice.messages()][-1]
+        bob.post(b"all", {"carol": b"for carol"})
+        assert list(alice.messages(cursor)) == []
+        bob.post(b"all", {"alice": b"for alice"})
+        assert alice.wait(_PATIENCE) is True
+        assert [data for _, data in alice.messages(cursor)] == [b"for alice"]
+
+    @pytest.mark.parametrize("label", ["", "A", "a b", "a.b", "../a", "a*", "é", "a\n", "a" * 65])
+    def test_labels_that_are_none(self, board: Board, label: str, uri: str, tmp_path: Path) -> None:
+        """They raise `NotPossible`, and nothing is put there."""
+        with pytest.raises(NotPossible):
+            board.post(b"all", {"good": b"1", label: b"2"})
+        assert list(board.messages()) == []
+        if label:
+            with pytest.raises(NotPossible):
+                boards.connect(uri, tmp_path / "caches" / "other", label)
+
+    def test_a_cursor_leads_to_what_is_new(self, board: Board, connect: Connect) -> None:
         """`Board.messages` gives what was not given before the cursor, wherever reading was left."""
         other = connect("other")
         sent = {b"%d" % number for number in range(5)}
@@ -132,7 +181,7 @@ class BoardConformance:
         board.post(b"a message")
         assert [data for _, data in board.messages(cursor)] == [b"a message"]
 
-    def test_a_cursor_of_an_earlier_run_misses_nothing(self, board: Board, connect: Callable[[str], Board]) -> None:
+    def test_a_cursor_of_an_earlier_run_misses_nothing(self, board: Board, connect: Connect) -> None:
         """It may lead to the beginning; it never leads past what is new."""
         board.post(b"old")
         cursor = next(iter(board.messages()))[0]
@@ -161,7 +210,7 @@ class BoardConformance:
         assert board.wait(1.0) is False
         assert 0.9 <= time.monotonic() - started < _PATIENCE
 
-    def test_waiting_for_somebody(self, board: Board, connect: Callable[[str], Board]) -> None:
+    def test_waiting_for_somebody(self, board: Board, connect: Connect) -> None:
         """`Board.wait` returns soon after somebody else has posted, and at once if that was before."""
         other = connect("other")
         list(board.messages())
@@ -174,7 +223,7 @@ class BoardConformance:
         assert board.wait(_PATIENCE) is True
         assert [data for _, data in board.messages()] == [b"at last"]
 
-    def test_what_came_while_one_posted_is_news(self, board: Board, connect: Callable[[str], Board]) -> None:
+    def test_what_came_while_one_posted_is_news(self, board: Board, connect: Connect) -> None:
         """`Board.wait` is about what was read, not about what was posted."""
         list(board.messages())
         connect("other").post(b"theirs")
@@ -184,7 +233,7 @@ class BoardConformance:
         assert time.monotonic() - started < _PATIENCE / 2
         assert {data for _, data in board.messages()} == {b"mine", b"theirs"}
 
-    def test_many_post_at_once(self, connect: Callable[[str], Board]) -> None:
+    def test_many_post_at_once(self, connect: Connect) -> None:
         """Nothing of anybody is lost."""
         people = [connect(f"person{number}") for number in range(_PEOPLE)]
         failures: list[BaseException] = []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import random
 import re
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,11 +17,17 @@ from stage.mallory import Mallory, plus_one_for
 from stage.parties import KEY, Party
 
 from frost_hsm import boards
+from frost_hsm.ceremony.history import transcript
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.making import Round1
+from frost_hsm.ceremony.messages.making import Round1, Round2
 from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.ceremony.sealing.envelope import Envelope
+from frost_hsm.cli.sittings.heard import Heard
+from frost_hsm.cli.talk.terminal import Terminal
+from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import FrostHsmError, InputProblem
+from frost_hsm.forms import pem
 
 
 @pytest.fixture
@@ -66,8 +74,111 @@ def key_of(party: Party) -> str:
     return party.run("keys", "export", KEY, "--format", "hex", "-o", "-").stdout
 
 
+# ── In a large group ──
+
+
+def enclosed(party: Party) -> dict[str, int]:
+    """How many envelopes of each sender somebody keeps."""
+    return {name: len(said.enclosed) for name, said in party.ceremony().transcript.known(Round2).items()}
+
+
+def label_of(party: Party) -> str:
+    return party.public.sign_key.key_id.hex()
+
+
+def test_in_a_large_group_each_reads_what_is_for_them(people: list[Party], board: str) -> None:
+    """What others are sent is on the board under their labels, and nobody else takes it in."""
+    propose(people, board)
+    joining.join(people, board, program=joining.AS_MANY)
+    assert len({key_of(party) for party in people}) == 1
+    assert not any("passed over" in joining.said(party) for party in people)
+    for party in people:
+        assert enclosed(party) == {each.name: 3 if each is party else 2 for each in people}
+    folder = Path(board.removeprefix("dir:"))
+    for party in people:
+        names = [path.name for path in folder.glob(f"*.for-{label_of(party)}.pem")]
+        assert len(names) == len(people) - 1
+        for name in names:
+            assert Envelope.decode(pem.decode("CMS", (folder / name).read_bytes(), name)[0]).recipients
+    sign(people[0], people[2], board)
+
+
+def test_what_has_another_s_label_is_passed_over_and_listed(people: list[Party], board: str, tmp_path: Path) -> None:
+    """A board puts what is for Bob, and noise, where Carol reads, before it gives her what is hers."""
+    alice, bob, carol = people
+    propose(people, board)
+    folder = Path(board.removeprefix("dir:"))
+    running = [joining.start(party, board, program=joining.AS_MANY) for party in (alice, bob)]
+    try:
+        assert carol.run("join", board, "--once", "--yes", "--pin-source", f"file:{carol.directory / 'pin'}").status
+        while not list(folder.glob(f"*.for-{label_of(bob)}.pem")):
+            time.sleep(0.05)
+        [of_alice] = folder.glob(f"*.for-{label_of(bob)}.pem")
+        with boards.connect(board, tmp_path) as there:
+            for data in (of_alice.read_bytes(), b"-----BEGIN CMS-----\nMAA=\n-----END CMS-----\n"):
+                there.post(b"beside nothing", {label_of(carol): data})
+        running.append(joining.start(carol, board, program=joining.AS_MANY))
+        assert [process.wait(joining.PATIENCE) for process in running] == [0, 0, 0], joining.said(carol)
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+    passed_over = re.findall("passed over on the board: ([0-9a-f]{64}): (.*)", joining.said(carol))
+    assert of_alice.name[:64] in dict(passed_over)
+    assert {why for _, why in passed_over} == {"from nobody known here, or for somebody else"}
+    assert len(passed_over) == 3
+    assert len({key_of(party) for party in people}) == 1
+    assert enclosed(carol) == {"alice": 2, "bob": 2, "carol": 3}
+
+
+def test_what_is_heard_in_any_order_is_put_together(people: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The envelope before the message that names it, or after; without it a message counts as missing."""
+    monkeypatch.setattr(transcript, "MOST_KEPT_WHOLE", 2)
+    alice, bob, _ = people
+    proposal = parties.propose(people)
+    first = parties.round1(people, proposal)
+    parties.round2(people, first)
+    posted = {party.name: party.ceremony().transcript.as_posted(Round2) for party in people}
+    rest = [proposal, *first.values(), *(said for said, _ in filter(None, posted.values()))]
+    envelopes = [beside[label_of(bob)] for _, beside in filter(None, posted.values()) if label_of(bob) in beside]
+    of_carol = posted["carol"]
+    assert of_carol is not None
+    place = Workplace(bob.home.path, terminal=Terminal())
+    for order in ([*envelopes, *rest], [*rest, *envelopes], [*rest, envelopes[0], of_carol[1][label_of(alice)]]):
+        heard = Heard(place, Given(order))
+        heard.read()
+        [matter] = heard.matters.values()
+        missing = matter.standing(heard.inbox(matter)).missing
+        assert missing == (("carol",) if order[-1] not in envelopes + rest else ())
+        if not missing:
+            assert bob.ceremony().finish(bob.holder, heard.inbox(matter)).message
+            for kept in ("confirm/bob", "round2/alice", "round2/carol"):
+                bob.home.remove(f"{bob.folder()}/{kept}.pem")
+        assert len(heard.passed_over) == len(missing)
+        heard.let_go(matter)
+        assert heard._envelopes == {}
+
+
+class Given:
+    """A board that holds these messages."""
+
+    passed_over = ()
+
+    def __init__(self, messages: Sequence[bytes]) -> None:
+        self._messages = messages
+
+    def messages(self, since: str = "") -> Iterator[tuple[str, bytes]]:
+        return ((str(number), data) for number, data in enumerate(self._messages) if number > int(since or -1))
+
+
+# ── Whatever happens ──
+
+
 @pytest.mark.slow
-def test_a_hostile_board_and_people_who_are_killed(people: list[Party], board: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [parties.PROGRAM, joining.AS_MANY], ids=["a small group", "a large one"])
+def test_a_hostile_board_and_people_who_are_killed(
+    people: list[Party], board: str, tmp_path: Path, program: Sequence[str]
+) -> None:
     """They end with the same key, and with a signature, whatever is lost, withheld, forged and cut short.
 
     But an answer that is cut short costs its nonces, and another request serves.
@@ -76,7 +187,7 @@ def test_a_hostile_board_and_people_who_are_killed(people: list[Party], board: s
     hostile = f"hostile:1:{board}"
     chance = random.Random(1)
     propose(people, board)
-    joining.join_while_killed(people, hostile, chance, 3, lambda: all(map(is_active, people)), environment)
+    joining.join_while_killed(people, hostile, chance, 3, lambda: all(map(is_active, people)), environment, program)
     assert all("note: passed over on the board" in joining.said(party) for party in people)
     keys = {key_of(party) for party in people}
     assert len(keys) == 1
@@ -141,7 +252,10 @@ def test_who_equivocates_stops_it_and_is_named(people: list[Party], board: str, 
         assert party.run("dkg", "status", KEY, "--json").stdout.count('"state":"stopped"') == 1
 
 
-def test_everybody_hears_of_a_complaint(people: list[Party], board: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("program", [parties.PROGRAM, joining.AS_MANY], ids=["a small group", "a large one"])
+def test_everybody_hears_of_a_complaint(
+    people: list[Party], board: str, tmp_path: Path, program: Sequence[str]
+) -> None:
     """Who was sent no good share complains on the board, and everybody stops until who sent it has answered."""
     alice, bob, carol = people
     propose(people, board)
@@ -149,12 +263,18 @@ def test_everybody_hears_of_a_complaint(people: list[Party], board: str, tmp_pat
     mallory = Mallory(bob, proposal)
     with boards.connect(board, tmp_path) as there:
         there.post(mallory.round1())
-        honest = [joining.start(party, board) for party in (alice, carol)]
+        honest = [joining.start(party, board, program=program) for party in (alice, carol)]
         first: dict[str, bytes] = {}
         while len(first) < 3:
             there.wait(1)
             first |= round1_messages(there, mallory.seat.roster)
-        there.post(mallory.round2(first, plus_one_for("carol")))
+        said = signed.read(mallory.round2(first, plus_one_for("carol")), mallory.seat.roster)
+        if program is parties.PROGRAM:
+            there.post(said.to_pem())
+        else:
+            envelopes = zip((alice, bob, carol), said.message.envelopes, strict=True)
+            beside = {label_of(party): pem.encode("CMS", each.opened) for party, each in envelopes}
+            there.post(said.part(()).to_pem(), beside)
         assert [process.wait(joining.PATIENCE) for process in honest] == [76, 76]
     for party in (alice, carol):
         found = json.loads(party.run("dkg", "status", KEY, "--json").stdout)

@@ -40,6 +40,18 @@ SABOTAGE: dict[str, tuple[str, dict[str, Callable[..., Any]]]] = {
     ),
     "always has news": ("test_waiting_for_nothing", {"wait": lambda real, timeout: True}),
     "never has news": ("test_waiting_for_somebody", {"wait": lambda real, timeout: False}),
+    "tells everybody": (
+        "test_what_is_for_one_reader_is_for_nobody_else",
+        {"post": lambda real, data, beside: [real(each) for each in (data, *beside.values())]},
+    ),
+    "loses what is for one": (
+        "test_what_is_for_one_reader_is_for_nobody_else",
+        {"post": lambda real, data, beside: real(data)},
+    ),
+    "stops at what is for many": (
+        "test_much_lies_beside_a_message",
+        {"messages": lambda real, since="": itertools.islice(real(since), 2)},
+    ),
     "does not close": ("test_closed", {"close": lambda real: None}),
 }
 
@@ -66,8 +78,8 @@ def test_sabotage_is_found(what: str, tmp_path: Path) -> None:
     uri = f"dir:{folder}"
     people = itertools.count()
 
-    def connect(person: str) -> Any:
-        return Sabotaged(boards.connect(uri, tmp_path / person), replaced)
+    def connect(person: str, label: str = "") -> Any:
+        return Sabotaged(boards.connect(uri, tmp_path / person, label), replaced)
 
     given = {"board": connect(f"me{next(people)}"), "connect": connect, "uri": uri, "tmp_path": tmp_path}
     method = getattr(BoardConformance(), test)
@@ -80,8 +92,8 @@ def test_nothing_is_found_where_nothing_is_wrong(tmp_path: Path) -> None:
         folder = tmp_path / str(number)
         folder.mkdir()
 
-        def connect(person: str, folder: Path = folder) -> Board:
-            return DirectoryBoard(f"dir:{folder}", tmp_path / person)
+        def connect(person: str, label: str = "", folder: Path = folder) -> Board:
+            return DirectoryBoard(f"dir:{folder}", tmp_path / person, label)
 
         given = {"board": connect("me"), "connect": connect, "uri": f"dir:{folder}", "tmp_path": tmp_path}
         method = getattr(BoardConformance(), test)

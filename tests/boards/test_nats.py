@@ -93,7 +93,7 @@ class TestNatsBoard(BoardConformance):
 def test_the_stream_is_made_by_the_first_message(server: NatsServer, stream: str, uri: str) -> None:
     async def look(jetstream: Any) -> None:
         info = await jetstream.stream_info(stream)
-        assert info.config.subjects == [f"{stream}.messages"]
+        assert info.config.subjects == [f"{stream}.messages", f"{stream}.messages.*"]
         assert info.state.messages == 1
 
     with connect(uri) as alice, connect(uri) as bob:
@@ -117,6 +117,21 @@ def test_a_stream_that_somebody_made_is_used_as_it_is(server: NatsServer, stream
         assert given(board) == [b"one"]
         with pytest.raises(NotPossible, match="this board takes"):
             board.post(b"x" * 1000)
+        board.post(b"two", {"alice": b"three"})
+        assert given(board) == [b"one", b"two"]
+
+
+def test_a_stream_without_room_for_what_is_for_one_says_so(server: NatsServer, stream: str, uri: str) -> None:
+    async def make(jetstream: Any) -> None:
+        await jetstream.add_stream(name=stream, subjects=[f"{stream}.messages"])
+
+    by_hand(server, make)
+    with connect(uri) as board:
+        board.post(b"one")
+        with pytest.raises(BoardProblem, match="what is for one reader") as caught:
+            board.post(b"two", {"alice": b"three"})
+        assert f"{stream}.messages.*" in str(caught.value.hint)
+        assert given(board) == [b"one"]
 
 
 def test_what_was_lost_can_be_posted_again(server: NatsServer, stream: str, uri: str) -> None:

@@ -1,4 +1,5 @@
-"""A board that does everything a board may do to its users: it loses, repeats, reorders, withholds and forges.
+"""A board that does everything a board may do to its users: it loses, repeats, reorders, withholds, forges
+and mislabels.
 
 ``hostile:SEED:URI`` stands in front of the board at URI. It is a plug-in of its own: `install` makes a distribution of
 it in a directory, to be put on PYTHONPATH.
@@ -8,7 +9,7 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -20,10 +21,10 @@ _TESTS = Path(__file__).parents[1]
 class HostileBoard:
     """The board behind it, as somebody hostile shows it; everything is drawn from the seed and the process."""
 
-    def __init__(self, uri: str, cache: Path) -> None:
+    def __init__(self, uri: str, cache: Path, reader: str) -> None:
         _, seed, behind = uri.split(":", 2)
         self._random = random.Random(f"{seed} {os.getpid()}")
-        self._board = boards.connect(behind, cache)
+        self._board = boards.connect(behind, cache, reader)
         self.forged = 0
 
     @property
@@ -34,14 +35,20 @@ class HostileBoard:
     def passed_over(self) -> Sequence[str]:
         return self._board.passed_over
 
-    def post(self, data: bytes) -> None:
-        """Lose three of ten, and put forgeries beside the others."""
+    def post(self, data: bytes, beside: Mapping[str, bytes] = boards.NOTHING) -> None:
+        """Lose three of ten, put forgeries beside the others, and label things for somebody else too."""
         if self._random.random() < 0.3:
             return
         if self._random.random() < 0.5:
             self._board.post(self._forge(data))
             self.forged += 1
-        self._board.post(data)
+        if beside and self._random.random() < 0.5:
+            labels = self._random.sample(sorted(beside), len(beside))
+            self._board.post(data, dict(zip(labels, map(self._maybe_forged, beside.values()), strict=True)))
+        self._board.post(data, {label: each for label, each in beside.items() if self._random.random() < 0.7})
+
+    def _maybe_forged(self, data: bytes) -> bytes:
+        return self._forge(data) if self._random.random() < 0.5 else data
 
     def _forge(self, data: bytes) -> bytes:
         """Make something of a message that is none, or none of its sender's."""

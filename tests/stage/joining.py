@@ -23,13 +23,24 @@ def forget_each_other(people: Sequence[Party]) -> None:
                 party.home.remove(f"peers/{other.name}.pem")
 
 
+AS_MANY = (
+    *PROGRAM[:2],
+    f"from frost_hsm.ceremony.history import transcript; transcript.MOST_KEPT_WHOLE = 2; {PROGRAM[2]}",
+)
+"""The program as it is where more than twenty make a key."""
+
+
 def start(
-    party: Party, uri: str, *options: str, environment: Mapping[str, str] | None = None
+    party: Party,
+    uri: str,
+    *options: str,
+    environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> subprocess.Popen[bytes]:
     """Join, saying yes to everything; what is said goes to ``join.log`` in the party's folder."""
     arguments = party.arguments(["join", uri, *options, "--yes", "--pin-source", f"file:{party.directory / 'pin'}"])
     with (party.directory / "join.log").open("ab") as log:
-        return subprocess.Popen([*PROGRAM, *arguments], cwd=party.directory, stdout=log, stderr=log, env=environment)
+        return subprocess.Popen([*program, *arguments], cwd=party.directory, stdout=log, stderr=log, env=environment)
 
 
 def said(party: Party) -> str:
@@ -43,9 +54,9 @@ def wait_to_hear(party: Party, what: str) -> None:
         time.sleep(0.05)
 
 
-def join(people: Iterable[Party], uri: str, *options: str) -> None:
+def join(people: Iterable[Party], uri: str, *options: str, program: Sequence[str] = PROGRAM) -> None:
     """Let them join at once, and wait until all have nothing left to do."""
-    running = [(party, start(party, uri, *options)) for party in people]
+    running = [(party, start(party, uri, *options, program=program)) for party in people]
     deadline = time.monotonic() + PATIENCE
     try:
         for party, process in running:
@@ -65,13 +76,14 @@ def join_while_killed(
     kills: int,
     is_done: Callable[[], bool],
     environment: Mapping[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
 ) -> None:
     """As `join`, while now and then somebody is killed and begins again; none of it may take anybody's turn.
 
     Whoever begins again when all is done waits for more, and is asked to look once. All come to an end, though a kill
     may have cost somebody the nonces of an answer, which serve once; then everybody is told.
     """
-    running = {party.name: start(party, uri, environment=environment) for party in people}
+    running = {party.name: start(party, uri, environment=environment, program=program) for party in people}
     by_name = {party.name: party for party in people}
     deadline = time.monotonic() + PATIENCE
     try:
@@ -82,14 +94,14 @@ def join_while_killed(
             if kills and running[victim].poll() is None:
                 running[victim].kill()
                 running[victim].wait()
-                running[victim] = start(by_name[victim], uri, environment=environment)
+                running[victim] = start(by_name[victim], uri, environment=environment, program=program)
                 kills -= 1
             is_over = is_done() or NonceUsed.exit in [process.poll() for process in running.values()]
             for name, process in running.items():
                 if is_over and not kills and process.poll() is None and _is_idle(by_name[name]):
                     process.kill()
                     process.wait()
-                    running[name] = start(by_name[name], uri, "--once", environment=environment)
+                    running[name] = start(by_name[name], uri, "--once", environment=environment, program=program)
                     running[name].wait(PATIENCE)
         for name, process in running.items():
             assert process.returncode in (0, NonceUsed.exit), said(by_name[name])

@@ -44,8 +44,8 @@ STEPS: Mapping[type[Message], str] = {
 """The word for each kind of message in file names."""
 
 MOST_KEPT_WHOLE: Final = 20
-"""In groups of up to this many, all envelopes of a message are kept, so that everybody can help everybody to make a
-share again; in larger ones, those for its sender and for oneself, and all of one's own."""
+"""In groups of up to this many, everybody is sent all envelopes of a message and keeps them, so that everybody can
+help everybody to make a share again; in larger ones, those for its sender and for oneself, and all of one's own."""
 
 BEGINNING: Final = "beginning.pem"
 EVIDENCE: Final = "evidence.pem"
@@ -65,6 +65,11 @@ def read_kept(home: StateDirectory, path: str, kind: type[M], roster: Roster | N
         return signed.read(data, roster).expect(kind)
     except (InputProblem, InvalidContents) as error:
         raise StorageProblem(f"{home.path / path} is damaged: {error}", hint="restore it from a backup") from error
+
+
+def board_label(reader: PublicIdentity) -> str:
+    """Return the label that what is for one participant alone has on a board."""
+    return reader.sign_key.key_id.hex()
 
 
 @frozen
@@ -302,6 +307,21 @@ class Transcript:
                 )
             if name != self.me.name:
                 yield name, pem.encode(cms.PEM_LABEL, whole.enclosing((*own, each.data)))
+
+    def as_posted(self, kind: type[M]) -> tuple[bytes, dict[str, bytes]] | None:
+        """Give one's own message as a board carries it: for all, and the envelopes of others, by the labels of these.
+
+        In a small group all envelopes lie beside what is for all. None if it was not said.
+        """
+        said = self.sent(kind)
+        if said is None or self.keeps_envelopes_of_all or not isinstance(said.message, Enclosing):
+            return None if said is None else (said.to_pem(), {})
+        apart = {
+            board_label(self._roster.at(self._roster.position(name))): pem.encode(cms.PEM_LABEL, each.data)
+            for name, each in zip(self.expected, said.message.envelopes, strict=False)
+            if each.data is not None and name != self.me.name
+        }
+        return self.part(said, self.me.name).to_pem(), apart
 
     def is_whole_for_us(self, said: Signed[Any]) -> bool:
         """Whether the envelope for us is beside a message, if it has one."""

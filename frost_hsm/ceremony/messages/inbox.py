@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.messages import signed
@@ -55,15 +56,17 @@ class Inbox:
     does belong and is damaged is an error either way.
     """
 
-    def __init__(self, files: Iterable[Incoming] = ()) -> None:
+    def __init__(self, files: Iterable[Incoming] = (), envelopes: Mapping[bytes, bytes] = MappingProxyType({})) -> None:
+        """Take files, and envelopes that came apart from the messages that name them, by their hashes."""
         self._files = tuple(files)
+        self._envelopes = envelopes
         self._read: dict[str, Signed[Any] | None] = {}
         self.passed_over: list[str] = []
         """The labels of the files that did not belong, after `collect`."""
 
     def anew(self) -> Inbox:
         """Return the same files, to be read for something else."""
-        return Inbox(self._files)
+        return Inbox(self._files, self._envelopes)
 
     def collect(
         self,
@@ -116,7 +119,7 @@ class Inbox:
                 raise ForeignMessage("it is not a message")
             if data.count(FIRST_LINE) > 1:
                 raise ForeignMessage("it holds several messages", hint="see what they are: frost-hsm inspect")
-            taken = take(signed.read(data, roster))
+            taken = take(signed.read(data, roster).given(self._envelopes))
             if taken is None:
                 raise ForeignMessage(f"it does not belong to {home}")
             return taken

@@ -86,7 +86,13 @@ class Signed(Generic[M]):
 
     def joined(self, other: Signed[M]) -> Signed[M]:
         """Return this with the envelopes beside the other too, which says the same."""
-        return self._enclosing({**other.enclosed, **self.enclosed})
+        return self.given(other.enclosed)
+
+    def given(self, envelopes: Mapping[bytes, bytes]) -> Signed[M]:
+        """Return this with those of these envelopes too, by their hashes, that it names."""
+        if not isinstance(self.message, Enclosing):
+            return self
+        return self._enclosing({**self.message.envelopes.given(envelopes).here, **self.enclosed})
 
     def part(self, digests: Collection[bytes]) -> Signed[M]:
         """Return this with no other envelopes than those of these hashes."""

@@ -6,6 +6,7 @@ from contextlib import ExitStack
 
 import click
 
+from frost_hsm.ceremony.history.transcript import board_label
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.cli.options import command
 from frost_hsm.cli.sittings.heard import Heard
@@ -28,7 +29,7 @@ def status(place: Workplace, board: str | None, watch: bool) -> Result:
     """
     uri = board or place.config.board_of("")
     with ExitStack() as stack:
-        there = stack.enter_context(place.board(uri)) if uri is not None else None
+        there = stack.enter_context(place.board(uri, board_label(place.me))) if uri is not None else None
         heard = Heard(place, there)
         heard.read()
         found = _found(heard, uri)

@@ -17,17 +17,16 @@ from frost_hsm.agent.judge import Ask, Judge
 from frost_hsm.agent.log import Log
 from frost_hsm.agent.question import Question
 from frost_hsm.agent.ssh_protocol import Sign
-from frost_hsm.boards import name_of
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
 from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.ceremony.signing.ahead import Stock
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import things
-from frost_hsm.cli.sittings.matter import Matter
+from frost_hsm.cli.sittings.matter import Matter, Outgoing
 from frost_hsm.cli.sittings.owner import Owner
 from frost_hsm.cli.sittings.signing_matter import SigningMatter
-from frost_hsm.cli.sittings.sitting import Sitting
+from frost_hsm.cli.sittings.sitting import Sitting, by_name
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet, TokenProblem
@@ -121,7 +120,7 @@ class Attending(Sitting):
         self._ahead = ahead
         self._signed_with: set[bytes] = set()  # keys, by their ceremonies
         self._is_stocked = False
-        self._stock: dict[str, bytes] = {}  # what hands out the pairs that wait, by name
+        self._stock: dict[str, Outgoing] = {}  # what hands out the pairs that wait, by name
         self._pause = _SHORTEST
         self._undecided: set[bytes] = set()
         self._wanted: dict[bytes, _Wanted] = {}  # by the request that was made of it
@@ -274,7 +273,7 @@ class Attending(Sitting):
         if message is not None:
             self._log.add("made nonces ahead", key=key.name, pairs=made)
             self._say(f'"{key.name}": {made} pairs of nonces made ahead')
-        self._stock |= {name_of(data): data for data in stock.handed_out()}
+        self._stock |= by_name(map(Outgoing, stock.handed_out()))
 
     def _takes_no_answer(self, request: bytes) -> bool:
         return request in self._refused or request in self._ended

@@ -1,8 +1,9 @@
 """What one hears on a board: read once, verified, and put where it belongs.
 
 A board is trusted with nothing. A message counts if it is signed by somebody known; it goes to the matter that it
-names. Whatever else lies there is passed over, and said to be. What cannot be placed yet is read again when more is
-known: another person, or a key that was not there before.
+names. An envelope that came apart counts if it is for me and a message names it. Whatever else lies there is passed
+over, and said to be. What cannot be placed yet is read again when more is known: another person, or a key that was not
+there before.
 """
 
 from __future__ import annotations
@@ -15,17 +16,20 @@ from frost_hsm.ceremony.history.chapter import about
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import FIRST_LINE, Inbox, Incoming
-from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.message import Enclosing, Enclosure, Message
 from frost_hsm.ceremony.messages.using import Attempt, Prepared, SigningRequest
 from frost_hsm.ceremony.people.identity import PublicIdentity
+from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.ceremony.signing.ahead import Offered
 from frost_hsm.cli.sittings import matters
 from frost_hsm.cli.sittings.matter import Matter
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import FrostHsmError, InputProblem, InvalidContents, UsageProblem
+from frost_hsm.errors import FrostHsmError, InputProblem, InvalidContents, MalformedMessage, UsageProblem
+from frost_hsm.forms import cms, pem
 
 _FIRST_LINE_OF_IDENTITIES = b"-----BEGIN CERTIFICATE-----"
 _IDENTITIES, _EVIDENCE = "whoever hands out identities", "whoever hands out evidence"  # as no person is called
+_ENVELOPES = "whoever sends envelopes"
 _MAX_OF_STRANGERS = 20  # matters that somebody proposes whose identity nobody here has compared
 
 
@@ -42,6 +46,7 @@ class Heard:
         self._board = board
         self._known = {each.sign_key.key_id: each for each in (place.me, *place.peers().values())}
         self._messages: dict[bytes, dict[str, Incoming]] = {}
+        self._envelopes: dict[bytes, bytes] = {}  # those for me that came apart, by their hashes
         self._attempts: dict[bytes, set[bytes]] = {}  # at a request, by their ids, which messages are about
         self._keys: dict[tuple[bytes, bytes], GroupKey] = {}  # one key may be asked for many signatures
         self._unplaced = False
@@ -88,8 +93,17 @@ class Heard:
     def let_go(self, matter: Matter) -> None:
         """Forget a matter that is over, and what was said in it."""
         for each in (matter.id, *self._attempts.pop(matter.id, ())):
-            self._messages.pop(each, None)
+            said = self._messages.pop(each, {})
+            if self._envelopes:
+                self._forget_envelopes_of(said.values())
         self.matters.pop(matter.id, None)
+
+    def _forget_envelopes_of(self, said: Iterable[Incoming]) -> None:
+        for data in (each.data for each in said if isinstance(each.data, bytes)):
+            message = signed.decode(signed.parse(data))
+            if isinstance(message, Enclosing):
+                for digest in message.envelopes.given(self._envelopes).here:
+                    del self._envelopes[digest]
 
     def _find_key(self, ceremony: bytes, state: bytes) -> GroupKey:
         if (ceremony, state) not in self._keys:
@@ -97,12 +111,12 @@ class Heard:
         return self._keys[ceremony, state]
 
     def number_of(self, matter: Matter) -> int:
-        """Say how many messages were heard in a matter."""
-        return sum(1 for _ in self._about(matter))
+        """Say how many messages were heard in a matter, and envelopes that may be of it."""
+        return sum(1 for _ in self._about(matter)) + (len(self._envelopes) if matter.changes_a_key else 0)
 
     def inbox(self, matter: Matter) -> Inbox:
         """Return what was said in a matter."""
-        return Inbox(self._about(matter))
+        return Inbox(self._about(matter), self._envelopes)
 
     def _about(self, matter: Matter) -> Iterator[Incoming]:
         for each in (matter.id, *self._attempts.get(matter.id, ())):
@@ -151,7 +165,7 @@ class Heard:
                 return None
             parsed.verify(sender.sign_key)
         except (InputProblem, InvalidContents):
-            return None
+            return self._take_in_envelope(data)
         self._spoke.pop(sender.name, None)
         self._spoke[sender.name] = None
         if isinstance(message, Prepared):
@@ -163,6 +177,18 @@ class Heard:
         said = self._messages.setdefault(about(message) or b"", {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
         return sender.name
+
+    def _take_in_envelope(self, data: bytes) -> str | None:
+        try:
+            [envelope] = pem.decode(cms.PEM_LABEL, data, "an envelope")
+            readers = {each.key_id for each in Envelope.decode(envelope).recipients}
+        except MalformedMessage:
+            return None
+        if self._place.me.agree_key.key_id not in readers:
+            return None
+        enclosure = Enclosure.of(envelope)
+        self._envelopes[enclosure.digest] = envelope
+        return _ENVELOPES
 
     def _take_in_identity(self, data: bytes) -> str | None:
         try:

@@ -6,8 +6,9 @@ A matter begins with one message, which anybody can read, and goes on by the ste
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
+from dataclasses import field
 from typing import Any, Protocol
 
 from frost_hsm.ceremony.history.transcript import STEPS, Transcript
@@ -51,6 +52,14 @@ class Standing:
     what: str = ""
     have: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+
+
+@frozen
+class Outgoing:
+    """One of my messages, and what lies beside it for one reader each, by their labels."""
+
+    data: bytes
+    beside: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Matter(ABC):
@@ -105,7 +114,8 @@ class Matter(ABC):
             return Standing(self.step)
         found = self.transcript.find(kind, inbox)
         names = self.transcript.voters if kind is Confirmation else self.transcript.expected
-        have, missing = ([name for name in names if (name in found) is there] for there in (True, False))
+        whole = {name for name, said in found.items() if self.transcript.is_whole_for_us(said)}
+        have, missing = ([name for name in names if (name in whole) is there] for there in (True, False))
         return Standing(self.step, kind.title, tuple(have), tuple(missing))
 
     def waits_for(self, inbox: Inbox) -> list[str]:
@@ -113,11 +123,11 @@ class Matter(ABC):
         found = self.standing(inbox)
         return [name for name in found.missing if name != self.me.name] or ["you"]
 
-    def sent(self) -> Iterator[bytes]:
+    def sent(self) -> Iterator[Outgoing]:
         """Give my own messages of it so far."""
         if self.begun.sender == self.me:
-            yield self.begun.to_pem()
+            yield Outgoing(self.begun.to_pem())
         for kind in STEPS:
-            said = self.transcript.sent(kind)
-            if said is not None:
-                yield said.to_pem()
+            posted = self.transcript.as_posted(kind)
+            if posted is not None:
+                yield Outgoing(*posted)

@@ -12,7 +12,7 @@ from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.files import things
-from frost_hsm.cli.sittings.matter import Matter, Person, Standing
+from frost_hsm.cli.sittings.matter import Matter, Outgoing, Person, Standing
 from frost_hsm.errors import CeremonyStopped, NonceUsed, NotYet, ProtocolViolation
 
 _SIGNED = "signed; your signature share is sent"
@@ -154,10 +154,10 @@ class AnyOfMatter(SigningMatter):
         is_signed = not self._is_mine and Attempts(self.session, inbox, things.derive).is_answered
         return super().is_ended(inbox) or is_signed
 
-    def sent(self) -> Iterator[bytes]:
+    def sent(self) -> Iterator[Outgoing]:
         """Give my own messages of it so far, those in its attempts too."""
         yield from super().sent()
-        yield from Attempts(self.session, Inbox(), things.derive).sent()
+        yield from map(Outgoing, Attempts(self.session, Inbox(), things.derive).sent())
 
     def _go_on(self, person: Person, inbox: Inbox) -> str:
         session, attempts = self.session, Attempts(self.session, inbox, things.derive)

@@ -10,13 +10,14 @@ from contextlib import ExitStack, contextmanager
 from typing import Self
 
 from frost_hsm.boards import Board, name_of
+from frost_hsm.ceremony.history.transcript import board_label
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.ceremony.signing.attempts import PATIENCE
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli import ending
 from frost_hsm.cli.sittings.heard import Heard
-from frost_hsm.cli.sittings.matter import Matter
+from frost_hsm.cli.sittings.matter import Matter, Outgoing
 from frost_hsm.cli.sittings.posting import meet
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.talk.text import visible
@@ -46,7 +47,7 @@ class Sitting:
         self._stack = ExitStack()
         self._holder: Holder | None = None
         self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
-        self._mine: dict[bytes, dict[str, bytes]] = {}  # my messages in a matter, by name, until I go on in it
+        self._mine: dict[bytes, dict[str, Outgoing]] = {}  # my messages in a matter, by name, until I go on in it
         self._posted: dict[str, float] = {}
         self._tried: dict[bytes, tuple[int, float]] = {}  # with how many messages a step was tried, and when
         self._settled: set[str] = set()
@@ -57,7 +58,7 @@ class Sitting:
         self._line = _Line(place)
 
     def __enter__(self) -> Self:
-        self._board: Board = self._stack.enter_context(self._place.board(self._uri))
+        self._board: Board = self._stack.enter_context(self._place.board(self._uri, board_label(self._place.me)))
         self._heard = Heard(self._place, self._board)
         return self
 
@@ -203,7 +204,7 @@ class Sitting:
 
     def _hand_out(self) -> bool:
         """Post what is mine and not on the board; returns whether all of it was seen there."""
-        has_arrived = self._post(_by_name([self._place.me.to_pem()]))
+        has_arrived = self._post(by_name([Outgoing(self._place.me.to_pem())]))
         for matter in list(self._heard.matters.values()):
             if matter.id not in self._over:
                 is_there = self._hand_out_of(matter)
@@ -221,16 +222,16 @@ class Sitting:
 
     def _hand_out_of(self, matter: Matter) -> bool:
         if matter.id not in self._mine:
-            self._mine[matter.id] = _by_name(matter.sent())
+            self._mine[matter.id] = by_name(matter.sent())
         return self._post(self._mine[matter.id])
 
-    def _post(self, messages: Mapping[str, bytes]) -> bool:
+    def _post(self, messages: Mapping[str, Outgoing]) -> bool:
         """Post messages that were not seen on the board, and again what may have been lost; whether all were seen."""
         now = time.monotonic()
-        for name, data in messages.items():
+        for name, each in messages.items():
             pause = _AGAIN if name in self._heard.there else _LOOK
             if now - self._posted.get(name, -_AGAIN) >= pause:
-                self._board.post(data)
+                self._board.post(each.data, each.beside)
                 self._posted[name] = now
         return self._heard.there.issuperset(messages)
 
@@ -289,8 +290,9 @@ class Sitting:
         return "; ".join(parts) or f"something for you on {self._uri}"
 
 
-def _by_name(messages: Iterable[bytes]) -> dict[str, bytes]:
-    return {name_of(data): data for data in messages}
+def by_name(messages: Iterable[Outgoing]) -> dict[str, Outgoing]:
+    """Return messages by what they are known by on boards."""
+    return {name_of(each.data): each for each in messages}
 
 
 class _Line:
