@@ -164,6 +164,7 @@ def test_every_command_of_a_key_in_use(people: list[Party], tmp_path: Path, monk
     [new] = parties.gather(tmp_path / "later", ["carol"])
     by_command.meet(new, [alice, bob])
     request = by_command.repair(new, 3, [alice, bob], [])
+    step(bob, "repair", "delta", request, "--each", "parts")
     assert json.loads(step(bob, "repair", "status", request).stdout)["state"] == "done"
 
     step(alice, "refresh", "propose", KEY)

@@ -1,9 +1,10 @@
-"""A file for each, in place of one for all: `dkg round2 --each` and `refresh round2 --each`."""
+"""A file for each, in place of one for all: `dkg round2 --each`, `refresh round2 --each` and `repair delta --each`."""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from stage import by_command, parties
 from stage.parties import KEY, Party
@@ -33,6 +34,30 @@ def test_a_key_and_its_refresh_by_parts(people: list[Party]) -> None:
     by_parts(people, "refresh", f"{KEY}.refresh1")
     assert {party.key().epoch for party in people} == {1}
     assert len(parties.sign(people[:2], b"message")) == 65
+
+
+def test_a_repair_by_parts(group: list[Party], tmp_path: Path) -> None:
+    """Each helper is given what is for them alone; what they all say is what they would have said to all."""
+    [dave] = parties.gather(tmp_path / "later", ["dave"])
+    by_command.meet(dave, group)
+    inbox = by_command.inbox(dave)
+    by_command.step(group[0], "keys", "export", KEY, "--format", "bundle")
+    by_command.step(dave, "keys", "import", str(inbox / f"{KEY}.public.bundle.pem"))
+    by_command.step(dave, "repair", "request", KEY, "--new", "--helpers", "alice,bob,carol")
+    request, stem = str(inbox / f"{KEY}.repair4.request.pem"), f"{KEY}.repair4"
+    for party in group:
+        said = by_command.step(party, "repair", "delta", request, "--each", str(inbox / "parts"))
+        assert f"send each their own {inbox}/parts/WHO/{stem}.{party.name}.delta.pem" in said.stderr
+    for party in group:
+        given = inbox / "parts" / party.name
+        assert {path.name for path in given.iterdir()} == {
+            f"{stem}.{other.name}.delta.pem" for other in group if other is not party
+        }
+        assert {len(signed.parse(path.read_bytes()).enclosed) for path in given.iterdir()} == {2}
+        by_command.step(party, "repair", "sigma", request, "--in", str(given))
+    by_command.step(dave, "repair", "finish", request, "--in", str(inbox))
+    by_command.confirm_repair(group, dave, request, "--in", str(inbox))
+    assert len(parties.sign([dave, group[0]], b"message")) == 65
 
 
 def test_a_part_is_made_again_for_whoever_asks(people: list[Party]) -> None:

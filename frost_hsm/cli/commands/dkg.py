@@ -22,6 +22,7 @@ from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import Posting, meet, posting, to_board
 from frost_hsm.cli.steps import proposals, rounds
+from frost_hsm.cli.steps.parting import to_each
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, NotKnown, StepConflict, UsageProblem
@@ -170,7 +171,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
 @command(dkg, "round2", token=True)
 @click.argument("name", shell_complete=completing.keys)
 @inputs
-@rounds.to_each
+@to_each
 @output
 def round2(
     place: Workplace,

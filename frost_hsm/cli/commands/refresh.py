@@ -14,6 +14,7 @@ from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import posting, to_board
 from frost_hsm.cli.steps import proposals, rounds
+from frost_hsm.cli.steps.parting import to_each
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, NotKnown
@@ -86,7 +87,7 @@ def round1(place: Workplace, proposal: str, output: str | None, force: bool) -> 
 @command(refresh, "round2", token=True)
 @click.argument("name", shell_complete=completing.keys)
 @inputs
-@rounds.to_each
+@to_each
 @output
 def round2(
     place: Workplace,

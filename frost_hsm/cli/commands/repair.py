@@ -20,6 +20,7 @@ from frost_hsm.cli.options import command, output, split_names
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.sittings.posting import posting, to_board
 from frost_hsm.cli.steps import proposals
+from frost_hsm.cli.steps.parting import Parts, to_each
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -99,8 +100,9 @@ def request(
 
 @command(repair, "delta", token=True, asks=True)
 @click.argument("request")
+@to_each
 @output
-def delta(place: Workplace, request: str, output: str | None, force: bool) -> Result:
+def delta(place: Workplace, request: str, each: str | None, output: str | None, force: bool) -> Result:
     """Agree to help with REQUEST, a file, and send the other helpers their pieces.
 
     You are shown who would receive which share, and asked, before the token is used: whoever receives it signs in that
@@ -109,11 +111,17 @@ def delta(place: Workplace, request: str, output: str | None, force: bool) -> Re
     asked = _read(place, request)
     if asked.status().step == "delta":
         _agree(place, asked, "Help?")
+    then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
+    if each is not None:
+        parts = Parts(asked.transcript, each, _file(asked, RepairDelta), output)
+        asked.delta(place.holder)
+        after = f"send each their own {parts.title}, put what you are sent into one directory; then: {then}"
+        fields = {**_fields(asked), "files": parts.paths}
+        return Result("repair-delta-each", [parts.write(RepairDelta, force=force)], fields, after)
     path = _check_output(asked, RepairDelta, output, force)
     data = asked.delta(place.holder)
     raw = door.write(path, data, force=force)
     helpers = ", ".join(helper.name for helper in asked.helpers if helper != asked.me)
-    then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
     after = f"send {door.as_typed(path)} to {helpers}, put theirs into one directory; then: {then}"
     return Result("repair-delta", [door.wrote(path)], {**_fields(asked), "file": path}, after, raw)
 
@@ -243,10 +251,14 @@ def _agree(place: Workplace, asked: Repair, question: str) -> None:
 
 
 def _check_output(asked: Repair, kind: type[Message], output: str | None, force: bool) -> str:
-    path = output or f"{asked.stem}.{asked.me.name}.{STEPS[kind]}.pem"
+    path = output or _file(asked, kind)
     sent: Signed[Message] | None = asked.transcript.sent(kind)
     door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
     return path
+
+
+def _file(asked: Repair, kind: type[Message]) -> str:
+    return f"{asked.stem}.{asked.me.name}.{STEPS[kind]}.pem"
 
 
 def _fields(asked: Repair) -> dict[str, object]:

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
-from pathlib import Path
-
-import click
 
 from frost_hsm.ceremony.history.transcript import STEPS
 from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
@@ -14,10 +11,10 @@ from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import taking_in
-from frost_hsm.cli.options import Function
+from frost_hsm.cli.steps.parting import Parts
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, UsageProblem
+from frost_hsm.errors import Aborted
 
 
 def to_sign(ceremony: Rounds) -> str:
@@ -42,12 +39,6 @@ def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | No
     return _wrote(ceremony, Round1, path, data, force, "round2", [])
 
 
-def to_each(function: Function) -> Function:
-    """Add ``--each``."""
-    text = "In a large group: write a file for each participant, with their share alone, as DIR/WHO/FILE."
-    return click.option("--each", metavar="DIR", help=text)(function)
-
-
 def round2(
     place: Workplace,
     ceremony: Rounds,
@@ -59,7 +50,7 @@ def round2(
 ) -> Result:
     """Check the commitments of all, and send everybody their share: in one file for all, or in one for ``each``."""
     if each is not None:
-        return _round2_to_each(place, ceremony, paths, directory, output, Path(each), force)
+        return _round2_to_each(place, ceremony, paths, directory, output, each, force)
     path = _check_output(ceremony, Round2, output, force)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         data = ceremony.round2(place.holder, inbox)
@@ -72,26 +63,18 @@ def _round2_to_each(
     paths: tuple[str, ...],
     directory: str | None,
     output: str | None,
-    folder: Path,
+    folder: str,
     force: bool,
 ) -> Result:
-    if output is not None:
-        raise UsageProblem("--each writes many files, and -o one")
-    recipients = [each.name for each in ceremony.roster if each != ceremony.me]
-    for name in recipients:
-        door.make_folder(folder / name)
+    parts = Parts(ceremony.transcript, folder, _file(ceremony, Round2), output)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         ceremony.round2(place.holder, inbox)
-    file = _file(ceremony, Round2)
-    for name, data in ceremony.transcript.parts(Round2):
-        door.write(str(folder / name / file), data, force=force)
+    lines = [_checked(ceremony), parts.write(Round2, force=force)]
     after = (
-        f"send each their own {folder}/WHO/{file}, and put what you are sent into one directory; "
+        f"send each their own {parts.title}, and put what you are sent into one directory; "
         f"then: frost-hsm {ceremony.command} finish {ceremony.name} --in DIR"
     )
-    lines = [_checked(ceremony), f"Wrote {folder}/WHO/{file} for {others(ceremony)}"]
-    result = {**fields(ceremony), "files": [str(folder / name / file) for name in recipients]}
-    return Result(f"{ceremony.command}-round2-each", lines, result, after)
+    return Result(f"{ceremony.command}-round2-each", lines, {**fields(ceremony), "files": parts.paths}, after)
 
 
 def _checked(ceremony: Rounds) -> str:
