@@ -92,7 +92,7 @@ class Cheat(Mallory):
         """Accuse somebody of a share that is good."""
         said = signed.read(about, self.seat.roster)
         position = self.seat.roster.position(said.sender.name)
-        return self.say(Complaint(self.seat.ceremony, position, said.content_digest))
+        return self.say(Complaint(self.seat.ceremony, position, said.content_digest, self.digests(self.first)))
 
     def _confirmation(self) -> Confirmation:
         """Confirm what the honest confirm."""

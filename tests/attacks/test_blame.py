@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -30,7 +31,8 @@ def file_of(table: Table, *messages: bytes) -> bytes:
 
 def about(table: Table, accused: Party, message: bytes) -> Complaint:
     said = signed.read(message, table.mallory.seat.roster)
-    return Complaint(table.mallory.seat.ceremony, table.mallory.seat.roster.position(accused.name), said.content_digest)
+    seat, digests = table.mallory.seat, table.mallory.digests(table.first)
+    return Complaint(seat.ceremony, seat.roster.position(accused.name), said.content_digest, digests)
 
 
 def settle(party: Party, data: bytes) -> Verdict:
@@ -97,12 +99,18 @@ def test_k28_accusing_strangers(table: Table, tmp_path: Path) -> None:
     shown = (table.first["bob"], second["bob"])
     with pytest.raises(UnknownSender):
         settle(table.alice, file_of(table, *shown, unknown))
-    elsewhere = table.mallory.say(Complaint(bytes(32), honest.accused, honest.round2))
+    elsewhere = table.mallory.say(replace(honest, ceremony=bytes(32)))
     with pytest.raises(ForeignMessage):
         settle(table.alice, file_of(table, *shown, elsewhere))
     for accused, round2 in ((9, honest.round2), (honest.accused, bytes(32)), (3, honest.round2)):
-        said = table.mallory.say(Complaint(table.mallory.seat.ceremony, accused, round2))
+        said = table.mallory.say(replace(honest, accused=accused, round2=round2))
         assert evidence.judge(file_of(table, *shown, said)).names == ()
+        with pytest.raises(ForeignMessage):
+            settle(table.alice, file_of(table, *shown, said))
+    # Of a round 1 that Bob's round 2 does not name.
+    for digests in (bytes(96), honest.round1[32:] + honest.round1[:32], honest.round1[:64]):
+        said = table.mallory.say(replace(honest, round1=digests))
+        assert evidence.judge(file_of(table, *shown, said)).awaiting == ()
         with pytest.raises(ForeignMessage):
             settle(table.alice, file_of(table, *shown, said))
     assert table.alice.ceremony().status().step == "finish", "it goes on"

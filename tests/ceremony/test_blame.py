@@ -70,7 +70,7 @@ class Disputed(Table):
     def complain(self, about: Party, **changes: Any) -> Signed[Complaint]:
         """Mallory's complaint about somebody's round 2."""
         position, digest = self.roster.position(about.name), self.read(self.second[about.name]).content_digest
-        complaint = Complaint(self.mallory.seat.ceremony, position, digest)
+        complaint = Complaint(self.mallory.seat.ceremony, position, digest, self.mallory.digests(self.first))
         return self.read(self.mallory.say(replace(complaint, **changes)))
 
     def false_complaint(self, about: Party) -> bytes:
@@ -190,8 +190,12 @@ def test_whoever_keeps_no_envelopes_of_others_sees_who_lies(monkeypatch: pytest.
 
 def test_opening_once_well_and_once_badly_convicts(honest: Disputed) -> None:
     """An honest sender has one answer."""
-    both = honest.file(*honest.first.values(), honest.second["mallory"]) + honest.open(ALICE)
-    assert judge(both).culprits == ()
+    shown = honest.file(honest.first["mallory"], honest.second["mallory"]) + honest.open(ALICE)
+    complaint = honest.complain(honest.people[2]).message
+    with honest.bob.holder() as holder:
+        both = shown + signed.write(complaint, holder)
+    assert judge(shown).culprits == ()
+    assert judge(both).awaiting == ("mallory",), "what is for Bob is not shown"
     assert judge(both + honest.open(ALICE, BOB)).names == ("mallory",)
 
 
@@ -251,7 +255,7 @@ def test_an_opening_opens_one_envelope_and_no_other(honest: Disputed) -> None:
     answered, _ = find(alice, honest.false_complaint(alice)).answer(alice.holder)
     [opening] = dossier.read(answered).chapters[honest.mallory.seat.ceremony].of(Opening)
     assert (opening.sender.name, opening.message.recipient) == ("alice", MALLORY)
-    of_alice = honest.file(*honest.first.values(), honest.second["alice"])
+    of_alice = honest.file(honest.first["alice"], honest.second["alice"], honest.complain(alice))
     for position in (ALICE, BOB):
         elsewhere = honest.mallory.say(replace(opening.message, recipient=position))
         assert judge(of_alice + elsewhere).culprits == (), "Mallory's word about Alice's envelopes counts for nothing"
@@ -294,6 +298,7 @@ def test_complaints_that_nobody_has_to_answer(honest: Disputed, tmp_path: Path) 
     answering(ForeignMessage, honest.complain(alice, accused=BOB))
     answering(ForeignMessage, honest.complain(alice, accused=9))
     answering(ForeignMessage, honest.complain(alice, ceremony=bytes(32)))
+    answering(ForeignMessage, honest.complain(alice, round1=bytes(96)))
     answering(ForeignMessage)
     [ghost] = parties.gather(tmp_path / "ghost", ["ghost"])
     with ghost.holder() as holder:
@@ -422,7 +427,8 @@ def test_a_dispute_in_a_refresh(tmp_path: Path) -> None:
     assert upkeep.load(people[1]).status().step == "stopped"
     assert len(parties.sign(people[:2], b"message")) == 65
 
-    claim = Complaint(saboteur.seat.ceremony, 2, signed.parse(second["bob"]).content_digest)
+    digest = signed.parse(second["bob"]).content_digest
+    claim = Complaint(saboteur.seat.ceremony, 2, digest, saboteur.digests(first))
     said = [signed.read(data, saboteur.seat.roster) for data in (first["bob"], second["bob"], saboteur.say(claim))]
     answered, verdict = find(people[1], people_file(people[1], said)).answer(people[1].holder)
     assert verdict.names == ("mallory",)
@@ -596,7 +602,11 @@ def test_messages_belong_to_what_their_kind_belongs_to(honest: Disputed) -> None
     lost += [RepairSigma(each, other, b"\x30\0") for each in (ceremony, other)]
     lost += [RepairDelta(each, Envelopes.of([Enclosure.of(b"\x30\0")] * 2)) for each in (ceremony, other)]
     lost += [RepairDone(each, other) for each in (ceremony, other)]
-    lost += [Opening(other, 1, other), Complaint(other, 1, other), Confirmation(other, (other, other), other)]
+    lost += [
+        Opening(other, 1, other),
+        Complaint(other, 1, other, other * 2),
+        Confirmation(other, (other, other), other),
+    ]
     for message in lost:
         with pytest.raises(ForeignMessage):
             judge(honest.proposal + honest.mallory.say(message))

@@ -72,7 +72,7 @@ def check_what_mallory_signs(directory: Path, count: int, seed: int) -> None:
             names = ("refused",)
         named[names] = named.get(names, 0) + 1
     assert set(named) <= {(), ("mallory",), ("refused",)}
-    assert min(named.get((), 0), named.get(("mallory",), 0)) > count // 50
+    assert min(named.get((), 0), named.get(("mallory",), 0)) > count // 100
 
 
 def made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party, envelopes: Sequence[bytes]) -> Any:
@@ -101,15 +101,15 @@ def made(draw: random.Random, ids: Sequence[bytes], key: GroupKey, third: Party,
     author = draw.choice([3, 3, 1, 1024])
     item = Item(RAW, "", b"m")
     point = key.public_key_package.verifying_key.serialize()
-    envelopes = lambda number: Envelopes.of(Enclosure.of(envelope()) for _ in range(number))  # noqa: E731
+    some_of = lambda number: Envelopes.of(Enclosure.of(envelope()) for _ in range(number))  # noqa: E731
     return draw.choice(
         [
             lambda: Round1(about, some(point * 3), draw.choice([None, b"", some()])),
-            lambda: Round2(about, other, envelopes(draw.choice([2, 3, 3, 4]))),
+            lambda: Round2(about, other, some_of(draw.choice([2, 3, 3, 4]))),
             lambda: Confirmation(about, tuple(hashed() for _ in range(draw.randrange(3))), hashed()),
-            lambda: Complaint(about, number, draw.choice(ids)),
+            lambda: Complaint(about, number, draw.choice(ids), draw.choice([other * 3, other * 2])),
             lambda: Opening(about, number, draw.randbytes(32)),
-            lambda: Dealing(about, envelopes(draw.choice([2, 3]))),
+            lambda: Dealing(about, some_of(draw.choice([2, 3]))),
             lambda: SigningRequest(*state, author, random(), (item,), draw.choice([(1, 3), (1, 1024), (2, 3)])),
             lambda: SigningRequest(*state, author, random(), (item,), (1, 3), some(b"r" * 32), (some(point * 2),) * 2),
             lambda: Commitment(about, (some(point * 2),), draw.choice([(), (b"y",)])),

@@ -115,7 +115,7 @@ SMALL: list[Message] = [
     RepairDelta(H1, Envelopes.of([ENVELOPE] * 3)),
     RepairSigma(H1, H2, SEALED),
     RepairDone(H1, H2),
-    Complaint(H1, 300, H2),
+    Complaint(H1, 300, H2, H3 * 300),
     Opening(H1, 1, H2),
 ]
 
@@ -168,7 +168,10 @@ GOLDEN = [
         + "0401 6d 3006 020101 020103"
         "8001 73 a106 0401 61 0401 63",
     ),
-    (Complaint(H1, 2, H2), "304a 020102 0420" + H1.hex() + "020102 0420" + H2.hex()),
+    (
+        Complaint(H1, 2, H2, H3 + H4),
+        "30818c 020103 0420" + H1.hex() + "020102 0420" + H2.hex() + "0440" + H3.hex() + H4.hex(),
+    ),
     (Opening(H1, 300, H2), "304b 020102 0420" + H1.hex() + "0202 012c 0420" + H2.hex()),
     (
         Attempt(H1, (1, 3), (b"a", b"c")),

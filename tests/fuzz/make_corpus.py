@@ -88,7 +88,7 @@ def ceremony(directory: Path) -> Seeds:
         yield from of_message(data)
     yield "messages", "request-twice", prefixed(MESSAGES, SigningRequest, twice(signed.decode(signed.parse(wanted))))
     yield "messages", "second-response", prefixed(MESSAGES, SecondResponse, SecondResponse(H, H, (b"share",)).encode())
-    yield "upkeep", "complaint", prefixed(UPKEEP, Complaint, Complaint(bytes(32), 2, bytes(32)).encode())
+    yield "upkeep", "complaint", prefixed(UPKEEP, Complaint, Complaint(bytes(32), 2, bytes(32), bytes(96)).encode())
     yield "upkeep", "opening", prefixed(UPKEEP, Opening, Opening(bytes(32), 1, bytes(32)).encode())
     yield "pem", "message", b"\0" + confirmations["bob"]
     yield "pem", "evidence", b"\1" + confirmations["bob"] + confirmations["carol"]

@@ -78,6 +78,11 @@ class Mallory:
         said = read_all(first, self.seat.roster)
         return transcript_hash(said[each.name] for each in self.seat.roster)
 
+    def digests(self, first: Messages) -> bytes:
+        """List what `hash` is of, as a complaint does."""
+        said = read_all(first, self.seat.roster)
+        return b"".join(said[each.name].content_digest for each in self.seat.roster)
+
 
 class Saboteur(Mallory):
     """Takes part in a refresh, with any polynomial."""

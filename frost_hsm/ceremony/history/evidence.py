@@ -8,9 +8,9 @@ whatever they said before and had to say again after a loss:
     two votes               for successors of one state of which neither displaces the other
     a standing              in what its sender's own vote displaces, unless it cites somebody's who voted for that too
     a message               whose contents its sender cannot have made honestly
-    complaint and opening   of an envelope that is there, together with all messages of round 1 that the round 2 names:
-                            if what is in it, opened by the seed that its sender shows, is a good share, the complaint
-                            was false; else the envelope is
+    complaint and opening   of an envelope that is there, together with its sender's round 1, the one that the round 2
+                            names by the list in the complaint: if what is in it, opened by the seed that its sender
+                            shows, is a good share, the complaint was false; else the envelope is
     a signature share       that does not fit the request, the commitments that it names and the verifying share that
                             its signer has in the state that the request names
 
@@ -22,7 +22,7 @@ directory was lost, and are then others.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import combinations, islice, product
+from itertools import combinations
 from typing import Any
 
 from frost_hsm.ceremony.history import dossier, rules, signature_shares
@@ -33,7 +33,7 @@ from frost_hsm.ceremony.messages.changing import RepairDelta, RepairRequest
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
+from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Derive, raw
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.sealing import shares
@@ -53,8 +53,6 @@ from frost_hsm.frost import dkg, refresh
 from frost_hsm.frost import round1 as frost_round1
 from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
-
-_MOST_VIEWS = 64  # sets of round-1 messages that are tried; there is more than one only where somebody is convicted
 
 
 @frozen
@@ -256,47 +254,47 @@ def _number_of_envelopes(said: Signed[Any], expected: int, of_whom: str) -> Iter
 
 
 def _disputes(chapter: Chapter, seat: Seat) -> Iterator[Finding]:
-    """Open every envelope whose seed is shown; it convicts its sender, or whoever complained about it."""
-    second = chapter.by_sender(Round2)
-    complaints = {(said.sender, said.message) for said in chapter.of(Complaint)}
+    """Open every envelope that is disputed and whose seed is shown; it convicts its sender, or who complained of it."""
+    claims = list(_claims(chapter, seat))
+    claiming = {(claim.sender, second.sender) for claim, second in claims}
+    disputed = {second.sender: (claim, second) for claim, second in claims}
     for opening in chapter.of(Opening):
         sender, position = opening.sender, opening.message.recipient
-        if sender not in second or not _holds_envelope(second[sender], position):
+        if sender not in disputed or not _holds_envelope(disputed[sender][1], position):
             continue
-        first = _round1_named_by(chapter, second[sender]).get(sender)
+        claim, second = disputed[sender]
+        first = _round1_named_by(claim, chapter, sender)
         if first is None:
             continue
         recipient = seat.roster.at(position)
-        wrong = _opened(seat, first, second[sender], recipient, opening.message.seed)
-        complaint = _complaint(seat, second[sender])
+        wrong = _opened(seat, first, second, recipient, opening.message.seed)
         if wrong is not None:
             yield Finding(InvalidSecretShare, sender, f"{sender.name} {wrong}")
-        elif (recipient, complaint) in complaints and recipient != sender:
+        elif (recipient, sender) in claiming and recipient != sender:
             what = f"complained about a good share from {sender.name}"
             yield Finding(InvalidContents, recipient, f"{recipient.name} {what}")
 
 
-def _round1_named_by(chapter: Chapter, second: Signed[Round2]) -> dict[PublicIdentity, Signed[Round1]]:
-    """Return the messages of round 1 that a round-2 message names, one of each participant; none if one is missing."""
-    said: dict[PublicIdentity, list[Signed[Round1]]] = {}
-    for each in chapter.of(Round1):
-        said.setdefault(each.sender, []).append(each)
-    if all(member in said for member in chapter.roster):
-        for view in islice(product(*(said[member] for member in chapter.roster)), _MOST_VIEWS):
-            if transcript_hash(view) == second.message.round1_hash:
-                return {each.sender: each for each in view}
-    return {}
+def _claims(chapter: Chapter, seat: Seat) -> Iterator[tuple[Signed[Complaint], Signed[Round2]]]:
+    """Give the complaints about messages that are here, with these; others claim nothing."""
+    messages = chapter.by_sender(Round2)
+    for claim in chapter.of(Complaint):
+        for sender, second in messages.items():
+            position = seat.roster.position(sender.name)
+            if claim.message.is_about(position, second.content_digest, second.message.round1_hash):
+                yield claim, second
+
+
+def _round1_named_by(claim: Signed[Complaint], chapter: Chapter, accused: PublicIdentity) -> Signed[Round1] | None:
+    """Return the round 1 that the disputed message names; None if it is not here."""
+    own = (said for said in chapter.of(Round1) if said.sender == accused)
+    return next((said for said in own if said.content_digest == claim.message.round1_of_accused), None)
 
 
 def _holds_envelope(said: Signed[Round2], position: int) -> bool:
     """Whether the envelope for a position in the roster came with a message: without it, nothing can be opened."""
     envelopes = said.message.envelopes
     return position <= len(envelopes) and envelopes[position - 1].data is not None
-
-
-def _complaint(seat: Seat, said: Signed[Round2]) -> Complaint:
-    """Return what everybody says who complains about a message."""
-    return Complaint(seat.ceremony, seat.roster.position(said.sender.name), said.content_digest)
 
 
 def _opened(
@@ -321,18 +319,12 @@ def _open_complaints(chapter: Chapter) -> Iterator[tuple[str, str]]:
     if not isinstance(chapter.beginning.message, Proposal | RefreshProposal):
         return
     seat = seat_of(chapter)
-    messages = {_complaint(seat, said): said.sender for said in chapter.of(Round2)}
-    opened = {
-        (said.sender, said.message.recipient)
-        for said in chapter.of(Opening)
-        for second in chapter.of(Round2)
-        if second.sender == said.sender and _holds_envelope(second, said.message.recipient)
-    }
-    for said in chapter.of(Complaint):
-        accused = messages.get(said.message)
-        by = seat.roster.position(said.sender.name)
-        if accused is not None and accused != said.sender and (accused, by) not in opened:
-            yield said.sender.name, accused.name
+    opened = {(said.sender, said.message.recipient) for said in chapter.of(Opening)}
+    for claim, second in _claims(chapter, seat):
+        by, accused = seat.roster.position(claim.sender.name), second.sender
+        is_answered = (accused, by) in opened and _holds_envelope(second, by)
+        if accused != claim.sender and not is_answered:
+            yield claim.sender.name, accused.name
 
 
 # ── Different views, without a culprit ──

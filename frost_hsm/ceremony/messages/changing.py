@@ -14,7 +14,7 @@ from frost_hsm.ceremony.messages.message import (
     Message,
     are_ascending,
     require_ascending,
-    require_envelopes,
+    require_hash_list,
     require_hashes,
     require_position,
 )
@@ -90,7 +90,7 @@ class RepairDelta(Enclosing):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.repair)
-        require_envelopes(self.title, self.envelopes)
+        require_hash_list(self.title, self.envelopes.hashes)
 
 
 @frozen

@@ -13,7 +13,7 @@ from frost_hsm.ceremony.messages.message import (
     Enclosing,
     Envelopes,
     Message,
-    require_envelopes,
+    require_hash_list,
     require_hashes,
     require_line,
 )
@@ -141,7 +141,7 @@ class Round2(Enclosing):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony, self.round1_hash)
-        require_envelopes(self.title, self.envelopes)
+        require_hash_list(self.title, self.envelopes.hashes)
 
 
 @frozen
@@ -164,7 +164,7 @@ class Dealing(Enclosing):
 
     def __post_init__(self) -> None:
         require_hashes(self.title, self.ceremony)
-        require_envelopes(self.title, self.envelopes)
+        require_hash_list(self.title, self.envelopes.hashes)
 
 
 @frozen

@@ -169,12 +169,13 @@ def are_ascending(positions: tuple[int, ...]) -> bool:
     return within and all(one < next_ for one, next_ in pairwise(positions))
 
 
-def require_envelopes(title: str, envelopes: Envelopes) -> None:
-    """Raise `NotPossible` unless there are as many as people can be in a group."""
-    if len(envelopes.hashes) % HASH_LENGTH:
-        raise NotPossible(f"a {title} names envelopes by other than {HASH_LENGTH} bytes each")
-    if not 2 <= len(envelopes) <= MAX_PARTICIPANTS:
-        raise NotPossible(f"a {title} cannot have {len(envelopes)} envelopes")
+def require_hash_list(title: str, hashes: bytes) -> None:
+    """Raise `NotPossible` unless these are hashes, as many as people can be in a group."""
+    number, rest = divmod(len(hashes), HASH_LENGTH)
+    if rest:
+        raise NotPossible(f"a {title} lists hashes of other than {HASH_LENGTH} bytes each")
+    if not 2 <= number <= MAX_PARTICIPANTS:
+        raise NotPossible(f"a {title} cannot list {number} hashes")
 
 
 def require_line(title: str, what: str, text: str) -> None:

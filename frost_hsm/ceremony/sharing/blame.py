@@ -39,8 +39,8 @@ class Blame:
     ) -> Package:
         """Open the share in a message; the caller wipes it.
 
-        first: everybody's round 1. own: our own message. If the token opens our own share before and after and
-        this one never, it is not the token: raises what `complain` returns.
+        first: everybody's round 1, in roster order. own: our own message. If the token opens our own share before and
+        after and this one never, it is not the token: raises what `complain` returns.
         """
         with suppress(SealBroken, DeserializationError):
             return shares.decrypt(self._seat, said, holder)
@@ -61,7 +61,7 @@ class Blame:
     ) -> ProtocolViolation:
         """Stop because there is no good share for us in some messages. Returns the error to raise.
 
-        first: everybody's; second: of the senders in question, in roster order. error, what: how it is said, after
+        first: everybody's; second: of the senders in question, both in roster order. error, what: how it is said, after
         their names. What an envelope shows without a key convicts by itself. Otherwise we complain about the first of
         them, which ends the ceremony; whether it is them or us, the opening shows.
         """
@@ -69,9 +69,11 @@ class Blame:
         if verdict.culprits:
             return self.convict(*second)
         accused = second[0].sender
-        complaint = Complaint(self._seat.ceremony, self._seat.roster.position(accused.name), second[0].content_digest)
+        position, listed = self._seat.roster.position(accused.name), [*first]
+        digests = b"".join(each.content_digest for each in listed)
+        complaint = Complaint(self._seat.ceremony, position, second[0].content_digest, digests)
         said = signed.read(signed.write(complaint, holder), self._seat.roster)
-        self._transcript.stop([*first, second[0], said])
+        self._transcript.stop([listed[position - 1], second[0], said])
         names = [each.sender.name for each in second]
         return error(
             f"{' and '.join(names)} {what}",

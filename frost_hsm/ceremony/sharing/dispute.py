@@ -69,27 +69,24 @@ class Dispute:
         """
         ceremony, complaint = self.ceremony, self._complaint()
         self._require_not_active()
-        first, second = self._round1(), self._sent_to(complaint.sender)
+        said = [*self._sent_to(complaint.sender), complaint]
         if self._answer(complaint) is None:
             with open_holder() as holder, ceremony.home.lock():
                 self._require_not_active()  # taken in while we waited for the token
                 if self._answer(complaint) is None:
-                    ceremony.transcript.stop([*first, second, complaint])
-                    opening = self._opening(holder, second, complaint.sender)
+                    ceremony.transcript.stop(said)
+                    opening = self._opening(holder, complaint.sender)
                     ceremony.home.put(self._path(complaint), signed.write(opening, holder))
-        proof: list[Signed[Any]] = [*first, second, complaint]
-        proof += [said for said in [self._answer(complaint)] if said is not None]
-        return ceremony.transcript.file_of(proof), ceremony.transcript.stop(proof)
+        said += [each for each in [self._answer(complaint)] if each is not None]
+        return ceremony.transcript.file_of(said), ceremony.transcript.stop(said)
 
     def answered(self) -> bytes | None:
         """Return the file that `answer` returned before; None if it was not done. Raises as it does."""
         complaint = self._complaint()
         answer = self._answer(complaint)
-        return (
-            None
-            if answer is None
-            else self.ceremony.transcript.file_of([*self._round1(), self._sent_to(complaint.sender), complaint, answer])
-        )
+        if answer is None:
+            return None
+        return self.ceremony.transcript.file_of([*self._sent_to(complaint.sender), complaint, answer])
 
     def _answer(self, complaint: Signed[Complaint]) -> Signed[Opening] | None:
         """Return the opening that answers a complaint, if it was made."""
@@ -98,24 +95,15 @@ class Dispute:
     def _path(self, complaint: Signed[Complaint]) -> str:
         return f"{self.ceremony.transcript.folder}/opening/{complaint.sender.name}.pem"
 
-    def _sent_to(self, recipient: PublicIdentity) -> Signed[Round2]:
+    def _sent_to(self, recipient: PublicIdentity) -> list[Signed[Any]]:
         """Return what we sent, with the envelope that is complained about: the others were not given that one."""
-        second = self.ceremony.transcript.sent(Round2)
-        if second is None:
-            raise self._not_here()
-        return self.ceremony.transcript.part(second, recipient.name)
-
-    def _round1(self) -> list[Signed[Round1]]:
-        """Return everybody's round 1, as our round 2 names it: what is in an envelope is judged together with it."""
-        known = self.ceremony.transcript.known(Round1)
-        if len(known) != len(self.ceremony.roster):
-            raise self._not_here()
-        return list(known.values())
-
-    def _not_here(self) -> NotPossible:
-        return NotPossible(
-            f"your own messages of {self.ceremony.title} are not here", hint="restore them from a backup"
-        )
+        transcript = self.ceremony.transcript
+        first, second = transcript.sent(Round1), transcript.sent(Round2)
+        if first is None or second is None:
+            raise NotPossible(
+                f"your own messages of {self.ceremony.title} are not here", hint="restore them from a backup"
+            )
+        return [first, transcript.part(second, recipient.name)]
 
     def _require_not_active(self) -> None:
         if self.ceremony.is_active:
@@ -124,8 +112,9 @@ class Dispute:
                 hint="whoever complains now has confirmed it before",
             )
 
-    def _opening(self, holder: Holder, said: Signed[Round2], recipient: PublicIdentity) -> Opening:
-        ceremony, round1_hash = self.ceremony, said.message.round1_hash
+    def _opening(self, holder: Holder, recipient: PublicIdentity) -> Opening:
+        ceremony, second = self.ceremony, self._sent_to(recipient)[1]
+        round1_hash = second.message.round1_hash
         try:
             root = SealedRounds(ceremony.seat, holder, ceremony.home).root(round1_hash)
         except KeyNotFound:
@@ -138,9 +127,9 @@ class Dispute:
         ceremony = self.ceremony
         complaints, sent = self._said(Complaint), ceremony.transcript.sent(Round2)
         if sent is not None:
-            about_us = Complaint(ceremony.id, ceremony.position, sent.content_digest)
             for said in complaints:
-                if said.message == about_us and said.sender != ceremony.me:
+                is_about_us = said.message.is_about(ceremony.position, sent.content_digest, sent.message.round1_hash)
+                if is_about_us and said.sender != ceremony.me:
                     return said
         if any(said.message.accused == ceremony.position for said in complaints):
             raise ForeignMessage("the complaint is about another message than you sent; compare it with yours")

@@ -240,7 +240,7 @@ OF_KEYS = (
         "a false complaint convicts its author",
         (
             "ceremony/history/evidence.py",
-            "elif (recipient, complaint) in complaints and recipient != sender:",
+            "elif (recipient, sender) in claiming and recipient != sender:",
             "elif False:",
         ),
     ),
@@ -249,8 +249,17 @@ OF_KEYS = (
         "a share is judged by the round 1 that its round 2 names",
         (
             "ceremony/history/evidence.py",
-            "            if transcript_hash(view) == second.message.round1_hash:\n",
-            "            if True:\n",
+            "if said.content_digest == claim.message.round1_of_accused), None)",
+            "if True), None)",
+        ),
+    ),
+    defence(
+        "k28_accusing_strangers",
+        "a complaint lists the round 1 that the message names",
+        (
+            "ceremony/messages/complaints.py",
+            "return (self.accused, self.round2, listed) == (accused, round2, round1_hash)",
+            "return (self.accused, self.round2) == (accused, round2)",
         ),
     ),
     defence(
