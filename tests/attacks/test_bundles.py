@@ -15,7 +15,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairSigma
 from frost_hsm.ceremony.messages.making import Confirmation, Round2
-from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.message import Envelopes, Message
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing import recovery
@@ -73,7 +73,12 @@ def test_k41_another_round2_besides(group: list[Party]) -> None:
     alice, _, carol = group
     before, own = alice.files(), carol.ceremony().transcript.sent(Round2)
     assert own is not None
-    take_in(alice, carol, group, say(carol, replace(own.message, envelopes=own.message.envelopes[::-1])))
+    take_in(
+        alice,
+        carol,
+        group,
+        say(carol, replace(own.message, envelopes=Envelopes.of(reversed([*own.message.envelopes])))),
+    )
     assert alice.files() == before
     require_recovering(alice)
 
