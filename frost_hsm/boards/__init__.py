@@ -168,8 +168,7 @@ def scheme(uri: str) -> str:
     """Return the scheme that a board URI begins with. Raises `UsageProblem`."""
     name, colon, _ = uri.partition(":")
     if not colon or not name.isidentifier() or not uri.isprintable():
-        raise UsageProblem(
-            f'"{uri}" is not a board URI',
-            hint="it looks like dir:PATH, git:REPOSITORY#BRANCH or nats://HOST/STREAM",
-        )
+        is_folder = uri.isprintable() and Path(uri).is_dir()
+        form = f"dir:{uri}, as it is a folder" if is_folder else "dir:PATH, git:REPOSITORY#BRANCH or nats://HOST/STREAM"
+        raise UsageProblem(f'"{uri}" is not a board URI', hint=f"it looks like {form}")
     return name

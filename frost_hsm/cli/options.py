@@ -163,8 +163,8 @@ def own_copies(function: Function) -> Function:
 
 
 def split_names(text: str) -> list[str]:
-    """Take a list of names apart: alice,carol."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+    """Take a list of names apart: alice,carol. No name has a blank, so these separate, too."""
+    return text.replace(",", " ").split()
 
 
 def _module(text: str) -> tuple[str, str]:

@@ -245,7 +245,7 @@ def test_k18_another_round1_at_the_end(table: Table) -> None:
     table.alice.home.replace(f"{table.alice.folder()}/round1/mallory.pem", other["mallory"])
     with pytest.raises((StepConflict, Equivocation)):
         table.finish(table.alice, *second.values())
-    with pytest.raises(Exception, match="there is no key"):
+    with pytest.raises(Exception, match="is not made yet"):
         table.alice.key()
 
 

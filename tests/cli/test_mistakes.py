@@ -82,6 +82,8 @@ MISTAKES = {
     "dkg propose new -t 4 --with bob,carol": "4 of 3 cannot be a threshold",
     "dkg propose New -t 2 --with bob": "is not a name",
     "dkg propose new -t 2 --with bob carol": "got unexpected extra argument (carol)",
+    "dkg propose new -t 2 --with bob,alice": "alice is your own name, and who proposes takes part anyway",
+    "join in": '"in" is not a board URI',
     "dkg propose new -t 2 --with dave": 'there is no peer "dave"',
     "dkg round1 message": "it looks like text, without a PEM block",
     "dkg round2 nothing --in in": 'there is no ceremony "nothing" here',
@@ -147,6 +149,8 @@ def test_mistakes_of_all_kinds(group: list[Party], monkeypatch: pytest.MonkeyPat
     assert {
         "hint: is it bob.identity.pem or alice.identity.pem?",
         "hint: is it bob.identity.pem?",
+        "hint: name the others: --with bob",
+        "hint: it looks like dir:in, as it is a folder",
         "hint: is it treasury? see: frost-hsm keys list, frost-hsm dkg status",
         "hint: is it treasury? see: frost-hsm keys list; or name a public key package file",
         "hint: which requests there are: frost-hsm sign status",

@@ -15,6 +15,7 @@ from stage import parties
 from stage.parties import KEY, PROGRAM, Party
 
 from frost_hsm.cli import options, parsing
+from frost_hsm.cli.options import split_names
 from frost_hsm.cli.parsing import called
 from frost_hsm.cli.talk import output
 
@@ -196,3 +197,8 @@ def test_colour_on_request(people: list[Party], when: str) -> None:
         done = subprocess.run([*PROGRAM, "keys", "show", "x", *option], capture_output=True, text=True, check=False)
         assert ("\x1b[31merror:\x1b[0m" in done.stderr) == (when == "always")
     assert "always" in options.COLOURED
+
+
+def test_names_stand_apart_by_commas_or_blanks() -> None:
+    for given in ("alice,bob", "alice, bob", "alice bob", " alice ,,bob "):
+        assert split_names(given) == ["alice", "bob"]

@@ -131,7 +131,8 @@ class GroupKey:
         making = history.chapters[history.proposal.content_digest]
         state = _state_confirmed_by(making, me)
         if state is None:
-            raise _no_key(home, history.plan.name)
+            name = history.plan.name
+            raise NotKnown(f'key "{name}" is not made yet', hint=f"what is next: frost-hsm dkg status {name}")
         chapter = kept.chapter_folder(folder, making.id)
         status = KeyStatus.GIVEN_UP if is_given_up else KeyStatus.PENDING
         if home.exists(f"{chapter}/{EVIDENCE}"):

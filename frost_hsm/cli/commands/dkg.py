@@ -141,8 +141,14 @@ def _of_this_name(place: Workplace, name: str) -> KeyGeneration | None:
 
 def _peers(place: Workplace, names: str, there: Posting) -> list[PublicIdentity]:
     """Return the identities of the others; of who is no peer yet, the one handed out on the board, once compared."""
-    known, found = place.peers(), []
-    for name in split_names(names):
+    known, found, named = place.peers(), [], split_names(names)
+    if place.me.name in named:
+        rest = [name for name in named if name != place.me.name] or ["NAMES"]
+        raise UsageProblem(
+            f"{place.me.name} is your own name, and who proposes takes part anyway",
+            hint=f"name the others: --with {','.join(rest)}",
+        )
+    for name in named:
         public = known.get(name)
         if public is None:
             public = there.identity_of(name)
