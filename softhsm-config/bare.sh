@@ -50,7 +50,7 @@ for wanted in ${*:-bookworm trixie testing testing:python3.15}; do
             { cat "$work/output" >&2; fail "there is no $FROST_HSM_PYTHON in $suite"; }
     fi
     there /checkout/softhsm-config/demo.sh >"$work/demo" || { cat "$work/demo" >&2; fail "demo.sh failed in $suite"; }
-    there /checkout/softhsm-config/test.sh --quick -q || fail "test.sh --quick failed in $suite"
+    there /checkout/softhsm-config/test.sh --quick -q -rs || fail "test.sh --quick failed in $suite"
     there sh -c '. /etc/os-release && echo "$PRETTY_NAME, $(/checkout/.venv*/bin/python --version): both commands work"'
     rm -rf --one-file-system "$root"
 done

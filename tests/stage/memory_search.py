@@ -7,7 +7,9 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
-from ahocorasick_rs import BytesAhoCorasick
+import pytest
+
+ahocorasick_rs = pytest.importorskip("ahocorasick_rs")
 
 Name = TypeVar("Name", bound=Hashable)
 
@@ -25,7 +27,8 @@ def as_int(value: int) -> bytes:
 def found_in(pid: int, needles: Mapping[Name, bytes]) -> set[Name]:
     """Say which of these are somewhere in memory that a process can write to."""
     names = [name for name, needle in needles.items() if len(needle) >= _SHORTEST]
-    hits = BytesAhoCorasick([needles[name] for name in names]).find_matches_as_indexes(_memory(pid), overlapping=True)
+    search = ahocorasick_rs.BytesAhoCorasick([needles[name] for name in names])
+    hits = search.find_matches_as_indexes(_memory(pid), overlapping=True)
     return {names[number] for number, _, _ in hits}
 
 
