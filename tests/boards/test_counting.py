@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -124,3 +125,65 @@ def test_a_key_of_five_and_a_signature(tmp_path: Path, softhsm_module: str) -> N
         assert (
             f"| {row['commands']} | {row['PINs']} | {row['questions']} | 0 |" in walkthrough.PAGES["boards"].read_text()
         )
+
+
+@pytest.mark.slow
+def test_the_same_by_hand(tmp_path: Path, softhsm_module: str) -> None:
+    """Command by command as the page `by-hand` has it: each is typed once, and each file goes to whoever needs it."""
+    counts: Counter[str] = Counter()
+    people = {name: Person(name, tmp_path / "people", softhsm_module, counts) for name in NAMES}
+
+    def types(name: str, *arguments: str, asks: bool = False) -> None:
+        person = people[name]
+        needs_token = arguments[0] not in ("init", "peer", "keys", "verify") and arguments[1] not in (
+            "confirm",
+            "aggregate",
+        )
+        person.run(" ".join(arguments[:2]), *person.frost(*arguments, asks=asks, needs_token=needs_token))
+        counts["questions"] += asks
+
+    def carry(file: str, sender: str, *others: str) -> None:
+        for name in others:
+            (people[name].home / file).write_bytes((people[sender].home / file).read_bytes())
+            counts["files"] += 1
+
+    def others(name: str, among: Sequence[str] = NAMES) -> list[str]:
+        return [each for each in among if each != name]
+
+    first, signers = NAMES[0], NAMES[:3]
+    for name in NAMES:
+        types(name, "init", "--me", name, "--module", softhsm_module)
+        types(name, "identity", "create")
+        carry(f"{name}.identity.pem", name, *others(name))
+    for name in NAMES:
+        for other in others(name):
+            types(name, "peer", "add", f"{other}.identity.pem", asks=True)
+    types(first, "dkg", "propose", "k", "-t", "3", "--with", ",".join(others(first)))
+    carry("k.proposal.pem", first, *others(first))
+    for name in NAMES:
+        types(name, "dkg", "round1", "k.proposal.pem", asks=name != first)
+        carry(f"k.{name}.round1.pem", name, *others(name))
+    for step, made in (("round2", "round2"), ("finish", "confirm")):
+        for name in NAMES:
+            types(name, "dkg", step, "k", "--in", ".")
+            carry(f"k.{name}.{made}.pem", name, *others(name))
+    for name in NAMES:
+        types(name, "dkg", "confirm", "k", "--in", ".", asks=True)
+    (people[first].home / "m").write_text("message\n")
+    types(first, "sign", "request", "k", "m", "--signers", ",".join(signers))
+    carry("m.request.pem", first, *others(first, signers))
+    for name in signers:
+        types(name, "sign", "commit", "m.request.pem", asks=True)
+        carry(f"m.{name}.commit.pem", name, *others(name, signers))
+    for name in signers:
+        types(name, "sign", "respond", "m.request.pem", "--in", ".")
+        carry(f"m.{name}.response.pem", name, *({first} - {name}))
+    types(first, "sign", "aggregate", "m.request.pem", "--in", ".")
+    types(first, "keys", "export", "k")
+    types(first, "verify", "--key", "k.public.json", "m", "m.sig")
+    for person in people.values():
+        counts["PINs"] += sum(log.read_text().count("note: PIN for token") for log in person.home.glob("*.log"))
+    row = f"| {counts['commands']} | {counts['PINs']} | {counts['questions']} | {counts['files']} |"
+    assert f"\n| by hand {row}\n" in walkthrough.PAGES["boards"].read_text()
+    said = " ".join(walkthrough.README.read_text().split())
+    assert f"By hand it is {counts['commands']} commands, {counts['PINs']} PINs and {counts['files']} files" in said

@@ -293,7 +293,7 @@ def test_many_signatures_at_once(group: list[Party]) -> None:
     for signature, message in (("signature0", "message1"), ("signature1", "message0")):
         assert f"{signature} is not a signature by {KEY} on {message}" in error["message"]
     assert "\n  no signature is no signature: it has 1 bytes, and one of " in error["message"]
-    refused(alice, "verify", "--key", KEY, *pairs[:3], status=2, code="usage", says="of no pair")
+    refused(alice, "verify", "--key", KEY, *pairs[:3], status=2, code="usage", says="stands alone")
     refused(alice, "verify", "--key", KEY, "message0", "nowhere", status=66, code="file-missing", says="nowhere")
 
 

@@ -10,7 +10,7 @@ from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Abort, Attempt, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Abort, Attempt, Response, SecondResponse, SigningRequest
 from frost_hsm.ceremony.people.identity import OpenHolder
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.ceremony.store import StateDirectory
@@ -39,10 +39,13 @@ def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[b
 def _is_ended(home: StateDirectory, me: str, name: str) -> bool:
     if home.exists(f"requests/{name}/{ATTEMPT}"):
         name = signed.peek(home.read(f"requests/{name}/{ATTEMPT}") or b"", Attempt).request.hex()
+    ends = (f"{STEPS[SecondResponse]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
+    if any(home.exists(f"requests/{name}/{end}") for end in ends):
+        return True
+    if not home.exists(f"requests/{name}/{STEPS[Response]}/{me}.pem"):
+        return False  # nor is it read: what waits may be many
     beginning = home.read(f"requests/{name}/{BEGINNING}")
-    last = STEPS[signed.peek(beginning, SigningRequest).last_answer if beginning is not None else Response]
-    ends = (f"{last}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
-    return any(home.exists(f"requests/{name}/{end}") for end in ends)
+    return beginning is None or signed.peek(beginning, SigningRequest).last_answer is Response
 
 
 class Aborting:
