@@ -113,7 +113,7 @@ def check_shares(
     wrong = [
         sender
         for sender, share in shares.items()
-        if not polynomial.commits_to(group, commitments[sender], own.value, share.scalar)
+        if not polynomial.commits_to(group, tuple(commitments[sender]), own.value, share.scalar)
     ]
     if wrong:
         raise InvalidSecretShare(f"the share from {names(wrong)} does not match the commitment", culprits=wrong)

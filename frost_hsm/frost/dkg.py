@@ -18,7 +18,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from frost_hsm.errors import IncorrectPackage, InvalidIdentityElement, InvalidProofOfKnowledge
-from frost_hsm.frost import polynomial, proof_of_knowledge, round1, round2, taproot
+from frost_hsm.frost import many_commitments, polynomial, proof_of_knowledge, round1, round2, taproot
 from frost_hsm.frost.checks import (
     check_entries,
     check_numbers,
@@ -133,7 +133,7 @@ def _part3(
 
     signing_share = group.add_scalars([own_share.scalar, *(shares[sender].scalar for sender in packages)])
     verifying_share = group.multiply_base(signing_share)
-    total = polynomial.add_commitments(group, [secret.commitment.elements, *commitments.values()])
+    total = many_commitments.add(group, [secret.commitment.elements, *commitments.values()])
     if group.is_identity(total[0]) or group.is_identity(total[-1]):
         raise InvalidIdentityElement("the commitments cancel out: no key, or one with a lower threshold")
     everybody = sorted((own, *packages))

@@ -28,7 +28,7 @@ from frost_hsm.errors import (
     UnchangedShare,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dkg, polynomial, proof_of_knowledge, round1, round2
+from frost_hsm.frost import dkg, many_commitments, polynomial, proof_of_knowledge, round1, round2
 from frost_hsm.frost.checks import (
     check_different,
     check_entries,
@@ -262,16 +262,20 @@ def _refresh(
     elif secret.round1_digest != dkg.digest_round1(packages):
         raise IncorrectPackage("the round 1 packages are not those of part 2")
     shares = check_round2(own, packages, round2_packages)
-    commitments = {sender: _whole(package.commitment) for sender, package in packages.items()}
+
+    def check_each() -> None:
+        check_shares(own, {sender: _whole(package.commitment) for sender, package in packages.items()}, shares)
+
     if strict or (strict is None and secret.max_signers <= dkg.STRICT_UP_TO):
-        check_shares(own, commitments, shares)
+        check_each()
 
     received = [shares[sender].scalar for sender in packages]
     share = SigningShare(suite, group.add_scalars([key_package.signing_share.scalar, own_share.scalar, *received]))
-    total = polynomial.add_commitments(group, [_whole(secret.commitment), *commitments.values()])
+    others = [package.commitment.elements for package in packages.values()]
+    total = [group.identity(), *many_commitments.add(group, [secret.commitment.elements, *others])]
     refreshed = _add_to_all(public_key_package, _evaluate(total, everybody), secret.min_signers)
     if share.verifying_share() != refreshed.verifying_shares[own]:
-        check_shares(own, commitments, shares)
+        check_each()
         raise IncorrectPackage("the own key package or round 2 secret package contradicts itself")
     return replace(key_package, signing_share=share, verifying_share=refreshed.verifying_shares[own]), refreshed
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import replace
 from itertools import islice
 from typing import ClassVar, Self
 
 from frost_hsm.errors import DeserializationError, InvalidNonPrimeOrderElement
+from frost_hsm.frost import many_commitments
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed, ListOf
 from frost_hsm.frost.encoding import Header, PublicPackage
@@ -53,8 +55,9 @@ class Package(PublicPackage):
 def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, bytes]) -> dict[Identifier, Package]:
     """Read the postcard forms of many senders' packages, their elements many at once, which is most of the work.
 
-    That they are in the group is proven for many together, too. Raises `DeserializationError`, which names the sender
-    but proves nothing against them.
+    That they are in the group is proven for many together, too. Of very many only the sum is kept, beside their
+    encodings, and the elements of one are read again where they are asked for. Raises `DeserializationError`, which
+    names the sender but proves nothing against them.
     """
     found: dict[Identifier, Package] = {}
     unread: dict[Identifier, Package] = {}
@@ -62,7 +65,7 @@ def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, byte
         with _naming(sender):
             unread[sender] = Package._deserialize(ciphersuite, memoryview(data), decodes=False)
         if sum(len(package.commitment.encoded) for package in unread.values()) >= _AT_ONCE:
-            found |= _with_elements(ciphersuite, unread, packages)
+            found |= _put_together(ciphersuite, _with_elements(ciphersuite, unread, packages))
             unread.clear()
     return found | _with_elements(ciphersuite, unread, packages)
 
@@ -86,6 +89,17 @@ def _with_elements(
         found[sender] = Package(ciphersuite, commitment, package.proof_of_knowledge)
     _prove_membership(ciphersuite, found)
     return found
+
+
+def _put_together(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package]) -> dict[Identifier, Package]:
+    """Keep of many packages no more elements than their constant terms and the sum of all."""
+    encodings = [package.commitment.encoded for package in packages.values()]
+    elements = [package.commitment.elements for package in packages.values()]
+    kept = many_commitments.put_together(ciphersuite.group, encodings, elements)
+    return {
+        sender: replace(package, commitment=replace(package.commitment, elements=those))
+        for (sender, package), those in zip(packages.items(), kept, strict=True)
+    }
 
 
 def _prove_membership(ciphersuite: Ciphersuite, packages: Mapping[Identifier, Package]) -> None:

@@ -250,7 +250,7 @@ class VerifiableSecretSharingCommitment:
 
     ciphersuite: Ciphersuite
     encoded: bytes  # all of them, without gaps
-    elements: tuple[Element, ...] = field(compare=False, repr=False)
+    elements: Sequence[Element] = field(compare=False, repr=False)
 
     @classmethod
     def from_elements(cls, ciphersuite: Ciphersuite, elements: Iterable[Element]) -> Self:
