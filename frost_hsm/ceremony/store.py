@@ -117,6 +117,8 @@ class StateDirectory:
         if not home.exists(_ID):
             with home.lock():
                 if not home.exists(_ID):
+                    with _storage(path):
+                        index.sync_folder(path.parent)
                     home.put(_ID, secrets.token_bytes(ID_LENGTH))
         return home
 
@@ -374,9 +376,10 @@ class StateDirectory:
             found = _contents(path)
             if found is None or _digest(found) != change.contents:
                 return False
-        for folder in (path.parent, source.parent):  # in this order, or neither place may have it after a power cut
-            if folder.exists():
-                index.sync_folder(folder)
+        if path.parent.exists():
+            index.sync_folder(path.parent)
+        if change.source and source.parent.exists():  # after that, or neither place may have it after a power cut
+            index.sync_folder(source.parent)
         return True
 
     def _make_folder(self, folder: Path) -> None:

@@ -29,7 +29,7 @@ from frost_hsm.ceremony.sharing import recovery
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import CeremonyStopped, KeyNotFound, NotKnown, StateRolledBack
 
-APART = 1 if TAKES_ALL else 97  # instants
+APART = 1 if TAKES_ALL else 47  # instants
 PAIRS = 12
 GONE = 3
 """Pairs of which at least as many are of a share that is gone."""
