@@ -60,8 +60,10 @@ def by_dnspython(key: Any) -> None:
     ksk = dns.dnssec.make_dnskey(key.public_key(), algorithm, dns.dnssec.Flag.ZONE | dns.dnssec.Flag.SEP)
     zsk = dns.dnssec.make_dnskey(HOLDER.public_key(), dns.dnssec.Algorithm.ED25519, dns.dnssec.Flag.ZONE)
     keys = dns.rrset.from_rdata(zone, 3600, ksk, zsk)
-    signature = dns.dnssec.sign(keys, key, zone, ksk, lifetime=3600)
-    dns.dnssec.validate(keys, dns.rrset.from_rdata(zone, 3600, signature), {zone: dns.rrset.from_rdata(zone, 300, ksk)})
+    begins = int(START.replace(tzinfo=datetime.UTC).timestamp())
+    signature = dns.dnssec.sign(keys, key, zone, ksk, inception=begins, expiration=begins + 3600)
+    anchor = {zone: dns.rrset.from_rdata(zone, 300, ksk)}
+    dns.dnssec.validate(keys, dns.rrset.from_rdata(zone, 3600, signature), anchor, now=begins + 60)
 
 
 def by_securesystemslib(key: Any) -> None:

@@ -7,6 +7,7 @@ import json
 import pickle
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -24,6 +25,7 @@ from tuf.api.exceptions import UnsignedMetadataError
 from frost_hsm import GroupPrivateKey
 from frost_hsm.errors import InvalidSignature, NotPossible, NotYet
 from frost_hsm.targets.group_private_key import PrivateKey, record, replay
+from frost_hsm.targets.message_folder import MessageFolder
 
 each = pytest.mark.parametrize(
     ("suite", "use"),
@@ -67,6 +69,21 @@ def test_two_passes(suite: str) -> None:
     for made in replay(group(suite).key, build, signatures):
         assert made.tbs_certificate_bytes == one
         made.verify_directly_issued_by(made)
+
+
+@each
+def test_libraries_take_it_in_two_passes(
+    suite: str, use: Callable[[Any], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A program that is run, has what it asks for signed, and is run again, with the same nonce in a certificate."""
+    monkeypatch.setattr("os.urandom", bytes)
+    folder = MessageFolder(tmp_path, group(suite).key)
+    key = GroupPrivateKey.of(group(suite).key, folder.sign)
+    with pytest.raises((NotYet, UnsignedMetadataError), match="to-sign"):
+        use(key)
+    for path in tmp_path.glob("*.to-sign"):
+        path.with_name(f"{path.name}.sig").write_bytes(group(suite).sign(path.read_bytes()))
+    use(key)
 
 
 def test_the_second_pass_asks_for_what_the_first_asked_for() -> None:
