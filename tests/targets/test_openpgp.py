@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import hashlib
 import re
 import tempfile
 from collections.abc import Callable
@@ -234,6 +236,22 @@ def test_what_is_shown_of_a_certificate_is_what_gpg_parses(told: list[tuple[str,
         assert f'user id  "{read}"' in each.words
         assert f"version 4, created {SIGNED}, md5len 0, sigclass 0x13" in packet
         assert ("(key expires after" in packet) == ("expires  never" not in each.words)
+
+
+@settings(few, max_examples=5)
+@given(st.lists(st.tuples(st.binary(max_size=40), st.integers(0, 1 << 27)), min_size=1, max_size=8))
+def test_what_is_shown_of_a_signature_is_what_gpg_parses(told: list[tuple[bytes, int]]) -> None:
+    made = [sign("openpgp", make("openpgp", data, now=SIGNED + later)) for data, later in told]
+    with tempfile.TemporaryDirectory() as home:
+        words = ("gpg", "--homedir", home, "--batch", "--no-autostart", "--list-packets")
+        listed = run(*words, cwd=Path(home), stdin=b"".join(each.finished for each in made)).stdout.decode()
+    packets = listed.split(":signature packet:")[1:]
+    for packet, each, (data, later) in zip(packets, made, told, strict=True):
+        moment = datetime.datetime.fromtimestamp(SIGNED + later, datetime.UTC)
+        assert f"signed   {moment:%Y-%m-%d %H:%M:%S} UTC" in each.words
+        assert f"version 4, created {SIGNED + later}, md5len 0, sigclass 0x00" in packet
+        assert f"{len(data)} bytes" in each.words
+        assert hashlib.sha256(data).hexdigest() in each.words
 
 
 UNSEEN = "\u115f\u1160\u2800\u3164\uffa0"  # letters and a symbol that nobody sees: refused

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from stage.dealing import few
 from stage.memory_group import altered, group, run
 from stage.signing_things import make, sign, verify
 
@@ -132,3 +136,31 @@ def test_neither_is_asked_of_keys_that_openssh_has_no_type_for() -> None:
     for name, asked in (("ssh-login", challenge()), ("ssh-digest", GOOD)):
         with pytest.raises(FrostHsmError, match="ed448"):
             make(name, asked, by=group("ed448"))
+
+
+NAMESPACE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
+
+
+@few
+@given(NAMESPACE, st.binary(max_size=40))
+def test_what_is_shown_of_a_digest_is_what_is_signed(namespace: str, data: bytes) -> None:
+    """Read by hand: six letters, namespace, nothing, the hash's name, the digest (PROTOCOL.sshsig)."""
+    digest = hashlib.sha512(data).digest()
+    made = sign("ssh-digest", make("ssh-digest", ssh_wire.to_sign(namespace, digest)))
+    read = re.fullmatch(rb"SSHSIG\0\0\0(.)(.+)\0\0\0\0\0\0\0\x06sha512\0\0\0\x40(.{64})", made.message, re.DOTALL)
+    assert read is not None
+    assert (read[1][0], read[2].decode(), read[3]) == (len(namespace), namespace, digest)
+    escaped = namespace.replace("\\", "\\\\").replace('"', '\\"')
+    assert f'namespace "{escaped}"' in made.words
+    assert read[3].hex() in made.words
+
+
+@few
+@given(st.text(st.characters(categories=["L", "N"]), min_size=1, max_size=20), st.binary(min_size=32, max_size=32))
+def test_what_is_shown_of_a_login_is_what_is_signed(user: str, session: bytes) -> None:
+    made = sign("ssh-login", make("ssh-login", challenge(user.encode(), session=session)))
+    length = len(user.encode())
+    assert made.message[:36] == b"\0\0\0\x20" + session
+    assert made.message[36] == 50
+    assert made.message[37 : 41 + length] == length.to_bytes(4, "big") + user.encode()
+    assert f'as user "{user}"' in made.words
