@@ -16,7 +16,11 @@ from stage.judges import JUDGES, OF_FILES, Bench, each_byte, each_byte_of_a_sign
 from stage.memory_group import group as memory_group
 from stage.parties import KEY, Party
 
-FIRST = {"x509-root": ("root", "root.pem"), "openpgp-certificate": ("team", "team.pgp")}
+FIRST = {
+    "x509-root": ("root", "root.pem"),
+    "openpgp-certificate": ("team", "team.pgp"),
+    "openpgp-revocation": ("gone", "gone.asc"),
+}
 """What the other things are made with: by target, what each is made of and what comes of it."""
 
 REST = {
@@ -26,7 +30,6 @@ REST = {
     "ssh-cert": ("alice.pub", "alice-cert.pub"),
     "openpgp": ("app.tar", "app.tar.asc"),
     "openpgp-cleartext": ("Release", "Release.asc"),
-    "openpgp-revocation": ("gone", "gone.asc"),
     "minisign": ("app.tar", "app.tar.minisig"),
     "signify": ("other.tar", "other.tar.sig"),
     "x509-intermediate": ("below.pem", "below.pem.pem"),
@@ -37,14 +40,7 @@ REST = {
     "cms-attached": ("claims", "claims.p7m"),
     "jws": ("claims", "claims.jws"),
 }
-OPTIONS = (
-    "subject=CN=Below",
-    "issuer=root.pem",
-    "certificate=root.pem",
-    "principals=alice",
-    "comment=2 of 3",
-    "reason=superseded",
-)
+OPTIONS = ("subject=CN=Below", "issuer=root.pem", "certificate=root.pem", "principals=alice", "comment=2 of 3")
 FILES = {
     "note": b"a note\n",
     "app.tar": b"release 1.0\n",
@@ -100,9 +96,9 @@ def test_every_target_is_asked_for() -> None:
 def test_tools_take_what_is_signed(sign: Sign, people: list[Party], tmp_path: Path) -> None:
     alice = people[0]
     key = alice.key().public_key_package.verifying_key
-    own = options("subject=CN=Team", "user-id=Team <team@example.org>")
+    own = options("subject=CN=Team", "user-id=Team <team@example.org>", "reason=superseded")
     made = sign([*things(FIRST), *own], "first")
-    first = {name: (made / name).read_bytes() for _, name in FIRST.values()}
+    first = {name: (made / name).read_bytes() for _, name in FIRST.values()}  # items of one request
     bench = Bench(tmp_path / "bench", key, first["team.pgp"], first["root.pem"], first["root.pem"])
     bench.lay_out()
     given = {**FILES, "alice.pub": (bench.folder / "alice.pub").read_bytes(), "root.pem": first["root.pem"]}

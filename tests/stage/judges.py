@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import jwt
-from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from stage.memory_group import run
 
@@ -143,11 +142,8 @@ def x509_certificate(bench: Bench, thing: bytes, made: bytes) -> bool:
 def x509_root(bench: Bench, thing: bytes, made: bytes) -> bool:
     """By its key, which is what makes it trusted."""
     bench.write(made=made)
-    try:
-        found = x509.load_pem_x509_certificate(made)
-        is_ours = found.public_key() == x509_words.public_key(bench.key)
-    except (ValueError, x509.InvalidVersion):
-        return False
+    words = ("openssl", "x509", "-in", "made", "-noout", "-pubkey")
+    is_ours = run(*words, cwd=bench.folder).stdout == (bench.folder / "key.pem").read_bytes()
     return is_ours and bench.says("openssl", "verify", "-check_ss_sig", "-CAfile", "made", "made")
 
 
