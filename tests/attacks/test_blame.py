@@ -16,7 +16,7 @@ from frost_hsm.ceremony.history.evidence import Verdict
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Round2
-from frost_hsm.ceremony.messages.message import Message
+from frost_hsm.ceremony.messages.message import Envelopes, Message
 from frost_hsm.ceremony.sealing import shares
 from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.errors import BadMessageSignature, ForeignMessage, InvalidSecretShare, SealBroken, UnknownSender
@@ -155,6 +155,17 @@ def test_k28_a_cheat_who_will_not_show_it(table: Table, shows: str) -> None:
     seed = bytes(32) if shows == "another seed" else seed_for(table, "bob")
     opening: Message = Opening(table.mallory.seat.ceremony, 1, seed)
     assert settle(table.bob, accusation + table.mallory.say(opening)).names == ("mallory",)
+
+
+def test_k28_an_opening_for_nobody(table: Table) -> None:
+    """Mallory sends an envelope too many, and opens that, so that no judge gets to what convicts her."""
+    mallory, seat = table.mallory, table.mallory.seat
+    envelopes = mallory.envelopes(table.first)
+    too_many = Envelopes.of((*envelopes, envelopes[0]))
+    second = mallory.say(Round2(seat.ceremony, mallory.hash(table.first), too_many))
+    complaint = mallory.say(about(table, mallory.party, second))
+    opening = mallory.say(Opening(seat.ceremony, len(seat.roster) + 1, bytes(32)))
+    assert evidence.judge(file_of(table, *table.first.values(), second, complaint, opening)).names == ("mallory",)
 
 
 def test_k21_a_complaint_opens_one_envelope_and_no_key(table: Table) -> None:

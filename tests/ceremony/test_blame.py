@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,10 +16,10 @@ from stage.mallory import Mallory, Saboteur
 from stage.parties import Messages, Party
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.ceremony.history import dossier, transcript
+from frost_hsm.ceremony.history import dossier, evidence, transcript
 from frost_hsm.ceremony.history.evidence import Verdict, judge
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairSigma
+from frost_hsm.ceremony.messages.changing import Abandonment, RepairDelta, RepairDone, RepairSigma
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Round2
 from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
@@ -632,6 +633,23 @@ def test_a_file_is_not_verified_without_end(honest: Disputed) -> None:
         judge(honest.proposal + honest.first["alice"] * (3 * 256 + 1))
     with pytest.raises(MalformedMessage, match="larger than"):
         judge(honest.proposal + b" " * (16 << 20))
+
+
+def test_whoever_votes_for_very_many_things_is_convicted_once(tmp_path: Path) -> None:
+    """Of some thousands there would be millions of pairs, each with its sentence."""
+    people = parties.gather(tmp_path)
+    key = parties.generate(people)
+    lies: list[bytes] = []
+    with people[2].holder() as holder:
+        for number in range(40):
+            asked = Abandonment(key.ceremony, key.state.digest, 3, number.to_bytes(32, "big"), (bytes(32),))
+            lies.append(signed.parse(signed.write(asked, holder)).der)
+            vote = Confirmation(hashlib.sha256(asked.encode()).digest(), (), key.state.package_hash)
+            lies.append(signed.parse(signed.write(vote, holder)).der)
+    lineage = [said.der for said in key.history.lineage(key.state)]
+    history = dossier.history([*lineage, *lies], [key.public_key_package.serialize()])
+    assert evidence.judge_history(history).names == ("carol",)
+    assert len(list(evidence._votes(history, key.state))) == 1
 
 
 def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:

@@ -158,6 +158,7 @@ def _votes(history: History, state: State) -> Iterator[Finding]:
                 titles = f"{chapters[one.id].title} and {chapters[other.id].title}"
                 what = f"confirmed what excludes each other: {titles}"
                 yield Finding(Equivocation, voter, f"{voter.name} {what}")
+                break  # one is enough, and of thousands there would be millions
     claims = history.claims()
     for digest, standing in history.standings.items():
         if rules.is_lie(claims[digest], votes.get(standing.sender, []), claims):
@@ -260,7 +261,8 @@ def _disputes(chapter: Chapter, seat: Seat) -> Iterator[Finding]:
     disputed = {second.sender: (claim, second) for claim, second in claims}
     for opening in chapter.of(Opening):
         sender, position = opening.sender, opening.message.recipient
-        if sender not in disputed or not _holds_envelope(disputed[sender][1], position):
+        is_somebody = sender in disputed and position <= len(seat.roster)
+        if not is_somebody or not _holds_envelope(disputed[sender][1], position):
             continue
         claim, second = disputed[sender]
         first = _round1_named_by(claim, chapter, sender)
