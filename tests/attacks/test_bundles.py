@@ -97,8 +97,11 @@ def test_k41_another_sigma_besides(group: list[Party], tmp_path: Path) -> None:
 
 
 def test_k41_a_package_before_ones_own(group: list[Party]) -> None:
-    """Carol confirms a refresh before Alice has finished it, with a package that Alice will not make."""
-    alice, _, carol = group
+    """Carol confirms a refresh before Alice has finished it, with a package that Alice will not make.
+
+    When all have confirmed it, Alice has.
+    """
+    alice, bob, carol = group
     first = upkeep.round1(group, upkeep.propose(alice))
     second = upkeep.round2(group, first)
     upkeep.finish([carol], first, second)
@@ -109,4 +112,27 @@ def test_k41_a_package_before_ones_own(group: list[Party]) -> None:
     carol.home.replace(f"{ceremony.folder}/confirm/carol.pem", say(carol, lie))
     take_in(alice, carol, group, package=other)
     taken = (first.values(), second.values())
-    assert upkeep.load(alice).finish(alice.holder, inbox(*taken)).message
+    said = {"carol": own.to_pem(), "alice": upkeep.load(alice).finish(alice.holder, inbox(*taken)).message}
+    said |= upkeep.finish([bob], first, second)
+    upkeep.confirm([alice, bob], said)
+    assert alice.key().state == bob.key().state
+    assert alice.key().epoch == 1
+
+
+def test_k41_one_vote_for_alice_and_another_for_the_others(group: list[Party], tmp_path: Path) -> None:
+    """Carol confirms something else to Alice, and then with all others that Dave has a share: Alice goes with them."""
+    alice, bob, carol = group
+    dave = newcomer(group, tmp_path)
+    request = upkeep.ask(dave, 4, [alice, bob])
+    sigmas = upkeep.sigmas([alice, bob], request, upkeep.deltas([alice, bob], request)).values()
+    done = upkeep.repairing(dave, request).finish(dave.holder, inbox(sigmas))
+    ending = [*sigmas, done]
+    own = upkeep.repairing(carol, request).confirm(carol.holder, inbox(ending))
+    assert own is not None
+    lie = say(carol, replace(signed.read(own, carol.key().roster).message, public_key_package_hash=bytes(32)))
+    said = [upkeep.repairing(alice, request).confirm(alice.holder, inbox(ending, lie))]
+    said += [upkeep.repairing(bob, request).confirm(bob.holder, inbox(ending)), own]
+    for party in (alice, bob):
+        upkeep.repairing(party, request).confirm(party.holder, inbox(ending, filter(None, said)))
+    assert alice.key().state == bob.key().state
+    assert len(alice.key().roster) == 4

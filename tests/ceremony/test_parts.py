@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from stage.parties import Messages, Party
 from frost_hsm.ceremony.history import bundle, transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.making import Round2
+from frost_hsm.ceremony.messages.message import Envelopes
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing import recovery
-from frost_hsm.errors import NotKnown, NotYet
+from frost_hsm.errors import NotKnown, NotYet, StepConflict
 
 KEY = parties.KEY
 
@@ -136,3 +138,17 @@ def test_of_less_than_all_that_one_sent_no_part_is_cut(trio: list[Party]) -> Non
     assert part(alice, "bob") == for_bob
     with pytest.raises(NotKnown, match="your envelope for carol is not here"):
         part(alice, "carol")
+
+
+def test_of_two_who_take_in_different_things_at_once_one_is_refused(trio: list[Party]) -> None:
+    """Another process kept Carol's one round 2 while this one read her other: nothing is put together of both."""
+    bob, carol = trio[1:]
+    parties.generate(trio)
+    ceremony = bob.ceremony()
+    [one] = [said for name, said in ceremony.transcript.known(Round2).items() if name == "carol"]
+    message = replace(one.message, envelopes=Envelopes.of([*one.message.envelopes][::-1]))
+    with carol.holder() as holder:
+        other = signed.read(signed.write(message, holder), ceremony.roster)
+    with pytest.raises(StepConflict):
+        ceremony.transcript.keep({"carol": other})
+    assert ceremony.transcript.known(Round2)["carol"] == one

@@ -22,7 +22,15 @@ from frost_hsm.ceremony.messages.using import Abort, Commitment, Derive, Respons
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.errors import CeremonyStopped, InputProblem, InvalidContents, NotKnown, NotYet, StorageProblem
+from frost_hsm.errors import (
+    CeremonyStopped,
+    InputProblem,
+    InvalidContents,
+    NotKnown,
+    NotYet,
+    StepConflict,
+    StorageProblem,
+)
 from frost_hsm.forms import cms, pem
 from frost_hsm.frozen import frozen
 
@@ -350,18 +358,36 @@ class Transcript:
         return said
 
     def keep(self, received: Mapping[str, Signed[M]]) -> None:
-        """Keep the messages of others, of one step; of one that is kept, the envelopes that were missing."""
+        """Keep the messages of others, of one step; of one that is kept, the envelopes that were missing.
+
+        Confirmations that all voters gave alike take the place of what one of them said besides. Raises `StepConflict`
+        if something else is kept, by another process since; then nothing is changed.
+        """
         new: dict[str, dict[str, bytes]] = {}
+        other: dict[str, bytes] = {}
         for name, said in received.items():
-            path = self._path(type(said.message), name)
-            folder, _, file = path.rpartition("/")
-            if not self._home.exists(path):
+            kind = type(said.message)
+            path = self._path(kind, name)
+            present = read_kept(self._home, path, kind, self._roster)
+            if present is None:
+                folder, _, file = path.rpartition("/")
                 new.setdefault(folder, {})[file] = said.to_pem()
-            elif said.enclosed and (present := read_kept(self._home, path, type(said.message), self._roster)):
-                if said.enclosed.keys() - present.enclosed.keys():
-                    self._home.replace(path, present.joined(said).to_pem())
+            elif present.content_digest != said.content_digest:
+                if not self._is_agreement(received):
+                    raise StepConflict(f"another {kind.title} of {name} is kept here", hint="run this again")
+                other[path] = said.to_pem()
+            elif said.enclosed.keys() - present.enclosed.keys():
+                other[path] = present.joined(said).to_pem()
+        for path, data in other.items():
+            self._home.replace(path, data)
         for folder, files in new.items():
             self._home.put_all(folder, files)
+
+    def _is_agreement(self, received: Mapping[str, Signed[Any]]) -> bool:
+        confirmations = {
+            name: said.expect(Confirmation) for name, said in received.items() if isinstance(said.message, Confirmation)
+        }
+        return bool(self.voters) and self.is_confirmed_by(confirmations)
 
     def _kept(self, kind: type[M], sender: PublicIdentity) -> Signed[M] | None:
         path = self._path(kind, sender.name)

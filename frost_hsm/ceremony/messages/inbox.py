@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.message import Message
@@ -130,6 +130,10 @@ class Inbox:
             return None
         except (InputProblem, InvalidContents) as error:
             raise _placed(error, file.label) from error
+
+
+NOTHING: Final = Inbox()
+"""What has come in where nothing has."""
 
 
 def _placed(error: FrostHsmError, label: str) -> FrostHsmError:

@@ -28,7 +28,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import RepairDelta, RepairDone, RepairRequest, RepairSigma
-from frost_hsm.ceremony.messages.inbox import Inbox
+from frost_hsm.ceremony.messages.inbox import NOTHING, Inbox
 from frost_hsm.ceremony.messages.making import Confirmation
 from frost_hsm.ceremony.messages.message import Enclosure, Envelopes, random_field
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
@@ -311,7 +311,7 @@ class Repair:
 
         Whoever's confirmation comes with the inbox is taken in too: with all of them the roster changes (`is_done`).
         """
-        self._require_running(self.me in self.roster, "a participant")
+        self._require_running(self.me in self.roster, "a participant", inbox)
         sigmas, done = self._gather_end(inbox)
 
         def keep() -> None:
@@ -363,10 +363,11 @@ class Repair:
 
     # ── What all steps need ──
 
-    def _require_running(self, is_role: bool, role: str) -> None:
+    def _require_running(self, is_role: bool, role: str, inbox: Inbox = NOTHING) -> None:
         if not is_role:
             raise NotPossible(f"{self.me.name} is not {role} in this repair of {self.key.name}")
-        self.transcript.require_running()
+        if self.transcript.agreed(inbox) is None:  # what all have agreed to counts, whatever stopped it here
+            self.transcript.require_running()
         if not self.is_done:
             self.key.require_active()
 

@@ -95,7 +95,8 @@ def confirm(
     say in it. Raises `StepConflict` if one has confirmed something else of it before.
     """
     sent: Signed[Confirmation] | None = None
-    if key.me in chapter.voters and not transcript.is_complete:
+    is_agreed = transcript.is_complete or transcript.agreed(inbox) is not None  # whatever somebody says besides
+    if key.me in chapter.voters and not is_agreed:
         require_free(key, chapter)
         sent = transcript.find(Confirmation, inbox).get(key.me.name)  # it may come back from others
         if sent is None:

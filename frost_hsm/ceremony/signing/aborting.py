@@ -8,7 +8,7 @@ from typing import Final
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS, Transcript
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.inbox import Inbox
+from frost_hsm.ceremony.messages.inbox import NOTHING, Inbox
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Abort, Attempt, Response, SecondResponse, SigningRequest
 from frost_hsm.ceremony.people.identity import OpenHolder
@@ -23,7 +23,6 @@ ATTEMPT: Final = "attempt.pem"
 """What begins an attempt at a request, in a folder of its own."""
 
 _DECLINED: Final = "declined"
-_NOTHING: Final = Inbox()
 
 
 def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[bytes]:
@@ -91,7 +90,7 @@ class Aborting:
                     sent = self._transcript.write(Abort(self._id), holder)
         return sent.to_pem()
 
-    def why_over(self, inbox: Inbox = _NOTHING) -> str:
+    def why_over(self, inbox: Inbox = NOTHING) -> str:
         """Say in a sentence who has ended it, if too few are left to sign; empty if enough are.
 
         It is over for me too if I will not sign, and did not ask for it.
@@ -104,7 +103,7 @@ class Aborting:
             return f"{' and '.join(gone)} will not sign"
         return "you will not sign" if self.is_declined and asker != self._key.me.name else ""
 
-    def gone(self, inbox: Inbox = _NOTHING) -> list[str]:
+    def gone(self, inbox: Inbox = NOTHING) -> list[str]:
         """Name the signers who will not sign."""
         said = self._transcript.find(Abort, inbox)
         return [name for name in self._signers if name in said]

@@ -239,6 +239,8 @@ class AbandonmentMatter(Matter):
 
 def require_confirmed(transcript: Transcript, inbox: Inbox) -> None:
     """Raise `NotYet` unless everybody's confirmation is here."""
+    if transcript.agreed(inbox) is not None:
+        return
     missing = [name for name in transcript.voters if name not in transcript.find(Confirmation, inbox)]
     if missing:
         raise NotYet(f"no confirmation of {', '.join(missing)}", hint="ask them for it")

@@ -345,6 +345,12 @@ OF_KEYS = (
     ),
     # ── Epochs ──
     defence(
+        "k28_an_opening_for_nobody",
+        "an envelope is opened for a participant",
+        ("ceremony/history/evidence.py", "position > len(seat.roster) or ", ""),
+        shows="NotKnown",
+    ),
+    defence(
         "k30_a_refresh_of_something_else",
         "a refresh is of this key, in this state",
         ("ceremony/sharing/refresh.py", "if not key.is_changed_by(proposal.message):", "if False:"),
@@ -470,5 +476,20 @@ OF_KEYS = (
         "nobody else says which package one makes",
         ("ceremony/history/bundle.py", "if said.sender == me or me not in chapter.roster]", "]"),
         shows="StepConflict",
+    ),
+    defence(
+        "k41_a_package_before_ones_own",
+        "what all have confirmed takes the place of what one of them said besides",
+        ("ceremony/history/transcript.py", "                other[path] = said.to_pem()\n", "                pass\n"),
+    ),
+    defence(
+        "k41_one_vote_for_alice_and_another_for_the_others",
+        "all confirmations of a repair count, whatever somebody says besides",
+        (
+            "ceremony/sharing/voting.py",
+            "if key.me in chapter.voters and not is_agreed:",
+            "if key.me in chapter.voters:",
+        ),
+        shows="Contradiction",
     ),
 )
