@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from cli.at_terminal import Session
-from stage import hostile_board, joining, nats_server, parties
+from stage import hostile_board, joining, nats_server, parties, walkthrough
 from stage.mallory import Mallory, plus_one_for
 from stage.parties import KEY, Party
 
@@ -355,6 +355,7 @@ def test_each_question_is_asked_once_and_ctrl_c_is_safe(people: list[Party], boa
 
 
 def test_status_that_watches(people: list[Party], board: str) -> None:
+    """At 60 columns it is written as the page has it."""
     alice = people[0]
     arguments = ["status", "--watch", "--board", board, "--home", str(alice.home.path)]
     with Session(arguments, cwd=alice.directory, environment={"COLUMNS": "60"}, columns=60) as session:
@@ -363,5 +364,11 @@ def test_status_that_watches(people: list[Party], board: str) -> None:
         session.expect(f'WHAT       key "{KEY}"')
         session.expect("NEXT       round1")
         session.expect("WAITS FOR  you")
+        session.expect("TYPE       frost-hsm join")
         session.interrupt()
         assert session.end() == 130
+    blocks = walkthrough.blocks(walkthrough.PAGES["boards"].read_text())
+    (pictured,) = [each.body for each in blocks if "--watch" in each.body]
+    [_, nothing, *first] = pictured.splitlines()[:6]
+    shown = session.shown.replace(KEY, "nightly").replace(board, "dir:board").splitlines()
+    assert "\n".join([nothing, *first]) in "\n".join(shown)

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from cli.at_terminal import Session
 from stage import softhsm
 from stage.parties import PROGRAM
 
+from frost_hsm.backends.pkcs11.p11kit import configured
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.errors import OutputExists, PinUnusable
 
@@ -169,3 +171,20 @@ def test_what_modules_write_by_themselves_is_not_between_our_lines(
     assert "a module does not start; looking further\n" in ran.stderr
     assert "tcti" not in ran.stderr
     assert command == ("token", "list") or "no initialised token" in ran.stderr
+
+
+@pytest.mark.parametrize("command", [("init",), ("setup", "--pin-source", "env:SECRET")], ids=["init", "setup"])
+def test_a_token_that_p11_kit_brings_is_remembered_by_its_own_module(
+    make_token: Callable[[str], None], environment: dict[str, str], tmp_path: Path, command: tuple[str, ...]
+) -> None:
+    """Through p11-kit, each command would run every module of the machine."""
+    if not any("softhsm" in path for _, path in configured()):
+        pytest.skip("there is no p11-kit, or it does not bring SoftHSM2")
+    make_token("mine")
+    line = [*PROGRAM, *command, "--me", "alice"]
+    ran = subprocess.run(line, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    written = tomllib.loads((tmp_path / "home/config.toml").read_text())
+    [path] = written["backends"]["pkcs11"].values()
+    assert "softhsm" in Path(path).name
+    assert "serial=" in written["token"]
