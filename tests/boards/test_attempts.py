@@ -8,14 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from stage import joining, staging, upkeep
+from stage import joining, staging, upkeep, walkthrough
 from stage.parties import KEY, Party, Ran
 from stage.staging import Stage
 
 from frost_hsm import boards
 from frost_hsm.ceremony.history import evidence
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response
+from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.cli.files import things
 from frost_hsm.errors import FrostHsmError
@@ -77,6 +77,15 @@ def on(board: str, tmp_path: Path, kind: type) -> list[object]:
     return found
 
 
+def posted(party: Party, board: str, tmp_path: Path) -> int:
+    """How many messages about signing somebody has left on a board."""
+    sender = party.public.sign_key.key_id
+    with boards.connect(board, tmp_path / "reader") as there:
+        found = [data for _, data in there.messages() if b"BEGIN CMS" in data]
+    mine = [signed.decode(parsed) for parsed in map(signed.parse, found) if parsed.signer_key_id == sender]
+    return sum(isinstance(message, SigningRequest | Commitment | Attempt | Response) for message in mine)
+
+
 def prepare(party: Party, board: str, count: int = 1) -> None:
     made = party.run("sign", "preprocess", KEY, "--count", str(count), "--board", board)
     assert made.status == 0, made.stderr
@@ -95,6 +104,9 @@ def test_who_is_away_from_the_beginning_is_not_waited_for(people: list[Party], b
     ask(bob, board)
     take_turns([bob, carol], board, lambda: is_signed(bob))
     assert len(on(board, tmp_path, Attempt)) == 1
+    about = "a signature takes about four of whoever asks"
+    assert about in " ".join(walkthrough.PAGES["boards"].read_text().split())
+    assert posted(bob, board, tmp_path) == 4
     for party in people:  # alice comes when all is done
         assert "nothing is open" in party.run("status", "--board", board).stdout
     assert "Request" not in look(alice, board).stderr
