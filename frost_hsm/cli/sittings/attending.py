@@ -182,7 +182,7 @@ class Attending(Sitting):
     def _is_for_me(self, matter: Matter) -> bool:
         """Whether it is for an agent: requests to sign are, and of those that it made itself what becomes of them."""
         return isinstance(matter, SigningMatter) and (
-            matter.id in self._wanted or matter.step in ("commit", "respond", "decline")
+            matter.id in self._wanted or matter.step in ("commit", "respond", "respond-again", "decline")
         )
 
     def _advance_all(self) -> bool:
