@@ -347,7 +347,7 @@ OF_KEYS = (
     defence(
         "k28_an_opening_for_nobody",
         "an envelope is opened for a participant",
-        ("ceremony/history/evidence.py", "position > len(seat.roster) or ", ""),
+        ("ceremony/history/evidence.py", " and position <= len(seat.roster)", ""),
         shows="NotKnown",
     ),
     defence(
