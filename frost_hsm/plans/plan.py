@@ -89,6 +89,11 @@ class Plan:
             if each.output in made or each.output in (*each.needed, each.clone):
                 raise NotPossible(f"two files are called {each.output}")
             made.add(each.output)
+        for name in sorted(made):
+            if taken := [other for other in sorted(made) if other.startswith(f"{name}.")]:  # by the script's patterns
+                raise NotPossible(
+                    f"what belongs to {taken[0]} would be taken for what belongs to {name}", hint=_OUTPUTS
+                )
         if clash := made & {*self.files}:
             raise NotPossible(f"{', '.join(sorted(clash))} is needed before it is made")
 
@@ -137,6 +142,7 @@ class Plan:
 
 
 _NAMES: Final = "a name is up to 32 of a-z 0-9 . _ -, the first a letter or digit"
+_OUTPUTS: Final = "call one of the two otherwise: no name begins with another and a dot"
 _FILES: Final = "it is up to 64 of A-Z a-z 0-9 . _ -, the first a letter or digit: all lie in one folder"
 
 

@@ -61,8 +61,8 @@ def commands(plan: Plan, file: str) -> list[Typed]:
 
 
 def _line(*words: str) -> str:
-    """Write a command for a shell; a pattern stays one."""
-    return shlex.join((PROGRAM, *words)).replace("'*'", "*")
+    """Write a command for a shell."""
+    return shlex.join((PROGRAM, *words))
 
 
 def _all(plan: Plan, *words: str, glob: str = "", writes: str = "") -> tuple[Typed, ...]:

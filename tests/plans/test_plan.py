@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+from dataclasses import replace
+
 import pytest
 from manual.test_pages import problem
 
@@ -78,6 +81,7 @@ def test_what_was_signed_before_is_not_needed() -> None:
         ('signers = ["bob", "carol"]', 'signers = ["bob", "dave"]', "dave signs text.sig, and is not among"),
         ('output = "text.sig"', 'output = "root.pem"', "two files are called root.pem"),
         ('output = "text.sig"', 'output = "text"', "two files are called text"),
+        ('output = "text.sig"', 'output = "root.pem.sig"', "what belongs to root.pem.sig would be taken for"),
         ('file = "text"', 'file = "../text"', "is no name of a file"),
         ('file = "text"', 'file = "-text"', "is no name of a file"),
         ('file = "text"', 'file = "te;xt"', "is no name of a file"),
@@ -121,3 +125,15 @@ def test_every_command_of_a_script_exists_and_is_somebodys() -> None:
         "bob": "frost-hsm verify --key ca --as x509-root root.pem",
         "alice": "frost-hsm verify --key ca text text.sig",
     }
+
+
+@pytest.mark.parametrize("purpose", ["*", "'*'", "a '*' b", "$(id)", "; id", "~", "--yes"])
+def test_what_people_write_stays_one_word_of_a_command(purpose: str) -> None:
+    """It is no pattern, nor anything else to a shell, as which the rehearsal runs it."""
+    plan = plans.read(PLAN.encode())
+    lines = [each.line for each in script.commands(replace(plan, purpose=purpose), "plan.toml")]
+    [line] = [line for line in lines if "propose" in line]
+    said = subprocess.run(
+        ["/bin/sh", "-c", line.replace("frost-hsm", "printf '%s\\n'", 1)], capture_output=True, text=True, check=True
+    )
+    assert said.stdout.splitlines()[-2:] == ["--purpose", purpose]
