@@ -18,6 +18,8 @@ from frost_hsm.ceremony.sharing import abandonment
 from frost_hsm.ceremony.sharing import refresh as ceremony_refresh
 from frost_hsm.ceremony.sharing import repair as ceremony_repair
 from frost_hsm.ceremony.sharing.abandonment import Abandonment
+from frost_hsm.cli.steps import proposals
+from frost_hsm.cli.talk.output import grouped
 from frost_hsm.errors import CeremonyStopped, NotPossible, StepConflict
 
 MESSAGE = b"pay 5 to dave"
@@ -134,6 +136,22 @@ def test_the_place_of_whoever_blocks_it_is_taken(trio: list[Party]) -> None:
     with pytest.raises(CeremonyStopped, match="does not count here: something else followed"):
         upkeep.confirm([alice], third)
     assert len(parties.sign([bob, dave], MESSAGE)) == 65
+
+
+def test_whoever_helps_sees_all_that_it_displaces(trio: list[Party]) -> None:
+    """Also what they have not heard of: having confirmed the repair they never confirm that."""
+    alice, bob, _ = trio
+    dave, refresh = newcomer(trio, "dave"), upkeep.propose(alice)
+    upkeep.join(alice, refresh)
+    displaces = [signed.parse(refresh).content_digest, bytes(range(32))]
+    with dave.holder() as holder:
+        wanted = ceremony_repair.request(holder, dave.key(), 4, ["alice", "bob"], displaces=displaces)
+    for party, known in ((alice, "refresh 1 of treasury"), (bob, "what is not known here")):
+        lines = proposals.repairing(upkeep.repairing(party, wanted))
+        shown = [line.split("displaces")[1].strip() for line in lines if "displaces" in line]
+        assert sorted(shown) == sorted(
+            (f"{known} ({grouped(displaces[0][:16])})", f"what is not known here ({grouped(displaces[1][:16])})")
+        )
 
 
 def test_whoever_confirmed_what_displaces_a_step_waits_for_a_standing(trio: list[Party]) -> None:

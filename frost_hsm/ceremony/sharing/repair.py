@@ -165,10 +165,11 @@ class Repair:
         return self.key.chapter(self.request)
 
     @property
-    def displaced(self) -> list[Chapter]:
-        """What it displaces, as far as that is known here: for people to see before they agree."""
+    def displaced(self) -> dict[bytes, str]:
+        """What it displaces, by id, for people to see all of it before they agree: its title where that is known."""
         known = self.key.history.chapters
-        return [known[each] for each in self.request.message.displaces if each in known]
+        ids = self.request.message.displaces
+        return {each: known[each].title if each in known else "what is not known here" for each in ids}
 
     @property
     def absent(self) -> list[PublicIdentity]:

@@ -49,7 +49,7 @@ def repairing(asked: Repair) -> list[str]:
         f"  receives     {'a new share' if old is None else f'the share of {old.name}'}, position {asked.position}",
         *([f"  in place of  {old.fingerprint}"] if old is not None else []),
         f"  helpers      {_helpers(asked)}",
-        *(f"  displaces    {chapter.title} ({grouped(chapter.id[:16])})" for chapter in asked.displaced),
+        *(f"  displaces    {title} ({grouped(id_[:16])})" for id_, title in asked.displaced.items()),
         *([f"  not asked    {', '.join(each.name for each in asked.absent)}"] if asked.absent else []),
         f"  request      {grouped(asked.id[:16])}",
     ]
