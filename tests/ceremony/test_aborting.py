@@ -10,7 +10,9 @@ from stage.parties import Party, inbox
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
-from frost_hsm.ceremony.messages.using import Abort
+from frost_hsm.ceremony.messages.using import Abort, raw
+from frost_hsm.ceremony.signing import session as signing
+from frost_hsm.ceremony.signing.attempts import Attempts
 from frost_hsm.errors import CeremonyStopped, NotPossible
 
 MESSAGE = b"pay 5 to dave"
@@ -85,3 +87,21 @@ def test_an_answer_that_is_on_its_way_is_not_taken_back(trio: list[Party]) -> No
     session = alice.session(wanted)
     session.aggregate(inbox(commitments.values(), responses.values()))
     refused(alice, NotPossible, lambda: abort(alice, wanted), "it is signed")
+
+
+def test_an_answer_to_an_attempt_is_not_taken_back(trio: list[Party]) -> None:
+    """The others may sign with it: who said that they will not sign would have signed."""
+    alice, bob, _ = trio
+    with alice.holder() as holder:
+        wanted = signing.request(holder, alice.key(), MESSAGE, [party.name for party in trio], is_any=True)
+    offers = [party.session(wanted).offer(party.holder) for party in (alice, bob)]
+    asking = Attempts(alice.session(wanted), inbox(offers), raw)
+    assert asking.choose(alice.holder) == ["alice", "bob"]
+    [attempt] = Attempts(alice.session(wanted), inbox(), raw).sent()
+    heard = Inbox([Incoming(str(number), data, named=False) for number, data in enumerate([*offers, attempt])])
+    answering = Attempts(bob.session(wanted), heard, raw)
+    to_answer = answering.to_answer()
+    assert to_answer is not None
+    answering.respond(to_answer, bob.holder)
+    refused(bob, NotPossible, lambda: abort(bob, wanted), "your answer is made")
+    assert abort(alice, wanted), "who asked may"

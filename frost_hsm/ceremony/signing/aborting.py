@@ -13,11 +13,14 @@ from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Abort, Attempt, Response, SecondResponse, SigningRequest
 from frost_hsm.ceremony.people.identity import OpenHolder
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
-from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import NotPossible
 
 SIGNATURES: Final = "signatures"
 """The folder of the signatures of a request, one file an item, by its number."""
+
+ATTEMPTS: Final = "attempts"
+"""The folder of the attempts at a request, by their ids in hex."""
 
 ATTEMPT: Final = "attempt.pem"
 """What begins an attempt at a request, in a folder of its own."""
@@ -125,13 +128,20 @@ class Aborting:
         is_asker = self._request.sender == self._key.me
         if not is_asker:
             self.require_signer()
-        has_answered = self._transcript.sent(self._request.message.last_answer) is not None
-        if self._is_signed or (has_answered and not is_asker):
+        if self._is_signed or (self._has_answered and not is_asker):
             what = "it is signed" if self._is_signed else "your answer is made"
             raise NotPossible(
                 f"request {self._id[:8].hex()} cannot be ended: {what}",
                 hint=None if is_asker else f"{self._request.sender.name}, who asked, can end it for all",
             )
+
+    @property
+    def _has_answered(self) -> bool:
+        """Whether my last answer to it, or to an attempt at it, was made: others may sign with it."""
+        answer = f"{STEPS[self._request.message.last_answer]}/{self._key.me.name}.pem"
+        attempts = self._home.names(f"{self._transcript.folder}/{ATTEMPTS}")
+        folders = (self._transcript.folder, *(request_folder(bytes.fromhex(each)) for each in attempts))
+        return any(self._home.exists(f"{each}/{answer}") for each in folders)
 
     @property
     def _is_signed(self) -> bool:

@@ -37,7 +37,8 @@ from frost_hsm.ceremony.messages.using import (
     SigningRequest,
 )
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder
-from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession, request
+from frost_hsm.ceremony.signing.aborting import ATTEMPTS
+from frost_hsm.ceremony.signing.session import SigningSession, request
 from frost_hsm.ceremony.store import StateDirectory, request_folder
 from frost_hsm.errors import DeserializationError, FrostHsmError, NotYet
 from frost_hsm.frost.packages import SigningCommitments

@@ -52,8 +52,6 @@ from frost_hsm.frost.packages import (
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
-ATTEMPTS: Final = "attempts"
-"""The folder of the attempts at a request, by their ids in hex."""
 ARCHIVED: Final = "archived"
 """Its owner's note that a request is put away (`archiving`)."""
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.using import Abort, Commitment, Response
+from frost_hsm.ceremony.signing.aborting import ATTEMPTS
 from frost_hsm.ceremony.signing.attempts import Attempts
-from frost_hsm.ceremony.signing.session import ATTEMPTS, SigningSession
+from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.files import things
 from frost_hsm.cli.sittings.matter import Matter, Outgoing, Person, Standing
-from frost_hsm.errors import CeremonyStopped, NonceUsed, NotYet, ProtocolViolation
+from frost_hsm.errors import CeremonyStopped, NonceUsed, NotPossible, NotYet, ProtocolViolation
 
 _SIGNED = "signed; your signature share is sent"
 
@@ -189,7 +191,8 @@ class AnyOfMatter(SigningMatter):
             return _SIGNED if attempt.has_answered else "the first of two answers is sent"
         except NonceUsed:
             if not attempts.was_made_ahead(attempt):
-                self.session.aborting.abort(person.holder)
+                with suppress(NotPossible):  # another attempt was answered
+                    self.session.aborting.abort(person.holder)
                 raise
             attempt.offer(person.holder)
             return "your nonces made ahead had served; a commitment to others is sent"
