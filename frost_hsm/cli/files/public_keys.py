@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from frost_hsm.ceremony.people.names import NAME
-from frost_hsm.cli.files import door, packages
+from frost_hsm.cli.files import door
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import DeserializationError, FileMissing, NotKnown, NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.packages import PublicKeyPackage
 from frost_hsm.frost.values import VerifyingKey
+
+if TYPE_CHECKING:
+    from frost_hsm.frost.packages import PublicKeyPackage
 
 _MAX_POSTCARD = 1 << 17  # bytes: 1024 participants of the largest suite have fewer
 _LONGEST_HEX = 256  # bytes of a file, white space among them
@@ -69,6 +72,9 @@ def _from_hex(digits: str, suite: Ciphersuite | None) -> VerifyingKey:
 
 def read_package(data: bytes) -> PublicKeyPackage:
     """Read a public key package, JSON or postcard, of whichever suite its header names."""
+    from frost_hsm.cli.files import packages  # here, because a key in hex needs none of it
+    from frost_hsm.frost.packages import PublicKeyPackage
+
     for suite in ciphersuites.ALL:
         if data.startswith(suite.header) and len(data) <= _MAX_POSTCARD:
             return PublicKeyPackage.deserialize(suite, data)
