@@ -212,6 +212,27 @@ def test_doctor_gives_a_command_that_makes_a_token(softhsm_module: str, tmp_path
     assert "pkcs11:token=NAME;serial=" in after[1]
 
 
+@pytest.mark.parametrize("order", ["theirs, ours", "ours, theirs by its real path"])
+def test_a_program_may_use_the_module_too(run: Callable[[str], list[str]], tmp_path: Path, order: str) -> None:
+    """With python-pkcs11, as the manual says: it loads the module first, by any path, or names it by its real path."""
+    lines = run(f"""
+import pkcs11
+link = Path({str(tmp_path / "linked.so")!r})
+link.symlink_to(MODULE)
+
+def theirs(path):
+    print([token.label for token in pkcs11.lib(str(path)).get_tokens() if token.label])
+
+if {order == "theirs, ours"}:
+    theirs(link)
+with open_token() as token:
+    print(token.info.label)
+if {order != "theirs, ours"}:
+    theirs(Path(MODULE).resolve())
+""")
+    assert sorted(lines) == ["['alice']", "alice"]
+
+
 def test_fifty_processes_open_one_token_at_once(run: Callable[[str], list[str]]) -> None:
     """Each login rewrites a file of SoftHSM2 in place, which the others misread; all come through, one PIN each."""
     lines = run("""
