@@ -31,7 +31,7 @@ class Reader(Terminal):
         self.asked = ""
         self.looks_into = True
 
-    def agree(self, question, *, what, shown, lines=(), view=None) -> bool:  # type: ignore[no-untyped-def]
+    def agree(self, question, *, what, shown, whole=None, lines=(), view=None) -> bool:  # type: ignore[no-untyped-def]
         self.lines, self.asked = list(lines), shown
         self.whole = view() if view is not None and self.looks_into else ""
         return False

@@ -193,6 +193,7 @@ def _me(place: Workplace, found: Backup) -> PublicIdentity:
             "Is this the identity of your first token, with this fingerprint?",
             what="the last 4 digits of the fingerprint",
             shown=found.owner.fingerprint[-4:],
+            whole=found.owner.fingerprint,
             lines=_owner(found),
         )
         if not is_theirs:

@@ -134,6 +134,7 @@ def sign(place: Workplace, file: str) -> Result:
         "You have read this record, and it is right?",
         what="the last 4 digits of its sha256",
         shown=digest[-4:],
+        whole=digest,
         lines=[f"Record of: {planned.plan.title}", f"  file    {path}", f"  sha256  {digest}"],
     )
     if not is_agreed:

@@ -74,6 +74,7 @@ def _is_right(place: Workplace, public: PublicIdentity, fingerprint: str | None)
         f"Compare it with {public.name} by voice or in person. Does it match?",
         what="the last 4 digits of the fingerprint",
         shown=public.fingerprint[-4:],
+        whole=public.fingerprint,
         lines=identity_lines(public),
     )
 

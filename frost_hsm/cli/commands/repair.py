@@ -244,6 +244,7 @@ def _agree(place: Workplace, asked: Repair, question: str) -> None:
         question,
         what="the last 4 digits of the fingerprint",
         shown=asked.receiver.fingerprint[-4:],
+        whole=asked.receiver.fingerprint,
         lines=proposals.repairing(asked),
     )
     if not is_agreed:

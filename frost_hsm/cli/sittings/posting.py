@@ -121,6 +121,7 @@ def meet(place: Workplace, public: PublicIdentity) -> None:
         f"Compare it with {public.name} by voice or in person. Does it match?",
         what="the last 4 digits of the fingerprint",
         shown=public.fingerprint[-4:],
+        whole=public.fingerprint,
         lines=identity_lines(public),
     )
     if not is_same:

@@ -86,7 +86,7 @@ class Sitting:
         """Have a check code compared. Raises `Aborted` unless it is the same."""
         self._line.clear()
         what = "the last 4 digits of the check code"
-        if not self._place.terminal.agree(question, what=what, shown=check_code[-4:], lines=lines):
+        if not self._place.terminal.agree(question, what=what, shown=check_code[-4:], whole=check_code, lines=lines):
             raise Aborted("the check codes were not compared; the same command asks again")
 
     def agree_to_sign(self, session: SigningSession) -> bool:

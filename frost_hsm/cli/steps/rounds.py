@@ -110,6 +110,7 @@ def have_compared(place: Workplace, ceremony: Rounds, check_code: str) -> bool:
         f"Did {others(ceremony)} read the same check code?",
         what="the last 4 digits of the check code",
         shown=check_code[-4:],
+        whole=check_code,
         lines=[f"  check code  {check_code}"],
     )
 

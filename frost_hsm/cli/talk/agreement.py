@@ -53,6 +53,7 @@ def is_agreed_to(terminal: Terminal, lines: Sequence[str], asked: Sequence[Asked
         f"Agree to sign these {len(asked)} messages?" if several else "Agree to sign this message?",
         what="the last 4 digits of the sha256 of all" if several else "the last 4 digits of its sha256",
         shown=digest[-4:],
+        whole=digest,
         lines=[
             *lines,
             *(line for part in parts for line in part),

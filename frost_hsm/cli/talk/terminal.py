@@ -68,13 +68,15 @@ class Terminal:
         *,
         what: str,
         shown: str,
+        whole: str | None = None,
         lines: Sequence[str] = (),
         view: Callable[[], str] | None = None,
     ) -> bool:
         """Show lines and have something of them typed, which nobody can who has not seen them.
 
         shown: what is to be typed, and ``what`` names it: "the last 4 digits of the fingerprint"; upper case and
-        spaces do not matter. ``--yes`` answers for itself. An empty answer, or n, is no. view: makes the text that v
+        spaces do not matter. whole: the number that these are the last digits of; whoever pastes all of it has it
+        compared. ``--yes`` answers for itself. An empty answer, or n, is no. view: makes the text that v
         shows, all of it.
         """
         for line in lines:
@@ -84,13 +86,13 @@ class Terminal:
         if not _is_terminal(sys.stderr):  # then nobody has seen them
             with suppress(NoTerminal):  # the question says so
                 self._show(lines)
-        whole = ", v to see all of it" if view is not None else ""
+        all_of_it = ", v to see all of it" if view is not None else ""
         for _ in range(ATTEMPTS):
-            answer = self._answer(f"{question} To agree, type {what}{whole}:")
+            answer = self._answer(f"{question} To agree, type {what}{all_of_it}:")
             while view is not None and answer.lower() == "v":
                 self._page(view())
-                answer = self._answer(f"{question} To agree, type {what}{whole}:")
-            if _plain(answer) == _plain(shown):
+                answer = self._answer(f"{question} To agree, type {what}{all_of_it}:")
+            if _plain(answer) in (_plain(shown), _plain(whole or shown)):
                 return True
             if _plain(answer) in ("", "n", "no"):
                 return False
