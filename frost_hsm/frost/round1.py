@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from itertools import islice
@@ -68,6 +68,20 @@ def deserialize_all(ciphersuite: Ciphersuite, packages: Mapping[Identifier, byte
             found |= _put_together(ciphersuite, _with_elements(ciphersuite, unread, packages))
             unread.clear()
     return found | _with_elements(ciphersuite, unread, packages)
+
+
+def keep_sums(ciphersuite: Ciphersuite, packages: Iterable[tuple[Identifier, Package]]) -> dict[Identifier, Package]:
+    """Keep packages as they are read one by one, with their senders; of very many as `deserialize_all` does."""
+    found: dict[Identifier, Package] = {}
+    apart: dict[Identifier, Package] = {}
+    size = 0
+    for sender, package in packages:
+        apart[sender] = package
+        size += len(package.commitment.encoded)
+        if size >= _AT_ONCE:
+            found |= _put_together(ciphersuite, apart)
+            apart, size = {}, 0
+    return found | apart
 
 
 def _with_elements(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from pathlib import Path
 
 import pytest
 from ceremony.memory_token import MemoryToken
+from stage import parties, upkeep
+from stage.mallory import Mallory, plus_one_for
 
 from frost_hsm import P256
 from frost_hsm.ceremony.history import dossier
@@ -20,7 +23,8 @@ from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
 from frost_hsm.ceremony.sealing import envelope, seeds, shares
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing import keygen
-from frost_hsm.frost import dkg, round2
+from frost_hsm.errors import InvalidSecretShare
+from frost_hsm.frost import dkg, many_commitments, round1, round2
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import system_entropy
 
@@ -64,3 +68,27 @@ def test_evidence_fits_into_a_file() -> None:
     data = dossier.write([proposal, first, second, *claims])
     assert len(data) < dossier.MAX_SIZE // 4
     assert judge(data).names == (mallory.public.name,)
+
+
+def test_of_many_commitments_the_sum_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three do what a thousand do: a key, its refresh, a signature; a bad share still convicts its sender."""
+    monkeypatch.setattr(round1, "_AT_ONCE", 40)
+    kept: list[int] = []
+    put_together = many_commitments.put_together
+    monkeypatch.setattr(
+        many_commitments, "put_together", lambda *these: kept.append(len(these[1])) or put_together(*these)
+    )
+    people = parties.gather(tmp_path)
+    parties.generate(people)
+    upkeep.refresh(people)
+    assert len(parties.sign(people[:2], b"message")) == 65
+    assert kept == [1] * 12 + [2] * 6, "by three, in two rounds: of each of the others; in the refresh of both together"
+    proposal = parties.propose(people, name="other")
+    first = parties.round1(people[:2], proposal)
+    cheat = Mallory(people[2], proposal)
+    first["carol"] = cheat.round1()
+    second = parties.round2(people[:2], first, "other")
+    second["carol"] = cheat.round2(first, plus_one_for("alice"))
+    with pytest.raises(InvalidSecretShare) as caught:
+        parties.finish(people[:1], first, second, "other")
+    assert caught.value.culprits == ("carol",)

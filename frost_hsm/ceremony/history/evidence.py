@@ -192,6 +192,13 @@ def read_round1(seat: Seat, said: Signed[Round1]) -> frost_round1.Package:
     return frost_round1.Package.deserialize(seat.suite, said.message.package, said.message.y_coordinates)
 
 
+def read_proven_round1(seat: Seat, said: Signed[Round1]) -> frost_round1.Package:
+    """As `read_round1`, and check what a refresh proves; raises `ProtocolViolation` too, the sender's fault."""
+    package = read_round1(seat, said)
+    check_proofs(seat, said, package)
+    return package
+
+
 def _shares_made(chapter: Chapter) -> Iterator[Finding]:
     seat = seat_of(chapter)
     for first in chapter.of(Round1):

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history import kept
-from frost_hsm.ceremony.history.evidence import check_proofs, read_round1
+from frost_hsm.ceremony.history.evidence import read_proven_round1
 from frost_hsm.ceremony.history.transcript import BEGINNING, GIVEN_UP, Status, Transcript
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import GivenUp
@@ -55,6 +55,7 @@ from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy, system_entropy
 
 M = TypeVar("M", bound=Message)
+Packages = tuple[frost_round1.Package, Mapping[Identifier, frost_round1.Package]]  # our own, and those of the others
 
 
 @frozen
@@ -194,11 +195,11 @@ class Rounds(ABC):
         received = self.transcript.gather(Round1, inbox)
         sent = self.transcript.find(Round2, inbox).get(self.me.name)
         if sent is None:
-            packages = self.round1_packages(received)
+            _, others = self.round1_packages(received)
             with self.at_work(open_holder) as (holder, sealed):
                 sent = self.transcript.sent(Round2)
                 if sent is None:
-                    sent = self._send_shares(holder, sealed, received, packages, entropy)
+                    sent = self._send_shares(holder, sealed, received, others, entropy)
         self._require_same(sent.message.round1_hash == transcript_hash(received.values()))
         self.transcript.keep({self.me.name: sent})  # it may have come back from others
         return sent.to_pem()
@@ -208,10 +209,9 @@ class Rounds(ABC):
         holder: Holder,
         sealed: SealedRounds,
         received: Mapping[str, Signed[Round1]],
-        packages: dict[Identifier, frost_round1.Package],
+        others: Mapping[Identifier, frost_round1.Package],
         entropy: Entropy,
     ) -> Signed[Round2]:
-        others = {sender: package for sender, package in packages.items() if sender != self.seat.own_identifier}
         secret = sealed.recall()
         try:
             state, sending = self._part2(secret, others)
@@ -277,22 +277,21 @@ class Rounds(ABC):
     def add_up_shares(
         self,
         holder: Holder,
-        packages: dict[Identifier, frost_round1.Package],
+        packages: Packages,
         first: Mapping[str, Signed[Round1]],
         second: Mapping[str, Signed[Round2]],
         strict: bool | None,
     ) -> tuple[KeyPackage, PublicKeyPackage]:
-        """Open the shares and run part 3; the caller wipes the key package."""
+        """Open the shares and run part 3; the caller wipes the key package. packages: of `round1_packages`."""
         own = shares.decrypt(self.seat, second[self.me.name], holder)
-        others = {sender: package for sender, package in packages.items() if sender != self.seat.own_identifier}
         state = frost_round2.SecretPackage(
             self.suite,
             self.seat.own_identifier,
-            packages[self.seat.own_identifier].commitment,
+            packages[0].commitment,
             own.signing_share,
             self.min_signers,
             len(self.roster),
-            dkg.digest_round1(others),  # part2 checked these: our own round 2 names their hash
+            dkg.digest_round1(packages[1]),  # part2 checked these: our own round 2 names their hash
         )
         received: dict[Identifier, frost_round2.Package] = {}
         try:
@@ -301,7 +300,7 @@ class Rounds(ABC):
                     package = self._blame.open_share(holder, first.values(), said, second[self.me.name])
                     received[self.seat.identifier(name)] = package
             try:
-                return self._part3(holder, state, others, received, strict)
+                return self._part3(holder, state, packages[1], received, strict)
             except InvalidSecretShare as violation:
                 of_second = self._of_culprits(violation, second)
                 what = "sent you a share that does not match the round 1 commitment"
@@ -410,16 +409,17 @@ class Rounds(ABC):
 
     # ── What others signed ──
 
-    def round1_packages(self, received: Mapping[str, Signed[Round1]]) -> dict[Identifier, frost_round1.Package]:
-        """Read everybody's package; one that is none, or proves nothing where it has to, convicts its sender."""
-        packages = {}
-        for name, said in received.items():
-            try:
-                packages[self.seat.identifier(name)] = package = read_round1(self.seat, said)
-                check_proofs(self.seat, said, package)
-            except (DeserializationError, ProtocolViolation) as error:
-                raise self._blame.convict(said) from error
-        return packages
+    def round1_packages(self, received: Mapping[str, Signed[Round1]]) -> Packages:
+        """Read our own package and those of the others; one that is none, or proves too little, convicts its sender."""
+        others = [said for name, said in received.items() if name != self.me.name]
+        read = ((self.seat.identifier(said.sender.name), self._round1_package(said)) for said in others)
+        return self._round1_package(received[self.me.name]), frost_round1.keep_sums(self.suite, read)
+
+    def _round1_package(self, said: Signed[Round1]) -> frost_round1.Package:
+        try:
+            return read_proven_round1(self.seat, said)
+        except (DeserializationError, ProtocolViolation) as error:
+            raise self._blame.convict(said) from error
 
     def _require_one_view(self, round1_hash: bytes, received: Mapping[str, Signed[Round2]]) -> None:
         self._require_same(received[self.me.name].message.round1_hash == round1_hash)
