@@ -71,16 +71,16 @@ class Other:
         self.secret, package = dkg.part1(P256, own, max_signers=n, min_signers=t)
         return signed.write(Round1(self.seat.ceremony, package.serialize(), package.y_coordinates()), self.holder)
 
-    def round2(self, round1_hash: bytes, me: str, *, is_whole: bool) -> bytes:
-        """Send shares: a real one to the one who is measured, to everybody else something of the same length."""
+    def round2(self, round1_hash: bytes, *real: str, is_whole: bool) -> bytes:
+        """Send shares: real ones to those who are measured, to everybody else something of the same length."""
         roster, context = self.seat.roster, shares._context
         with seeds.draw(system_entropy) as root:
             sealed: dict[str, bytes] = {}
-            for to in (each for each in roster if each.name in (me, self.holder.public.name)):
+            for to in (each for each in roster if each.name in (*real, self.holder.public.name)):
                 bound = context(self.seat, self.holder.public, to, round1_hash)
                 with self._share(roster.position(to.name)).serialize() as plaintext, shares._seed(root, bound) as seed:
                     sealed[to.name] = envelope.encrypt(bound, plaintext, to.addressees, seed=seed)
-        length = len(sealed[me])
+        length = len(sealed[real[0]])
         envelopes = Envelopes.of(Enclosure.of(sealed.get(each.name) or _filler(length)) for each in roster)
         if not is_whole:
             envelopes = envelopes.given({Enclosure.of(data).digest: data for data in sealed.values()})
@@ -110,11 +110,12 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 values = measure(Path(folder), size, is_whole=is_whole)
             sent = "one file for all" if is_whole else "a file for each"
-            rows.append([f"{size}, {size * 2 // 3}", sent, *map(_three_digits, values)])
+            rows.append([f"{size}, {size * 2 // 3}", sent, *map(three_digits, values)])
     show(Table("Large groups", COLUMNS, rows))
 
 
-def _three_digits(value: float) -> str:
+def three_digits(value: float) -> str:
+    """Write three digits that say something."""
     return f"{value:.{0 if value >= 100 else 1 if value >= 10 else 2}f}"
 
 

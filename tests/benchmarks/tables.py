@@ -33,6 +33,7 @@ OTHERS = {
     "Agents": "agents.py",
     "Growth": "growth.py",
     "Large groups": "ceremonies.py",
+    "Ceremonies in one process": "crowds.py",
 }
 COLUMNS = ("n, t", "step", "native: ms", "Rust / ours", "with y", "alone: ms", "Rust / ours", "with y", "noble / ours")
 """Of peers: with the native library, and as after a bare ``pip install``."""
