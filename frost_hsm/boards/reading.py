@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from frost_hsm.boards import Board, name_of
 from frost_hsm.boards.seen import PassedOver
+
+T = TypeVar("T")
 
 PROBE: Final = b"frost-hsm board probe: pass over "
 """What the probes begin with that ``board check`` posts: they are from nobody, and not worth a word."""
@@ -27,31 +29,33 @@ class _Used:
     size: int = 0
 
 
-class Reading:
+class Reading(Generic[T]):
     """A board, read from its beginning to wherever it is now."""
 
     def __init__(
         self,
         board: Board,
-        sender_of: Callable[[bytes], str | None],
+        look: Callable[[bytes], tuple[str, T] | None],
         *,
         max_messages: int = MAX_MESSAGES_OF_ONE,
         max_bytes: int = MAX_BYTES_OF_ONE,
     ) -> None:
-        """Begin. sender_of: who signed a message, or None for a stranger or damage; must not raise.
+        """Begin.
 
-        max_messages, max_bytes: of one sender, for as long as this object lives.
+        look: says of a message who signed it, and what is made of it; None for a stranger or damage. It must not raise,
+        nor keep anything of a message: that is for whoever is given it. max_messages, max_bytes: of one sender, for as
+        long as this object lives.
         """
         self._board = board
-        self._sender_of = sender_of
+        self._look = look
         self._most, self._most_bytes = max_messages, max_bytes
         self._cursor = ""
         self._looked_at: set[str] = set()
         self._used: dict[str, _Used] = {}
         self._over = PassedOver()
 
-    def new(self) -> Iterator[tuple[str, bytes]]:
-        """Give each message of somebody known that was not given before, with its sender."""
+    def new(self) -> Iterator[tuple[str, T]]:
+        """Give what is made of each message of somebody known that was not given before, with its sender."""
         for cursor, data in self._board.messages(self._cursor):
             self._cursor = cursor
             name = name_of(data)
@@ -60,17 +64,18 @@ class Reading:
             self._looked_at.add(name)
             if data.startswith(PROBE):
                 continue
-            sender = self._sender_of(data)
-            if sender is None:
+            seen = self._look(data)
+            if seen is None:
                 self._over.note(name, "from nobody known here, or for somebody else")
                 continue
+            sender, made = seen
             used = self._used.setdefault(sender, _Used())
             if used.messages >= self._most or used.size + len(data) > self._most_bytes:
                 self._over.note(name, f"more from {sender} than one person may post")
                 continue
             used.messages += 1
             used.size += len(data)
-            yield sender, data
+            yield sender, made
 
     @property
     def passed_over(self) -> Sequence[str]:

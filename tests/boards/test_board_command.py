@@ -93,11 +93,12 @@ def test_tables_of_boards_that_are_none(home: StateDirectory, table: str) -> Non
 
 
 def test_each_message_comes_once_and_no_sender_fills_a_reader(tmp_path: Path) -> None:
-    def sender_of(data: bytes) -> str | None:
-        return {b"a": "alice", b"b": "bob"}.get(data[:1])
+    def look(data: bytes) -> tuple[str, bytes] | None:
+        sender = {b"a": "alice", b"b": "bob"}.get(data[:1])
+        return (sender, data) if sender is not None else None
 
     with boards.connect(f"dir:{tmp_path}", tmp_path) as board:
-        reading = Reading(board, sender_of, max_messages=3, max_bytes=100)
+        reading = Reading(board, look, max_messages=3, max_bytes=100)
         board.post(b"x: a stranger's")
         board.post(PROBE + b"1")
         for number in range(5):

@@ -8,6 +8,7 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,25 @@ from stage.mallory import Mallory, plus_one_for
 from stage.parties import KEY, Party
 
 from frost_hsm import boards
+from frost_hsm.boards.reading import Reading
 from frost_hsm.ceremony.history import transcript
 from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.inbox import FIRST_LINE
 from frost_hsm.ceremony.messages.making import Round1, Round2
+from frost_hsm.ceremony.messages.using import Abort
 from frost_hsm.ceremony.people.roster import Roster
+from frost_hsm.ceremony.sealing import envelope
+from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.envelope import Envelope
+from frost_hsm.ceremony.sealing.records import own_context
+from frost_hsm.cli.sittings import heard as hearing
 from frost_hsm.cli.sittings.heard import Heard
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import FrostHsmError, InputProblem
-from frost_hsm.forms import pem
+from frost_hsm.forms import cms, pem
+from frost_hsm.secret import Secret
 
 
 @pytest.fixture
@@ -157,6 +166,22 @@ def test_what_is_heard_in_any_order_is_put_together(people: list[Party], monkeyp
         assert len(heard.passed_over) == len(missing)
         heard.let_go(matter)
         assert heard._envelopes == {}
+
+
+def test_nobody_fills_the_memory_of_who_listens(people: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what somebody posts beyond measure nothing is kept, nor of what anybody can post."""
+    monkeypatch.setattr(hearing, "Reading", partial(Reading, max_messages=3))
+    _, bob, carol = people
+    with carol.holder() as holder:
+        said = [signed.write(Abort(bytes([number]) * 32), holder) for number in range(5)]
+    evidence = [FIRST_LINE * 2 + bytes([number]) for number in range(5)]
+    context = own_context(bob.public, bytes(32), Kind.ROUND2_SHARE, "suite")
+    envelopes = [envelope.encrypt(context, Secret(bytes(32)), [bob.public]) for _ in range(5)]
+    posted = [pem.encode(cms.PEM_LABEL, each) for each in envelopes]
+    heard = Heard(Workplace(bob.home.path, terminal=Terminal()), Given([*said, *evidence, *posted]))
+    heard.read()
+    assert sum(map(len, heard._messages.values())) == 3
+    assert (len(heard.evidence), len(heard._envelopes), len(heard.passed_over)) == (3, 3, 6)
 
 
 class Given:

@@ -8,7 +8,8 @@ there before.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from frost_hsm.boards import Board, name_of
 from frost_hsm.boards.reading import Reading
@@ -30,6 +31,9 @@ from frost_hsm.forms import cms, pem
 _FIRST_LINE_OF_IDENTITIES = b"-----BEGIN CERTIFICATE-----"
 _IDENTITIES, _EVIDENCE = "whoever hands out identities", "whoever hands out evidence"  # as no person is called
 _ENVELOPES = "whoever sends envelopes"
+TakeIn = Callable[[], None]
+"""Keeps a message, once it is seen that its sender may say as much."""
+
 _MAX_OF_STRANGERS = 20  # matters that somebody proposes whose identity nobody here has compared
 
 
@@ -58,7 +62,9 @@ class Heard:
         self.offered = Offered()
         self._spoke: dict[str, None] = {}  # who, the last at the end
         for data in matters.known_here(place):
-            self._begin(data, signed.decode(signed.parse(data)))
+            matter = self._begun(data, signed.decode(signed.parse(data)))
+            if matter is not None:
+                self._hold(matter)
         self._reading = self._from_the_beginning()
 
     def read(self) -> None:
@@ -68,8 +74,8 @@ class Heard:
         known = -1
         while known != len(self._known):
             known = len(self._known)
-            for _ in self._reading.new():
-                pass
+            for _, take_in in self._reading.new():
+                take_in()
             if self._unplaced and known != len(self._known):
                 self.read_again()
 
@@ -132,8 +138,8 @@ class Heard:
         """What does not count, one line each."""
         return self._reading.passed_over if self._reading is not None else []
 
-    def _from_the_beginning(self) -> Reading | None:
-        return Reading(self._board, self._take_in) if self._board is not None else None
+    def _from_the_beginning(self) -> Reading[TakeIn] | None:
+        return Reading(self._board, self._look) if self._board is not None else None
 
     def take_up(self, data: bytes) -> None:
         """Count what I take up myself as taken up, before it comes back from the board."""
@@ -144,41 +150,43 @@ class Heard:
         if isinstance(message, SigningRequest | Attempt):
             self.offered.take(message.commitments, message.request if isinstance(message, Attempt) else digest)
 
-    def _take_in(self, data: bytes) -> str | None:
-        """Put a message where it belongs; returns whose it is, None for what does not count."""
+    def _look(self, data: bytes) -> tuple[str, TakeIn] | None:
+        """Say whose a message is, and how it is taken in; None for what does not count."""
         name = name_of(data)
         self.there.add(name)
         if data.startswith(_FIRST_LINE_OF_IDENTITIES):
-            return self._take_in_identity(data)
+            return self._look_at_identity(data)
         if data.count(FIRST_LINE) > 1:
-            self.evidence[name] = data
-            return _EVIDENCE
+            return _EVIDENCE, partial(self.evidence.update, {name: data})
         try:
             parsed = signed.parse(data)
             message = signed.decode(parsed)
             if isinstance(message, matters.BEGINNINGS):
-                matter = self.matters.get(parsed.content_digest) or self._begin(data, message)
-                return matter.begun.sender.name if matter is not None else None
+                matter = self.matters.get(parsed.content_digest) or self._begun(data, message)
+                return (matter.begun.sender.name, partial(self._hold, matter)) if matter is not None else None
             sender = self._known.get(parsed.signer_key_id)
             if sender is None:
                 self._unplaced = True
                 return None
             parsed.verify(sender.sign_key)
         except (InputProblem, InvalidContents):
-            return self._take_in_envelope(data)
+            return self._look_at_envelope(data)
+        return sender.name, partial(self._take_in, data, message, parsed.content_digest, sender)
+
+    def _take_in(self, data: bytes, message: Message, digest: bytes, sender: PublicIdentity) -> None:
+        """Put a message of somebody known where it belongs."""
         self._spoke.pop(sender.name, None)
         self._spoke[sender.name] = None
         if isinstance(message, Prepared):
             self.offered.offer(message, sender)
-            return sender.name
+            return
         if isinstance(message, Attempt):
-            self._attempts.setdefault(message.request, set()).add(parsed.content_digest)
-            self._take_up(message, parsed.content_digest)
-        said = self._messages.setdefault(about(message) or b"", {})
+            self._attempts.setdefault(message.request, set()).add(digest)
+            self._take_up(message, digest)
+        name, said = name_of(data), self._messages.setdefault(about(message) or b"", {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
-        return sender.name
 
-    def _take_in_envelope(self, data: bytes) -> str | None:
+    def _look_at_envelope(self, data: bytes) -> tuple[str, TakeIn] | None:
         try:
             [envelope] = pem.decode(cms.PEM_LABEL, data, "an envelope")
             readers = {each.key_id for each in Envelope.decode(envelope).recipients}
@@ -186,19 +194,19 @@ class Heard:
             return None
         if self._place.me.agree_key.key_id not in readers:
             return None
-        enclosure = Enclosure.of(envelope)
-        self._envelopes[enclosure.digest] = envelope
-        return _ENVELOPES
+        return _ENVELOPES, partial(self._envelopes.update, {Enclosure.of(envelope).digest: envelope})
 
-    def _take_in_identity(self, data: bytes) -> str | None:
+    def _look_at_identity(self, data: bytes) -> tuple[str, TakeIn] | None:
         try:
             public = PublicIdentity.from_pem(data)
         except (InputProblem, UsageProblem):
             return None
-        self.identities.setdefault(public.name, {})[public.digest] = public
-        return _IDENTITIES
+        return _IDENTITIES, partial(self._take_in_identity, public)
 
-    def _begin(self, data: bytes, message: Message) -> Matter | None:
+    def _take_in_identity(self, public: PublicIdentity) -> None:
+        self.identities.setdefault(public.name, {})[public.digest] = public
+
+    def _begun(self, data: bytes, message: Message) -> Matter | None:
         try:
             matter = matters.begin(self._place, data, message, self._find_key)
         except FrostHsmError:  # of a key that is not here, or not yet; or nothing that could be
@@ -210,7 +218,9 @@ class Heard:
             self._strangers += 1
             if self._strangers > _MAX_OF_STRANGERS:
                 return None
-        self.matters[matter.id] = matter
-        self._take_up(message, matter.id)
-        self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
         return matter
+
+    def _hold(self, matter: Matter) -> None:
+        self.matters[matter.id] = matter
+        self._take_up(matter.begun.message, matter.id)
+        self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
