@@ -104,6 +104,24 @@ def test_after_signatures_the_stock_is_full_again_and_the_next_take_one_round(
 
 
 @pytest.mark.slow
+def test_nobody_fills_a_token_with_pairs_that_wait_for_nothing(people: list[Party], folder: Path) -> None:
+    """Carol says that an attempt at a request that is none takes up all that Alice has handed out."""
+    uri, cache = joining.board(folder / "board"), folder / "cache"
+    alice, bob, carol = people
+    with attending.running(uri, [(party, OPTIONS) for party in (alice, bob)]):
+        agent_of(alice).sign(b"the first says which key is signed with")
+        attending.wait_until(lambda: is_full(uri, people[:2], cache))
+        seen = Seen(uri, people, cache)
+        handed_out = [
+            each for said in seen.of(Prepared) if said.sender == alice.public for each in said.message.commitments
+        ]
+        with boards.connect(uri, cache) as there, carol.holder() as holder:
+            there.post(signed.write(Attempt(bytes(32), (1, 3), (*handed_out, *handed_out)), holder))
+        agent_of(alice).sign(b"after which pairs are made")
+        attending.wait_until(lambda: is_full(uri, people[:2], cache))
+
+
+@pytest.mark.slow
 def test_agents_that_are_killed_lose_pairs_and_use_none_twice(people: list[Party], folder: Path) -> None:
     uri, cache, rng = joining.board(folder / "board"), folder / "cache", random.Random(1)
     running = {party.name: start(party, uri) for party in people}

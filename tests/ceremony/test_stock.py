@@ -138,3 +138,13 @@ def test_of_others_what_is_taken_is_not_found_in_whatever_order_it_is_heard(trio
     found = later.left(key, ["bob", "alice"], 1)
     assert {name: [each.serialize() for each in made] for name, made in found.items()} == {"alice": [hers[0]]}
     assert later.taken_by(hers[1]) == REQUEST
+
+
+def test_nobody_hands_out_what_somebody_else_has(trio: list[Party]) -> None:
+    """Carol says that Alice's pairs are hers: they stay Alice's, and Carol has none."""
+    alice, _, carol = trio
+    offered = Offered()
+    _, first = fill_up(alice, offered)
+    key = carol.key()
+    offered.offer(Prepared(key.ceremony, key.state.digest, first), carol.public)
+    assert (left(alice, offered), left(carol, offered)) == (COUNT, 0)

@@ -31,9 +31,11 @@ class Offered:
         self._taken: dict[bytes, bytes] = {}
 
     def offer(self, message: Prepared, sender: PublicIdentity) -> None:
-        """Take in what somebody has handed out."""
+        """Take in what somebody has handed out; the same again from somebody else is not theirs."""
         left = self._left.setdefault(message.state, {})
-        left.update((each, sender) for each in message.commitments if each not in self._taken)
+        for each in message.commitments:
+            if each not in self._taken:
+                left.setdefault(each, sender)
 
     def take(self, commitments: Iterable[bytes], request: bytes) -> None:
         """Take in that a request, by its id, takes up commitments, itself or in an attempt at it."""

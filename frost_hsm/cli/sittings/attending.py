@@ -276,7 +276,9 @@ class Attending(Sitting):
         self._stock |= by_name(map(Outgoing, stock.handed_out()))
 
     def _takes_no_answer(self, request: bytes) -> bool:
-        return request in self._refused or request in self._ended
+        """Whether I answer it no more, or never: anybody may say that something of theirs takes up what is mine."""
+        is_over = request in self._refused or request in self._ended
+        return is_over or not (request in self._heard.matters or request in self._wanted)
 
     def _hand_out(self) -> bool:
         return self._post(self._stock) and super()._hand_out()
