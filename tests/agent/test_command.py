@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
+import stat
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -12,6 +15,7 @@ from cli.at_terminal import Session
 from stage import attending, joining, parties
 from stage.parties import KEY, Party
 
+from frost_hsm.cli.commands.agent import read_policy
 from frost_hsm.errors import ConfigProblem, FileMissing, UsageProblem
 
 
@@ -130,6 +134,21 @@ def test_without_anybody_who_answers_it_does_not_start(pair: tuple[Party, Party]
     ran = bob.run(*start, "--policy", "none.toml")
     assert ran.status == FileMissing.exit
     assert not attending.socket_of(bob).exists()
+
+
+def test_a_policy_that_another_user_owns_is_one_that_they_can_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "policy.toml"
+    path.write_text('schema = "frost-hsm/policy/1"\n')
+    path.chmod(0o644)
+    fields = list(path.stat())
+    for owner, is_taken in ((os.geteuid(), True), (0, True), (os.geteuid() + 1, False)):
+        fields[stat.ST_UID] = owner
+        found = os.stat_result(fields)
+        monkeypatch.setattr(Path, "stat", lambda self, found=found: found)
+        with nullcontext() if is_taken else pytest.raises(ConfigProblem, match="other users can change"):
+            read_policy(str(path))
 
 
 def test_without_a_terminal_it_does_not_start_to_ask_on_one(pair: tuple[Party, Party], uri: str) -> None:

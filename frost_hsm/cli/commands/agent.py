@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
@@ -164,8 +165,9 @@ def read_policy(path: str) -> Policy:
         status = Path(path).stat()
     except OSError as error:
         raise FileMissing(f"cannot read {path}: {error.strerror}") from error
-    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        raise ConfigProblem(f"other users can change {path}", hint=f"chmod go-w {quoted(path)}")
+    if status.st_uid not in (os.geteuid(), 0) or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        hint = f"chown it to yourself and: chmod go-w {quoted(path)}"
+        raise ConfigProblem(f"other users can change {path}", hint=hint)
     if status.st_size > MAX_SIZE:
         raise ConfigProblem(f"{path} is larger than {MAX_SIZE} bytes")
     data = door.read(path)
