@@ -26,6 +26,7 @@ from frost_hsm.errors import BoardProblem, BoardUnreachable, UsageProblem
 from frost_hsm.home_directory import expand
 
 _PARTIAL: Final = ".partial"
+_TRIES: Final = 20  # of putting a file there while others change it
 _PAUSE: Final = 0.2  # seconds between two looks at the directory
 _REST: Final = 10  # times as long as a look takes, where there is much to look at
 
@@ -92,9 +93,16 @@ class DirectoryBoard(Shelf):
         with self._reaching():
             is_new = False
             for name, data in files.items():
-                while self._read(name) != data:
+                for _ in range(_TRIES):
+                    if self._read(name) == data:
+                        break
                     self._place(name, data)
                     is_new = True
+                else:
+                    raise BoardProblem(
+                        f"{self.path / name} does not hold what was just written there",
+                        hint="may you read what you write there, and does nobody else change it?",
+                    )
             if is_new:
                 self._sync()
             if self._partial is None:

@@ -132,6 +132,14 @@ def test_a_board_that_may_not_be_written(tmp_path: Path, monkeypatch: pytest.Mon
             board.post(b"one")
 
 
+def test_what_is_not_given_back_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as where one may write and not read, or somebody changes it as fast as it is written."""
+    with connect(tmp_path) as board:
+        monkeypatch.setattr(board, "_read", lambda name: None)
+        with pytest.raises(BoardProblem, match="does not hold what was just written"):
+            board.post(b"one")
+
+
 def test_too_many_files_are_said_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("frost_hsm.boards.shelf.MAX_MESSAGES", 10)
     for number in range(11):
