@@ -151,6 +151,23 @@ def test_more_programs_than_it_serves_are_turned_away(path: Path) -> None:
             each.close()
 
 
+def test_programs_that_hang_harm_nobody_else(path: Path) -> None:
+    """In the middle of what they ask, and before what they are answered."""
+    hanging = [connect(path) for _ in range(10)]
+    try:
+        for number, each in enumerate(hanging):
+            each.sendall(sign(b"data")[: 1 + 5 * number])
+        with connect(path) as deaf:
+            deaf.setblocking(False)
+            with suppress(BlockingIOError):  # nothing of what it is answered is read, so at last nothing more is taken
+                while True:
+                    deaf.sendall(LIST * 1000)
+            assert talk(path, LIST).startswith(b"\0\0\0")
+    finally:
+        for each in hanging:
+            each.close()
+
+
 def test_a_socket_that_was_left_there_goes_and_nothing_else_does(tmp_path: Path, keys: Keys) -> None:
     folder = tmp_path / "agent"
     folder.mkdir(mode=0o700)

@@ -46,6 +46,7 @@ class Sitting:
         self._own_copies = (files, clone)
         self._stack = ExitStack()
         self._holder: Holder | None = None
+        self._is_staying = False
         self._refused: dict[bytes, FrostHsmError] = {}  # what I said no to, and what cannot go on, by what it is about
         self._mine: dict[bytes, dict[str, Outgoing]] = {}  # my messages in a matter, by name, until I go on in it
         self._posted: dict[str, float] = {}
@@ -109,33 +110,39 @@ class Sitting:
 
     def run(self, *, is_once: bool = False, is_staying: bool = False) -> list[str]:
         """Go on until nothing is left to do; returns the titles of what was open. Raises what was refused."""
+        self._is_staying = is_staying
         while True:
             ending.require_going_on()
             try:
-                self._heard.read()
-                self._settle_disputes()
-                has_moved = self._advance_all()
-                has_arrived = self._hand_out()
+                if self._is_all_done(is_once=is_once, is_staying=is_staying):
+                    break
             except BoardUnreachable as error:
                 if is_once:
                     raise
                 self._show(f"{error}; trying again")
                 time.sleep(_LOOK)
-                continue
-            if has_moved:
-                continue
-            waiting = list(filter(self._is_open, self._waiting.values()))
-            if not waiting and has_arrived and not is_staying and (self._opened or is_once):
-                break
-            if not is_once:
-                self._show(self._waiting_for(waiting))
-            elif has_arrived:
-                raise NotYet(f"waiting for {self._waiting_for(waiting)}", hint="run the same command again later")
-            self._wait()
         self._list_passed_over()
         for refusal in self._refused.values():
             raise refusal
         return sorted(self._opened.values())
+
+    def _is_all_done(self, *, is_once: bool, is_staying: bool) -> bool:
+        """Do what can be done now, and wait if that is nothing; returns whether nothing is left to do."""
+        self._heard.read()
+        self._settle_disputes()
+        has_moved = self._advance_all()
+        has_arrived = self._hand_out()
+        if has_moved:
+            return False
+        waiting = list(filter(self._is_open, self._waiting.values()))
+        if not waiting and has_arrived and not is_staying and (self._opened or is_once):
+            return True
+        if not is_once:
+            self._show(self._waiting_for(waiting))
+        elif has_arrived:
+            raise NotYet(f"waiting for {self._waiting_for(waiting)}", hint="run the same command again later")
+        self._wait()
+        return False
 
     def _is_open(self, matter: Matter) -> bool:
         return not any(matter.id in closed for closed in (self._ended, self._refused))
@@ -201,6 +208,8 @@ class Sitting:
         self._refused[matter.id] = error
         self._mine.pop(matter.id, None)  # there may be a last word of mine
         self._say(f"{matter.title}: {error}")
+        if self._is_staying and error.hint:  # else it is told at the end
+            self._say(f"hint: {error.hint}")
 
     def _hand_out(self) -> bool:
         """Post what is mine and not on the board; returns whether all of it was seen there."""
