@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 from cli.at_terminal import Session
-from stage import joining, staging
+from stage import joining, parties, staging
 from stage.parties import KEY, Party, Ran
 from stage.staging import Stage
 
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.using import Attempt
 from frost_hsm.cli.sittings.heard import Heard
+from frost_hsm.cli.sittings.posting import Posting
 from frost_hsm.cli.sittings.signing_matter import SigningMatter
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.workplace import Workplace
@@ -140,3 +143,23 @@ def test_nobody_waits_for_an_answer_that_was_cut_short(people: list[Party], boar
     for party in (carol, alice, carol, alice):
         look(party, board)
     assert alice.run("verify", "--key", KEY, "again", "again.sig").status == 0
+
+
+def test_no_stranger_takes_up_what_was_made_ahead(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Whoever can write on a board says that an attempt of theirs takes it all up."""
+    alice, bob, _ = people
+    [eve] = parties.gather(tmp_path / "eve", ["eve"])
+    key = alice.key()
+    for party in (alice, bob):
+        ran = party.run("sign", "preprocess", KEY, "--count", "1", "--board", board)
+        assert ran.status == 0, ran.stderr
+    place = Workplace(alice.directory / "home", terminal=Terminal())
+    with place.board(board) as there:
+        posting = Posting(board, there)
+        found = posting.prepared(key, ["alice", "bob"], 1)
+        assert list(found) == ["alice", "bob"]
+        taken = tuple(each.serialize() for made in found.values() for each in made)
+        for party, names in ((eve, ["alice", "bob"]), (bob, [])):
+            with party.holder() as holder:
+                there.post(signed.write(Attempt(bytes(32), (1, 2), taken), holder))
+            assert list(posting.prepared(key, ["alice", "bob"], 1)) == names

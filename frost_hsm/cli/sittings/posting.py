@@ -56,13 +56,14 @@ class Posting:
         """Find commitments made ahead that nobody has taken up, as `Offered.left` does."""
         offered = Offered()
         for _, data in self.board.messages() if self.board is not None else ():
-            with suppress(FrostHsmError):  # something else
-                parsed = signed.parse(data)
-                message = signed.decode(parsed)
-                if isinstance(message, SigningRequest | Attempt):
-                    offered.take(message.commitments, parsed.content_digest)
-                elif isinstance(message, Prepared) and message.state == key.state.digest:
-                    offered.offer(message, signed.read(data, key.roster).sender)
+            with suppress(FrostHsmError):  # something else, or nobody's of the group
+                message = signed.decode(signed.parse(data))
+                if isinstance(message, SigningRequest | Attempt | Prepared) and message.commitments:
+                    said = signed.read(data, key.roster)
+                    if not isinstance(message, Prepared):
+                        offered.take(message.commitments, said.content_digest)
+                    elif message.state == key.state.digest:
+                        offered.offer(message, said.sender)
         return offered.left(key, names, count)
 
     def identity_of(self, name: str) -> PublicIdentity:
