@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.metadata import EntryPoint
 from typing import NoReturn
 
 import pytest
 from stage.parties import Silent
 
-from frost_hsm import backends
+from frost_hsm import backends, plugins
 from frost_hsm.errors import BackendUnavailable, ConfigProblem, FrostHsmError
 
 
@@ -22,6 +21,6 @@ def test_a_backend_that_does_not_start(
     def start(*_: object) -> NoReturn:
         raise failure
 
-    monkeypatch.setattr(EntryPoint, "load", lambda _: start)
+    monkeypatch.setattr(plugins.Own, "load", lambda _: start)
     with pytest.raises(expected, match=str(failure)):
         backends.load("software", {}, Silent())

@@ -133,7 +133,7 @@ def test_where_boards_keep_what_they_have(tmp_path: Path, monkeypatch: pytest.Mo
     surround(monkeypatch, {"HOME": f"{tmp_path}/home", "XDG_CACHE_HOME": base})
     asked: list[Path] = []
 
-    def connect(uri: str, cache: Path) -> Any:
+    def connect(uri: str, cache: Path, *reader: str) -> Any:
         asked.append(cache)
         raise BoardUnreachable("it is not there")
 
