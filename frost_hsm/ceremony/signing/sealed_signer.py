@@ -97,8 +97,10 @@ class SealedSigner:
         """
         with self._working():
             package = self._unseal()
-            pairs = signing.preprocess(count, package.signing_share, entropy)
-            package.wipe()
+            try:
+                pairs = signing.preprocess(count, package.signing_share, entropy)
+            finally:
+                package.wipe()
             try:
                 keep([commitments for _, commitments in pairs])
                 for nonces, _ in pairs:
