@@ -18,12 +18,11 @@ from frost_hsm import errors
 HOUSE = Path(frost_hsm.__file__).parent
 MODULES = sorted(HOUSE.rglob("*.py"))
 
-GROUND = {"errors", "frozen", "secret"}
+GROUND = {"errors", "secret"}
 MAY_IMPORT = {
     "__main__": {"cli"},
     "errors": set(),
     "file_lock": set(),
-    "frozen": set(),
     "home_directory": {"errors"},
     "plugins": set(),
     "secret": {"errors"},
@@ -31,7 +30,7 @@ MAY_IMPORT = {
     "forms": GROUND,
     "frost": GROUND | {"groups"},
     "backends": GROUND | {"file_lock", "forms", "home_directory", "plugins"},
-    "boards": {"errors", "frozen", "file_lock", "home_directory", "plugins"},
+    "boards": {"errors", "file_lock", "home_directory", "plugins"},
     "ceremony": GROUND | {"file_lock", "forms", "frost", "backends"},
     "targets": GROUND | {"forms", "frost", "plugins"},
     "agent": GROUND | {"frost", "ceremony", "targets"},

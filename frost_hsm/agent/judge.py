@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 
 from frost_hsm.agent.log import Entry, Log
 from frost_hsm.agent.policy import Policy
 from frost_hsm.agent.question import Question
-from frost_hsm.frozen import frozen
 
 ALLOWED, DENIED, WAITING = "allowed", "denied", "waiting"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Answer:
     """Yes or no, and by whom or why, for people. was_asked: whether somebody said so; else it is by the rules."""
 

@@ -14,20 +14,20 @@ import hashlib
 import json
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.errors import BadMessageSignature, InputProblem, MalformedMessage, NotPossible, StorageProblem
-from frost_hsm.frozen import frozen
 
 CLOSED: Final = "closed"
 _CONTEXT: Final = b"frost-hsm agent log\0"
 _DIGEST: Final = 64  # digits
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One line. time: when, UTC. what: one word. fields: all else, by name."""
 
@@ -36,7 +36,7 @@ class Entry:
     fields: Mapping[str, object]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Chain:
     """A log that was read and is whole. head: the digest of its last line. closed: how many lines are vouched for."""
 

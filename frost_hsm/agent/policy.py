@@ -23,14 +23,13 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, tzinfo
 from fnmatch import fnmatchcase
 from zoneinfo import ZoneInfo
 
 from frost_hsm.agent.question import AskedItem, Question
 from frost_hsm.errors import ConfigProblem
-from frost_hsm.frozen import frozen
 
 SCHEMA = "frost-hsm/policy/1"
 MAX_SIZE = 1 << 18
@@ -41,7 +40,7 @@ Answered = Callable[[str, date], int]
 """Says how many signatures a rule, by its name, has allowed on a day."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Hours:
     """A part of the day: from ``begin`` until before ``end``, over midnight if that comes first."""
 
@@ -57,7 +56,7 @@ class Hours:
         return f"{self.begin:%H:%M}-{self.end:%H:%M}"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Miss:
     """Something that a request misses for a rule. will_pass: time alone mends it."""
 
@@ -65,7 +64,7 @@ class Miss:
     will_pass: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One rule. keys, targets, asked_by: names, or `ALL`. days: 0 is Monday. where: patterns, by the name of a fact."""
 
@@ -127,7 +126,7 @@ class Rule:
         return Miss(said, will_pass=wanted <= self.per_day)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What a policy says of a request. rule: the one that allows it. missed: else, by rule, what it misses."""
 
@@ -150,7 +149,7 @@ class Verdict:
         return ["not allowed yet" if self.will_pass else "denied", *missed]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Policy:
     """Rules, in order, and the zone that their hours and days are in."""
 

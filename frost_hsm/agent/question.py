@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from frost_hsm import targets
 from frost_hsm.ceremony.messages.using import RAW, Item
 from frost_hsm.ceremony.signing.session import SigningSession
-from frost_hsm.frozen import frozen
 from frost_hsm.targets.recognising import recognise
 
 PATH = "path"
 """The fact that is what whoever asks calls a file. Nothing that is signed depends on it."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class AskedItem:
     """One thing that is to be signed.
 
@@ -47,7 +47,7 @@ class AskedItem:
         return said if self.caution is None else {**said, "caution": self.caution}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Question:
     """A signing request that a signer has to answer.
 

@@ -12,10 +12,10 @@ Source: draft-ietf-sshm-ssh-agent.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final
 
 from frost_hsm.errors import Aborted, MalformedMessage
-from frost_hsm.frozen import frozen
 from frost_hsm.targets.ssh.wire import Reader, string
 
 MAX_LENGTH: Final = 256 << 10
@@ -29,12 +29,12 @@ _EXTENSION, _EXTENSION_FAILURE, _EXTENSION_RESPONSE = 27, 28, 29
 _NAME: Final = string(b"sign@frost-hsm")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ListKeys:
     """Somebody wants to know which keys there are."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Sign:
     """Somebody wants a signature. key: as OpenSSH encodes it. data: what is to be signed.
 
@@ -46,7 +46,7 @@ class Sign:
     is_raw: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SomethingElse:
     """Anything that is not done here."""
 

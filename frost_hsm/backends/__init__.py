@@ -9,13 +9,13 @@ passes. Ours: ``pkcs11`` ``software``; for both ``uri`` ``arguments``.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final, Protocol, Self, cast, runtime_checkable
 
 from frost_hsm import plugins
 from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
 from frost_hsm.forms.oaep import OaepHash
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class PinState(StrEnum):
     NOT_SET = "not-set"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TokenInfo:
     """A token as it presents itself, without login. Everything here is public and claimed by its module."""
 
@@ -78,7 +78,7 @@ class TokenInfo:
         return self.initialised and self.pin_state is not PinState.NOT_SET
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class KeyAttributes:
     """What keeps a private key inside its token, as claimed by the module; None where it does not say."""
 
@@ -104,7 +104,7 @@ class KeyAttributes:
         return self.is_confined and self.local is True
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class TokenKey:
     """A private key that the token holds."""
 
@@ -115,7 +115,7 @@ class TokenKey:
     attributes: KeyAttributes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class StoredCertificate:
     """A certificate that the token holds beside its key."""
 

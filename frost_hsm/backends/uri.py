@@ -9,12 +9,11 @@ refused, unless its name begins with ``x-``: ignoring it might select another to
 from __future__ import annotations
 
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import ClassVar, Self
 from urllib.parse import quote, unquote_to_bytes
 
 from frost_hsm.errors import UsageProblem
-from frost_hsm.frozen import frozen
 
 MAX_URI_LENGTH = 4096
 
@@ -33,7 +32,7 @@ _REFUSED = {
 }
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Pkcs11Uri:
     """The attributes of a URI, decoded; None where it does not say.
 

@@ -9,12 +9,12 @@ import re
 import secrets
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final, Self
 
 from frost_hsm.boards import MAX_MESSAGES, MAX_SIZE, NOTHING, name_of, require_postable
 from frost_hsm.boards.seen import PassedOver
 from frost_hsm.errors import BoardProblem, NotPossible
-from frost_hsm.frozen import frozen
 
 SUFFIX: Final = ".pem"
 
@@ -22,7 +22,7 @@ _FOR_ONE: Final = re.compile(r"[0-9a-f]{64}\.for-([a-z0-9]{1,64})(?![a-z0-9])")
 _NAME: Final = re.compile(r"([0-9a-f]{64})(?![0-9a-f]).*", re.DOTALL)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Lying:
     """One file as it lies there, unread. stamp: changes whenever its contents may have changed."""
 

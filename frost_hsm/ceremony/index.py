@@ -17,11 +17,11 @@ import stat
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self
 
 from frost_hsm.errors import StorageProblem
-from frost_hsm.frozen import frozen
 
 VERSION: Final = 2
 """Of the layout; the first had no index."""
@@ -43,7 +43,7 @@ Tree = dict[str, "str | Tree"]
 """A folder: for each name the SHA-256 of a file, in hexadecimal, or another folder, which is never empty."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Change:
     """What stands at a path from now on: a file of this digest, a folder that was at ``source`` before, or nothing."""
 
@@ -64,7 +64,7 @@ class Change:
         return cls(path, contents, source)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Head:
     """Which index counts, and how much of it. The head of an empty state directory is none."""
 

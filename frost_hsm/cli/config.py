@@ -6,14 +6,13 @@ import json
 import tomllib
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import ConfigProblem
-from frost_hsm.frozen import frozen
 
 SCHEMA = "frost-hsm/config/1"
 FILE = "config.toml"
@@ -21,7 +20,7 @@ MAX_SIZE = 65536
 EVERY_KEY = "*"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Noted:
     """What is to be known of one's identity besides what the token tells, settled when it was made."""
 
@@ -30,7 +29,7 @@ class Noted:
     """The CKA_IDs of the sign and the agree key, if the token keeps no certificates that would tell."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Config:
     """What ``frost-hsm init`` wrote down, and ``identity create`` completed."""
 

@@ -6,12 +6,11 @@ So what is written and what is read cannot differ, and a new structure is a list
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Final, Generic, Self, TypeVar
 
 from frost_hsm.errors import ForeignMessage, MalformedMessage, UsageProblem
 from frost_hsm.forms import der
-from frost_hsm.frozen import frozen
 
 VERSION: Final = 2
 
@@ -19,7 +18,7 @@ T = TypeVar("T")
 A = TypeVar("A")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Form(Generic[T]):
     """How one value is written, as an element with this tag, and read."""
 
@@ -73,7 +72,7 @@ def optional(number: int, form: Form[T], absent: A) -> Form[T | A]:
     return Form(tag, write, read)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Structure:
     """SEQUENCE { version INTEGER, and each field of the dataclass in its form }.
 

@@ -15,6 +15,7 @@ Source: RFC 5280; key identifiers RFC 7093.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
@@ -22,7 +23,6 @@ from frost_hsm.errors import MalformedMessage
 from frost_hsm.forms import der, oids
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import PublicKey
-from frost_hsm.frozen import frozen
 
 MAX_SIZE: Final = 8192
 SERIAL_LENGTH: Final = 16
@@ -55,7 +55,7 @@ OAEP_ALGORITHM: Final = {
 """The AlgorithmIdentifier of RSAES-OAEP with each hash, for its MGF1 too, and no label (RFC 4055 §4.1)."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Certificate:
     """What a certificate of ours says. Its bytes follow from it; `tbs` is the part that is signed.
 

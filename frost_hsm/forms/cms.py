@@ -14,13 +14,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from frost_hsm.errors import BadMessageSignature, MalformedMessage
 from frost_hsm.forms import der, oids
 from frost_hsm.forms.public_key import PublicKey
-from frost_hsm.frozen import frozen
 
 PEM_LABEL: Final = "CMS"
 MAX_SIZE: Final = 12 << 20  # 16 MiB once it is in PEM
@@ -34,7 +33,7 @@ _SHA256 = der.algorithm(oids.SHA256)  # RFC 5754 §2: without parameters
 _ECDSA = der.algorithm(oids.ECDSA_WITH_SHA256)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SignedMessage:
     """A SignedData of the profile, of which only the structure has been checked. Call `verify`.
 
@@ -107,7 +106,7 @@ def parse(data: bytes, *, may_enclose: bool = False) -> SignedMessage:
     return SignedMessage(content_type, content, key_id, digest, signature, enclosed, data)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class DetachedSignature:
     """A detached SignedData of the profile, of which only the structure has been checked. Call `verify`.
 

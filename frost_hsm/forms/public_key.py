@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidSignature as _InvalidSignature
@@ -19,7 +19,6 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from frost_hsm.errors import BadMessageSignature, MalformedMessage, TokenProblem
 from frost_hsm.forms import der, oids
-from frost_hsm.frozen import frozen
 
 P256_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 MIN_RSA_BITS: Final = 2048
@@ -28,7 +27,7 @@ _EC_ALGORITHM: Final = der.algorithm(oids.EC_PUBLIC_KEY, der.oid(oids.PRIME256V1
 _RSA_ALGORITHM: Final = der.algorithm(oids.RSA_ENCRYPTION, der.element(der.NULL))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PublicKey:
     """A public key of a token, valid by construction.
 

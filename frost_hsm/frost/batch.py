@@ -8,18 +8,18 @@ one key share its multiplication, so that only one of half length remains for ea
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from frost_hsm.errors import DeserializationError, InvalidSignature
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.groups.weights import Weights
 from frost_hsm.secret import Entropy, system_entropy
 
 _WORTH_IT = 20  # below about this many signatures decoding each R costs more than is saved
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Item:
     """A signature with what it is of."""
 

@@ -31,7 +31,6 @@ from frost_hsm.frost.values import (
     VerifyingShare,
     in_order,
 )
-from frost_hsm.frozen import frozen
 from frost_hsm.groups import Element, pieces
 
 __all__ = [
@@ -105,7 +104,7 @@ class KeyPackage(SecretPackage):
         self.signing_share.wipe()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PublicKeyPackage(PublicPackage):
     """What everybody knows of a group: its key and each participant's verifying share.
 
@@ -155,7 +154,7 @@ class SecretShare(SecretPackage):
         self.signing_share.wipe()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SigningCommitments(PublicPackage):
     """A signer's commitments to a pair of nonces."""
 
@@ -255,7 +254,7 @@ class _CommitmentsOfSigners(MapOf):
         return {identifier: SigningCommitments(suite, hiding, binding) for identifier, hiding, binding in pairs}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SigningPackage(PublicPackage):
     """What signers are asked to sign: the message, and the commitments of exactly those who sign."""
 
@@ -283,7 +282,7 @@ class SigningPackage(PublicPackage):
         return cls._deserialize(ciphersuite, memoryview(data), known=elements)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SignatureShare(PublicPackage):
     """A signer's part of a signature. In postcard it is the bare scalar."""
 

@@ -7,11 +7,11 @@ seeing the others', and the group key with it. Of every entry, for a refresh: th
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from frost_hsm.errors import MalformedScalar
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.values import Identifier, Signature, VerifiableSecretSharingCommitment
-from frost_hsm.frozen import frozen
 from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.secret import Entropy
 
@@ -28,7 +28,7 @@ def prove(
     )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Claim:
     """That the sender of a commitment knows the logarithm of its constant term."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import ClassVar, Self
 
@@ -16,13 +16,12 @@ from frost_hsm.frost.encoding import Header, PublicPackage
 from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import Coefficient, Identifier, Signature, VerifiableSecretSharingCommitment
-from frost_hsm.frozen import frozen
 
 _AT_ONCE = 1 << 20
 """Bytes of commitments that are read and proven at once: fewer take longer to prove, more take more memory."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Package(PublicPackage):
     """What a participant sends to all others, over a channel that shows who sent it.
 

@@ -7,6 +7,7 @@ trusted with nothing, aggregates them. Nonces serve once and are taken before an
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 
@@ -41,7 +42,6 @@ from frost_hsm.frost.values import (
     VerifyingKey,
     VerifyingShare,
 )
-from frost_hsm.frozen import frozen
 from frost_hsm.groups import Element
 from frost_hsm.secret import Entropy, system_entropy
 
@@ -207,7 +207,7 @@ def verify(message: bytes, signature: Signature, verifying_key: VerifyingKey) ->
     verifying_key.verify(message, signature)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Session:
     """What all signers and the aggregator compute alike from a signing package and the group key.
 

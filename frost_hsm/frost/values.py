@@ -14,12 +14,11 @@ from typing import ClassVar, Self, TypeVar
 from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.keeping import Redacted
-from frost_hsm.frozen import frozen
 from frost_hsm.groups import Element, SecretScalar, pieces
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Identifier:
     """A participant's number: any scalar but zero (ZcashFoundation: ``Identifier``). Sorts as a number.
 
@@ -176,7 +175,7 @@ class Nonce(SecretValue):
         return nonce
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class ElementValue:
     """A public element with a meaning, and its encoding. Never the identity."""
 
@@ -244,7 +243,7 @@ class VerifyingKey(ElementValue):
         return hooks.sign(self.encoded) * hashed
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class VerifiableSecretSharingCommitment:
     """A secret polynomial's coefficients times G, constant term first."""
 
@@ -291,7 +290,7 @@ class VerifiableSecretSharingCommitment:
         return len(self.elements)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SignatureResponse:
     """The scalar z of a signature, or a signer's part of it. Public once it exists."""
 
@@ -315,7 +314,7 @@ class SignatureResponse:
         return cls(ciphersuite, ciphersuite.decode_scalar(data))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Signature:
     """A Schnorr signature (R, z). R is kept as received, never decoded: verification compares encodings."""
 

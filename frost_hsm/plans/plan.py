@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from frost_hsm import targets
@@ -12,7 +13,6 @@ from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.checks import check_numbers
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Target, suites, words
 
 MAX_SIZE: Final = 65536
@@ -27,7 +27,7 @@ _SIGNING: Final = {"as", "file", "with", "clone", "signers", "output"}
 _HEADER: Final = re.compile(r"(?m)^[ \t]*\[\[[ \t]*sign[ \t]*\]\]")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Signing:
     """One thing that the key signs at the end.
 
@@ -56,7 +56,7 @@ class Signing:
         return (*([self.file] if kind.takes_file else []), *told)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Plan:
     """A ceremony before it takes place. Valid by construction, but for the files that it needs.
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from typing import Final
 
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.errors import ForeignMessage, MalformedMessage
-from frost_hsm.frozen import frozen
 from frost_hsm.plans.plan import Plan
 from frost_hsm.plans.statement import Agreed, Statement
 
@@ -20,7 +19,7 @@ PARTICIPANT: Final = "frost-hsm-participant"
 _PARTICIPANT: Final = re.compile(rb'(?m)^<meta name="%b" content="([^"\n]*)">$' % PARTICIPANT.encode())
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Record:
     """A plan, and what came of it: statements in the order of the people."""
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
-from frost_hsm.frozen import frozen
 from frost_hsm.plans.plan import RAW, Plan, Signing
 from frost_hsm.plans.record import record_name
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Typed:
     """A command that somebody types, as it is typed into a shell. writes: what they note on paper of what it says."""
 
@@ -23,7 +23,7 @@ class Typed:
     writes: str = ""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Step:
     """A step of the script. says: what it is for. ticks: what people see to themselves, a box each, after typing."""
 
@@ -33,7 +33,7 @@ class Step:
     ticks: tuple[str, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Part:
     """Steps that belong together."""
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Final
 
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.errors import MalformedMessage, NotPossible
-from frost_hsm.frozen import frozen
 from frost_hsm.plans.plan import FILE
 from frost_hsm.targets import words
 
@@ -20,7 +19,7 @@ MAX_TIME: Final = 60
 _WHAT: Final = "a statement of a ceremony"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SignedFile:
     """A file that was made: its name, its size in bytes, its SHA-256 in hex."""
 
@@ -29,7 +28,7 @@ class SignedFile:
     sha256: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Agreed:
     """What all participants have to state alike.
 
@@ -49,7 +48,7 @@ class Agreed:
     signed: tuple[SignedFile, ...]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Machine:
     """What one participant worked with, as their machine says of itself. module: what brings the token, and where."""
 
@@ -64,7 +63,7 @@ class Machine:
     is_software: bool
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Statement:
     """All that one participant states. began, ended: as they entered it, one line each, of no form.
 

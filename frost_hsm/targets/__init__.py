@@ -19,6 +19,7 @@ In the order in which one may read it:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, Protocol
 
@@ -26,7 +27,6 @@ from frost_hsm import plugins
 from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
-from frost_hsm.frozen import frozen
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -91,7 +91,7 @@ class Thing(Protocol):
         """Return a command by which somebody else takes the file that was made."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Option:
     """What one may say of a thing when it is made. is_file: the value is the path of a file."""
 
@@ -101,7 +101,7 @@ class Option:
     is_file: bool = False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Given:
     """What a thing is made of: by the person who asks for the signature, for nobody else reads it.
 

@@ -9,6 +9,7 @@ Source: RFC 5652, RFC 5035 for the certificate, RFC 8419 for Ed25519.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, ClassVar, Final
 
@@ -20,7 +21,6 @@ from frost_hsm.forms import der, oids
 from frost_hsm.forms.asn1 import CLOSED, NUMBER, many
 from frost_hsm.forms.cms import attribute
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile, FileDigest
 from frost_hsm.targets.x509 import words as x509_words
@@ -33,7 +33,7 @@ _IN_TWO_DIGITS: Final = 2050
 """The year from which times are written with four (RFC 5652 §11.3)."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class CmsFile(DigestedFile):
     """A file, when it is signed, and the signer's certificate, with those of the authorities above it.
 
@@ -117,7 +117,7 @@ class CmsFile(DigestedFile):
         return f"openssl cms -verify -binary -inform DER -in {file} -content FILE -CAfile ROOT.pem -out /dev/null"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class CmsAttachedFile(CmsFile):
     """The same, with the file in what `finish` makes, so that it has to be in the request."""
 

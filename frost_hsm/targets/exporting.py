@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Format:
     """The suites of which a tool knows keys, the ending of a file, and what writes it of a key and its name."""
 

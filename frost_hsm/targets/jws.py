@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -17,7 +17,6 @@ import jwt
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, words
 from frost_hsm.targets.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.own_copy import FileDigest
@@ -73,7 +72,7 @@ def _is_object(data: bytes) -> bool:
         return False
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Jws(Thing):
     """A payload and its header, not signed yet.
 

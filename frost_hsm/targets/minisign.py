@@ -12,12 +12,12 @@ import base64
 import binascii
 import hashlib
 import re
+from dataclasses import dataclass
 from typing import Any, BinaryIO, ClassVar, Final
 
 from frost_hsm.errors import MalformedMessage
 from frost_hsm.forms.asn1 import TEXT, Form
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import LARGEST, Given, Option, Target, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
 from frost_hsm.targets.raw import Message, Raw
@@ -55,7 +55,7 @@ def _read(finished: bytes) -> tuple[bytes, str, bytes]:
     raise MalformedMessage("this is not a signature of minisign or signify")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class MinisignFile(DigestedFile):
     """A file to be signed, and the trusted comment that is signed with it.
 
@@ -131,7 +131,7 @@ class Minisign(Target):
         return MinisignFile(*MinisignFile.take(file, is_carried=False), comment), first + second
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SignifyFile(Message):
     """A file for signify, which signs all of it."""
 

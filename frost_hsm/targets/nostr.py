@@ -8,11 +8,11 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from dataclasses import dataclass
 from typing import Any, BinaryIO, Final
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 
 SUITES: Final = frozenset({"secp256k1-tr"})
@@ -31,7 +31,7 @@ def public_key(key: VerifyingKey) -> str:
     return key.serialize()[1:].hex()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class NostrEvent(Thing):
     """An event that is not signed yet.
 

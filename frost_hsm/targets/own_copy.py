@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, ClassVar, Final, Self
 
 from frost_hsm.errors import FileMissing, ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Structure, optional
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import CARRIED, Thing, words
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class FileDigest:
     """A file by its size, in bytes, and its digest. algorithm: a name that `hashlib` knows."""
 
@@ -68,7 +67,7 @@ DIGESTED: Final = (NUMBER, OCTETS, optional(0, OCTETS, None))
 """The forms of `DigestedFile`."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class DigestedFile(Structure, Thing):
     """A file of which a digest is signed.
 

@@ -7,7 +7,7 @@ combined as ever. Source: BIP-174, BIP-341, BIP-386.
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, BinaryIO, Final
 
 from embit.networks import NETWORKS
@@ -17,7 +17,6 @@ from embit.script import Script, Witness
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 
 SUITES: Final = frozenset({"secp256k1-tr"})
@@ -40,7 +39,7 @@ def descriptor(key: VerifyingKey) -> bytes:
     return f"rawtr({key.serialize()[1:].hex()})\n".encode()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class BitcoinSpend(Structure, Thing):
     """A transaction of which one input is to be signed.
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Target, Thing, words
 from frost_hsm.targets.own_copy import FileDigest
 from frost_hsm.targets.recognising import warnings
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Message(Thing):
     """The message itself."""
 

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import NoReturn
@@ -32,7 +32,6 @@ from frost_hsm.errors import (
     TokenNotFound,
     TokenProblem,
 )
-from frost_hsm.frozen import frozen
 
 _SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft", "ibm sw tpm", "sw tpm", "gnome keyring")
 """How manufacturer, model, or the one and then the other, of software tokens begin."""
@@ -40,7 +39,7 @@ _SOFTWARE = ("softhsm", "nss", "kryoptic", "opencryptoki soft", "ibm soft", "ibm
 MAKE_ONE = "for SoftHSM2: softhsm2-util --init-token --free --label NAME"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Source:
     """Where a module comes from, and how a URI says so."""
 

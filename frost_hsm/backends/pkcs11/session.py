@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import Self
 
 import pkcs11
@@ -22,7 +23,6 @@ from frost_hsm.backends.pkcs11.attributes import Template, Told
 from frost_hsm.backends.pkcs11.module import Module, locked, pauses
 from frost_hsm.backends.pkcs11.native import PinAgain
 from frost_hsm.errors import KeyNotFound, TokenLost, TokenProblem
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
 
 _SEARCHES = 5
@@ -30,7 +30,7 @@ _Key = tuple[str, int, bytes, str]
 _sessions: dict[_Key, SharedSession] = {}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PrivateKey:
     """A private key that was found, and what the token told of it then."""
 

@@ -13,13 +13,13 @@ import stat
 from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 from frost_hsm import file_lock
 from frost_hsm.backends import KeyKind, StoredCertificate
 from frost_hsm.errors import OutputExists, StorageProblem, TokenNotFound
-from frost_hsm.frozen import frozen
 
 FORMAT = "frost-hsm software token 1"
 MAX_FILE_SIZE = 64 << 20
@@ -29,7 +29,7 @@ LOG2_N_RANGE = range(10, 19)  # scrypt with r = 8 takes 2^(10 + log2_n) bytes: 1
 _T = TypeVar("_T")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SealedKey:
     """A private key as the file holds it; ``sealed`` is its PKCS #8 form under the token's key."""
 
@@ -40,7 +40,7 @@ class SealedKey:
     sealed: bytes
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Contents:
     """All that the file says. Public, but for what is sealed."""
 

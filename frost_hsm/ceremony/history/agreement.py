@@ -8,6 +8,8 @@ sent stand.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from frost_hsm.ceremony.history import dossier
 from frost_hsm.ceremony.history.chain import History
 from frost_hsm.ceremony.history.keys import GroupKey
@@ -15,10 +17,9 @@ from frost_hsm.ceremony.history.state import State
 from frost_hsm.ceremony.messages.making import Confirmation
 from frost_hsm.errors import MalformedMessage
 from frost_hsm.frost.packages import PublicKeyPackage
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Agreement:
     """What all have confirmed: the last state of a key. confirmation: what they said at the end of it."""
 

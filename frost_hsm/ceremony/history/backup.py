@@ -12,7 +12,7 @@ other key.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from frost_hsm.ceremony.history import bundle, dossier, kept
@@ -25,7 +25,6 @@ from frost_hsm.ceremony.store import StateDirectory, given_up_folder
 from frost_hsm.errors import ForeignMessage, FrostHsmError, MalformedMessage, NotPossible, UnknownSender
 from frost_hsm.forms import cms, der, oids, pem
 from frost_hsm.forms.asn1 import CLOSED, OCTETS, Form, Structure, many
-from frost_hsm.frozen import frozen
 
 MAX_LISTED: Final = 1024
 """Of peers, and of keys."""
@@ -40,7 +39,7 @@ _IDENTITY = Form(
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Backup(Structure):
     """What a backup says. peers: by name, ascending. keys: each as `dossier.encode` has it. given_up: ids, ascending.
 
@@ -67,7 +66,7 @@ class Backup(Structure):
             raise MalformedMessage(f"{_WHAT} lists ceremonies that are none")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Made:
     """What `create` made: a signed file, PEM. keys: the names of those in it. left_out: names of others, and why."""
 
@@ -76,7 +75,7 @@ class Made:
     left_out: Mapping[str, str]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Read:
     """What is in a backup: the keys that can be read, and the names or numbers of those that cannot, and why."""
 
@@ -85,7 +84,7 @@ class Read:
     damaged: Mapping[str, str]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Restored:
     """What `restore` did. keys: of the backup, as they are now here. passed_over: names of keys, and why."""
 

@@ -22,6 +22,7 @@ directory was lost, and are then others.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
@@ -51,11 +52,10 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost import dkg, refresh
 from frost_hsm.frost import round1 as frost_round1
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that messages show. culprit: None if they do not show whose fault it is."""
 
@@ -64,7 +64,7 @@ class Finding:
     sentence: str
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Verdict:
     """What messages show, all in all.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
@@ -39,7 +39,6 @@ from frost_hsm.errors import (
 )
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
-from frost_hsm.frozen import frozen
 
 
 class KeyStatus(StrEnum):
@@ -53,7 +52,7 @@ class KeyStatus(StrEnum):
     PARTED = "parted"  # somebody confirmed what excludes each other, and people have to decide
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class GroupKey:
     """A key that a group has made; public throughout.
 

@@ -16,15 +16,13 @@ A vote that has left is never taken back by one alone. Whoever breaks a rule has
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import field
-
-from frost_hsm.frozen import frozen
+from dataclasses import dataclass, field
 
 Id = bytes
 """Of a successor or a claim; of a voter, the key identifier."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Successor:
     """One way on from a state.
 
@@ -36,7 +34,7 @@ class Successor:
     displaces: frozenset[Id] = frozenset()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Claim:
     """Somebody's word that they stand in a successor. cited: the claim of somebody else that led them there."""
 
@@ -45,7 +43,7 @@ class Claim:
     cited: Id | None = None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class View:
     """What ``me`` knows of the successors of one state: which are complete, one's own votes, claims by their id."""
 

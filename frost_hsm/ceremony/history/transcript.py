@@ -7,6 +7,7 @@ chapter has ended well is nobody's note: it has if the confirmations of all its 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -32,7 +33,6 @@ from frost_hsm.errors import (
     StorageProblem,
 )
 from frost_hsm.forms import cms, pem
-from frost_hsm.frozen import frozen
 
 M = TypeVar("M", bound=Message)
 
@@ -80,7 +80,7 @@ def board_label(reader: PublicIdentity) -> str:
     return reader.sign_key.key_id.hex()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Status:
     """Where something stands: the step that comes next, whose message for it is here, and whose is not.
 

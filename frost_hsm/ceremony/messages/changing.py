@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from frost_hsm.ceremony.messages.message import (
     ENVELOPES,
@@ -22,10 +22,9 @@ from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.errors import NotPossible, UnknownSender
 from frost_hsm.forms import oids
 from frost_hsm.forms.asn1 import CLOSED, NUMBER, OCTETS
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RepairRequest(Message):
     """A lost share, to be rebuilt for a new identity, or a share for a new participant. Its content digest is its id.
 
@@ -71,7 +70,7 @@ class RepairRequest(Message):
         return self.receiver
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RepairDelta(Enclosing):
     """A helper's first step.
 
@@ -93,7 +92,7 @@ class RepairDelta(Enclosing):
         require_hash_list(self.title, self.envelopes.hashes)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RepairSigma(Message):
     """A helper's second step.
 
@@ -115,7 +114,7 @@ class RepairSigma(Message):
         require_hashes(self.title, self.repair, self.deltas_hash)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RepairDone(Message):
     """The word of the one who receives that the share is right and sealed.
 
@@ -135,7 +134,7 @@ class RepairDone(Message):
         require_hashes(self.title, self.repair, self.sigmas_hash)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Abandonment(Message):
     """The end, for good, of what some have confirmed and not all. Its content digest is its id; all have to confirm it.
 
@@ -164,7 +163,7 @@ class Abandonment(Message):
             raise NotPossible("an abandonment abandons nothing")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Standing(Message):
     """Where somebody stands: in this state of the key, and in no other successor of the one before it.
 
@@ -186,7 +185,7 @@ class Standing(Message):
         require_hashes(self.title, self.ceremony, self.state, *([self.shown] if self.shown else []))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class GivenUp(Message):
     """A note of one's own, which is sent to nobody: what this is about is not pursued here, though it may end well.
 

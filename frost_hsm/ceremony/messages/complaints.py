@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from frost_hsm.ceremony.messages.message import (
     HASH_LENGTH,
@@ -14,10 +14,9 @@ from frost_hsm.ceremony.messages.message import (
 )
 from frost_hsm.forms import oids
 from frost_hsm.forms.asn1 import NUMBER, OCTETS
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Complaint(Message):
     """A claim: in this round-2 message there is no good share for me. It proves nothing until the accused answers.
 
@@ -54,7 +53,7 @@ class Complaint(Message):
         return self.round1[(self.accused - 1) * HASH_LENGTH : self.accused * HASH_LENGTH]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Opening(Message):
     """The answer to a complaint: what opens that one envelope of one's own round-2 message, for everybody.
 

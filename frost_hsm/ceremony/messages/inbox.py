@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
@@ -18,7 +19,6 @@ from frost_hsm.errors import (
     InvalidContents,
     UnknownSender,
 )
-from frost_hsm.frozen import frozen
 
 M = TypeVar("M", bound=Message)
 
@@ -29,7 +29,7 @@ FIRST_LINE = b"-----BEGIN CMS-----"
 """What every file of ours that is sent begins with."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Incoming:
     """One file from somebody. ``named`` if it was given one by one, not found in a directory.
 

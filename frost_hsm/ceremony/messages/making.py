@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from frost_hsm.ceremony.messages.message import (
@@ -24,7 +24,6 @@ from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import InvalidMinSigners, NotPossible
 from frost_hsm.forms import der, oids
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Form, null, optional
-from frost_hsm.frozen import frozen
 
 MAX_SUITE: Final = 64
 
@@ -33,7 +32,7 @@ _NUMBERING = optional(0, null(Numbering.NAMES), Numbering.POSITIONS)
 _PROOFS = optional(1, OCTETS, b"")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Proposal(Message):
     """A key to be made. Its content digest is the ceremony's id, by which the key is known for good.
 
@@ -71,7 +70,7 @@ class Proposal(Message):
             raise NotPossible("a proposal names an author who is not in its roster")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class RefreshProposal(Message):
     """The shares of a key, to be made anew by all. Its content digest is the refresh's id.
 
@@ -94,7 +93,7 @@ class RefreshProposal(Message):
         require_hashes(self.title, self.ceremony, self.state, self.random)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Round1(Message):
     """The first round.
 
@@ -120,7 +119,7 @@ class Round1(Message):
         require_hashes(self.title, self.ceremony)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Round2(Enclosing):
     """The second round.
 
@@ -144,7 +143,7 @@ class Round2(Enclosing):
         require_hash_list(self.title, self.envelopes.hashes)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Dealing(Enclosing):
     """The shares of a key that its author knows, or what refreshes them, in place of both rounds.
 
@@ -167,7 +166,7 @@ class Dealing(Enclosing):
         require_hash_list(self.title, self.envelopes.hashes)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Confirmation(Message):
     """The end of a chapter: all who have to confirm it are equal in everything, or nothing comes of it.
 

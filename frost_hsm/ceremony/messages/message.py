@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, ClassVar, Final, Self, cast
 
@@ -20,7 +20,6 @@ from frost_hsm.ceremony.people.roster import MAX_PARTICIPANTS
 from frost_hsm.errors import NotPossible, NotYet
 from frost_hsm.forms import der
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Form, Structure, many, optional
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy
 
 HASH_LENGTH: Final = 32
@@ -39,7 +38,7 @@ IDENTITY: Final = Form(der.SEQUENCE, PublicIdentity.encode, PublicIdentity.read)
 Y_COORDINATES: Final = optional(0, OCTETS, None)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Enclosure:
     """Something beside a signed message, which names it by its hash.
 
@@ -62,7 +61,7 @@ class Enclosure:
         return self.data
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Envelopes:
     """Envelopes for several people, in their order; only its recipient takes one apart.
 
@@ -107,7 +106,7 @@ ENVELOPES: Final = Form(
 """Their hashes in one string, of which nothing is made until somebody asks: a large group has as many as its square."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Message(Structure):
     """What all messages have in common. content_type: by which CMS knows them.
 

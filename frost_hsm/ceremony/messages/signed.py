@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar, cast
 
 from frost_hsm.ceremony.messages import changing, complaints, making, using
@@ -17,7 +17,6 @@ from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import ForeignMessage, InvalidContents, MalformedMessage, NotKnown, UnknownSender
 from frost_hsm.forms import cms, der, pem
-from frost_hsm.frozen import frozen
 
 _KINDS: Final[dict[str, type[Message]]] = {
     kind.content_type: kind
@@ -56,7 +55,7 @@ M = TypeVar("M", bound=Message)
 N = TypeVar("N", bound=Message)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Signed(Generic[M]):
     """A message whose signature was verified, and who it is from.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
 from frost_hsm.ceremony.messages.message import (
@@ -19,7 +19,6 @@ from frost_hsm.errors import NotPossible
 from frost_hsm.forms import der, oids
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Form, many, optional
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 
 MAX_THINGS: Final = 8 << 20
 """Bytes of all things in one request together."""
@@ -29,7 +28,7 @@ RAW: Final = "raw"
 _TARGET = re.compile(r"[a-z0-9-]{1,32}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Item:
     """One thing to be signed.
 
@@ -88,7 +87,7 @@ _AHEAD = optional(1, many(OCTETS, MAX_PARTICIPANTS * MAX_ITEMS), ())
 _Y_OF_EACH_ITEM = optional(0, _OF_EACH_ITEM, ())
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SigningRequest(Message):
     """Things to be signed. Its content digest is the request's id.
 
@@ -151,7 +150,7 @@ class SigningRequest(Message):
         return SecondResponse if self.twice else Response
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Attempt(Message):
     """Who is to sign, of those whom a request names and who are there; by who asked. Its content digest is its id.
 
@@ -186,7 +185,7 @@ class Attempt(Message):
         return replace(request, signers=self.signers, commitments=self.commitments, needed=0)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Prepared(Message):
     """Commitments made ahead, for all to take: each serves one signature.
 
@@ -209,7 +208,7 @@ class Prepared(Message):
             raise NotPossible(f"there are 1 to {MAX_ITEMS} commitments made ahead, not {len(self.commitments)}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Commitment(Message):
     """The first round of signing.
 
@@ -234,7 +233,7 @@ class Commitment(Message):
             raise NotPossible("a commitment is not of 1 or more signatures, or has other y coordinates")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Response(Message):
     """The second round of signing.
 
@@ -258,7 +257,7 @@ class Response(Message):
             raise NotPossible("a response is not of 1 or more items")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SecondResponse(Message):
     """The second round of signing again, for items that take a second signature: once the first ones are there.
 
@@ -282,7 +281,7 @@ class SecondResponse(Message):
             raise NotPossible("a second response is not of 1 or more items")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Abort(Message):
     """The end of a request before there is a signature: for all by who asked, by a signer for themselves.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from contextlib import AbstractContextManager, suppress
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from itertools import permutations
 from typing import Final, Protocol, Self
@@ -34,7 +34,6 @@ from frost_hsm.forms import certificate, der, pem, public_key
 from frost_hsm.forms.certificate import Certificate
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import PublicKey
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy, system_entropy
 
 PEM_LABEL: Final = "CERTIFICATE"
@@ -68,7 +67,7 @@ class Addressee(Protocol):
         """The hash that its token does OAEP with."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Recovery:
     """The keys of a second token, as the identity that names it certifies them.
 
@@ -81,7 +80,7 @@ class Recovery:
     oaep_hash: OaepHash | None
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class PublicIdentity:
     """A participant's name and public keys, as their own sign key certifies them; valid by construction.
 
@@ -195,7 +194,7 @@ class RecordPlace(StrEnum):
     DIRECTORY = "directory"  # in the state directory, beside a token that holds none
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Identity:
     """One's own identity and where its keys and records are. Everything in it is public.
 
@@ -215,7 +214,7 @@ class Identity:
         return self.public.name
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Holder:
     """The holder of an identity at work: the identity, and its token open and logged in.
 

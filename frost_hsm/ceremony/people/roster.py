@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.errors import DuplicatedIdentifier, InvalidMaxSigners, NotKnown, UnknownSender
 from frost_hsm.forms import der
-from frost_hsm.frozen import frozen
 
 MAX_PARTICIPANTS: Final = 1024
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Roster:
     """Two to 1024 participants; the first has position 1.
 

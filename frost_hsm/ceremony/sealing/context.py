@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from enum import StrEnum
 
 from frost_hsm.errors import MalformedMessage, SealBroken
 from frost_hsm.forms import der
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Form, Structure
-from frost_hsm.frozen import frozen
 
 
 class Kind(StrEnum):
@@ -31,7 +30,7 @@ def _read_kind(reader: der.Reader) -> Kind:
     return Kind(kind)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Context(Structure):
     """The public header of an envelope: it enters the key derivation and is authenticated with the content.
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -30,7 +30,6 @@ from frost_hsm.ceremony.sealing.context import Context
 from frost_hsm.ceremony.sealing.recipients import Recipient
 from frost_hsm.errors import ForeignMessage, InputProblem, MalformedMessage, NotPossible, SealBroken
 from frost_hsm.forms import cms, der, oids
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
 MAX_SIZE: Final = 1 << 20
@@ -44,7 +43,7 @@ _BEFORE = _HASH_LENGTH + seeds.SEED_LENGTH  # bytes before the secret
 _KEY = b"key"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Envelope:
     """An AuthEnvelopedData of the profile. sealed: ciphertext and, at its end, the 16-byte tag."""
 

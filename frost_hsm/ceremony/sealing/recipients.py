@@ -11,6 +11,7 @@ envelope's seed.
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final, Self, cast
 
 from cryptography.hazmat.primitives import hashes
@@ -27,7 +28,6 @@ from frost_hsm.forms import der, oids
 from frost_hsm.forms.certificate import OAEP_ALGORITHM
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.forms.public_key import point
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Secret
 
 KEY_LENGTH: Final = 32
@@ -41,7 +41,7 @@ _PRIVATE_KEY = der.sequence(der.integer(1), der.octet_string(bytes(32)), _CURVE)
 """What stands before the scalar in an ECPrivateKey (RFC 5915) that ends with ``_CURVE``."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class KeyAgreement:
     """KeyAgreeRecipientInfo.
 
@@ -116,7 +116,7 @@ class KeyAgreement:
             return Secret(aes_key_unwrap(view, self.wrapped))
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class KeyTransport:
     """KeyTransRecipientInfo. key_id: the recipient's agree key. encrypted: as long as the RSA modulus."""
 

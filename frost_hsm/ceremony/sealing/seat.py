@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 from frost_hsm.ceremony.messages.making import Proposal
@@ -13,10 +14,9 @@ from frost_hsm.errors import NotPossible
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Identifier
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Seat:
     """What a proposal says, as ``me`` reads it.
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
@@ -44,12 +44,11 @@ from frost_hsm.errors import (
     UnknownSender,
 )
 from frost_hsm.frost.packages import KeyPackage
-from frost_hsm.frozen import frozen
 
 M = TypeVar("M", bound=Message)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Recovered:
     """What `recover` found or made.
 

@@ -19,6 +19,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history import kept
@@ -51,14 +52,13 @@ from frost_hsm.frost import dkg
 from frost_hsm.frost import round1 as frost_round1
 from frost_hsm.frost import round2 as frost_round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
-from frost_hsm.frozen import frozen
 from frost_hsm.secret import Entropy, system_entropy
 
 M = TypeVar("M", bound=Message)
 Packages = tuple[frost_round1.Package, Mapping[Identifier, frost_round1.Package]]  # our own, and those of the others
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Finished:
     """What `Rounds.finish` made: a message to send, and what people compare."""
 

@@ -5,6 +5,7 @@ a share of the second, which is on something made of the first. The answers of o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from frost_hsm.ceremony.history import signature_shares
@@ -22,10 +23,9 @@ from frost_hsm.frost.packages import (
     SigningPackage,
 )
 from frost_hsm.frost.signing import CheaterDetection
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Turn:
     """What all answer at once.
 

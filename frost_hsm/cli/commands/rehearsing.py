@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -22,7 +23,6 @@ from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.text import quoted, visible
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import NotPossible
-from frost_hsm.frozen import frozen
 from frost_hsm.plans import script
 from frost_hsm.plans.script import PROGRAM, Typed
 
@@ -63,7 +63,7 @@ def rehearse(place: Workplace, file: str, software: bool) -> Result:
     return Result("ceremony-rehearse", lines, fields, f"print the script: {PROGRAM} ceremony plan {quoted(file)}")
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _SoftHsm:
     """SoftHSM2 where it is installed: its library, and the program that initialises tokens."""
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,6 @@ from frost_hsm.cli.parsing import File
 from frost_hsm.errors import FileMissing, FrostHsmError, MalformedMessage, NotPossible, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 
 if TYPE_CHECKING:
     from frost_hsm.targets import Target, Thing
@@ -139,7 +139,7 @@ def _make(target: Target, file: str, given: Mapping[str, str], key: VerifyingKey
 # ── Who signs ────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Compared:
     """What came of comparing things with own copies. seen: a sentence for each that is the same.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import platform
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from frost_hsm import __version__, backends
@@ -15,7 +16,6 @@ from frost_hsm.cli.paper import printing
 from frost_hsm.cli.talk.text import quoted, visible
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import FileMissing, ForeignMessage, InvalidSignature, NotPossible
-from frost_hsm.frozen import frozen
 from frost_hsm.plans import plan as plans
 from frost_hsm.plans import record as records
 from frost_hsm.plans import script, statement
@@ -23,7 +23,7 @@ from frost_hsm.plans.plan import RAW, Plan, Signing
 from frost_hsm.plans.statement import Agreed, Machine, SignedFile, Statement, statement_name
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Planned:
     """A plan and the folder that it lies in. file: its path. digests: SHA-256 of it and of what it needs, by name."""
 

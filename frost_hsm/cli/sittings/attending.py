@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from frost_hsm.agent import ssh_items
@@ -30,14 +31,13 @@ from frost_hsm.cli.sittings.sitting import Sitting, by_name
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet, TokenProblem
-from frost_hsm.frozen import frozen
 from frost_hsm.targets.ssh import wire as ssh_wire
 
 _SHORTEST, _LONGEST = 0.2, 2.0
 """Seconds between two looks at the board, and at what programs want: short while something goes on."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Wanted:
     """What a program wants signed. process: its id."""
 

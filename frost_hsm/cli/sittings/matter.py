@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from frost_hsm.ceremony.history.transcript import STEPS, Transcript
@@ -19,7 +19,6 @@ from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.signing.session import SigningSession
-from frost_hsm.frozen import frozen
 
 
 class Person(Protocol):
@@ -44,7 +43,7 @@ class Person(Protocol):
         """Have the fingerprints compared of all whose identity is not known here. Raises `Aborted`, `UnknownSender`."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Standing:
     """Where a matter stands: the step that is next for me, and for it whose messages are here and whose are not."""
 
@@ -54,7 +53,7 @@ class Standing:
     missing: tuple[str, ...] = ()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Outgoing:
     """One of my messages, and what lies beside it for one reader each, by their labels."""
 

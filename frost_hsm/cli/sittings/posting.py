@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 
 import click
 
@@ -18,7 +19,6 @@ from frost_hsm.cli.talk.fingerprints import identity_lines
 from frost_hsm.cli.workplace import Workplace
 from frost_hsm.errors import Aborted, BoardProblem, FrostHsmError, NotKnown, UnknownSender
 from frost_hsm.frost.packages import SigningCommitments
-from frost_hsm.frozen import frozen
 
 _SIGNED = 8192  # bytes that go around what is signed, and more
 
@@ -29,7 +29,7 @@ def to_board(function: Function) -> Function:
     return click.option("--board", metavar="URI", help=text)(function)
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Posting:
     """Where to post; nowhere, if there is no board."""
 

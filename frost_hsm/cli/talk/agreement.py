@@ -9,12 +9,12 @@ import hashlib
 import re
 from array import array
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple, cast
 
 from frost_hsm.cli.talk.looks import look
 from frost_hsm.cli.talk.terminal import Terminal
 from frost_hsm.cli.talk.text import visible
-from frost_hsm.frozen import frozen
 
 _WIDTH = 54
 """Characters of a message on one line of ours: it fits 60 columns."""
@@ -67,7 +67,7 @@ def _digest(message: bytes) -> str:
     return hashlib.sha256(message).hexdigest()
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Shown:
     """A message as lines for people, each made when it is shown: of a large one few are.
 

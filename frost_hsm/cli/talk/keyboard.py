@@ -18,11 +18,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from types import FrameType
 
 from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import Aborted, NoTerminal
-from frost_hsm.frozen import frozen
 
 _TERMINAL = "/dev/tty"
 _MOMENT = 0.02  # seconds
@@ -156,7 +156,7 @@ _asked_elsewhere: _Question | None = None
 """What another thread asks than the first."""
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class _Handler:
     """Handles a signal, by calling something."""
 

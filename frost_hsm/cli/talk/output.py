@@ -14,10 +14,9 @@ import click
 
 from frost_hsm.cli.talk.text import visible
 from frost_hsm.errors import FrostHsmError, NotPossible, StorageProblem
-from frost_hsm.frozen import frozen
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Result:
     """What a command returns; how it is shown is decided here and nowhere else."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 from frost_hsm.targets.openpgp import packets
 
@@ -17,7 +17,7 @@ _REASONS: Final = {"unspecified": 0, "superseded": 1, "compromised": 2, "retired
 _REVOCATION: Final = "PUBLIC KEY BLOCK"  # as gpg --gen-revoke has it
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OpenPgpKey(Structure, Thing):
     """A user id for the group's key, and until when the key is valid.
 
@@ -109,7 +109,7 @@ class OpenPgpCertificate(Target):
         return OpenPgpKey(made, expires, found[1][1].decode(errors="replace")), signature
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OpenPgpRevoked(Structure, Thing):
     """That the group's key is not to be used any more.
 

@@ -6,14 +6,13 @@ What is signed is a hash that the file does not stand alone in, so all of it is 
 from __future__ import annotations
 
 import re
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import LARGEST, Given, Target, Thing, words
 from frost_hsm.targets.openpgp import packets
 from frost_hsm.targets.own_copy import FileDigest
@@ -25,7 +24,7 @@ _SIGNATURE: Final = "SIGNATURE"
 _CLEARTEXT: Final = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OpenPgpFile(Structure, Thing):
     """A file, and when it is signed.
 
@@ -91,7 +90,7 @@ class OpenPgp(Target):
         return OpenPgpFile(made, file.read(LARGEST + 1)), signature
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class OpenPgpText(OpenPgpFile):
     """A text, and when it is signed.
 

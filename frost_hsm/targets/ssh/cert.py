@@ -11,11 +11,11 @@ import hashlib
 import re
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, Final, Self
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 from frost_hsm.targets.ssh import wire as ssh_wire
 from frost_hsm.targets.ssh.wire import Reader, string
@@ -61,7 +61,7 @@ def certified(key_type: str) -> str:
 _KEY_TYPES: Final = {certified(key_type): key_type for key_type in _PARTS}
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SshCertificate(Thing):
     """Who is certified, as what, for how long, and by which key.
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import FileMissing, MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Structure
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Target, words
 from frost_hsm.targets.own_copy import FileDigest
 from frost_hsm.targets.ssh import wire as ssh_wire
@@ -25,7 +25,7 @@ MAX_ASKED: Final = 1024
 _MOST_FILES: Final = 1000
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SshDigest(Structure, Sshsig):
     """The digest of a file, and a namespace.
 

@@ -13,12 +13,12 @@ import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import FileMissing, ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Target, Thing, words
 from frost_hsm.targets.ssh import wire as ssh_wire
 
@@ -51,7 +51,7 @@ _SIGNED_COMMIT: Final = re.compile(
 )
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class GitObject(Thing):
     """A tag or a commit, unsigned: ``text`` is all of it, of the form of ``parts``."""
 

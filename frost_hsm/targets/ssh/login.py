@@ -11,12 +11,12 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import OCTETS, TEXT, Structure, optional
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Target, Thing, words
 from frost_hsm.targets.ssh import wire as ssh_wire
 from frost_hsm.targets.ssh.wire import string
@@ -28,7 +28,7 @@ _METHOD, _BOUND_METHOD = b"publickey", b"publickey-hostbound-v00@openssh.com"
 _SESSION_LENGTHS: Final = (20, 32, 48, 64)  # of the hashes that key exchanges use
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SshLogin(Structure, Thing):
     """Somebody who logs in, on one connection.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import BinaryIO, Final
 
 from frost_hsm.errors import NotPossible
 from frost_hsm.forms.asn1 import TEXT
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, words
 from frost_hsm.targets.own_copy import DIGESTED, DigestedFile
 from frost_hsm.targets.ssh import wire as ssh_wire
@@ -41,7 +41,7 @@ class Sshsig(Thing):
         return f"ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {shlex.quote(self.namespace)} -s {file} < FILE"
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class SshFile(DigestedFile, Sshsig):
     """A file and a namespace.
 

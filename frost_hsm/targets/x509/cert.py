@@ -7,6 +7,7 @@ it again from its parts, and says each of them; so nothing can be in it that was
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
@@ -16,7 +17,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets.group_private_key import PrivateKey, replay
 from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.unsigned import Unsigned
@@ -24,7 +24,7 @@ from frost_hsm.targets.x509.unsigned import Unsigned
 MAX_SIZE: Final = 1 << 15
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class X509Certificate(Unsigned):
     """A certificate that is not signed yet. found: it, with a signature of zeros."""
 

@@ -6,6 +6,7 @@ The thing is the part that is signed, the TBSCertList, read and made again as a 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import BinaryIO, Final
 
@@ -14,7 +15,6 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, asked, words
 from frost_hsm.targets.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.x509 import words as x509_words
@@ -31,7 +31,7 @@ _REASONS: Final = {
 Extensions = list[tuple[x509.ExtensionType, bool]]
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class X509List(Unsigned):
     """A revocation list that is not signed yet. found: it, with a signature of zeros."""
 

@@ -8,6 +8,7 @@ group itself the issuer, named by its key; no extensions. Source: RFC 6960.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
@@ -18,7 +19,6 @@ from cryptography.x509 import ocsp as parsed
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.forms.asn1 import NUMBER, OCTETS, TEXT, Structure
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.profiles import ISSUER, read_issuer, when
@@ -39,7 +39,7 @@ _REASONS: Final = {
 _HASH: Final = 20  # bytes of SHA-1
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class X509Answer(Structure, Thing):
     """What became of one certificate, between two times.
 

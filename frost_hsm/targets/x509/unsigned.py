@@ -6,6 +6,7 @@ Whatever the library would not write again has no place in it: so nothing is hid
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
 from cryptography.hazmat.primitives.asymmetric import ed448, ed25519
@@ -13,13 +14,12 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 
 from frost_hsm.errors import MalformedMessage
 from frost_hsm.forms import der
-from frost_hsm.frozen import frozen
 from frost_hsm.targets import Thing
 from frost_hsm.targets.group_private_key import PrivateKey
 from frost_hsm.targets.x509.words import UNREADABLE
 
 
-@frozen
+@dataclass(frozen=True, slots=True)
 class Unsigned(Thing):
     """A structure that is not signed yet. found: it, with a signature of zeros.
 
