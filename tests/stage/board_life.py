@@ -1,9 +1,9 @@
 """A life of a key over a board, while people are killed: python tests/stage/board_life.py [BOARD] [KILLS] [SEED]
 
 BOARD is ``dir`` (a directory), ``git`` (a repository), ``nats`` (a server is started) or the URI of an empty board.
-Four people join and stay, each in a process of their own: three make a key, sign, refresh it, sign, take the fourth in,
-and sign. Now and then one of them gets SIGKILL and begins again. In the end all have the same key in the same epoch,
-and every signature is there and verified.
+Four people join and stay, each in a process of their own: all but the last make a key, sign, refresh it, sign, take the
+last one in, and sign. Now and then one of them gets SIGKILL and begins again. In the end all have the same key in the
+same epoch, and every signature is there and verified.
 
 A kill may cost somebody the nonces of an answer, and who signs then does not sign that request: others do, or it is
 asked for again.
@@ -16,7 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -51,12 +51,16 @@ def board(kind: str, directory: Path) -> Iterator[str]:
 
 
 class Life:
-    """The people and their processes. kills: how many there have been."""
+    """The people and their processes. shown: the board as they are shown it. kills, signatures: how many there were."""
 
-    def __init__(self, people: Sequence[Party], uri: str, seed: int) -> None:
+    def __init__(
+        self, people: Sequence[Party], uri: str, seed: int, shown: str, environment: Mapping[str, str] | None
+    ) -> None:
         self.people = list(people)
-        self.kills = 0
+        self.kills = self.signatures = 0
         self._uri = uri
+        self._shown = shown
+        self._environment = environment
         self._random = random.Random(seed)
         self._running = {party.name: self._start(party) for party in people}
 
@@ -69,7 +73,7 @@ class Life:
             process.wait()
 
     def _start(self, party: Party) -> subprocess.Popen[bytes]:
-        return joining.start(party, self._uri, "--stay")
+        return joining.start(party, self._shown, "--stay", environment=self._environment)
 
     def until(self, is_done: Callable[[], bool], kills: int = 0) -> None:
         """Kill so many, at random instants, and wait until something is done."""
@@ -90,22 +94,26 @@ class Life:
         ran = party.run(*arguments)
         assert ran.status == 0, ran.stderr
 
-    def sign(self, party: Party, name: str, kills: int = 0) -> None:
-        """Have whoever is there sign; ask again where it came to nothing."""
+    def sign(self, party: Party, name: str, among: Sequence[Party], files: int, kills: int = 0) -> None:
+        """Have whoever is there sign so many files; ask again where it came to nothing."""
         for attempt in range(5):
-            file = party.directory / f"{name}.{attempt}"
-            file.write_text(name)
-            signature, said = Path(f"{file}.sig"), len(joining.said(party))
-            self.run(party, "sign", "request", KEY, file.name, "--any-of", "alice,bob,carol", "--board", self._uri)
+            names = [f"{name}.{attempt}.{number}" for number in range(files)]
+            for each in names:
+                (party.directory / each).write_text(each)
+            last, said = party.directory / f"{names[-1]}.sig", len(joining.said(party))
+            signers = ",".join(each.name for each in among)
+            self.run(party, "sign", "request", KEY, *names, "--any-of", signers, "--board", self._uri)
 
-            def has_ended(signature: Path = signature, said: int = said) -> bool:
+            def has_ended(last: Path = last, said: int = said) -> bool:
                 log = joining.said(party)[said:]
-                return signature.exists() or "comes to nothing" in log or "ask for a new request" in log
+                return last.exists() or "comes to nothing" in log or "ask for a new request" in log
 
             self.until(has_ended, kills)
             kills = 0
-            if signature.exists():
-                self.run(party, "verify", "--key", KEY, file.name, signature.name)
+            if last.exists():
+                for each in names:
+                    self.run(party, "verify", "--key", KEY, each, f"{each}.sig")
+                self.signatures += files
                 return
         raise AssertionError(f"{name} was asked for five times")
 
@@ -116,27 +124,40 @@ def _holds(is_done: Callable[[], bool]) -> bool:
     return False
 
 
-def live(directory: Path, uri: str, seed: int, kills: int, *, is_whole: bool = True) -> Life:
-    """Live it; kills: in each of its steps. is_whole: else it ends with the first signature."""
-    people = parties.gather(directory / "people", ("alice", "bob", "carol", "dave"))
-    *first, dave = people
-    alice, bob, _ = first
-    with Life(people if is_whole else first, uri, seed) as life:
-        life.run(alice, "dkg", "propose", KEY, "-t", "2", "--with", "bob,carol", "--board", uri)
+def live(
+    people: Sequence[Party],
+    uri: str,
+    seed: int,
+    kills: int,
+    *,
+    is_whole: bool = True,
+    files: int = 1,
+    shown: str | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> Life:
+    """Live it; kills: in each of its steps. is_whole: else it ends with the first signature. files: signed each time.
+
+    shown: what stands in front of the board, for all who join, in this environment.
+    """
+    *first, last = people
+    alice, bob, *others = first
+    with Life(people if is_whole else first, uri, seed, shown or uri, environment) as life:
+        names = ",".join(party.name for party in (bob, *others))
+        life.run(alice, "dkg", "propose", KEY, "-t", "2", "--with", names, "--board", uri)
         life.until(lambda: all(party.key().status is KeyStatus.ACTIVE for party in first), kills)
         assert len({party.key().verifying_key for party in first}) == 1
-        life.sign(alice, "first", kills)
+        life.sign(alice, "first", first, files, kills)
         if not is_whole:
             return life
         life.run(bob, "refresh", "propose", KEY, "--board", uri)
         life.until(lambda: all(party.key().epoch == 1 for party in first), kills)
-        life.sign(bob, "refreshed", kills)
-        bundle = directory / "bundle"
+        life.sign(bob, "refreshed", first, files, kills)
+        bundle = last.directory / "bundle"
         life.run(alice, "keys", "export", KEY, "--format", "bundle", "-o", str(bundle))
-        life.run(dave, "keys", "import", str(bundle))
-        life.run(dave, "repair", "request", KEY, "--helpers", "alice,bob", "--new", "--board", uri)
-        life.until(lambda: all(len(party.key().roster) == 4 for party in people), kills)
-        life.sign(dave, "of four", kills)
+        life.run(last, "keys", "import", str(bundle))
+        life.run(last, "repair", "request", KEY, "--helpers", f"{alice.name},{bob.name}", "--new", "--board", uri)
+        life.until(lambda: all(len(party.key().roster) == len(people) for party in people), kills)
+        life.sign(last, "of all", people, files, kills)
         assert len({(party.key().verifying_key, party.key().state.digest) for party in people}) == 1
         return life
 
@@ -147,8 +168,9 @@ def main(kind: str = "dir", kills: str = "20", seed: str = "") -> None:
     print(f"{kind}, {kills} kills in each of 6 steps, seed {number}")
     with tempfile.TemporaryDirectory() as directory, board(kind, Path(directory)) as uri:
         begun = time.monotonic()
-        life = live(Path(directory), uri, number, int(kills))
-        print(f"one key, three signatures, {life.kills} kills, {time.monotonic() - begun:.0f} s")
+        people = parties.gather(Path(directory) / "people", ("alice", "bob", "carol", "dave"))
+        life = live(people, uri, number, int(kills))
+        print(f"one key, {life.signatures} signatures, {life.kills} kills, {time.monotonic() - begun:.0f} s")
 
 
 if __name__ == "__main__":
