@@ -280,7 +280,7 @@ def of_paper() -> Seeds:
         yield "paper", kind, prefixed(PAPER, kind, data)
         if kind in ("statement", "signature"):
             yield "inspect", f"paper-{kind}", data
-    yield "inspect", "paper-record", b"<!doctype html>" + page.encode()
+    yield "inspect", "paper-record", b"<!doctype html>\n" + page.encode()
 
 
 def main() -> None:
