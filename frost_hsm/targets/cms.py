@@ -56,7 +56,7 @@ class CmsFile(DigestedFile):
     certificates: tuple[bytes, ...]
 
     def __post_init__(self) -> None:
-        DigestedFile.__post_init__(self)
+        super(CmsFile, self).__post_init__()
         if not 0 < len(self.certificates) <= MAX_CERTIFICATES or self.certificates != in_order(self.certificates):
             raise NotPossible(f"there are not 1 to {MAX_CERTIFICATES} certificates, in order, each of them once")
         signer, *_ = map(_certificate, self.certificates)
@@ -126,7 +126,7 @@ class CmsAttachedFile(CmsFile):
     is_attached = True
 
     def __post_init__(self) -> None:
-        CmsFile.__post_init__(self)
+        super(CmsAttachedFile, self).__post_init__()
         if self.contents is None:
             raise NotPossible("the file is too large to travel with its signature", hint="--as cms")
 

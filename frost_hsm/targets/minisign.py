@@ -73,7 +73,7 @@ class MinisignFile(DigestedFile):
     comment: str
 
     def __post_init__(self) -> None:
-        DigestedFile.__post_init__(self)
+        super(MinisignFile, self).__post_init__()
         words.require_line(self.comment, "a trusted comment", 1024)
 
     def to_sign(self, key: VerifyingKey) -> bytes:

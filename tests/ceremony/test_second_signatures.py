@@ -12,7 +12,7 @@ from stage.parties import Messages, Party, inbox
 from frost_hsm.ceremony.history.evidence import judge
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.using import RAW, Item, Response, SecondResponse, SigningRequest, raw
+from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SecondResponse, SigningRequest, raw
 from frost_hsm.ceremony.signing import archiving
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
@@ -30,7 +30,6 @@ from frost_hsm.errors import (
     NotYet,
 )
 from frost_hsm.frost.packages import Signature, SigningCommitments
-from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.frost.values import VerifyingKey
 
 ITEMS = (Item("notary", "deed", b"a deed", True), Item(RAW, "note", b"a note"), Item("notary", "will", b"a will", True))
@@ -187,7 +186,8 @@ def test_nonces_that_come_back_serve_no_second_time(trio: list[Party]) -> None:
         for name, data in waiting.items():
             token.write_record(name, data)
     asked = session(alice, wanted)
-    _, turn = asked._second(inbox(commitments.values(), responses.values()), CheaterDetection.ALL)
+    said = inbox(commitments.values(), responses.values())
+    turn, _ = asked._second(asked.transcript.gather(Commitment, said), asked.transcript.gather(Response, said))
     with alice.holder() as holder, pytest.raises(NonceUsed):
         SealedSigner(asked.key, holder, alice.home).sign_all(turn.packages, asked.id)
 

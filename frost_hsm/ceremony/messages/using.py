@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -62,6 +63,11 @@ class Item:
         item = reader.sequence()
         once = cls(item.utf8_string(), item.utf8_string(), item.octet_string())
         return replace(once, is_twice=not item.contents(der.NULL)) if item.has(der.NULL) else once
+
+
+def number_of_signatures(items: Sequence[Item]) -> int:
+    """Return how many signatures it takes to sign items."""
+    return sum(2 if item.is_twice else 1 for item in items)
 
 
 class Derive(Protocol):
@@ -142,7 +148,7 @@ class SigningRequest(Message):
     @property
     def signatures(self) -> int:
         """How many signatures it asks for."""
-        return len(self.items) + len(self.twice)
+        return number_of_signatures(self.items)
 
     @property
     def last_answer(self) -> type[Response] | type[SecondResponse]:

@@ -29,6 +29,7 @@ from frost_hsm.ceremony.messages.using import (
     Response,
     SecondResponse,
     SigningRequest,
+    number_of_signatures,
     raw,
 )
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
@@ -45,10 +46,7 @@ from frost_hsm.errors import (
     NotKnown,
     NotPossible,
 )
-from frost_hsm.frost.packages import (
-    SigningCommitments,
-    VerifyingKey,
-)
+from frost_hsm.frost.packages import SigningCommitments, SigningPackage, VerifyingKey
 from frost_hsm.frost.signing import CheaterDetection
 from frost_hsm.secret import Entropy, Secret, system_entropy
 
@@ -84,7 +82,7 @@ def request(
     entropy(memoryview(seed))
     ahead: tuple[bytes, ...] = ()
     if commitments is not None:
-        count = len(wanted) + sum(item.is_twice for item in wanted)
+        count = number_of_signatures(wanted)
         if any(len(commitments[name]) != count for name in ordered):
             raise NotPossible(f"it takes one pair of nonces made ahead for each of {count} signatures, of each signer")
         ahead = tuple(commitments[name][number].serialize() for number in range(count) for name in ordered)
@@ -236,13 +234,10 @@ class SigningSession:
             with open_holder() as holder, self.home.lock():
                 sent = self.transcript.sent(Response)
                 if sent is None:
-                    made_for = (b"" if self.is_prepared else self.id) if subject is None else subject
-                    signer = SealedSigner(self.key, holder, self.home)
-                    shares = signer.sign_all(packages, made_for, randomizer_seed=self._seed)
+                    shares = self._shares(holder, packages, subject)
                     self.home.put(self._beginning, self.request.to_pem())
                     self.transcript.keep(received)
-                    said = Response(self.id, commitments_hash, tuple(share.serialize() for share in shares))
-                    sent = self.transcript.write(said, holder)
+                    sent = self.transcript.write(Response(self.id, commitments_hash, shares), holder)
                     if have_committed or not self.is_prepared or has_signed(self.key, self.home):  # all are in it
                         retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
@@ -258,34 +253,37 @@ class SigningSession:
         self.aborting.require_signer()
         self.aborting.keep(inbox.anew())  # of an attempt, what ends it is said of the request
         self.require_open()
-        _, turn = self._second(inbox, CheaterDetection.ALL)
+        turn, _ = self._second(self._gather_commitments(inbox), self.transcript.gather(Response, inbox))
         sent = self.transcript.sent(SecondResponse)
         if sent is None:
             with open_holder() as holder, self.home.lock():
                 sent = self.transcript.sent(SecondResponse)
                 if sent is None:
-                    if subject is None:
-                        subject = b"" if self.is_prepared else self.id
                     self.transcript.keep(turn.answered)
-                    signer = SealedSigner(self.key, holder, self.home)
-                    shares = signer.sign_all(turn.packages, subject, randomizer_seed=self._seed)
-                    said = SecondResponse(self.id, turn.answered_hash, tuple(share.serialize() for share in shares))
-                    sent = self.transcript.write(said, holder)
+                    shares = self._shares(holder, turn.packages, subject)
+                    sent = self.transcript.write(SecondResponse(self.id, turn.answered_hash, shares), holder)
         if sent.message.responses_hash != turn.answered_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other responses")
         return sent.to_pem()
+
+    def _shares(self, holder: Holder, packages: Sequence[SigningPackage], subject: bytes | None) -> tuple[bytes, ...]:
+        """Sign all of them with nonces that serve once, as `respond` has it; returns the encoded shares."""
+        made_for = (b"" if self.is_prepared else self.id) if subject is None else subject
+        signer = SealedSigner(self.key, holder, self.home)
+        return tuple(share.serialize() for share in signer.sign_all(packages, made_for, randomizer_seed=self._seed))
 
     def check(self, inbox: Inbox) -> Status:
         """Check the signature shares that are here, before all have come in; needs no token.
 
         Returns whose are good, and who is missing. `InvalidSignatureShare` names every signer whose share is bad.
         """
-        responses = self.transcript.find(Response, inbox)
-        self._first(self._gather_commitments(inbox)).check(responses)
+        responses, commitments = self.transcript.find(Response, inbox), self._gather_commitments(inbox)
+        self._first(commitments).check(responses)
         if not self.is_twice or len(responses) < len(self.signers):
             return self._status("aggregate", responses)
         again = self.transcript.find(SecondResponse, inbox)
-        self._second(inbox, CheaterDetection.ALL)[1].check(again)
+        turn, _ = self._second(commitments, self.transcript.gather(Response, inbox))
+        turn.check(again)
         return self._status("aggregate", again)
 
     def aggregate(self, inbox: Inbox, *, cheater_detection: CheaterDetection = CheaterDetection.ALL) -> list[bytes]:
@@ -295,22 +293,20 @@ class SigningSession:
         `verifying_keys`. `InvalidSignatureShare` names the signers whose share is bad, as many as ``cheater_detection``
         looks for; `InvalidSignature` if it looks for none.
         """
-        commitments = self._gather_commitments(inbox)
+        commitments, responses = self._gather_commitments(inbox), self.transcript.gather(Response, inbox)
+        again: Mapping[str, Signed[SecondResponse]] = {}
         if self.is_twice:
-            signatures, turn = self._second(inbox, cheater_detection)
+            turn, signatures = self._second(commitments, responses, cheater_detection)
             again = self.transcript.gather(SecondResponse, inbox)
-            for number, second in zip(
-                self.request.message.twice, turn.put_together(again, cheater_detection), strict=True
-            ):
+            seconds = turn.put_together(again, cheater_detection)
+            for number, second in zip(self.request.message.twice, seconds, strict=True):
                 signatures[number] += second
         else:
-            responses = self.transcript.gather(Response, inbox)
             signatures = self._first(commitments).put_together(responses, cheater_detection)
         with self.home.lock():
             self.transcript.keep(commitments)
-            self.transcript.keep(self.transcript.gather(Response, inbox))
-            if self.is_twice:
-                self.transcript.keep(self.transcript.gather(SecondResponse, inbox))
+            self.transcript.keep(responses)
+            self.transcript.keep(again)
             self.adopt(signatures)
         return signatures
 
@@ -386,15 +382,19 @@ class SigningSession:
         """Return what all answer, once they have committed."""
         return turns.first(self.key, self.request, self.transcript, self.messages, commitments)
 
-    def _second(self, inbox: Inbox, detection: CheaterDetection) -> tuple[list[bytes], Turn]:
-        """Return the first signatures, and what all answer who take a second; once they have answered the first."""
-        first = self._first(self._gather_commitments(inbox))
-        responses = self.transcript.gather(Response, inbox)
+    def _second(
+        self,
+        commitments: Mapping[str, Signed[Commitment]],
+        responses: Mapping[str, Signed[Response]],
+        detection: CheaterDetection = CheaterDetection.ALL,
+    ) -> tuple[Turn, list[bytes]]:
+        """Return what all answer once they have responded, and the first signatures, which it is made of."""
+        first = self._first(commitments)
         signatures = first.put_together(responses, detection)
         key = self.key.public_key_package.verifying_key
         numbers = self.request.message.twice
         messages = [self._derive(self.items[number], key, signatures[number]) for number in numbers]
-        return signatures, turns.second(first, messages, responses)
+        return turns.second(first, messages, responses), signatures
 
     @property
     def _seed(self) -> Secret | None:

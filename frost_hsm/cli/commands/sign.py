@@ -8,7 +8,15 @@ import click
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.using import RAW, Abort, Commitment, Response, SecondResponse, SigningRequest
+from frost_hsm.ceremony.messages.using import (
+    RAW,
+    Abort,
+    Commitment,
+    Response,
+    SecondResponse,
+    SigningRequest,
+    number_of_signatures,
+)
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.session import SigningSession
@@ -159,7 +167,7 @@ def request(
                 asked = signed.read(data, group_key.roster).expect(SigningRequest)
                 session, messages = SigningSession(place.home, group_key, asked, things.derive), [data]
             else:
-                found = ahead or there.prepared(group_key, names, len(items) + sum(item.is_twice for item in items))
+                found = ahead or there.prepared(group_key, names, number_of_signatures(items))
                 session, messages = attempts.ask(
                     *(holder, place.home, group_key, items, names, found, things.derive),
                     is_any=is_any,

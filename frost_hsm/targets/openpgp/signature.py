@@ -103,7 +103,7 @@ class OpenPgpText(OpenPgpFile):
     title = "text for an OpenPGP signature"
 
     def __post_init__(self) -> None:
-        OpenPgpFile.__post_init__(self)
+        super(OpenPgpText, self).__post_init__()
         try:
             text = self.contents.decode()
         except UnicodeDecodeError:

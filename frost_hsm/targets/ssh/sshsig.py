@@ -59,7 +59,7 @@ class SshFile(DigestedFile, Sshsig):
     namespace: str
 
     def __post_init__(self) -> None:
-        DigestedFile.__post_init__(self)
+        super(SshFile, self).__post_init__()
         if not NAMESPACE.fullmatch(self.namespace):
             raise NotPossible(
                 "a namespace is 1 to 128 printable characters without a space", hint="file, or name@domain"
@@ -73,7 +73,7 @@ class SshFile(DigestedFile, Sshsig):
 
     def facts(self) -> Mapping[str, str]:
         """Name the namespace, and say the size."""
-        return {**DigestedFile.facts(self), "namespace": self.namespace}
+        return {**super(SshFile, self).facts(), "namespace": self.namespace}
 
 
 class Ssh(Target):
