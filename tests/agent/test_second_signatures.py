@@ -9,6 +9,8 @@ from stage import attending, joining, parties
 from stage.memory_group import run
 from stage.parties import KEY
 
+from frost_hsm.ceremony.messages.using import SecondResponse
+
 
 @pytest.mark.parametrize("ahead", ["0", "3"], ids=["now", "ahead"])
 def test_a_file_for_minisign(tmp_path_factory: pytest.TempPathFactory, ahead: str) -> None:
@@ -22,7 +24,8 @@ def test_a_file_for_minisign(tmp_path_factory: pytest.TempPathFactory, ahead: st
     with attending.running(board, asking):
         asked = alice.run("sign", "request", KEY, "minisign=app.tar", "--with", "comment=2 of 2", "--board", board)
         assert asked.status == 0, asked.stderr
-        attending.wait_until(lambda: all("your signature share is sent" in attending.said(party) for party in people))
+        attending.wait_until(lambda: len(joining.on(board, folder / "reader", SecondResponse)) == len(people))
+        assert all("your signature share is sent" in attending.said(party) for party in people)
     pin = f"file:{alice.directory / 'pin'}"
     assert "wrote app.tar.minisig" in alice.run("join", board, "--once", "--pin-source", pin).stderr
     assert [len(attending.questions(party)) for party in people] == [1, 1]

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from stage import joining, staging, upkeep, walkthrough
-from stage.parties import KEY, Party, Ran
+from stage.parties import KEY, Party
 from stage.staging import Stage
 
 from frost_hsm import boards
@@ -18,7 +17,6 @@ from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, SigningRequest
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.cli.files import things
-from frost_hsm.errors import FrostHsmError
 
 
 @pytest.fixture(scope="module")
@@ -44,37 +42,10 @@ def ask(party: Party, board: str, *options: str, name: str = "m") -> str:
     return str(json.loads(asked.stdout)["request"])
 
 
-def look(party: Party, board: str) -> Ran:
-    """Do what can be done now, in this process."""
-    return party.run("join", board, "--once", "--yes", "--pin-source", f"file:{party.directory / 'pin'}")
-
-
-def take_turns(people: list[Party], board: str, is_done: Callable[[], bool]) -> None:
-    for _ in range(6):
-        for party in people:
-            look(party, board)
-        if is_done():
-            return
-    raise AssertionError([party.run("status", "--board", board).stdout for party in people])
-
-
 def is_signed(party: Party, name: str = "m") -> bool:
     return (party.directory / f"{name}.sig").exists() and (
         party.run("verify", "--key", KEY, name, f"{name}.sig").status == 0
     )
-
-
-def on(board: str, tmp_path: Path, kind: type) -> list[object]:
-    found = []
-    with boards.connect(board, tmp_path / "reader") as there:
-        for _, data in there.messages():
-            try:
-                message = signed.decode(signed.parse(data))
-            except FrostHsmError:
-                continue
-            if isinstance(message, kind):
-                found.append(message)
-    return found
 
 
 def posted(party: Party, board: str, tmp_path: Path) -> int:
@@ -102,14 +73,14 @@ def shares(party: Party) -> int:
 def test_who_is_away_from_the_beginning_is_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
     alice, bob, carol = people
     ask(bob, board)
-    take_turns([bob, carol], board, lambda: is_signed(bob))
-    assert len(on(board, tmp_path, Attempt)) == 1
+    joining.take_turns([bob, carol], board, lambda: is_signed(bob))
+    assert len(joining.on(board, tmp_path / "reader", Attempt)) == 1
     about = "a signature takes about four of whoever asks"
     assert about in " ".join(walkthrough.PAGES["boards"].read_text().split())
     assert posted(bob, board, tmp_path) == 4
     for party in people:  # alice comes when all is done
         assert "nothing is open" in party.run("status", "--board", board).stdout
-    assert "Request" not in look(alice, board).stderr
+    assert "Request" not in joining.look(alice, board).stderr
     assert [nonces(party) for party in people] == [0, 0, 0]
 
 
@@ -117,37 +88,37 @@ def test_who_goes_away_in_the_middle_is_not_waited_for(people: list[Party], boar
     """Bob is chosen, and never answers: Alice signs again with Carol, with other nonces."""
     alice, bob, carol = people
     ask(alice, board)
-    look(bob, board)
-    look(alice, board)
-    [first] = on(board, tmp_path, Attempt)
+    joining.look(bob, board)
+    joining.look(alice, board)
+    [first] = joining.on(board, tmp_path / "reader", Attempt)
     assert first.signers == (1, 2)
-    look(alice, board)
-    assert len(on(board, tmp_path, Response)) == 1
-    take_turns([carol, alice], board, lambda: is_signed(alice))
-    signers = [attempt.signers for attempt in on(board, tmp_path, Attempt)]
+    joining.look(alice, board)
+    assert len(joining.on(board, tmp_path / "reader", Response)) == 1
+    joining.take_turns([carol, alice], board, lambda: is_signed(alice))
+    signers = [attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)]
     assert sorted(signers) == [(1, 2), (1, 3)]
-    everything = [each for attempt in on(board, tmp_path, Attempt) for each in attempt.commitments]
+    everything = [each for attempt in joining.on(board, tmp_path / "reader", Attempt) for each in attempt.commitments]
     assert len(everything) == len(set(everything))
-    assert "Request" not in look(bob, board).stderr, "it is signed, and nothing is asked of who comes back"
+    assert "Request" not in joining.look(bob, board).stderr, "it is signed, and nothing is asked of who comes back"
 
 
 def test_who_signs_a_bad_share_is_named_and_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
     alice, bob, carol = people
     ask(alice, board)
-    look(bob, board)
-    look(alice, board)
-    look(alice, board)
-    [answer] = on(board, tmp_path, Response)
+    joining.look(bob, board)
+    joining.look(alice, board)
+    joining.look(alice, board)
+    [answer] = joining.on(board, tmp_path / "reader", Response)
     with bob.holder() as holder, boards.connect(board, tmp_path / "bob") as there:
         there.post(signed.write(replace(answer, shares=(bytes(31) + b"\1",)), holder))
-    told = look(alice, board)
+    told = joining.look(alice, board)
     assert "bob signed a signature share that does not verify" in told.stderr
-    take_turns([carol, alice], board, lambda: is_signed(alice))
+    joining.take_turns([carol, alice], board, lambda: is_signed(alice))
     found = [path.read_bytes() for path in (alice.directory / "home/requests").glob("*/evidence.pem")]
     assert [{each.name for each in evidence.judge(data, things.derive).culprits} for data in found] == [{"bob"}]
     with boards.connect(board, tmp_path / "reader") as there:
         assert {data for _, data in there.messages()}.issuperset(found), "who was away sees it, too"
-    assert "note:" not in look(carol, board).stderr
+    assert "note:" not in joining.look(carol, board).stderr
 
 
 def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party], board: str, tmp_path: Path) -> None:
@@ -156,16 +127,16 @@ def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party]
     ask(alice, board)
     request = (alice.directory / "m.request.pem").read_bytes()
     for party in (bob, carol):
-        look(party, board)
+        joining.look(party, board)
     said = [party.session(request).transcript.sent(Commitment) for party in (bob, carol)]
     his, hers = (each.message for each in said if each is not None)
     at = alice.session(request).id
     with alice.holder() as holder, boards.connect(board, tmp_path / "alice") as there:
         there.post(signed.write(Attempt(at, (2, 3), (*his.commitments, *hers.commitments)), holder))
         there.post(signed.write(Attempt(at, (1, 2), (*hers.commitments, *his.commitments)), holder))
-    refused = look(bob, board)
+    refused = joining.look(bob, board)
     assert (refused.status, "nonces have been used" in refused.stderr) == (76, True)
-    assert len(on(board, tmp_path, Response)) == 1
+    assert len(joining.on(board, tmp_path / "reader", Response)) == 1
 
 
 def test_after_a_refresh_the_old_share_goes_with_the_first_attempt(people: list[Party], board: str) -> None:
@@ -173,7 +144,7 @@ def test_after_a_refresh_the_old_share_goes_with_the_first_attempt(people: list[
     upkeep.refresh(people)
     assert shares(alice) == 2
     ask(alice, board)
-    take_turns([bob, alice], board, lambda: is_signed(alice))
+    joining.take_turns([bob, alice], board, lambda: is_signed(alice))
     assert shares(alice) == 1
 
 
@@ -187,10 +158,10 @@ def test_after_a_refresh_the_old_share_goes_too_where_all_sign_with_nonces_made_
     for name, left in (("first", 2), ("second", 1)):
         ask(alice, board, name=name)
         for party in (bob, carol, alice):
-            look(party, board)
+            joining.look(party, board)
         assert is_signed(alice, name)
         for party in (alice, bob):  # he sees the signature, too
-            look(party, board)
+            joining.look(party, board)
         assert shares(bob) == left
 
 
@@ -201,7 +172,7 @@ def test_a_request_of_one_who_does_not_sign_and_many_files(people: list[Party], 
     asked = carol.run("sign", "request", KEY, "a", "b", "--any-of", "alice,bob", "--board", board)
     assert asked.status == 0, asked.stderr
     assert "signers  alice, bob (2 of 3 needed)" in asked.stdout, "all of them are needed"
-    take_turns([alice, bob, carol], board, lambda: is_signed(carol, "a") and is_signed(carol, "b"))
+    joining.take_turns([alice, bob, carol], board, lambda: is_signed(carol, "a") and is_signed(carol, "b"))
 
 
 def test_nonces_made_ahead_are_taken_up(people: list[Party], board: str, tmp_path: Path) -> None:
@@ -210,13 +181,13 @@ def test_nonces_made_ahead_are_taken_up(people: list[Party], board: str, tmp_pat
     prepare(carol, board, 2)
     ask(alice, board)
     for party in (bob, carol):  # one visit each
-        look(party, board)
-    look(alice, board)
+        joining.look(party, board)
+    joining.look(alice, board)
     assert is_signed(alice)
     assert [nonces(party) for party in people] == [0, 0, 1]
     ask(alice, board, name="again")  # bob has none left
-    assert len(on(board, tmp_path, Attempt)) == 1
-    take_turns(people, board, lambda: is_signed(alice, "again"))
+    assert len(joining.on(board, tmp_path / "reader", Attempt)) == 1
+    joining.take_turns(people, board, lambda: is_signed(alice, "again"))
 
 
 def test_who_was_not_chosen_is_asked_only_if_the_attempt_hangs(
@@ -227,12 +198,12 @@ def test_who_was_not_chosen_is_asked_only_if_the_attempt_hangs(
         prepare(party, board)
     monkeypatch.setattr(attempts, "PATIENCE", 3600.0)
     ask(alice, board)
-    assert "Request" not in look(alice, board).stderr
-    assert on(board, tmp_path, Commitment) == []
-    look(bob, board)
+    assert "Request" not in joining.look(alice, board).stderr
+    assert joining.on(board, tmp_path / "reader", Commitment) == []
+    joining.look(bob, board)
     monkeypatch.setattr(attempts, "PATIENCE", 0.0)  # for Carol, who does not come
-    take_turns([alice, bob], board, lambda: is_signed(alice))
-    assert sorted(attempt.signers for attempt in on(board, tmp_path, Attempt)) == [(1, 2), (2, 3)]
+    joining.take_turns([alice, bob], board, lambda: is_signed(alice))
+    assert sorted(attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)) == [(1, 2), (2, 3)]
 
 
 def test_nonces_made_ahead_of_who_is_away_block_nobody(people: list[Party], board: str, tmp_path: Path) -> None:
@@ -240,9 +211,9 @@ def test_nonces_made_ahead_of_who_is_away_block_nobody(people: list[Party], boar
     prepare(bob, board)
     prepare(carol, board)
     ask(alice, board)
-    look(bob, board)
-    take_turns([alice, bob], board, lambda: is_signed(alice))
-    assert sorted(attempt.signers for attempt in on(board, tmp_path, Attempt)) == [(1, 2), (2, 3)]
+    joining.look(bob, board)
+    joining.take_turns([alice, bob], board, lambda: is_signed(alice))
+    assert sorted(attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)) == [(1, 2), (2, 3)]
 
 
 def test_two_who_take_the_same_nonces_both_have_their_signature(people: list[Party], board: str) -> None:
@@ -258,7 +229,7 @@ def test_two_who_take_the_same_nonces_both_have_their_signature(people: list[Par
     ask(carol, board, name="other")
     for path, data in asked.items():
         path.write_bytes(data)
-    take_turns(people, board, lambda: is_signed(alice) and is_signed(carol, "other"))
+    joining.take_turns(people, board, lambda: is_signed(alice) and is_signed(carol, "other"))
 
 
 def test_of_named_signers_nonces_made_ahead_are_taken_up_too(people: list[Party], board: str) -> None:
@@ -267,7 +238,7 @@ def test_of_named_signers_nonces_made_ahead_are_taken_up_too(people: list[Party]
         prepare(party, board)
     ask(alice, board, "--signers", "bob,carol")
     for party in (bob, carol, alice):
-        look(party, board)
+        joining.look(party, board)
     assert is_signed(alice)
 
 
@@ -275,9 +246,9 @@ def test_two_who_will_not_sign_end_it(people: list[Party], board: str) -> None:
     alice, bob, carol = people
     request = ask(alice, board)
     assert bob.run("sign", "abort", request[:8], "--board", board).status == 0
-    assert look(alice, board).status == 75, "alice and carol are enough"
+    assert joining.look(alice, board).status == 75, "alice and carol are enough"
     assert carol.run("sign", "abort", request[:8], "--board", board).status == 0
-    told = look(alice, board)
+    told = joining.look(alice, board)
     assert (told.status, "bob and carol will not sign" in told.stderr) == (76, True)
 
 

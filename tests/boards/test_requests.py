@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from cli.at_terminal import Session
 from stage import joining, parties, staging
-from stage.parties import KEY, Party, Ran
+from stage.parties import KEY, Party
 from stage.staging import Stage
 
 from frost_hsm.ceremony.messages import signed
@@ -43,11 +43,6 @@ def ask(first: Party, second: Party, board: str, name: str = "m") -> str:
     return str(json.loads(asked.stdout)["request"])
 
 
-def look(party: Party, board: str) -> Ran:
-    """Do what can be done now, in this process."""
-    return party.run("join", board, "--once", "--yes", "--pin-source", f"file:{party.directory / 'pin'}")
-
-
 def is_open(party: Party, board: str) -> bool:
     return json.loads(party.run("status", "--board", board, "--json").stdout)["open"] != []
 
@@ -55,14 +50,14 @@ def is_open(party: Party, board: str) -> bool:
 def test_who_asked_ends_it(people: list[Party], board: str) -> None:
     alice, _, carol = people
     request = ask(alice, carol, board)
-    assert look(carol, board).status == 75
+    assert joining.look(carol, board).status == 75
     ended = alice.run("sign", "abort", request[:8], "--board", board)
     assert ended.status == 0, ended.stderr
     assert "you have ended it, for alice, carol" in ended.stdout
     assert not is_open(carol, board)
-    assert "it comes to nothing: alice has ended it" in look(carol, board).stderr
+    assert "it comes to nothing: alice has ended it" in joining.look(carol, board).stderr
     for party in (alice, carol):
-        assert "nothing is open for you" in look(party, board).stdout
+        assert "nothing is open for you" in joining.look(party, board).stdout
     assert "alice has ended it" in carol.run("sign", "status").stdout
 
 
@@ -72,11 +67,11 @@ def test_who_is_to_sign_ends_it_before_they_were_asked(people: list[Party], boar
     ended = carol.run("sign", "abort", request[:8], "--board", board)
     assert ended.status == 0, ended.stderr
     assert "you will not sign" in ended.stdout
-    assert "nothing is open for you" in look(carol, board).stdout
+    assert "nothing is open for you" in joining.look(carol, board).stdout
     assert not is_open(alice, board)
-    told = look(alice, board)
+    told = joining.look(alice, board)
     assert (told.status, "comes to nothing: carol will not sign" in told.stderr) == (76, True)
-    assert "nothing is open for you" in look(alice, board).stdout, "they were told"
+    assert "nothing is open for you" in joining.look(alice, board).stdout, "they were told"
 
 
 def test_no_is_remembered_and_said(people: list[Party], board: str) -> None:
@@ -97,7 +92,7 @@ def test_no_is_remembered_and_said(people: list[Party], board: str) -> None:
             session.expect("you said no, and the others are told")
             assert session.end() == 0
             assert "Agree to sign" not in session.shown
-        assert "nothing is open for you" in look(carol, board).stdout
+        assert "nothing is open for you" in joining.look(carol, board).stdout
         assert waiting.wait(joining.PATIENCE) == 76
         assert "carol will not sign" in joining.said(alice)
     finally:
@@ -116,7 +111,7 @@ def test_what_is_over_is_forgotten_by_who_stays(people: list[Party], board: str)
         heard.read()
         [matter] = [each for each in heard.matters.values() if isinstance(each, SigningMatter)]
         for party in (carol, alice, carol, alice):
-            look(party, board)
+            joining.look(party, board)
         heard.read()
         held.append(heard.number_of(matter))
         heard.let_go(matter)
@@ -129,19 +124,19 @@ def test_nobody_waits_for_an_answer_that_was_cut_short(people: list[Party], boar
     """A kill between the destruction of nonces and the answer costs them: here they are just gone."""
     alice, _, carol = people
     ask(alice, carol, board)
-    assert look(carol, board).status == 75
+    assert joining.look(carol, board).status == 75
     with carol.open_token() as token:
         for name in token.record_names():
             if "nonces" in name:
                 token.delete_record(name)
-    assert look(alice, board).status == 75
-    lost = look(carol, board)
+    assert joining.look(alice, board).status == 75
+    lost = joining.look(carol, board)
     assert (lost.status, "ask for a new request" in lost.stderr) == (76, True)
-    told = look(alice, board)
+    told = joining.look(alice, board)
     assert (told.status, "carol will not sign" in told.stderr) == (76, True)
     ask(alice, carol, board, "again")
     for party in (carol, alice, carol, alice):
-        look(party, board)
+        joining.look(party, board)
     assert alice.run("verify", "--key", KEY, "again", "again.sig").status == 0
 
 

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from stage import joining, staging
 from stage.memory_group import run
-from stage.parties import KEY, Party, Ran
+from stage.parties import KEY, Party
 from stage.staging import Stage
 
-from frost_hsm import boards
-from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Attempt, Response, SecondResponse
 from frost_hsm.ceremony.signing import attempts
-from frost_hsm.errors import FrostHsmError
 
 
 @pytest.fixture(scope="module")
@@ -44,19 +39,6 @@ def ask(party: Party, board: str, *options: str) -> None:
     assert [item["target"] for item in json.loads(asked.stdout)["items"]] == ["minisign", "ssh"]
 
 
-def look(party: Party, board: str) -> Ran:
-    return party.run("join", board, "--once", "--yes", "--pin-source", f"file:{party.directory / 'pin'}")
-
-
-def take_turns(people: list[Party], board: str, is_done: Callable[[], bool]) -> None:
-    for _ in range(8):
-        for party in people:
-            look(party, board)
-        if is_done():
-            return
-    raise AssertionError([party.run("status", "--board", board).stdout for party in people])
-
-
 def is_signed(party: Party) -> bool:
     """Whether the files are there, and minisign takes its own, until a byte of it is another."""
     made = party.directory / "app.tar.minisig"
@@ -74,20 +56,6 @@ def is_signed(party: Party) -> bool:
     return (party.directory / "app.tar.sig").exists()
 
 
-def on(board: str, tmp_path: Path, kind: type) -> list[Any]:
-    """What was said of this kind."""
-    found = []
-    with boards.connect(board, tmp_path / "reader") as there:
-        for _, data in there.messages():
-            try:
-                message = signed.decode(signed.parse(data))
-            except FrostHsmError:
-                continue
-            if isinstance(message, kind):
-                found.append(message)
-    return found
-
-
 def nonces(party: Party) -> int:
     return sum("nonces" in name for name in party.records())
 
@@ -103,7 +71,11 @@ def test_one_question_and_one_pin_each(people: list[Party], board: str, tmp_path
         assert said.count("PIN for token") == 1
         assert "two signatures for minisign" in said
         assert nonces(party) == 0
-    assert len(on(board, tmp_path, Response)) == len(on(board, tmp_path, SecondResponse)) == 2
+    assert (
+        len(joining.on(board, tmp_path / "reader", Response))
+        == len(joining.on(board, tmp_path / "reader", SecondResponse))
+        == 2
+    )
 
 
 def test_who_goes_away_between_the_two_is_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
@@ -111,14 +83,17 @@ def test_who_goes_away_between_the_two_is_not_waited_for(people: list[Party], bo
     alice, bob, carol = people
     ask(carol, board)
     for party in (bob, alice, carol, bob):
-        look(party, board)
-    assert [attempt.signers for attempt in on(board, tmp_path, Attempt)] == [(1, 2)]
-    assert (len(on(board, tmp_path, Response)), len(on(board, tmp_path, SecondResponse))) == (1, 0)
-    take_turns([alice, carol], board, lambda: is_signed(carol))
-    assert sorted(attempt.signers for attempt in on(board, tmp_path, Attempt)) == [(1, 2), (1, 3)]
-    everything = [each for attempt in on(board, tmp_path, Attempt) for each in attempt.commitments]
+        joining.look(party, board)
+    assert [attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)] == [(1, 2)]
+    assert (
+        len(joining.on(board, tmp_path / "reader", Response)),
+        len(joining.on(board, tmp_path / "reader", SecondResponse)),
+    ) == (1, 0)
+    joining.take_turns([alice, carol], board, lambda: is_signed(carol), rounds=8)
+    assert sorted(attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)) == [(1, 2), (1, 3)]
+    everything = [each for attempt in joining.on(board, tmp_path / "reader", Attempt) for each in attempt.commitments]
     assert len(everything) == len(set(everything)) == 12
-    assert "Request" not in look(bob, board).stderr, "nothing is asked of who comes back"
+    assert "Request" not in joining.look(bob, board).stderr, "nothing is asked of who comes back"
 
 
 def test_nonces_made_ahead_serve_both(people: list[Party], board: str, tmp_path: Path) -> None:
@@ -126,6 +101,6 @@ def test_nonces_made_ahead_serve_both(people: list[Party], board: str, tmp_path:
     for party in (bob, carol):
         assert party.run("sign", "preprocess", KEY, "--count", "3", "--board", board).status == 0
     ask(alice, board)
-    take_turns([bob, carol, alice], board, lambda: is_signed(alice))
-    assert [attempt.signers for attempt in on(board, tmp_path, Attempt)] == [(2, 3)]
+    joining.take_turns([bob, carol, alice], board, lambda: is_signed(alice), rounds=8)
+    assert [attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)] == [(2, 3)]
     assert [nonces(party) for party in (bob, carol)] == [0, 0]

@@ -7,10 +7,13 @@ import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from stage.parties import PROGRAM, Party
+from stage.parties import PROGRAM, Party, Ran
 
-from frost_hsm.errors import NonceUsed
+from frost_hsm import boards
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.errors import FrostHsmError, NonceUsed
 
 PATIENCE = 90.0  # seconds
 
@@ -119,3 +122,32 @@ def board(directory: Path) -> str:
     """Make a board in a directory; returns its URI."""
     directory.mkdir(parents=True)
     return f"dir:{directory}"
+
+
+def look(party: Party, uri: str) -> Ran:
+    """Do what can be done now, in this process, saying yes to everything."""
+    return party.run("join", uri, "--once", "--yes", "--pin-source", f"file:{party.directory / 'pin'}")
+
+
+def take_turns(people: Sequence[Party], uri: str, is_done: Callable[[], bool], *, rounds: int = 6) -> None:
+    """Let one after the other look, until it is done; that takes no more rounds than these."""
+    for _ in range(rounds):
+        for party in people:
+            look(party, uri)
+        if is_done():
+            return
+    raise AssertionError([party.run("status", "--board", uri).stdout for party in people])
+
+
+def on(uri: str, cache: Path, kind: type) -> list[Any]:
+    """Return the messages of a kind that lie on a board. cache: a directory for whoever reads it here."""
+    found = []
+    with boards.connect(uri, cache) as there:
+        for _, data in there.messages():
+            try:
+                message = signed.decode(signed.parse(data))
+            except FrostHsmError:
+                continue
+            if isinstance(message, kind):
+                found.append(message)
+    return found
