@@ -24,8 +24,11 @@ if TYPE_CHECKING:
 ENTRY_POINT_GROUP = "frost_hsm.backends"
 
 _OWN: Final = {
-    "pkcs11": plugins.Own("pkcs11", "frost_hsm.backends.pkcs11:Pkcs11Backend"),
-    "software": plugins.Own("software", "frost_hsm.backends.software:SoftwareBackend"),
+    own.name: own
+    for own in (
+        plugins.Own("pkcs11", "frost_hsm.backends.pkcs11:Pkcs11Backend"),
+        plugins.Own("software", "frost_hsm.backends.software:SoftwareBackend"),
+    )
 }
 
 

@@ -134,16 +134,16 @@ class GitBoard(Shelf):
             _, kind, size = answers.readline().decode().split()
             data = answers.read(int(size) + 1)[:-1]
         except (OSError, ValueError):  # it was killed, or the clone emptied
-            self._stop_reader()
+            self._stop_cat()
             raise BoardProblem(f"git cat-file does not answer in {self._clone}", hint="run the command again") from None
         return data if kind == "blob" else None
 
     def close(self) -> None:
         """Let go."""
         super().close()
-        self._stop_reader()
+        self._stop_cat()
 
-    def _stop_reader(self) -> None:
+    def _stop_cat(self) -> None:
         if self._cat is not None:
             self._cat.kill()
             self._cat.communicate()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 else:
     _ParamType = click.ParamType  # not generic before click 8.5
 
+_MOST_WORDS = 20  # of a command line that are looked at for the name of a file which a shell took apart
+
 
 class Shown(Exception):
     """Help, or the version, was asked for: this is the text. Whoever runs the command writes it to stdout."""
@@ -102,12 +104,9 @@ class Command(_Help):
 
 def _file_of_several_words(given: list[str]) -> str | None:
     """Find a file whose name a shell took apart, as it does where there are blanks."""
-    words = given[:_FEW]
+    words = given[:_MOST_WORDS]
     joined = (" ".join(words[start:end]) for start in range(len(words)) for end in range(start + 2, len(words) + 1))
     return next((name for name in joined if os.path.isfile(name)), None)  # noqa: PTH113 - any text will do
-
-
-_FEW = 20
 
 
 def group(function: Callable[[], None]) -> click.Group:

@@ -31,8 +31,8 @@ class Reader(Terminal):
         self.asked = ""
         self.looks_into = True
 
-    def agree(self, question, *, what, shown, whole=None, lines=(), view=None) -> bool:  # type: ignore[no-untyped-def]
-        self.lines, self.asked = list(lines), shown
+    def agree(self, question, *, what, shown, last=0, lines=(), view=None) -> bool:  # type: ignore[no-untyped-def]
+        self.lines, self.asked = list(lines), shown[-last:]
         self.whole = view() if view is not None and self.looks_into else ""
         return False
 

@@ -159,13 +159,13 @@ def test_only_what_is_shown_agrees(tmp_path: Path, answer: str) -> None:
 @pytest.mark.parametrize(("answer", "is_same"), [("0A1B 2C3D", True), ("0a1b2c3d", True), ("1a1b 2c3d", False)])
 def test_all_of_a_number_may_be_pasted(tmp_path: Path, answer: str, is_same: bool) -> None:
     """As somebody does to whom it was sent: then all of it is compared."""
-    call = "t.agree('Is it?', what='the code', shown='2c3d', whole='0a1b 2c3d')"
-    with session(Asking(call, "type the code: ", "2c3d"), tmp_path) as at:
-        at.expect("type the code: ")
+    call = "t.agree('Is it?', what='the code', shown='0a1b 2c3d', last=4)"
+    with session(Asking(call, "type the last 4 digits of the code: ", "2c3d"), tmp_path) as at:
+        at.expect("type the last 4 digits of the code: ")
         at.type(f"{answer}\n")
         if not is_same:
-            at.expect("that is not the code, as it is shown above; Enter alone is no")
-            at.expect("type the code: ")
+            at.expect("that is not the last 4 digits of the code, as it is shown above; Enter alone is no")
+            at.expect("type the last 4 digits of the code: ")
             at.type("\n")
         at.end()
     assert ("\ntaken" in at.shown) == is_same

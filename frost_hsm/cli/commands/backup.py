@@ -191,9 +191,9 @@ def _me(place: Workplace, found: Backup) -> PublicIdentity:
     if found.owner.is_recovered_by(me):  # only its owner knows whose identity named this token
         is_theirs = place.terminal.agree(
             "Is this the identity of your first token, with this fingerprint?",
-            what="the last 4 digits of the fingerprint",
-            shown=found.owner.fingerprint[-4:],
-            whole=found.owner.fingerprint,
+            what="the fingerprint",
+            shown=found.owner.fingerprint,
+            last=4,
             lines=_owner(found),
         )
         if not is_theirs:

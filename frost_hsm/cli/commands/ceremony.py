@@ -132,9 +132,9 @@ def sign(place: Workplace, file: str) -> Result:
     door.check_output(written, force=False)
     is_agreed = place.terminal.agree(
         "You have read this record, and it is right?",
-        what="the last 4 digits of its sha256",
-        shown=digest[-4:],
-        whole=digest,
+        what="its sha256",
+        shown=digest,
+        last=4,
         lines=[f"Record of: {planned.plan.title}", f"  file    {path}", f"  sha256  {digest}"],
     )
     if not is_agreed:

@@ -72,9 +72,9 @@ def _is_right(place: Workplace, public: PublicIdentity, fingerprint: str | None)
         return True
     return place.home.exists(f"peers/{public.name}.pem") or place.terminal.agree(
         f"Compare it with {public.name} by voice or in person. Does it match?",
-        what="the last 4 digits of the fingerprint",
-        shown=public.fingerprint[-4:],
-        whole=public.fingerprint,
+        what="the fingerprint",
+        shown=public.fingerprint,
+        last=4,
         lines=identity_lines(public),
     )
 

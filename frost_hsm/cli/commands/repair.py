@@ -242,9 +242,9 @@ def _agree(place: Workplace, asked: Repair, question: str) -> None:
     asked.check_receiver(place.peers())
     is_agreed = place.terminal.agree(
         question,
-        what="the last 4 digits of the fingerprint",
-        shown=asked.receiver.fingerprint[-4:],
-        whole=asked.receiver.fingerprint,
+        what="the fingerprint",
+        shown=asked.receiver.fingerprint,
+        last=4,
         lines=proposals.repairing(asked),
     )
     if not is_agreed:

@@ -66,20 +66,19 @@ def _found(place: Workplace, modules: dict[str, str], uri: str | None) -> tuple[
             hint="install your token's, or name it: --module /usr/lib/…/module.so; without a token: see frost-hsm init",
         )
     backend = backends.load("pkcs11", modules, place.terminal)
-    with undisturbed():
-        found = [_selected(backend, uri)] if uri is not None else backend.tokens()
-    info = found[0] if uri is not None else _chosen(place.terminal, found)
+    info = _selected(backend, uri) if uri is not None else _chosen(place.terminal, backend)
     return info.uri, {info.source: modules[info.source]}
 
 
 def _selected(backend: Backend, uri: str) -> TokenInfo:
-    with backend.open(uri, None) as token:
+    with undisturbed(), backend.open(uri, None) as token:
         return token.info
 
 
-def _chosen(terminal: Terminal, tokens: list[TokenInfo]) -> TokenInfo:
+def _chosen(terminal: Terminal, backend: Backend) -> TokenInfo:
     """Return the only token that can be used, or the one that somebody chooses."""
-    usable = [info for info in tokens if info.can_log_in]
+    with undisturbed():
+        usable = [info for info in backend.tokens() if info.can_log_in]
     if not usable:
         raise TokenNotFound("no initialised token with a PIN is in reach", hint="frost-hsm doctor says how to make one")
     if len(usable) == 1:

@@ -31,10 +31,10 @@ from frost_hsm.forms import cms, pem
 _FIRST_LINE_OF_IDENTITIES = b"-----BEGIN CERTIFICATE-----"
 _IDENTITIES, _EVIDENCE = "whoever hands out identities", "whoever hands out evidence"  # as no person is called
 _ENVELOPES = "whoever sends envelopes"
+_MAX_OF_STRANGERS = 20  # matters that somebody proposes whose identity nobody here has compared
+
 TakeIn = Callable[[], None]
 """Keeps a message, once it is seen that its sender may say as much."""
-
-_MAX_OF_STRANGERS = 20  # matters that somebody proposes whose identity nobody here has compared
 
 
 class Heard:

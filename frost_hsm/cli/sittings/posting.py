@@ -120,9 +120,9 @@ def meet(place: Workplace, public: PublicIdentity) -> None:
         )
     is_same = place.terminal.agree(
         f"Compare it with {public.name} by voice or in person. Does it match?",
-        what="the last 4 digits of the fingerprint",
-        shown=public.fingerprint[-4:],
-        whole=public.fingerprint,
+        what="the fingerprint",
+        shown=public.fingerprint,
+        last=4,
         lines=identity_lines(public),
     )
     if not is_same:

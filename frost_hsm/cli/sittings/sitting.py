@@ -86,8 +86,7 @@ class Sitting:
     def compare(self, lines: list[str], question: str, check_code: str) -> None:
         """Have a check code compared. Raises `Aborted` unless it is the same."""
         self._line.clear()
-        what = "the last 4 digits of the check code"
-        if not self._place.terminal.agree(question, what=what, shown=check_code[-4:], whole=check_code, lines=lines):
+        if not self._place.terminal.agree(question, what="the check code", shown=check_code, last=4, lines=lines):
             raise Aborted("the check codes were not compared; the same command asks again")
 
     def agree_to_sign(self, session: SigningSession) -> bool:

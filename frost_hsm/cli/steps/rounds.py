@@ -108,9 +108,9 @@ def have_compared(place: Workplace, ceremony: Rounds, check_code: str) -> bool:
     """Ask whether all have read the same check code to each other."""
     return place.terminal.agree(
         f"Did {others(ceremony)} read the same check code?",
-        what="the last 4 digits of the check code",
-        shown=check_code[-4:],
-        whole=check_code,
+        what="the check code",
+        shown=check_code,
+        last=4,
         lines=[f"  check code  {check_code}"],
     )
 

@@ -51,9 +51,9 @@ def is_agreed_to(terminal: Terminal, lines: Sequence[str], asked: Sequence[Asked
     digest = _digest(b"".join(hashlib.sha256(each.data).digest() for each in asked) if several else asked[0].data)
     return terminal.agree(
         f"Agree to sign these {len(asked)} messages?" if several else "Agree to sign this message?",
-        what="the last 4 digits of the sha256 of all" if several else "the last 4 digits of its sha256",
-        shown=digest[-4:],
-        whole=digest,
+        what="the sha256 of all" if several else "its sha256",
+        shown=digest,
+        last=4,
         lines=[
             *lines,
             *(line for part in parts for line in part),

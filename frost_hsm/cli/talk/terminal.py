@@ -68,16 +68,15 @@ class Terminal:
         *,
         what: str,
         shown: str,
-        whole: str | None = None,
+        last: int = 0,
         lines: Sequence[str] = (),
         view: Callable[[], str] | None = None,
     ) -> bool:
         """Show lines and have something of them typed, which nobody can who has not seen them.
 
-        shown: what is to be typed, and ``what`` names it: "the last 4 digits of the fingerprint"; upper case and
-        spaces do not matter. whole: the number that these are the last digits of; whoever pastes all of it has it
-        compared. ``--yes`` answers for itself. An empty answer, or n, is no. view: makes the text that v
-        shows, all of it.
+        shown: what is to be typed, and ``what`` names it: "the name of the key"; upper case and spaces do not matter.
+        last: of a number, how many of its last digits are enough; whoever pastes all of it has it compared. ``--yes``
+        answers for itself. An empty answer, or n, is no. view: makes the text that v shows, all of it.
         """
         for line in lines:
             say(line)
@@ -86,17 +85,18 @@ class Terminal:
         if not _is_terminal(sys.stderr):  # then nobody has seen them
             with suppress(NoTerminal):  # the question says so
                 self._show(lines)
+        typed = f"the last {last} digits of {what}" if last else what
         all_of_it = ", v to see all of it" if view is not None else ""
         for _ in range(ATTEMPTS):
-            answer = self._answer(f"{question} To agree, type {what}{all_of_it}:")
+            answer = self._answer(f"{question} To agree, type {typed}{all_of_it}:")
             while view is not None and answer.lower() == "v":
                 self._page(view())
-                answer = self._answer(f"{question} To agree, type {what}{all_of_it}:")
-            if _plain(answer) in (_plain(shown), _plain(whole or shown)):
+                answer = self._answer(f"{question} To agree, type {typed}{all_of_it}:")
+            if _plain(answer) in (_plain(shown), _plain(shown[-last:])):
                 return True
             if _plain(answer) in ("", "n", "no"):
                 return False
-            self.message(f"that is not {what}, as it is shown above; Enter alone is no")
+            self.message(f"that is not {typed}, as it is shown above; Enter alone is no")
         return False
 
     def ask(self, prompt: str, *, hint: str) -> str:
