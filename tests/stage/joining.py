@@ -28,9 +28,14 @@ def forget_each_other(people: Sequence[Party]) -> None:
 
 AS_MANY = (
     *PROGRAM[:2],
-    f"from frost_hsm.ceremony.history import transcript; transcript.MOST_KEPT_WHOLE = 2; {PROGRAM[2]}",
+    f"from frost_hsm.ceremony.history import transcript; transcript.MOST_KEPT_WHOLE = 2; "
+    f"from frost_hsm.cli.sittings import sitting; sitting._AGAIN = 3.0; {PROGRAM[2]}",
 )
-"""The program as it is where more than twenty make a key."""
+"""The program as it is where more than twenty make a key.
+
+Nobody sees whether a board has lost what they posted for one reader alone: it is posted again, here soon, since these
+boards lose half of it.
+"""
 
 
 def start(
