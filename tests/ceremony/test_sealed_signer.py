@@ -123,7 +123,8 @@ def test_the_memory_of_a_share_goes_with_it(tmp_path: Path) -> None:
     alice, bob = parties.gather(tmp_path, ["alice", "bob"])
     key = parties.generate([alice, bob])
     parties.sign([alice, bob], b"message")
-    assert len(alice.home.files("served")) == 2, "the request, and the pair of nonces"
+    notes = b"".join(alice.home.read(name) or b"" for name in alice.home.files("served"))
+    assert len(notes.splitlines()) == 2, "of the request, and of the pair of nonces"
     upkeep.refresh([alice, bob])
     parties.sign([alice, bob], b"message")
     assert served_folder(key.sharing, key.position).removeprefix("served/") not in alice.home.names("served")
