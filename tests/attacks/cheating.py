@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,6 +10,7 @@ from itertools import product
 from stage import mallory, upkeep
 from stage.mallory import Mallory
 from stage.parties import Messages, Party
+from stage.samples import takes_every
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint
@@ -19,7 +19,7 @@ from frost_hsm.ceremony.messages.message import Envelopes
 from frost_hsm.errors import FrostHsmError
 from frost_hsm.frost import refresh, round1
 
-EVERYTHING = os.environ.get("FROST_HSM_EVERY_CHEAT") == "1"
+EVERYTHING = takes_every("cheats")
 """Whether to try all ways of any two cheats, and not a sample."""
 
 NAMES = ("ann", "ben", "cid", "dot", "eve")

@@ -2,7 +2,7 @@
 
 Whatever they do, and once the honest have shown each other all that they were sent: either all honest have the same
 key, or none has one; and no honest one is ever named. All ways of one cheat are tried; of two at once a sample, always
-the same one. FROST_HSM_EVERY_CHEAT=1 tries all.
+the same one. FROST_HSM_EVERY=cheats tries all.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 Whatever they do: no signature is let out that does not verify, no honest signer answers twice, and none is ever named.
 Where nothing is missing in the end, there is a signature. All ways of one cheat are tried; of two at once a sample,
-or all with FROST_HSM_EVERY_CHEAT=1.
+or all with FROST_HSM_EVERY=cheats.
 """
 
 from __future__ import annotations

@@ -1,17 +1,15 @@
 """People who are killed at random instants, on every kind of board: see stage/board_life.py for more of it.
 
-Five people take a minute a board, and do it on one; FROST_HSM_EVERY_BOARD=1 has them do it on each.
+Five people take a minute a board, and do it on one; FROST_HSM_EVERY=boards has them do it on each.
 """
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
 from stage import board_life, hostile_board, parties, softhsm
-
-EVERY_BOARD = os.environ.get("FROST_HSM_EVERY_BOARD") == "1"
+from stage.samples import takes_every
 
 
 @pytest.mark.slow
@@ -24,7 +22,7 @@ def test_a_life_while_people_are_killed(tmp_path: Path, kind: str, is_whole: boo
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", board_life.KINDS if EVERY_BOARD else ["nats"])
+@pytest.mark.parametrize("kind", board_life.KINDS if takes_every("boards") else ["nats"])
 def test_five_people_with_tokens_are_killed_before_a_hostile_board(
     tmp_path: Path, kind: str, softhsm_module: str
 ) -> None:

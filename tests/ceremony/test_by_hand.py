@@ -2,13 +2,12 @@
 
 Whatever is there stays there and reads as it was written, or is refused by name; nothing else comes to be there. That
 every command sees it through the one door for state (`frost_hsm.ceremony.store`) is tested here too, so no command says
-anything else than it would have said. Two of the manipulations are tried on each; FROST_HSM_BY_HAND=all tries them all.
+anything else than it would have said. Two of the manipulations are tried on each; FROST_HSM_EVERY=hands tries them all.
 """
 
 from __future__ import annotations
 
 import ast
-import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,12 +16,13 @@ from pathlib import Path
 import pytest
 from stage import parties, upkeep
 from stage.parties import Party
+from stage.samples import takes_every
 
 import frost_hsm
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import StorageProblem
 
-TAKES_ALL = os.environ.get("FROST_HSM_BY_HAND") == "all"
+TAKES_ALL = takes_every("hands")
 EDITED = ("config.toml", "lock")  # which people edit, and which holds nothing: a test of commands has it
 
 

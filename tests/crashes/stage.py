@@ -22,11 +22,12 @@ from crashes.stories import AGAIN, BEGINNINGS, STORIES, Step, steps
 from stage import parties, softhsm
 from stage.killing import Ended, Traced
 from stage.parties import PIN, Party
+from stage.samples import takes_every
 
 from frost_hsm.forms import pem
 
 SPY = next((str(path) for path in Path("/usr/lib").glob("**/pkcs11-spy.so")), None)
-TAKES_ALL = os.environ.get("FROST_HSM_CRASH") == "all"
+TAKES_ALL = takes_every("instants")
 """Whether every instant is taken, or a sample."""
 
 MESSAGE = b"pay 5 to dave"

@@ -3,7 +3,7 @@
 Alice gives a refresh up, makes another, signs, takes somebody new in and deletes her share. Before every system call of
 hers that changes something, all that she has is copied, which is what a kill there leaves. Of each copy a backup is
 made; it is restored in each later copy, over what is there and in a fresh directory that takes the token over. A sample
-of pairs is taken, always the same one; FROST_HSM_CRASH=all takes all that differ.
+of pairs is taken, always the same one; FROST_HSM_EVERY=instants takes all that differ.
 """
 
 from __future__ import annotations

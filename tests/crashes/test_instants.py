@@ -3,7 +3,7 @@
 The process is killed; the disk is full from then on, or can only be read; the token goes away. Afterwards nothing is
 half there, the same command completes and leaves what it would have left, and the story goes on to its end, where a
 signature verifies. There are thousands of such instants; a story is told with one of each step, always the same ones,
-FROST_HSM_CRASH_SEED=NUMBER takes others, and FROST_HSM_CRASH=all takes them all, one at a time.
+FROST_HSM_CRASH_SEED=NUMBER takes others, and FROST_HSM_EVERY=instants takes them all, one at a time.
 """
 
 from __future__ import annotations

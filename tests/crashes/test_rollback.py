@@ -2,7 +2,7 @@
 
 What the token knows better is refused; all else comes to the same end, and nothing that was sent is sent again with
 other contents but commitments, which are made of fresh nonces. The story goes on with the oldest copy, and with
-FROST_HSM_CRASH=all with every one. A token that is put back as well knows nothing better: see `test_nonces`.
+FROST_HSM_EVERY=instants with every one. A token that is put back as well knows nothing better: see `test_nonces`.
 """
 
 from __future__ import annotations

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable
 
@@ -13,6 +12,7 @@ from peers.noble_curves import Noble
 from peers.ours import Ours
 from peers.process import PeerError
 from peers.zcash_foundation import key, public_bytes
+from stage.samples import takes_every
 
 from frost_hsm.errors import InvalidProofOfKnowledge, InvalidSecretShare, InvalidSignatureShare
 from frost_hsm.frost import dealer
@@ -20,7 +20,7 @@ from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.packages import KeyPackage, SigningPackage
 from frost_hsm.frost.values import Identifier
 
-GROUPS = 40 if os.environ.get("FROST_HSM_EVERY_GROUP") == "1" else 10
+GROUPS = 40 if takes_every("groups") else 10
 NUMBERS = [0, 1, *(pytest.param(number, marks=pytest.mark.slow) for number in range(2, GROUPS))]
 
 
@@ -28,7 +28,7 @@ NUMBERS = [0, 1, *(pytest.param(number, marks=pytest.mark.slow) for number in ra
 def test_mixed_groups_make_keys_and_sign(suite: Ciphersuite, noble: Noble, number: int) -> None:
     """Small groups more often than large ones, in which one alone runs noble: on Ed448 that takes it seconds.
 
-    FROST_HSM_EVERY_GROUP=1 makes 40 of them, as many as with ZcashFoundation's crates.
+    FROST_HSM_EVERY=groups makes 40 of them, as many as with ZcashFoundation's crates.
     """
     choices = random.Random(number)
     ours = Ours()
