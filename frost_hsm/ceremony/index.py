@@ -93,6 +93,7 @@ class Index:
         self._folder = folder
         self._mutex = threading.Lock()
         self._head_path = folder / HEAD
+        self._stamp: tuple[int, ...] | None = None  # of the file that the head was read from
         self._begin_anew(Head())
 
     def _begin_anew(self, head: Head) -> None:
@@ -135,14 +136,25 @@ class Index:
         """Follow what is on the disk; returns whether a change is in flight. Raises `StorageProblem`, `OSError`."""
         with self._mutex:
             while True:
+                stamp = _stamp(self._head_path)
+                if stamp is not None and stamp == self._stamp and self._has_its_length():
+                    return False
                 head = self._read_head()
                 try:
-                    return self._follow(head)
+                    is_in_flight = self._follow(head)
+                    self._stamp = stamp
+                    return is_in_flight
                 except FileNotFoundError:
                     if head == Head():
                         return False
                     if head == self._read_head():
                         raise self._refusal(f"the index {self._folder / LOG}{head.number} is gone") from None
+
+    def _has_its_length(self) -> bool:
+        try:
+            return self._log.stat().st_size == self._head.length
+        except FileNotFoundError:  # another one took its place
+            return False
 
     def _read_head(self) -> Head:
         path = self._head_path
@@ -250,6 +262,18 @@ class Index:
             for path in self._folder.glob(f"{LOG}*"):
                 if path != self._log:
                     path.unlink()
+
+
+def _stamp(path: Path) -> tuple[int, ...] | None:
+    """Return what tells a file from the one that stood there before; None if there is none.
+
+    It may not tell it from the one before that, written at the same instant. Between the two the index has grown.
+    """
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_ctime_ns, status.st_mode, status.st_size
 
 
 def _place(tree: Tree, path: str, contents: str | Tree | None) -> None:
