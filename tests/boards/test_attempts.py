@@ -15,8 +15,11 @@ from frost_hsm import boards
 from frost_hsm.ceremony.history import evidence
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, SigningRequest
+from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing import attempts
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.cli.files import things
+from frost_hsm.frost import signing
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +140,36 @@ def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party]
     refused = joining.look(bob, board)
     assert (refused.status, "nonces have been used" in refused.stderr) == (76, True)
     assert len(joining.on(board, tmp_path / "reader", Response)) == 1
+
+
+def test_attempts_with_pairs_that_nobody_has_fill_no_token(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Alice, who cheats, says again and again that pairs of Bob's made ahead serve, which he never made."""
+    alice, bob, _ = people
+    ask(alice, board)
+    at = alice.session((alice.directory / "m.request.pem").read_bytes()).id
+    with alice.holder() as holder, boards.connect(board, tmp_path / "alice") as there:
+        share = alice.key().unseal(SealedRecords(holder, alice.home))
+        for _ in range(4):
+            made = [signing.commit(share.signing_share)[1].serialize() for _ in range(2)]
+            there.post(signed.write(Attempt(at, (1, 2), tuple(made)), holder))
+    told = [joining.look(bob, board) for _ in range(8)]
+    assert nonces(bob) <= 1
+    assert told[-1].status == 0, told[-1].stderr
+
+
+def test_who_answers_with_another_offer_has_not_answered(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Bob's pair made ahead has served elsewhere, or he says so: what he and Carol began is not over for her."""
+    alice, bob, carol = people
+    for party in (bob, carol):
+        prepare(party, board)
+    ask(alice, board)
+    with bob.holder() as holder:
+        SealedSigner(bob.key(), holder, bob.home).discard_prepared()
+    for party in (carol, bob):
+        joining.look(party, board)
+    assert len(joining.on(board, tmp_path / "reader", Response)) == 1
+    assert "signature" in carol.run("status", "--board", board).stdout
+    joining.take_turns(people, board, lambda: is_signed(alice))
 
 
 def test_after_a_refresh_the_old_share_goes_with_the_first_attempt(people: list[Party], board: str) -> None:

@@ -178,7 +178,10 @@ class Attempts:
     @property
     def is_answered(self) -> bool:
         """Whether all have answered one of them, whether their shares are good or not."""
-        return any(not self._waited_for(attempt) and not attempt.transcript.is_stopped for attempt in self._all)
+        return any(
+            self.answered(attempt).issuperset(attempt.signers) and not attempt.transcript.is_stopped
+            for attempt in self._all
+        )
 
     def complete(self) -> SigningSession | None:
         """Put the answers to an attempt together that all have answered; the request has its signatures then.
@@ -212,9 +215,10 @@ class Attempts:
         have_committed = b"" not in made_for.values()
         return attempt.respond(open_holder, self._inbox.anew(), made_for[self._me], have_committed=have_committed)
 
-    def was_made_ahead(self, attempt: SigningSession) -> bool:
-        """Whether my nonces in it were made ahead, so that another request may have used them."""
-        return self._subject(attempt, self._me) == b""
+    def may_have_served(self, attempt: SigningSession) -> bool:
+        """Whether another request may have used my nonces in it: they were made ahead, which who asks takes up once."""
+        ahead = [each for each in self._all if self._me in each.signers and self._subject(each, self._me) == b""]
+        return attempt in ahead and all(each.transcript.sent(Commitment) is None for each in ahead)
 
     def to_offer(self) -> SigningSession | None:
         """Return what I am to offer nonces for: the request, or the attempt that I answered last and that hangs."""

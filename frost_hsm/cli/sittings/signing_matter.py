@@ -190,7 +190,7 @@ class AnyOfMatter(SigningMatter):
             attempts.respond(attempt, person.holder)
             return _SIGNED if attempt.has_answered else "the first of two answers is sent"
         except NonceUsed:
-            if not attempts.was_made_ahead(attempt):
+            if not attempts.may_have_served(attempt):
                 with suppress(NotPossible):  # another attempt was answered
                     self.session.aborting.abort(person.holder)
                 raise
