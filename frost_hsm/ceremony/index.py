@@ -4,8 +4,9 @@
     head      version of the layout, N, length and SHA-256 of that index: one line
 
 A change is first added to the index, then made, then counted by the head. So of all changes at most the last can be in
-the one and not in the other: it is *in flight*, and whoever takes the lock next ends it, or strikes it out. When more
-than half of it tells of what is no longer there, all that is there is written as the one line of index N + 1.
+the one and not in the other: it is *in flight*, and whoever takes the lock next ends it, or strikes it out. When what
+was added is half as long as what was written anew the last time, all that is there is written as the one line of index
+N + 1: it is read sooner than many lines, and tells of nothing that is no longer there.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import json
 import os
 import stat
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,10 @@ LOG: Final = "index."
 PARTIAL: Final = "partial"
 """The one file that is being written, by the holder of the lock."""
 BATCH: Final = "batch"
-"""The one folder that is being written, likewise."""
+"""The one folder of files, by their number, that are being written at once, likewise."""
 
-COMPACT_ABOVE: Final = 256
-"""Changes that an index may tell in vain before it is written anew."""
+COMPACT_ABOVE: Final = 1 << 15
+"""Bytes that may be added to any index before it is written anew: some hundred changes."""
 
 HINT: Final = (
     "put back what was changed; if you cannot, begin a fresh state directory from a backup: frost-hsm init --home DIR"
@@ -45,11 +46,19 @@ Tree = dict[str, "str | Tree"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """What stands at a path from now on: a file of this digest, a folder that was at ``source`` before, or nothing."""
+    """What stands at a path from now on: a file of this digest, a folder that was at ``source`` before, or nothing.
+
+    With `BATCH` as its source: what stands besides in a folder, files by their paths in it.
+    """
 
     path: str
     contents: str | Tree | None
     source: str = ""
+
+    @classmethod
+    def of_many(cls, files: Mapping[str, str]) -> Self:
+        """Return the change that puts files of these digests in their places, by their paths, in this order."""
+        return cls("", dict(files), BATCH)
 
     def encode(self) -> bytes:
         """Return its line."""
@@ -58,10 +67,16 @@ class Change:
     @classmethod
     def decode(cls, line: bytes) -> Self:
         """Read its line; raises `ValueError`."""
-        path, contents, source = json.loads(line)
+        [change] = _decode(line)
+        return cls(*change)
+
+
+def _decode(lines: bytes) -> Iterator[tuple[str, str | Tree | None, str]]:
+    """Read the lines of changes, all of them at once, which takes a fraction of the time; raises `ValueError`."""
+    for path, contents, source in json.loads(b"[%b]" % lines.removesuffix(b"\n").replace(b"\n", b",")):
         if not isinstance(path, str) or not isinstance(contents, str | dict | None) or not isinstance(source, str):
             raise ValueError("no change is written like this")
-        return cls(path, contents, source)
+        yield path, contents, source
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +115,7 @@ class Index:
         self._head, self._log = Head(head.number), self._folder / f"{LOG}{head.number}"
         self._hash = hashlib.sha256()
         self._tree: Tree = {}
-        self._written, self._enough = 0, COMPACT_ABOVE  # files and changes that the index tells of
+        self._anew = 0  # length of the line that this index began with
 
     @property
     def head(self) -> Head:
@@ -124,7 +139,7 @@ class Index:
         """List every file in a folder and below, by its path, sorted."""
         with self._mutex:
             found = self._at(folder)
-            return sorted(_files(found, f"{folder}/")) if isinstance(found, dict) else []
+            return sorted(name for name, _ in files_of(folder, found)) if isinstance(found, dict) else []
 
     def _at(self, path: str) -> str | Tree | None:
         found: str | Tree | None = self._tree
@@ -181,28 +196,51 @@ class Index:
             total.update(added)
             if total.hexdigest() != head.digest:
                 raise self._refusal(f"{self._log} and {self._folder / HEAD} do not belong together")
-            for line in added.splitlines():
-                self._apply(self._decode(line))
+            if head.number and not self._head.length:
+                self._anew = added.find(b"\n") + 1
+            try:
+                self._apply(_decode(added))
+            except ValueError:
+                raise self._damaged() from None
             self._head, self._hash = head, total
         size = self._log.stat().st_size
         if size < head.length:
             raise self._refusal(f"{self._log} was cut short")
         return size > head.length
 
-    def _apply(self, change: Change) -> None:
-        self._written += _count(change.contents)
-        if change.source:
-            _place(self._tree, change.source, None)
-        if change.path:
-            _place(self._tree, change.path, change.contents)
-        elif isinstance(change.contents, dict):
-            self._tree = change.contents
+    def _apply(self, changes: Iterable[tuple[str, str | Tree | None, str]]) -> None:
+        folders: dict[str, Tree] = {}  # so that a folder is looked for once and not for each of its files
+        for path, contents, source in changes:
+            if isinstance(contents, str) and not source:
+                folder, _, name = path.rpartition("/")
+                if folder not in folders:
+                    folders[folder] = self._folder_at(folder)
+                folders[folder][name] = contents
+                continue
+            folders.clear()
+            if source == BATCH and isinstance(contents, dict):
+                for name, digest in files_of(path, contents):
+                    _place(self._tree, name, digest)
+                continue
+            if source:
+                _place(self._tree, source, None)
+            if path:
+                _place(self._tree, path, contents)
+            elif isinstance(contents, dict):
+                self._tree = contents
 
-    def _decode(self, line: bytes) -> Change:
-        try:
-            return Change.decode(line)
-        except ValueError:
-            raise self._refusal(f"{self._log} was changed from outside") from None
+    def _folder_at(self, path: str) -> Tree:
+        """Find a folder, or make it for the file that it gets."""
+        tree = self._tree
+        for name in path.split("/") if path else ():
+            inside = tree.get(name)
+            if not isinstance(inside, dict):
+                inside = tree[name] = {}
+            tree = inside
+        return tree
+
+    def _damaged(self) -> StorageProblem:
+        return self._refusal(f"{self._log} was changed from outside")
 
     def _refusal(self, sentence: str) -> StorageProblem:
         return StorageProblem(sentence, hint=HINT)
@@ -226,7 +264,10 @@ class Index:
             return None
         if added.count(b"\n") > 1:
             raise self._refusal(f"{self._folder / HEAD} is an older one than {self._log}")
-        return self._decode(added)
+        try:
+            return Change.decode(added)
+        except ValueError:
+            raise self._damaged() from None
 
     def commit(self, change: Change) -> None:
         """Count the change that was in flight: it is made and synced. Raises `OSError`."""
@@ -235,12 +276,10 @@ class Index:
             total.update(change.encode())
             head = Head(self._head.number, self._head.length + len(change.encode()), total.hexdigest())
             replace(self._folder, self._folder / HEAD, head.encode())
-            self._apply(change)
+            self._apply([(change.path, change.contents, change.source)])
             self._head, self._hash = head, total
-            if self._written > self._enough:
-                self._enough = COMPACT_ABOVE + 2 * _count(self._tree)
-                if self._written > self._enough:
-                    self._compact()
+            if head.length - self._anew > COMPACT_ABOVE + self._anew // 2:
+                self._compact()
 
     def withdraw(self) -> None:
         """Strike out what is in flight: it was not made. Raises `OSError`."""
@@ -257,7 +296,7 @@ class Index:
         with suppress(OSError):  # the old one serves as well
             replace(self._folder, self._folder / f"{LOG}{head.number}", line)
             replace(self._folder, self._folder / HEAD, head.encode())
-            self._head, self._hash, self._written = head, hashlib.sha256(line), _count(self._tree)
+            self._head, self._hash, self._anew = head, hashlib.sha256(line), len(line)
             self._log = self._folder / f"{LOG}{head.number}"
             for path in self._folder.glob(f"{LOG}*"):
                 if path != self._log:
@@ -289,16 +328,14 @@ def _place(tree: Tree, path: str, contents: str | Tree | None) -> None:
         tree.pop(name, None)
 
 
-def _count(contents: str | Tree | None) -> int:
-    return sum(map(_count, contents.values())) if isinstance(contents, dict) else 1
-
-
-def _files(tree: Tree, before: str) -> Iterator[str]:
+def files_of(path: str, tree: Tree) -> Iterator[tuple[str, str]]:
+    """List every file in a folder and below with its digest, by its path."""
+    before = f"{path}/" if path else ""
     for name, contents in tree.items():
         if isinstance(contents, dict):
-            yield from _files(contents, f"{before}{name}/")
+            yield from files_of(before + name, contents)
         else:
-            yield before + name
+            yield before + name, contents
 
 
 # ── The disk: one system call after the other, so that a test can stop between any two ──
@@ -331,14 +368,41 @@ def write_partial(folder: Path, data: bytes) -> Path:
     return partial
 
 
-def write_batch(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write and sync a folder that is in nobody's way. Raises `OSError`, and then what there is of it stays."""
+def write_batch(folder: Path, files: Iterable[bytes]) -> None:
+    """Write and sync files that are in nobody's way. Raises `OSError`, and then what there is of them stays."""
     batch = folder / BATCH
     batch.mkdir(mode=0o700)
-    for name, data in files.items():
-        _write_out(os.open(batch / name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data)
+    for number, data in enumerate(files):
+        _write_out(os.open(batch / str(number), os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), data)
     sync_folder(batch)
     sync_folder(folder)
+
+
+def place_batch(folder: Path, files: Mapping[str, str]) -> bool:
+    """Put what is left of a batch in its places, and sync that; returns whether all of it is there.
+
+    files: their digests, in the order of the batch, by their paths in the folder. Raises `OSError`.
+    """
+    left = {}
+    for number, (name, digest) in enumerate(files.items()):
+        source, path = folder / BATCH / str(number), folder / name
+        if source.exists():
+            left[source] = path
+        elif not is_written(path, digest):
+            return False
+    for source, path in left.items():
+        source.replace(path)
+    for parent in dict.fromkeys((folder / name).parent for name in files):
+        sync_folder(parent)
+    return True
+
+
+def is_written(path: Path, digest: object) -> bool:
+    """Whether a file is there, with this digest. Raises as `read_private` does."""
+    try:
+        return hashlib.sha256(read_private(path)).hexdigest() == digest
+    except (FileNotFoundError, NotADirectoryError):
+        return False
 
 
 def replace(folder: Path, path: Path, data: bytes) -> None:

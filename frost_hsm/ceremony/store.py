@@ -38,8 +38,8 @@ exchanged or replaced by an older one is still there and is refused when it is r
 a whole shows nothing here: the token does (`sealing.marks`).
 
 A file appears whole or not at all: written as ``partial``, synced, put in the index, renamed into its place, and all of
-that synced. Many files of one folder appear together: written as ``batch``, beside what was in the folder before, and
-from there on like one file. Only what belongs together is decided by a single file or folder appearing, so a crash
+that synced. Many files appear together: written into ``batch``, put in the index by one line, and renamed into their
+places, each folder of which is synced once. What belongs together is decided by a single line of the index, so a crash
 leaves the state before or after it, never between. A write costs the same in a large directory as in a small one.
 Directories are 0700, files 0600; looser ones are refused.
 """
@@ -255,40 +255,22 @@ class StateDirectory:
 
         So what was written once, and was changed from outside since, is mended by writing it again.
         """
-        with self.lock(), _storage(self.path / name):
-            if self._consult(name) not in (None, _digest(data)):
-                raise StepConflict(f"{self.path / name} is there already, with other contents")
-            with suppress(StorageProblem):
-                if self.read(name) == data:
-                    return
-            self.replace(name, data)
+        self.put_all({name: data})
 
-    def put_all(self, folder: str, files: Mapping[str, bytes]) -> None:
-        """As `put`, of files of one folder by their names in it: all appear at once, and are synced at once."""
-        if len(files) < 2:  # which costs less
+    def put_all(self, files: Mapping[str, bytes]) -> None:
+        """As `put`, of files anywhere, by their names: all appear at once, and are synced at once, or none."""
+        with self.lock():
+            new = {}
             for name, data in files.items():
-                self.put(f"{folder}/{name}", data)
-            return
-        with self._changing(self.path / folder):
-            there = {name: self.read(f"{folder}/{name}") or b"" for name in self.names(folder)}
-            for name in files.keys() & there.keys():
-                if files[name] != there[name]:
-                    raise StepConflict(f"{self.path / folder / name} is there already, with other contents")
-            if files.keys() <= there.keys():
-                return
-            together = there | dict(files)
-            try:
-                index.write_batch(self.path, together)
-                contents: index.Tree = {name: _digest(data) for name, data in together.items()}
-                with self._in_flight(Change(folder, contents, index.BATCH)):
-                    pass
-            finally:
-                self._remove_batch()
-
-    def _remove_batch(self) -> None:
-        with suppress(OSError):
-            if (self.path / index.BATCH).exists():
-                _remove(self.path / index.BATCH)
+                with _storage(self.path, name):
+                    there = self._consult(name)
+                if there not in (None, _digest(data)):
+                    raise StepConflict(f"{self.path / name} is there already, with other contents")
+                with suppress(StorageProblem):
+                    if there is not None and self.read(name) is not None:
+                        continue
+                new[name] = data
+            self.replace_all(new)
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""
@@ -301,6 +283,28 @@ class StateDirectory:
             partial = index.write_partial(self.path, data)
             with self._in_flight(Change(name, _digest(data))):
                 partial.replace(path)
+
+    def replace_all(self, files: Mapping[str, bytes]) -> None:
+        """As `replace`, of files anywhere, by their names: all appear at once, and are synced at once, or none."""
+        if len(files) < 2:  # which costs less
+            for name, data in files.items():
+                self.replace(name, data)
+            return
+        with self._changing(self.path):
+            for folder in dict.fromkeys((self.path / name).parent for name in files):
+                self._make_folder(folder)
+            try:
+                index.write_batch(self.path, files.values())
+            except BaseException:
+                self._remove_batch()
+                raise
+            with self._in_flight(Change.of_many({name: _digest(data) for name, data in files.items()})):
+                pass
+
+    def _remove_batch(self) -> None:
+        with suppress(OSError):
+            if (self.path / index.BATCH).exists():
+                _remove(self.path / index.BATCH)
 
     def remove(self, name: str) -> None:
         """Remove a file, or a folder with all that is in it; what is not there is fine."""
@@ -361,9 +365,12 @@ class StateDirectory:
             self._index.commit(change)
         else:
             self._index.withdraw()
+        self._remove_batch()
 
     def _make(self, change: Change) -> bool:
         """Make a change if that has not been done, and sync it; returns whether it is made now."""
+        if change.source == index.BATCH and isinstance(change.contents, dict):
+            return index.place_batch(self.path, dict(index.files_of(change.path, change.contents)))
         path, source = self.path / change.path, self.path / change.source
         if change.source:
             if source.exists():
@@ -372,10 +379,8 @@ class StateDirectory:
                 source.rename(path)
         elif change.contents is None:
             _remove(path)
-        else:
-            found = _contents(path)
-            if found is None or _digest(found) != change.contents:
-                return False
+        elif not index.is_written(path, change.contents):
+            return False
         if path.parent.exists():
             index.sync_folder(path.parent)
         if change.source and source.parent.exists():  # after that, or neither place may have it after a power cut

@@ -123,7 +123,7 @@ def measure(folder: Path, size: int, *, is_whole: bool) -> list[float]:
     """Have a key made by ``size`` people; returns the columns of one of them."""
     [me] = parties.gather(folder, ["me"])
     others = [Other(f"other-{number}") for number in range(2, size + 1)]
-    me.home.put_all("peers", {f"{each.holder.public.name}.pem": each.holder.public.to_pem() for each in others})
+    me.home.put_all({f"peers/{each.holder.public.name}.pem": each.holder.public.to_pem() for each in others})
     names = [other.holder.public.name for other in others]
     _run(me, "dkg", "propose", KEY, "-t", str(size * 2 // 3), "--with", ",".join(names))
     proposal = signed.read((me.directory / f"{KEY}.proposal.pem").read_bytes()).expect(Proposal)

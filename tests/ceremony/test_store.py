@@ -85,24 +85,32 @@ def test_a_file_is_put_once(home: StateDirectory) -> None:
     assert home.names("folder") == []
 
 
-def test_many_files_of_a_folder_are_put_at_once(home: StateDirectory) -> None:
+def test_many_files_are_put_at_once(home: StateDirectory) -> None:
     """Beside those that are there, which are not changed; none of them, if one of them cannot be."""
     home.put("folder/a", b"A")
-    home.put_all("folder", {"a": b"A", "b": b"B", "c": b"C"})
-    assert {name: home.read(f"folder/{name}") for name in home.names("folder")} == {"a": b"A", "b": b"B", "c": b"C"}
-    home.put_all("folder", {"a": b"A", "b": b"B"})
+    home.put_all({"folder/a": b"A", "folder/b": b"B", "other/below/c": b"C", "d": b""})
+    there = {"folder/a": b"A", "folder/b": b"B", "other/below/c": b"C", "d": b""}
+    assert {name: home.read(name) for name in (*home.files("folder"), *home.files("other"), "d")} == there
+    home.put_all({"folder/a": b"A", "folder/b": b"B"})
     with pytest.raises(StepConflict):
-        home.put_all("folder", {"d": b"D", "b": b"other"})
-    assert home.names("folder") == ["a", "b", "c"]
-    home.put_all("folder", {"d": b"D"})
-    home.put_all("folder", {})
-    assert home.names("folder") == ["a", "b", "c", "d"]
-    (home.path / "folder/a").write_bytes(b"by hand")
-    with pytest.raises(StorageProblem):
-        home.put_all("folder", {"e": b"E", "f": b"F"})
-    assert home.names("folder") == ["a", "b", "c", "d"]
+        home.put_all({"folder/e": b"E", "folder/f": b"F", "folder/b": b"other"})
+    assert home.names("folder") == ["a", "b"]
+    home.put_all({"folder/e": b"E"})
+    home.put_all({})
+    assert home.names("folder") == ["a", "b", "e"]
+    home.replace_all({"folder/a": b"other", "g": b"G"})
+    assert [home.read(name) for name in ("folder/a", "folder/b", "g")] == [b"other", b"B", b"G"]
     assert not (home.path / "batch").exists()
     assert {oct(path.stat().st_mode & 0o777) for path in (home.path / "folder").iterdir()} == {"0o600"}
+
+
+def test_many_files_that_were_changed_from_outside_are_mended_at_once(home: StateDirectory) -> None:
+    files = {"folder/a": b"A", "folder/b": b"B", "folder/c": b"C"}
+    home.put_all(files)
+    (home.path / "folder/a").write_bytes(b"by hand")
+    (home.path / "folder/b").unlink()
+    home.put_all(files)
+    assert {name: home.read(name) for name in home.files("folder")} == files
 
 
 def test_a_folder_moves_in_one_step(home: StateDirectory) -> None:

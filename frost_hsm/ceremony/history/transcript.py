@@ -363,25 +363,23 @@ class Transcript:
         Confirmations that all voters gave alike take the place of what one of them said besides. Raises `StepConflict`
         if something else is kept, by another process since; then nothing is changed.
         """
-        new: dict[str, dict[str, bytes]] = {}
+        new: dict[str, bytes] = {}
         other: dict[str, bytes] = {}
         for name, said in received.items():
             kind = type(said.message)
             path = self._path(kind, name)
             present = read_kept(self._home, path, kind, self._roster)
             if present is None:
-                folder, _, file = path.rpartition("/")
-                new.setdefault(folder, {})[file] = said.to_pem()
+                new[path] = said.to_pem()
             elif present.content_digest != said.content_digest:
                 if not self._is_agreement(received):
                     raise StepConflict(f"another {kind.title} of {name} is kept here", hint="run this again")
                 other[path] = said.to_pem()
             elif said.enclosed.keys() - present.enclosed.keys():
                 other[path] = present.joined(said).to_pem()
-        for path, data in other.items():
-            self._home.replace(path, data)
-        for folder, files in new.items():
-            self._home.put_all(folder, files)
+        with self._home.lock():
+            self._home.put_all(new)
+            self._home.replace_all(other)
 
     def _is_agreement(self, received: Mapping[str, Signed[Any]]) -> bool:
         confirmations = {
