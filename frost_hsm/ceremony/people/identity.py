@@ -218,12 +218,16 @@ class Identity:
 class Holder:
     """The holder of an identity at work: the identity, and its token open and logged in.
 
-    works_with: ids of the state directories that the token was seen to work with since it was opened.
+    works_with: ids of the state directories that the token was seen to work with since it was opened. settled: ids of
+    the sharings whose rounds were seen to have left nothing there. unlooked: how often nonces may be drawn with the
+    share of a sharing until those are looked for that are left of what has ended.
     """
 
     identity: Identity
     token: Token
     works_with: set[bytes] = field(default_factory=set, init=False, repr=False, compare=False)
+    settled: set[bytes] = field(default_factory=set, init=False, repr=False, compare=False)
+    unlooked: dict[bytes, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def public(self) -> PublicIdentity:

@@ -42,7 +42,7 @@ class SealedSigner:
         self._records = SealedRecords(holder, home)
         self._served = Served(home, key.sharing, key.position)
         self._home = home
-        self._are_rounds_over = False
+        self._holder = holder
         self._process = OneProcess()
 
     def commit(self, request: bytes = b"", *, entropy: Entropy = system_entropy) -> SigningCommitments:
@@ -55,14 +55,22 @@ class SealedSigner:
         return commitments
 
     def commit_all(
-        self, count: int, request: bytes = b"", *, entropy: Entropy = system_entropy
+        self,
+        count: int,
+        request: bytes = b"",
+        *,
+        is_new: bool = False,
+        entropy: Entropy = system_entropy,
     ) -> list[SigningCommitments]:
-        """As `commit`, of as many pairs as a request has items; in an order that is the same at each call."""
+        """As `commit`, of as many pairs as a request has items; in an order that is the same at each call.
+
+        is_new: whether nobody has drawn any for this request before, so that none are looked for.
+        """
         with self._working():
             found = []
             if request:
                 self._require_unserved(request)
-                for name in self._waiting(request):
+                for name in self._waiting(request) if not is_new else ():
                     with self._records.get(name, self._context(request)) as waiting:
                         found.append(self._commitments(waiting))
             if len(found) < count:
@@ -196,9 +204,19 @@ class SealedSigner:
         finally:
             nonces.wipe()
 
-    def subjects(self) -> set[str]:
-        """Say what all nonces that wait were drawn for: the first 16 bytes, in hex, as `forget` takes them whole."""
-        return {name.removeprefix(f"{self._name()}.").partition(".")[0] for name in self._waiting()}
+    def forget_ended(self, ended: Callable[[set[str]], Iterable[bytes]]) -> None:
+        """Destroy what is left of nonces for what has ended. All that wait are listed for it; so whoever keeps the
+        token open does so only once a quarter as many were drawn as waited the last time.
+
+        ended: names it, of all that nonces wait for: the first 16 bytes in hex are given, the whole is wanted.
+        """
+        unlooked = self._holder.unlooked
+        if unlooked.get(self.key.sharing, 0) > 0:
+            unlooked[self.key.sharing] -= 1
+            return
+        waiting = {name.removeprefix(f"{self._name()}.").partition(".")[0] for name in self._waiting()}
+        self.forget(ended(waiting))
+        unlooked[self.key.sharing] = len(waiting) // 4
 
     def forget(self, subjects: Iterable[bytes]) -> None:
         """Destroy what is left of nonces that nobody will use: a token that was full, or that a power cut put back.
@@ -235,13 +253,13 @@ class SealedSigner:
     def _unseal(self) -> KeyPackage:
         """Open the share. What would have settled a dispute about the rounds goes: the key is active."""
         package = self.key.unseal(self._records)
-        if not self._are_rounds_over:
+        if self.key.sharing not in self._holder.settled:
             try:
                 self._records.discard(self.key.record_name(Kind.ROUND2_DONE))
             except BaseException:
                 package.wipe()
                 raise
-            self._are_rounds_over = True
+            self._holder.settled.add(self.key.sharing)
         return package
 
     def _seal(self, nonces: SigningNonces, request: bytes = b"") -> None:

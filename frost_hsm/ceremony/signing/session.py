@@ -11,6 +11,7 @@ signed then follows from what was agreed to, and its nonces were drawn with the 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any, Final
 
 from frost_hsm.ceremony.history.keys import GroupKey
@@ -202,9 +203,10 @@ class SigningSession:
                 sent = self.transcript.sent(Commitment)
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
-                    signer.forget(ended(self.home, self.key.me.name, signer.subjects()))
+                    signer.forget_ended(partial(ended, self.home, self.key.me.name))
+                    count, is_new = self.request.message.signatures, not self.home.exists(self._beginning)
                     self.home.put(self._beginning, self.request.to_pem())
-                    commitments = signer.commit_all(self.request.message.signatures, self.id, entropy=entropy)
+                    commitments = signer.commit_all(count, self.id, is_new=is_new, entropy=entropy)
                     said = Commitment(
                         self.id,
                         tuple(each.serialize() for each in commitments),
