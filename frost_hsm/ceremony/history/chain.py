@@ -8,6 +8,7 @@ confirmed it.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,29 +29,32 @@ from frost_hsm.forms import cms
 from frost_hsm.frost import ciphersuites, repair
 from frost_hsm.frost.packages import PublicKeyPackage
 
+_OF_STATES = (RefreshProposal, RepairRequest, Abandonment, SigningRequest, Standing)
+
 
 @dataclass
 class Request:
-    """A signing request in a history: what was asked, in which state, and what was answered."""
+    """A signing request in a history: what was asked, in which state, and what was answered, by sender and contents."""
 
     beginning: Signed[SigningRequest]
     state: State
-    commitments: list[Signed[Commitment]] = field(default_factory=list)
-    responses: list[Signed[Response]] = field(default_factory=list)
-    second_responses: list[Signed[SecondResponse]] = field(default_factory=list)
+    commitments: dict[tuple[bytes, bytes], Signed[Commitment]] = field(default_factory=dict)
+    responses: dict[tuple[bytes, bytes], Signed[Response]] = field(default_factory=dict)
+    second_responses: dict[tuple[bytes, bytes], Signed[SecondResponse]] = field(default_factory=dict)
 
     def attempt(self, said: Signed[Attempt]) -> Request:
         """Return an attempt at it, which is answered as a request of its own. Raises `ForeignMessage`."""
         return Request(attempted(self.beginning, said), self.state)
 
     def add(self, said: Signed[Any]) -> None:
-        """Take in what somebody said in it; an abort convicts nobody."""
+        """Take in what somebody said in it, the same once; an abort convicts nobody."""
+        key = (said.sender.sign_key.key_id, said.content_digest)
         if isinstance(said.message, Commitment):
-            self.commitments.append(said)
+            self.commitments.setdefault(key, said)
         elif isinstance(said.message, Response):
-            self.responses.append(said)
+            self.responses.setdefault(key, said)
         elif isinstance(said.message, SecondResponse):
-            self.second_responses.append(said)
+            self.second_responses.setdefault(key, said)
 
 
 def attempted(request: Signed[SigningRequest], said: Signed[Attempt]) -> Signed[SigningRequest]:
@@ -79,6 +83,7 @@ class History:
         self.standings: dict[bytes, Signed[Standing]] = {}
         self.packages: dict[bytes, bytes] = {}
         self._made_by: dict[bytes, Chapter] = {}
+        self._read_packages: dict[bytes, PublicKeyPackage] = {}  # by the state
 
     @classmethod
     def read(cls, blocks: Iterable[bytes], packages: Iterable[bytes] = ()) -> History:
@@ -94,12 +99,16 @@ class History:
         history = cls(signed.read(proposals[0].der).expect(Proposal))
         for package in packages:
             history.packages[hashlib.sha256(package).digest()] = package
-        waiting = [(each, signed.decode(each)) for each in parsed if each is not proposals[0]]
-        while waiting:
-            left = [(each, message) for each, message in waiting if not history._admit(each, message)]
-            if len(left) == len(waiting):
-                raise ForeignMessage(f"the {left[0][1].title} in it belongs to nothing in it")
-            waiting = left
+        waiting: dict[bytes, list[tuple[cms.SignedMessage, Message]]] = {}
+        for each in parsed:
+            message = signed.decode(each)
+            waiting.setdefault(history._subject(each, message), []).append((each, message))
+        known = deque([history.proposal.content_digest])
+        while known:
+            for each, message in waiting.pop(known.popleft(), ()):
+                known += history._admit(each, message)
+        for [(_, message), *_] in waiting.values():
+            raise _belongs_nowhere(message)
         return history
 
     @property
@@ -109,38 +118,36 @@ class History:
 
     # ── Reading ──
 
-    def _admit(self, parsed: cms.SignedMessage, message: Message) -> bool:
-        """Take a message in if what it is about is known by now; returns whether it is."""
-        match message:
-            case Proposal():
-                if parsed.content_digest != self.proposal.content_digest:
-                    raise ForeignMessage("there are proposals of several keys in it")
-                return True
-            case RefreshProposal() | RepairRequest() | Abandonment() | SigningRequest() | Standing():
-                return self._admit_about_state(parsed, message)
+    def _subject(self, parsed: cms.SignedMessage, message: Message) -> bytes:
+        """Return the id of what a message is about: a chapter, a request, or a state."""
+        if isinstance(message, Proposal):
+            if parsed.content_digest != self.proposal.content_digest:
+                raise ForeignMessage("there are proposals of several keys in it")
+            return parsed.content_digest
+        if isinstance(message, _OF_STATES):
+            if message.ceremony != self.proposal.content_digest:
+                raise ForeignMessage(f"the {message.title} in it is about another key than the proposal")
+            return message.state
         belongs_to = about(message)
         if belongs_to is None:
             raise ForeignMessage(f"a {message.title} has no place in it")
-        if belongs_to in self.chapters:
-            _require_place(message, self.chapters[belongs_to].beginning.message)
-            self._admit_to_chapter(self.chapters[belongs_to], parsed, message)
-            return True
-        if belongs_to in self.requests:
-            request = self.requests[belongs_to]
-            _require_place(message, request.beginning.message)
-            said = signed.read(parsed.der, request.state.roster)
-            if isinstance(message, Attempt):
-                self.requests.setdefault(said.content_digest, request.attempt(said))
-            request.add(said)
-            return True
-        return False
+        return belongs_to
 
-    def _admit_about_state(self, parsed: cms.SignedMessage, message: Any) -> bool:
-        if message.ceremony != self.proposal.content_digest:
-            raise ForeignMessage(f"the {message.title} in it is about another key than the proposal")
-        state = self.states.get(message.state)
-        if state is None:
-            return False
+    def _admit(self, parsed: cms.SignedMessage, message: Message) -> list[bytes]:
+        """Take in a message about something that may be known by now; returns the ids of what is known by it."""
+        subject = self._subject(parsed, message)
+        if isinstance(message, Proposal):
+            return []
+        if isinstance(message, _OF_STATES):
+            if subject in self.states:
+                return self._admit_to_state(self.states[subject], parsed, message)
+        elif subject in self.chapters:
+            return self._admit_to_chapter(self.chapters[subject], parsed, message)
+        elif subject in self.requests:
+            return self._admit_to_request(self.requests[subject], parsed, message)
+        raise _belongs_nowhere(message)
+
+    def _admit_to_state(self, state: State, parsed: cms.SignedMessage, message: Message) -> list[bytes]:
         roster: Roster | None = None if isinstance(message, RepairRequest) else state.roster
         said = signed.read(parsed.der, roster)
         if isinstance(message, Standing):
@@ -154,14 +161,23 @@ class History:
                 except (UsageProblem, NotKnown) as error:  # who signed it has only said who they are
                     raise ForeignMessage(f"the repair request cannot be: {error}") from error
             self.chapters.setdefault(said.content_digest, Chapter(said, state))
-        return True
+        return [said.content_digest]
 
-    def _admit_to_chapter(self, chapter: Chapter, parsed: cms.SignedMessage, message: Message) -> None:
-        chapter.add(signed.read(parsed.der, chapter.speakers(message)))
-        if isinstance(message, Confirmation):
-            for state in chapter.outcomes():
-                self.states.setdefault(state.digest, state)
-                self._made_by.setdefault(state.digest, chapter)
+    def _admit_to_chapter(self, chapter: Chapter, parsed: cms.SignedMessage, message: Message) -> list[bytes]:
+        _require_place(message, chapter.beginning.message)
+        outcomes = chapter.outcomes() if chapter.add(signed.read(parsed.der, chapter.speakers(message))) else []
+        for state in outcomes:
+            self.states.setdefault(state.digest, state)
+            self._made_by.setdefault(state.digest, chapter)
+        return [state.digest for state in outcomes]
+
+    def _admit_to_request(self, request: Request, parsed: cms.SignedMessage, message: Message) -> list[bytes]:
+        _require_place(message, request.beginning.message)
+        said = signed.read(parsed.der, request.state.roster)
+        if isinstance(message, Attempt):
+            self.requests.setdefault(said.content_digest, request.attempt(said))
+        request.add(said)
+        return [said.content_digest]
 
     # ── The line ──
 
@@ -267,18 +283,29 @@ class History:
 
     def package(self, state: State) -> PublicKeyPackage | None:
         """Return the public key package of a state, as was confirmed; None if it is not here."""
+        changes: list[tuple[State, RepairRequest]] = []
+        step = state
+        while (found := self._confirmed_package(step)) is None:
+            made = self.made_by(step)
+            if made.before is None:
+                return None
+            change = made.beginning.message
+            if made.before.package_hash != step.package_hash:  # else an abandonment, after a share for somebody new
+                if not isinstance(change, RepairRequest):
+                    return None
+                changes.append((step, change))
+            step = made.before
+        for after, change in reversed(changes):
+            found = self._read_packages[after.digest] = package_with(found, after, change)
+        self._read_packages[state.digest] = found
+        return found
+
+    def _confirmed_package(self, state: State) -> PublicKeyPackage | None:
+        """Return the package of a state that is here or was put together before: it is asked for again and again."""
         encoded = self.packages.get(state.package_hash)
-        if encoded is not None:
-            return PublicKeyPackage.deserialize(state.suite, encoded)
-        made = self.made_by(state)
-        if made.before is None:
-            return None
-        before, change = self.package(made.before), made.beginning.message
-        if made.before.package_hash == state.package_hash:  # an abandonment, after a share for somebody new
-            return before
-        if before is None or not isinstance(change, RepairRequest):
-            return None
-        return package_with(before, state, change)
+        if encoded is not None and state.digest not in self._read_packages:
+            self._read_packages[state.digest] = PublicKeyPackage.deserialize(state.suite, encoded)
+        return self._read_packages.get(state.digest)
 
     # ── Messages, in the one order in which they are written ──
 
@@ -287,6 +314,10 @@ class History:
         for chapter in self.path(state):
             yield chapter.beginning
             yield from chapter.confirmed()[0].values()
+
+
+def _belongs_nowhere(message: Message) -> ForeignMessage:
+    return ForeignMessage(f"the {message.title} in it belongs to nothing in it")
 
 
 def _require_place(message: Message, beginning: Message) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, TypeVar
 
 from frost_hsm.ceremony.history.rules import Successor
@@ -57,6 +58,8 @@ class Chapter:
     beginning: Signed[Any]
     before: State | None
     said: dict[type[Message], dict[tuple[bytes, bytes], Signed[Any]]] = field(default_factory=dict)
+    _votes: dict[bytes, dict[PublicIdentity, Signed[Confirmation]]] = field(default_factory=dict)  # alike, by digest
+    _decided: list[bytes] = field(default_factory=list)  # the digests that all voters have confirmed
 
     @property
     def id(self) -> bytes:
@@ -91,14 +94,18 @@ class Chapter:
                 return f"an abandonment of {plan.name}"
         return str(plan.name)
 
-    @property
+    @cached_property
     def voters(self) -> tuple[PublicIdentity, ...]:
         """Those who have to confirm it."""
         if self.before is None:
             return tuple(self.roster)
         return self.before.voters(self.beginning.message)
 
-    @property
+    @cached_property
+    def _voting(self) -> frozenset[PublicIdentity]:
+        return frozenset(self.voters)
+
+    @cached_property
     def successor(self) -> Successor:
         """The chapter as the rules see it: voters by the key identifier of their sign key."""
         displaces = frozenset(getattr(self.beginning.message, "displaces", ()))
@@ -110,11 +117,24 @@ class Chapter:
             return self.before.roster_with(self.beginning.message)
         return self.roster
 
-    def add(self, said: Signed[Any]) -> None:
-        """Take a message in; the same again is there once, with the envelopes of both."""
+    def add(self, said: Signed[Any]) -> bool:
+        """Take a message in; the same again is there once, with the envelopes of both. Returns whether it decides."""
         key = (said.sender.sign_key.key_id, said.content_digest)
         of_kind = self.said.setdefault(type(said.message), {})
-        of_kind[key] = of_kind[key].joined(said) if key in of_kind else said
+        is_new = key not in of_kind
+        of_kind[key] = said if is_new else of_kind[key].joined(said)
+        return is_new and isinstance(said.message, Confirmation) and self._count(said)
+
+    def _count(self, vote: Signed[Confirmation]) -> bool:
+        """Count a vote with those that are alike: whether it is the last is asked of every one, and voters are many."""
+        if vote.sender not in self._voting:
+            return False
+        alike = self._votes.setdefault(vote.content_digest, {})
+        alike[vote.sender] = vote
+        if len(alike) < len(self._voting):
+            return False
+        self._decided.append(vote.content_digest)
+        return True
 
     def of(self, kind: type[M]) -> list[Signed[M]]:
         """List what was said of one kind."""
@@ -129,20 +149,13 @@ class Chapter:
 
     def confirmed(self) -> list[dict[PublicIdentity, Signed[Confirmation]]]:
         """Return everybody's confirmation, once all voters have confirmed the same: as a rule none, or one of these."""
-        alike: dict[bytes, dict[PublicIdentity, Signed[Confirmation]]] = {}
-        for each in self.of(Confirmation):
-            alike.setdefault(each.content_digest, {}).setdefault(each.sender, each)
-        voters = self.voters
-        return [
-            {voter: found[voter] for voter in voters}
-            for found in alike.values()
-            if all(each in found for each in voters)
-        ]
+        decided = (self._votes[digest] for digest in self._decided)
+        return [{voter: alike[voter] for voter in self.voters} for alike in decided]
 
     @property
     def is_complete(self) -> bool:
         """Whether all voters have confirmed it."""
-        return bool(self.confirmed())
+        return bool(self._decided)
 
     def outcomes(self) -> list[State]:
         """Return the state that it makes, once it is complete; several only if all voters signed several things."""

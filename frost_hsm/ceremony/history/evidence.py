@@ -21,7 +21,7 @@ directory was lost, and are then others.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -119,6 +119,10 @@ def _sentence(findings: list[Finding]) -> str:
 
 
 def _findings(history: History, derive: Derive) -> Iterator[Finding]:
+    claims = history.claims()
+    standing: dict[tuple[PublicIdentity, bytes], list[bytes]] = {}  # whose claims, in which successor
+    for digest, said in history.standings.items():
+        standing.setdefault((said.sender, claims[digest].successor), []).append(digest)
     for chapter in history.chapters.values():
         yield from _contradictions(chapter)
         if chapter.epoch is not None:
@@ -128,7 +132,7 @@ def _findings(history: History, derive: Derive) -> Iterator[Finding]:
                 yield from _number_of_envelopes(delta, len(chapter.beginning.message.helpers), "helpers")
         yield from _views(chapter)
     for state in history.states.values():
-        yield from _votes(history, state)
+        yield from _votes(history, state, claims, standing)
     for said, error, what in signature_shares.wrong(history, derive):
         yield Finding(error, said.sender, f"{said.sender.name} {what}")
 
@@ -145,7 +149,12 @@ def _contradictions(chapter: Chapter) -> Iterator[Finding]:
                 yield Finding(Equivocation, said.sender, f"{name} signed two different {kind.title}s")
 
 
-def _votes(history: History, state: State) -> Iterator[Finding]:
+def _votes(
+    history: History,
+    state: State,
+    claims: Mapping[bytes, rules.Claim],
+    standing: Mapping[tuple[PublicIdentity, bytes], Sequence[bytes]],
+) -> Iterator[Finding]:
     """Hold everybody's votes for successors of one state against each other, and against where they say they stand."""
     chapters = {each.id: each for each in history.successors(state)}
     votes: dict[PublicIdentity, list[rules.Successor]] = {}
@@ -159,11 +168,12 @@ def _votes(history: History, state: State) -> Iterator[Finding]:
                 what = f"confirmed what excludes each other: {titles}"
                 yield Finding(Equivocation, voter, f"{voter.name} {what}")
                 break  # one is enough, and of thousands there would be millions
-    claims = history.claims()
-    for digest, standing in history.standings.items():
-        if rules.is_lie(claims[digest], votes.get(standing.sender, []), claims):
-            what = f"stands in {chapters[claims[digest].successor].title}, and confirmed what displaces it"
-            yield Finding(Equivocation, standing.sender, f"{standing.sender.name} {what}")
+    for voter, voted in votes.items():
+        displaced = [id_ for id_ in chapters if any(id_ in each.displaces for each in voted)]
+        for id_ in displaced:
+            if any(rules.is_lie(claims[each], voted, claims) for each in standing.get((voter, id_), ())):
+                what = f"stands in {chapters[id_].title}, and confirmed what displaces it"
+                yield Finding(Equivocation, voter, f"{voter.name} {what}")
 
 
 # ── What one message shows by itself ──
@@ -286,12 +296,12 @@ def _disputes(chapter: Chapter, seat: Seat) -> Iterator[Finding]:
 
 def _claims(chapter: Chapter, seat: Seat) -> Iterator[tuple[Signed[Complaint], Signed[Round2]]]:
     """Give the complaints about messages that are here, with these; others claim nothing."""
-    messages = chapter.by_sender(Round2)
+    messages = {seat.roster.position(sender.name): said for sender, said in chapter.by_sender(Round2).items()}
     for claim in chapter.of(Complaint):
-        for sender, second in messages.items():
-            position = seat.roster.position(sender.name)
-            if claim.message.is_about(position, second.content_digest, second.message.round1_hash):
-                yield claim, second
+        position = claim.message.accused
+        second = messages.get(position)
+        if second is not None and claim.message.is_about(position, second.content_digest, second.message.round1_hash):
+            yield claim, second
 
 
 def _round1_named_by(claim: Signed[Complaint], chapter: Chapter, accused: PublicIdentity) -> Signed[Round1] | None:

@@ -6,10 +6,11 @@ commitments that it answers. What its signer's verifying share is, all have conf
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from itertools import islice, product
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from frost_hsm.ceremony.history.chain import History, Request
 from frost_hsm.ceremony.history.state import State
@@ -103,76 +104,119 @@ def signing_packages(
 
 def _wrong(request: Request, public: PublicKeyPackage | None, derive: Derive) -> Iterator[Wrong]:
     state, wanted = request.state, request.beginning.message
-    for said in request.commitments:
+    for said in request.commitments.values():
         try:
             read_commitments(state, said, wanted.signatures)
         except DeserializationError as error:
             yield said, InvalidContents, f"signed commitments that are none: {error}"
     signers = [state.roster.at(position) for position in wanted.signers]
-    answers = ((request.responses, len(wanted.items)), (request.second_responses, len(wanted.twice)))
+    asked = None if public is None else _Asked.of(request, signers, public, derive)
+    answers: tuple[tuple[Iterable[Signed[Any]], int], ...] = (
+        (request.responses.values(), len(wanted.items)),
+        (request.second_responses.values(), len(wanted.twice)),
+    )
     for of_kind, items in answers:
+        alike: dict[bytes, list[_Shares]] = {}
         for answer in of_kind:
             try:
                 shares = read_shares(state, answer, items)
             except DeserializationError as error:
                 yield answer, InvalidContents, f"signed a share that is none: {error}"
                 continue
-            if public is None or answer.sender not in signers:
-                continue
-            packages = _answered(request, signers, answer.message, public, derive)
-            for package, share in zip(packages, shares, strict=False):
-                if not _fits(state, wanted, package, public, answer.sender, share):
-                    yield answer, InvalidSignatureShare, "signed a signature share that does not verify"
-                    break
+            alike.setdefault(answered_hash(answer.message), []).append((answer, shares))
+        for same in alike.values():
+            for answer in asked.misfits(same) if asked is not None else ():
+                yield answer, InvalidSignatureShare, "signed a signature share that does not verify"
 
 
-def _answered(
-    request: Request, signers: list[PublicIdentity], answer: Answer, public: PublicKeyPackage, derive: Derive
-) -> list[SigningPackage]:
-    """Return what somebody signed; none if it is not all here, or cannot be derived here."""
-    wanted = request.beginning.message
-    with suppress(InputProblem, UsageProblem, ProtocolViolation):
+_Shares: TypeAlias = tuple[Signed[Any], list[SignatureShare]]
+"""An answer, and what is in it."""
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A request, with what its signers said that others answered: all who answered the same are judged at once.
+
+    committed, responded: by the hash that answers name, of all signers one message.
+    """
+
+    request: Request
+    signers: Sequence[PublicIdentity]
+    public: PublicKeyPackage
+    derive: Derive
+    committed: Mapping[bytes, tuple[Signed[Commitment], ...]]
+    responded: Mapping[bytes, tuple[Signed[Response], ...]]
+
+    @classmethod
+    def of(cls, request: Request, signers: Sequence[PublicIdentity], public: PublicKeyPackage, derive: Derive) -> Self:
+        committed = _views(request.commitments.values(), signers)
+        if request.beginning.message.commitments:  # made ahead, they stand in the request: the hash is that of none
+            committed = {transcript_hash(()): ()}
+        return cls(request, signers, public, derive, committed, _views(request.responses.values(), signers))
+
+    def misfits(self, answers: Sequence[_Shares]) -> Iterator[Signed[Any]]:
+        """List the answers that do not fit, of those that name the same hash."""
+        packages: Sequence[SigningPackage] = ()
+        with suppress(InputProblem, UsageProblem, ProtocolViolation):
+            packages = self._packages(answers[0][0].message)
+        for some in _two_of_each(answers, self.signers):
+            shares = {self.request.state.identifier(answer.sender.name): shares for answer, shares in some}
+            bad: set[Identifier] = set()
+            for number, package in enumerate(packages):
+                of_item = {identifier: each[number] for identifier, each in shares.items()}
+                with suppress(FrostHsmError):  # commitments that cancel out, or the like: somebody else's doing
+                    public = public_key_package(self.request.beginning.message, package, self.public)
+                    bad.update(signing.find_cheaters(package, of_item, public))
+            yield from (answer for (answer, _), identifier in zip(some, shares, strict=True) if identifier in bad)
+
+    def _packages(self, answer: Answer) -> Sequence[SigningPackage]:
+        """Return what somebody signed; none if it is not all here. Raises what says that it cannot be derived here."""
         if isinstance(answer, SecondResponse):
-            return _answered_again(request, signers, answer, public, derive)
-        messages = [derive(item, public.verifying_key) for item in wanted.items]
-        said = _committed(request, signers, answer.commitments_hash)
-        if said is not None:
-            return signing_packages(request.state, commitments(request.state, wanted, said), messages)
-    return []
+            return self._second_packages(answer)
+        state, wanted = self.request.state, self.request.beginning.message
+        said = self.committed.get(answer.commitments_hash)
+        if said is None:
+            return ()
+        messages = [self.derive(item, self.public.verifying_key) for item in wanted.items]
+        return signing_packages(state, commitments(state, wanted, said), messages)
+
+    def _second_packages(self, answer: SecondResponse) -> Sequence[SigningPackage]:
+        """As `_packages`, by the first signatures, which are made of the responses again."""
+        state, wanted = self.request.state, self.request.beginning.message
+        responses = self.responded.get(answer.responses_hash, ())
+        answered = {each.message.commitments_hash for each in responses}
+        said = self.committed.get(answered.pop()) if len(answered) == 1 else None
+        if said is None:
+            return ()
+        packages = self._packages(responses[0].message)
+        read = {state.identifier(each.sender.name): read_shares(state, each, len(packages)) for each in responses}
+        messages = []
+        for number in wanted.twice:
+            of_item = {identifier: shares[number] for identifier, shares in read.items()}
+            package = packages[number]
+            first = signing.aggregate(package, of_item, public_key_package(wanted, package, self.public))
+            messages.append(self.derive(wanted.items[number], self.public.verifying_key, first.serialize()))
+        return signing_packages(state, commitments(state, wanted, said)[len(packages) :], messages)
 
 
-def _answered_again(
-    request: Request, signers: list[PublicIdentity], answer: SecondResponse, public: PublicKeyPackage, derive: Derive
-) -> list[SigningPackage]:
-    """As `_answered`, by the first signatures, which are made of the responses again."""
-    state, wanted = request.state, request.beginning.message
-    responses = _view(request.responses, signers, answer.responses_hash)
-    answered = {each.message.commitments_hash for each in responses or ()}
-    said = _committed(request, signers, answered.pop()) if len(answered) == 1 else None
-    if responses is None or said is None:
-        return []
-    packages = _answered(request, signers, responses[0].message, public, derive)
-    read = {state.identifier(each.sender.name): read_shares(state, each, len(packages)) for each in responses}
-    messages = []
-    for number in wanted.twice:
-        of_item = {identifier: shares[number] for identifier, shares in read.items()}
-        first = signing.aggregate(packages[number], of_item, public_key_package(wanted, packages[number], public))
-        messages.append(derive(wanted.items[number], public.verifying_key, first.serialize()))
-    return signing_packages(state, commitments(state, wanted, said)[len(packages) :], messages)
+def _views(said: Iterable[Signed[M]], signers: Sequence[PublicIdentity]) -> dict[bytes, tuple[Signed[M], ...]]:
+    """Return the sets of messages, one of each signer, that somebody may have meant, by their hash."""
+    by_signer: dict[PublicIdentity, list[Signed[M]]] = {signer: [] for signer in signers}
+    for each in said:
+        if each.sender in by_signer:
+            by_signer[each.sender].append(each)
+    return {transcript_hash(view): view for view in islice(product(*by_signer.values()), _MOST_VIEWS)}
 
 
-def _committed(request: Request, signers: list[PublicIdentity], wanted: bytes) -> Sequence[Signed[Commitment]] | None:
-    """As `_view`, of commitments; of those made ahead, which stand in the request, the hash is that of none."""
-    if request.beginning.message.commitments:
-        return () if wanted == transcript_hash(()) else None
-    return _view(request.commitments, signers, wanted)
-
-
-def _view(said: Sequence[Signed[M]], signers: list[PublicIdentity], wanted: bytes) -> tuple[Signed[M], ...] | None:
-    """Return of all signers the message that somebody meant by its hash; None if that is not here."""
-    by_signer = [[each for each in said if each.sender == signer] for signer in signers]
-    views = islice(product(*by_signer), _MOST_VIEWS)
-    return next((view for view in views if transcript_hash(view) == wanted), None)
+def _two_of_each(answers: Sequence[_Shares], signers: Sequence[PublicIdentity]) -> list[list[_Shares]]:
+    """Pick two answers of each signer, to be judged in turn: of two different ones to the same, one is bad already."""
+    picked: tuple[dict[PublicIdentity, _Shares], ...] = ({}, {})
+    among = frozenset(signers)
+    for answer, shares in answers:
+        place = next((each for each in picked if answer.sender not in each), None)
+        if place is not None and answer.sender in among:
+            place[answer.sender] = answer, shares
+    return [list(each.values()) for each in picked]
 
 
 def public_key_package(request: SigningRequest, package: SigningPackage, public: PublicKeyPackage) -> PublicKeyPackage:
@@ -181,23 +225,3 @@ def public_key_package(request: SigningRequest, package: SigningPackage, public:
         return public
     with Secret(request.randomizer_seed) as seed:
         return rerandomized.public_key_package(public, seed, package.signing_commitments)
-
-
-def _fits(
-    state: State,
-    request: SigningRequest,
-    package: SigningPackage,
-    public: PublicKeyPackage,
-    signer: PublicIdentity,
-    share: SignatureShare,
-) -> bool:
-    identifier = state.identifier(signer.name)
-    try:
-        public = public_key_package(request, package, public)
-        verifying_share = public.verifying_shares[identifier]
-        signing.verify_signature_share(identifier, verifying_share, share, package, public.verifying_key)
-    except InvalidSignatureShare:
-        return False
-    except FrostHsmError:  # commitments that cancel out, or the like: somebody else's doing
-        return True
-    return True

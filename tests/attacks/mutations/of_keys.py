@@ -405,12 +405,11 @@ OF_KEYS = (
     defence(
         "k32_two_ends_of_a_repair",
         "a roster changes once all have confirmed the same end",
+        ("ceremony/history/chapter.py", "if len(alike) < len(self._voting):", "if len(alike) > 1:"),
         (
             "ceremony/history/chapter.py",
-            "            {voter: found[voter] for voter in voters}\n"
-            "            for found in alike.values()\n"
-            "            if all(each in found for each in voters)\n",
-            "            found for found in alike.values() if voters\n",
+            "[{voter: alike[voter] for voter in self.voters} for alike in decided]",
+            "[*decided]",
         ),
     ),
     defence(
