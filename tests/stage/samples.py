@@ -1,4 +1,4 @@
-"""What a run tries a sample of. FROST_HSM_EVERY=boards,cheats has all of these tried, FROST_HSM_EVERY=all all of any."""
+"""What a run tries a sample of. FROST_HSM_EVERY=boards,cheats has all of these tried, FROST_HSM_EVERY=all all."""
 
 from __future__ import annotations
 
