@@ -76,6 +76,7 @@ def rehearse(folder: Path) -> parties.Ran:
     return parties.run(folder, "ceremony", "rehearse", "plan.toml", "--software")
 
 
+@pytest.mark.slow
 def test_what_a_release_signs_can_be_planned(folder: Path) -> None:
     def follow() -> None:
         ran = rehearse(folder)
@@ -99,6 +100,7 @@ def test_what_a_release_signs_can_be_planned(folder: Path) -> None:
     git(clone, "verify-tag", oid.decode().strip())
 
 
+@pytest.mark.slow
 def test_a_tag_that_the_clone_does_not_have_stops_it(folder: Path) -> None:
     tag = folder / "v1.0"
     tag.write_bytes(tag.read_bytes().replace(tag.read_bytes()[7:47], b"12" * 20))

@@ -6,7 +6,6 @@ is told when it stops, and lets it go on as ``fg`` does. Like bash and zsh, the 
 
 from __future__ import annotations
 
-import gc
 import json
 import locale
 import os
@@ -113,7 +112,6 @@ class Shell(AbstractContextManager["Shell"]):
 def serve() -> None:
     """Be that process: one order a line on stdin, and a line on stdout for everything that happens."""
     loading.load_all()
-    gc.freeze()
     while line := sys.stdin.readline():
         shell = os.fork()
         if shell == 0:
@@ -180,11 +178,7 @@ def _run(order: Sequence[Any], orders: IO[str], events: IO[str]) -> None:
 
     keyboard.ask = ask
     ending.end_in_order()
-    status = run(arguments)
-    with suppress(OSError):  # the terminal was closed
-        sys.stdout.flush()
-        sys.stderr.flush()
-    os._exit(status)  # what Python lets go of at its end would take longer than most commands
+    loading.leave(run(arguments))
 
 
 def _asked_from(frame: FrameType) -> dict[str, object]:

@@ -5,7 +5,6 @@ A child is a process as any other: no module of PKCS#11 was loaded before it beg
 
 from __future__ import annotations
 
-import gc
 import json
 import os
 import subprocess
@@ -48,7 +47,6 @@ def serve() -> None:
     from frost_hsm import cli
 
     loading.load_all()
-    gc.freeze()
     while line := sys.stdin.readline():
         directory, record, *arguments = json.loads(line)
         outputs = [os.memfd_create(name) for name in ("stdout", "stderr")]
@@ -59,8 +57,7 @@ def serve() -> None:
             os.chdir(directory)
             with recording.into(Path(record)) if record else nullcontext():
                 status = cli.run(arguments)  # not main: it would lock all that was loaded into memory, each time
-            gc.unfreeze()  # what is let go of at the end, a module of PKCS#11 too
-            sys.exit(status)
+            loading.leave(status)
         _, status = os.waitpid(child, 0)
         said = [os.pread(descriptor, 1 << 20, 0).decode() for descriptor in outputs]
         for descriptor in outputs:
