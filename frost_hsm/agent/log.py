@@ -4,7 +4,8 @@ A line is a digest and a JSON object: ``DIGEST {"time": …, "what": …}``. The
 line before and the object's own bytes; the first begins with the identity whose agent it is. So a byte that is changed
 anywhere, a line that is taken out or put in, breaks the chain there. Whoever made a new chain from there on would have
 to sign it: at its end an agent has the token sign the last digest with the identity's sign key, in a line of its own,
-and goes on behind it the next time. What was added since the last such line is open: nobody vouches for it yet.
+and goes on behind it the next time. What was added since the last such line is open: nobody vouches for it yet. A log
+that is cut short right behind such a line shows nothing of that: it is whole as far as it goes.
 """
 
 from __future__ import annotations
@@ -43,6 +44,11 @@ class Chain:
     entries: tuple[Entry, ...]
     head: bytes
     closed: int
+
+    @property
+    def closings(self) -> tuple[datetime, ...]:
+        """When it was signed, each time, as the agent's own clock had it."""
+        return tuple(entry.time for entry in self.entries if entry.what == CLOSED)
 
     @property
     def is_closed(self) -> bool:

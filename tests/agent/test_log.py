@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,6 +63,26 @@ def test_what_comes_after_the_last_signature_is_open(people: list[Party], closed
     lines = closed.splitlines(keepends=True)
     chain = Chain.read(b"".join(lines[:5]), people[0].public)
     assert (len(chain.entries), chain.closed, chain.is_closed) == (5, 3, False)
+
+
+def test_what_was_cut_off_behind_a_signature_is_not_called_all_there_is(
+    people: list[Party], closed: bytes, tmp_path: Path
+) -> None:
+    """Nothing in it shows that it went on; so what there is to know is said: how often it was signed, and when last."""
+    lines = closed.splitlines(keepends=True)
+    log = tmp_path / "log"
+    for kept, closings in ((3, 1), (5, 1), (6, 2)):
+        log.write_bytes(b"".join(lines[:kept]))
+        said = people[0].run("agent", "log", "verify", str(log))
+        times = "once" if closings == 1 else "2 times, last"
+        assert f"closed by the token of alice {times} on 2026-09-21 at 12:00:00 UTC\n" in said.stdout
+        assert "whether it went on after its last line, no log can show" in said.stdout
+        document = json.loads(people[0].run("agent", "log", "verify", str(log), "--json").stdout)
+        assert (document["closed"], document["closings"]) == (kept != 5, closings)
+        assert document["last_closed"] == NOW.isoformat()
+    log.write_bytes(b"".join(lines[:2]))
+    document = json.loads(people[0].run("agent", "log", "verify", str(log), "--json").stdout)
+    assert (document["closed"], document["closings"], document["last_closed"]) == (False, 0, None)
 
 
 def test_a_new_chain_needs_a_signature_of_the_same_token(people: list[Party], tmp_path: Path) -> None:

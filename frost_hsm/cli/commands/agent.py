@@ -248,20 +248,25 @@ def verify(place: Workplace, file: str | None, identity: str | None) -> Result:
     """Check that a log is whole, and signed by the token of its owner.
 
     FILE is a copy of the log; without it, your own is read. A line that was changed, taken out or put in is an error.
-    What was added since the last signature is open: the agent signs when it ends. Needs no token.
+    What was added since the last signature is open: the agent signs when it ends. How often it was signed, and when for
+    the last time, is said: that lines behind a signature were all taken away does not show. Needs no token.
     """
     public = door.parse(identity, PublicIdentity.from_pem) if identity is not None else place.me
     path = file or str(_folder(place) / "log")
     data = door.read(path)
     with door.naming(path, data, is_text=True):
         chain = Chain.read(_log_in(data), public)
+    last = chain.closings[-1] if chain.closings else None
     fields = {"file": path, "of": public.name, "lines": len(chain.entries), "closed": chain.is_closed}
-    open_lines = len(chain.entries) - chain.closed
-    if chain.is_closed and chain.entries:
-        end = f"closed by the token of {public.name}, {chain.entries[-1].time:%Y-%m-%d %H:%M:%S} UTC"
-    else:
-        end = f"open: {open_lines} lines since the last signature"
-    return Result("agent-log-verify", [f"{path}: {len(chain.entries)} lines, unbroken", end], fields)
+    fields |= {"closings": len(chain.closings), "last_closed": last.isoformat() if last is not None else None}
+    lines = [f"{path}: {len(chain.entries)} lines, unbroken"]
+    if not chain.is_closed:
+        lines.append(f"open: {len(chain.entries) - chain.closed} lines since the last signature")
+    if last is not None:
+        times = "once" if len(chain.closings) == 1 else f"{len(chain.closings)} times, last"
+        lines.append(f"closed by the token of {public.name} {times} on {last:%Y-%m-%d at %H:%M:%S} UTC")
+        lines.append("whether it went on after its last line, no log can show: ask its owner when the agent last ran")
+    return Result("agent-log-verify", lines, fields)
 
 
 def _log_in(data: bytes) -> bytes:
