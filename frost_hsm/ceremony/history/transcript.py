@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 from frost_hsm.ceremony.history import dossier
@@ -54,6 +55,9 @@ STEPS: Mapping[type[Message], str] = {
 MOST_KEPT_WHOLE: Final = 20
 """In groups of up to this many, everybody is sent all envelopes of a message and keeps them, so that everybody can
 help everybody to make a share again; in larger ones, those for its sender and for oneself, and all of one's own."""
+
+NOBODY: Final[Mapping[str, Signed[Any]]] = MappingProxyType({})
+"""The messages of no one."""
 
 BEGINNING: Final = "beginning.pem"
 EVIDENCE: Final = "evidence.pem"
@@ -350,35 +354,40 @@ class Transcript:
 
     # ── Keeping ──
 
-    def write(self, message: M, holder: Holder) -> Signed[M]:
-        """Sign one's own message and keep it: from here on the step is done, and this is what it said."""
+    def write(self, message: M, holder: Holder, answered: Mapping[str, Signed[Any]] = NOBODY) -> Signed[M]:
+        """Sign one's own message and keep it: from here on the step is done, and this is what it said.
+
+        answered: the messages that it answers, which are kept with it, as `keep` has it.
+        """
         data = signed.write(message, holder)
         said = signed.read(data, self._roster).expect(type(message))
-        self._home.put(self._path(type(message), self.me.name), data)
+        self.keep(answered, beside={self._path(type(message), self.me.name): data})
         return said
 
-    def keep(self, received: Mapping[str, Signed[M]]) -> None:
-        """Keep the messages of others, of one step; of one that is kept, the envelopes that were missing.
+    def keep(self, *steps: Mapping[str, Signed[Any]], beside: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """Keep the messages of others, of each of some steps; of one that is kept, the envelopes that were missing.
 
         Confirmations that all voters gave alike take the place of what one of them said besides. Raises `StepConflict`
-        if something else is kept, by another process since; then nothing is changed.
+        if something else is kept, by another process since; then nothing is changed. beside: files, by their names in
+        the state directory, which are put there at once with what is new.
         """
         new: dict[str, bytes] = {}
         other: dict[str, bytes] = {}
-        for name, said in received.items():
-            kind = type(said.message)
-            path = self._path(kind, name)
-            present = read_kept(self._home, path, kind, self._roster)
-            if present is None:
-                new[path] = said.to_pem()
-            elif present.content_digest != said.content_digest:
-                if not self._is_agreement(received):
-                    raise StepConflict(f"another {kind.title} of {name} is kept here", hint="run this again")
-                other[path] = said.to_pem()
-            elif said.enclosed.keys() - present.enclosed.keys():
-                other[path] = present.joined(said).to_pem()
+        for received in steps:
+            for name, said in received.items():
+                kind = type(said.message)
+                path = self._path(kind, name)
+                present = read_kept(self._home, path, kind, self._roster)
+                if present is None:
+                    new[path] = said.to_pem()
+                elif present.content_digest != said.content_digest:
+                    if not self._is_agreement(received):
+                        raise StepConflict(f"another {kind.title} of {name} is kept here", hint="run this again")
+                    other[path] = said.to_pem()
+                elif said.enclosed.keys() - present.enclosed.keys():
+                    other[path] = present.joined(said).to_pem()
         with self._home.lock():
-            self._home.put_all(new)
+            self._home.put_all({**new, **beside})
             self._home.replace_all(other)
 
     def _is_agreement(self, received: Mapping[str, Signed[Any]]) -> bool:

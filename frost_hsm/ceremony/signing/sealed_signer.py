@@ -247,8 +247,7 @@ class SealedSigner:
             self._records.destroy(name)
         except KeyNotFound:
             raise NonceUsed("these nonces were used from another place at this instant") from None
-        for subject in subjects:
-            self._served.add(subject)
+        self._served.add(*subjects)
 
     def _unseal(self) -> KeyPackage:
         """Open the share. What would have settled a dispute about the rounds goes: the key is active."""
@@ -328,11 +327,15 @@ class Served:
     def __contains__(self, subject: bytes) -> bool:
         return _line(subject) in self._read(subject)
 
-    def add(self, subject: bytes) -> None:
-        """Note a subject; when this returns a power cut does not forget it."""
-        present = self._read(subject)
-        if _line(subject) not in present:
-            self._home.replace(self._path(subject), b"".join([*present, _line(subject)]))
+    def add(self, *subjects: bytes) -> None:
+        """Note subjects; when this returns a power cut does not forget them."""
+        files: dict[str, bytes] = {}
+        for subject in subjects:
+            path = self._path(subject)
+            present = files.get(path, b"".join(self._read(subject)))
+            if _line(subject) not in present.splitlines(keepends=True):
+                files[path] = present + _line(subject)
+        self._home.replace_all(files)
 
     def _read(self, subject: bytes) -> list[bytes]:
         return (self._home.read(self._path(subject)) or b"").splitlines(keepends=True)

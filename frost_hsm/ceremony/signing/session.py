@@ -238,8 +238,7 @@ class SigningSession:
                 if sent is None:
                     shares = self._shares(holder, packages, subject)
                     self.home.put(self._beginning, self.request.to_pem())
-                    self.transcript.keep(received)
-                    sent = self.transcript.write(Response(self.id, commitments_hash, shares), holder)
+                    sent = self.transcript.write(Response(self.id, commitments_hash, shares), holder, received)
                     if have_committed or not self.is_prepared or has_signed(self.key, self.home):  # all are in it
                         retire(self.key, holder, self.home)
         if sent.message.commitments_hash != commitments_hash:
@@ -306,19 +305,20 @@ class SigningSession:
         else:
             signatures = self._first(commitments).put_together(responses, cheater_detection)
         with self.home.lock():
-            self.transcript.keep(commitments)
-            self.transcript.keep(responses)
-            self.transcript.keep(again)
-            self.adopt(signatures)
+            files = {self._beginning: self.request.to_pem(), **self._files_of(signatures)}
+            self.transcript.keep(commitments, responses, again, beside=files)
+            note_signed(self.key, self.home)
         return signatures
 
     def adopt(self, signatures: Sequence[bytes]) -> None:
         """Keep the signatures of an attempt at this, which were verified."""
         with self.home.lock():
             self.home.put(self._beginning, self.request.to_pem())
-            for number, encoded in enumerate(signatures):
-                self.home.replace(f"{self._folder}/{SIGNATURES}/{number}", encoded)
+            self.home.replace_all(self._files_of(signatures))
             note_signed(self.key, self.home)
+
+    def _files_of(self, signatures: Sequence[bytes]) -> dict[str, bytes]:
+        return {f"{self._folder}/{SIGNATURES}/{number}": encoded for number, encoded in enumerate(signatures)}
 
     def signature(self, item: int = 0) -> bytes | None:
         """Return the signature of an item that was aggregated here before, encoded."""
