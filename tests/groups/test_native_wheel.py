@@ -16,6 +16,7 @@ SOURCES = ("frost_hsm", "pyproject.toml", "README.md", "LICENSE", ".gitignore")
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.xdist_group("wheels"),  # which are built once
     pytest.mark.skipif(shutil.which("cargo") is None, reason="cargo is not installed: see rustup.rs"),
 ]
 
