@@ -93,7 +93,8 @@ def measure(folder: Path, size: int, real: int) -> list[float]:
     round3 = {**said, **{name: each.confirm(own) for name, each in others.items()}}
     step(lambda party: party.ceremony().confirm(inbox(round3.values())))
     assert len({party.key().state.digest for party in people.values()}) == 1
-    assert len(parties.sign([*people.values()][: size * 2 // 3], b"message")) == 65 or real < size
+    if real == size:  # then they are enough to sign
+        assert len(parties.sign([*people.values()][: size * 2 // 3], b"message")) == 65
     all_ = time.process_time() - began
     read = _size(round1.values()) + _size(round3.values()) + sum(_size(each.values()) for each in given.values()) / real
     kept = _size_of_files(folder) / real

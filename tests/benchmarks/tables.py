@@ -1,6 +1,6 @@
 """The tables of the manual's page on benchmarks: python tests/benchmarks/tables.py [TITLE...] [OPTION...]
 
-Measures and prints each, with machine, versions and date. --write puts them into the page, each under its title.
+Measures and prints each, with date, machine and versions below. --write puts them into the page, each under its title.
 Without TITLE it is all of them: a suite's name for what `peers` measures, with the native library and without; else
 what the other programs here print. --peers FOLDER takes the rows of peers from files that ``peers.py SUITE --json``
 wrote before: SUITE.native.json, SUITE.plain.json and, of large groups, SUITE.large.json.
@@ -49,10 +49,6 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--peers", metavar="FOLDER", type=Path)
     arguments = parser.parse_args()
-    measured = f"Measured: {machine()}"
-    print(f"{measured}\n")
-    if arguments.write:
-        PAGE.write_text(re.sub(r"^Measured: .*$", lambda _: measured, PAGE.read_text(), flags=re.MULTILINE))
     for title in arguments.titles:
         if title in SUITES:
             table = beside_peers(title, arguments.peers)
@@ -60,9 +56,10 @@ def main() -> None:
             table = operations()
         else:
             table = Table(**json.loads(_run("native", OTHERS[title], "--json")))
-        print(f"## {title}\n\n{table.markdown()}\n", flush=True)
+        text = f"{table.markdown()}\n\nMeasured {machine()}"
+        print(f"## {title}\n\n{text}\n", flush=True)
         if arguments.write:
-            write(title, table)
+            write(title, text)
 
 
 def machine() -> str:
@@ -110,7 +107,7 @@ def operations() -> Table:
 def _run(kind: str, program: str, *arguments: str) -> str:
     environment = {**os.environ, "FROST_HSM_NATIVE": "1" if kind == "native" else "0"}
     command = [sys.executable, str(HERE / program), *arguments]
-    return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+    return subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def _ours(times: Mapping[str, float]) -> list[str]:
@@ -124,17 +121,15 @@ def _ratio(times: Mapping[str, float], above: str, below: str) -> str:
     return f"{times[above] / times[below]:.1f}" if above in times and below in times else ""
 
 
-def write(title: str, table: Table) -> None:
-    """Put a table into the page, in the place of the one under its title."""
+def write(title: str, text: str) -> None:
+    """Put a table and where it was measured into the page, in the place of what is under its title."""
     head, found, rest = PAGE.read_text().partition(f"## {title}\n")
     if not found:
         raise SystemExit(f"{PAGE} has no title {title}")
-    begin = re.search(r"^\|", rest, re.MULTILINE)
-    if begin is None:
+    there = re.search(r"^\|.*?\n\nMeasured [^\n]*", rest, re.MULTILINE | re.DOTALL)
+    if there is None:
         raise SystemExit(f"there is no table under {title}")
-    end = re.compile(r"^(?!\|)", re.MULTILINE).search(rest, begin.start())
-    after = rest[end.start() :] if end is not None else ""
-    PAGE.write_text(f"{head}{found}{rest[: begin.start()]}{table.markdown()}\n{after}")
+    PAGE.write_text(f"{head}{found}{rest[: there.start()]}{text}{rest[there.end() :]}")
 
 
 if __name__ == "__main__":
