@@ -53,6 +53,8 @@ class Reading(Generic[T]):
         self._looked_at: set[str] = set()
         self._used: dict[str, _Used] = {}
         self._over = PassedOver()
+        self.beyond_measure: set[str] = set()
+        """Those of whom something was passed over, for it was too much."""
 
     def new(self) -> Iterator[tuple[str, T]]:
         """Give what is made of each message of somebody known that was not given before, with its sender."""
@@ -71,6 +73,7 @@ class Reading(Generic[T]):
             sender, made = seen
             used = self._used.setdefault(sender, _Used())
             if used.messages >= self._most or used.size + len(data) > self._most_bytes:
+                self.beyond_measure.add(sender)
                 self._over.note(name, f"more from {sender} than one person may post")
                 continue
             used.messages += 1

@@ -8,7 +8,9 @@ import re
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -184,13 +186,78 @@ def test_nobody_fills_the_memory_of_who_listens(people: list[Party], monkeypatch
     assert (len(heard.evidence), len(heard._envelopes), len(heard.passed_over)) == (3, 3, 6)
 
 
+def test_strangers_envelopes_keep_nobody_from_theirs(people: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can seal something for Bob, and so much of it that of what no message names no more is taken in.
+
+    Carol, who has posted too much herself, names what Alice sends.
+    """
+    monkeypatch.setattr(transcript, "MOST_KEPT_WHOLE", 2)
+    _, bob, carol = people
+    proposal = parties.propose(people)
+    first = parties.round1(people, proposal)
+    parties.round2(people, first)
+    posted = {party.name: party.ceremony().transcript.as_posted(Round2) for party in people}
+    rest = [proposal, *first.values(), *(said for said, _ in filter(None, posted.values()))]
+    envelopes = [beside[label_of(bob)] for _, beside in filter(None, posted.values()) if label_of(bob) in beside]
+    context = own_context(bob.public, bytes(32), Kind.ROUND2_SHARE, "suite")
+    sealed = [envelope.encrypt(context, Secret(bytes(32)), [bob.public]) for _ in range(8)]
+    flood = [pem.encode(cms.PEM_LABEL, each) for each in sealed]
+    of_alice, proposed = posted["alice"], signed.read(proposal)
+    assert of_alice is not None
+    names_the_same = signed.read(of_alice[0], proposed.message.roster).expect(Round2).message.enclosing({})
+    with carol.holder() as holder:
+        noise = [signed.write(Abort(bytes([number]) * 32), holder) for number in range(5)]
+        noise.append(signed.write(replace(names_the_same, round1_hash=bytes(32)), holder))
+    monkeypatch.setattr(hearing, "Reading", partial(Reading, max_messages=6))
+    place = Workplace(bob.home.path, terminal=Terminal())
+    for order in ([*envelopes, *rest], [*rest, *envelopes], [*noise, *rest, *envelopes], [*noise, *envelopes, *rest]):
+        for at_first in range(1, len(order)):
+            board = Given([*flood, *order[:at_first]])
+            heard = Heard(place, board)
+            heard.read()
+            board.add(order[at_first:])
+            heard.read()
+            assert len(heard.matters) == 1
+            mine = envelopes[:1] if noise[0] in order else envelopes  # Carol's own message does not count there
+            assert {sha256(pem.decode("CMS", each, "")[0]).digest() for each in mine} <= heard._envelopes.keys()
+            assert len(heard._envelopes) <= 6 + len(envelopes)
+
+
+def test_what_another_matter_names_is_not_forgotten_with_it(
+    people: list[Party], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Carol names in a matter of her own, which ends, what Alice sends Bob in another."""
+    monkeypatch.setattr(transcript, "MOST_KEPT_WHOLE", 2)
+    alice, bob, carol = people
+    proposals = [parties.propose(people), parties.propose([carol, bob, alice], name="carols")]
+    first = parties.round1(people, proposals[0])
+    parties.round2(people, first)
+    posted = alice.ceremony().transcript.as_posted(Round2)
+    assert posted is not None
+    live, over = map(signed.read, proposals)
+    of_alice = signed.read(posted[0], live.message.roster).expect(Round2).message.enclosing({})
+    with carol.holder() as holder:
+        naming = signed.write(replace(of_alice, ceremony=over.content_digest), holder)
+    place = Workplace(bob.home.path, terminal=Terminal())
+    heard = Heard(place, Given([*proposals, posted[0], posted[1][label_of(bob)], naming]))
+    heard.read()
+    [envelope_of_alice] = heard._envelopes
+    heard.let_go(heard.matters[over.content_digest])
+    assert list(heard._envelopes) == [envelope_of_alice]
+    heard.let_go(heard.matters[live.content_digest])
+    assert heard._envelopes == {}
+
+
 class Given:
     """A board that holds these messages."""
 
     passed_over = ()
 
     def __init__(self, messages: Sequence[bytes]) -> None:
-        self._messages = messages
+        self._messages = [*messages]
+
+    def add(self, messages: Sequence[bytes]) -> None:
+        self._messages += messages
 
     def messages(self, since: str = "") -> Iterator[tuple[str, bytes]]:
         return ((str(number), data) for number, data in enumerate(self._messages) if number > int(since or -1))

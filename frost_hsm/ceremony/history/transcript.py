@@ -299,7 +299,7 @@ class Transcript:
 
     def part(self, said: Signed[M], name: str) -> Signed[M]:
         """Return a message with the envelopes for its sender and for one participant, and no other."""
-        return said.part([each.digest for each in self._envelopes(said, name, said.sender.name)])
+        return said.part([each.digest for each in self._envelopes(said.message, name, said.sender.name)])
 
     def parts(self, kind: type[Enclosing]) -> Iterator[tuple[str, bytes]]:
         """Give one's own message as it is for each of the others, a file, by their names.
@@ -310,7 +310,7 @@ class Transcript:
         if said is None:
             return
         whole = signed.parse(said.der)
-        own = [each.opened for each in self._envelopes(said, self.me.name)]
+        own = [each.opened for each in self._envelopes(said.message, self.me.name)]
         for name, each in zip(self.expected, said.message.envelopes, strict=False):
             if each.data is None:
                 raise NotKnown(
@@ -337,12 +337,16 @@ class Transcript:
 
     def is_whole_for_us(self, said: Signed[Any]) -> bool:
         """Whether the envelope for us is beside a message, if it has one."""
-        return all(each.data is not None for each in self._envelopes(said, self.me.name))
+        return all(each.data is not None for each in self.for_us(said.message))
 
-    def _envelopes(self, said: Signed[Any], *names: str) -> list[Enclosure]:
-        if not isinstance(said.message, Enclosing):
+    def for_us(self, message: Message) -> list[Enclosure]:
+        """Return the envelope for us that a message names, whether it is here or not; nothing if it names none."""
+        return self._envelopes(message, self.me.name)
+
+    def _envelopes(self, message: Message, *names: str) -> list[Enclosure]:
+        if not isinstance(message, Enclosing):
             return []
-        envelopes, places = said.message.envelopes, {self._places[each] for each in names if each in self._places}
+        envelopes, places = message.envelopes, {self._places[each] for each in names if each in self._places}
         return [envelopes[place] for place in sorted(places) if place < len(envelopes)]
 
     def _take(self, said: Signed[M]) -> Signed[M] | None:

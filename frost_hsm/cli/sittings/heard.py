@@ -1,9 +1,9 @@
 """What one hears on a board: read once, verified, and put where it belongs.
 
 A board is trusted with nothing. A message counts if it is signed by somebody known; it goes to the matter that it
-names. An envelope that came apart counts if it is for me and a message names it. Whatever else lies there is passed
-over, and said to be. What cannot be placed yet is read again when more is known: another person, or a key that was not
-there before.
+names. An envelope that came apart counts if it is for me and a message names it: as one of whoever signed that, where
+strangers' are too many to take in all. Whatever else lies there is passed over, and said to be. What cannot be placed
+yet is read again when more is known: another person, or a key that was not there before.
 """
 
 from __future__ import annotations
@@ -51,6 +51,7 @@ class Heard:
         self._known = {each.sign_key.key_id: each for each in (place.me, *place.peers().values())}
         self._messages: dict[bytes, dict[str, Incoming]] = {}
         self._envelopes: dict[bytes, bytes] = {}  # those for me that came apart, by their hashes
+        self._crowded_out: dict[bytes, set[str]] = {}  # of those that strangers' kept out, by whom they are
         self._attempts: dict[bytes, set[bytes]] = {}  # at a request, by their ids, which messages are about
         self._keys: dict[tuple[bytes, bytes], GroupKey] = {}  # one key may be asked for many signatures
         self._unplaced = False
@@ -72,7 +73,7 @@ class Heard:
         if self._reading is None:
             return
         known = -1
-        while known != len(self._known):
+        while known != len(self._known) or self._are_crowded_out():
             known = len(self._known)
             for _, take_in in self._reading.new():
                 take_in()
@@ -98,18 +99,42 @@ class Heard:
 
     def let_go(self, matter: Matter) -> None:
         """Forget a matter that is over, and what was said in it."""
+        said: dict[str, Incoming] = {}
         for each in (matter.id, *self._attempts.pop(matter.id, ())):
-            said = self._messages.pop(each, {})
-            if self._envelopes:
-                self._forget_envelopes_of(said.values())
+            said.update(self._messages.pop(each, {}))
         self.matters.pop(matter.id, None)
+        if self._envelopes:
+            self._forget_envelopes_of(said.values())
 
     def _forget_envelopes_of(self, said: Iterable[Incoming]) -> None:
-        for data in (each.data for each in said if isinstance(each.data, bytes)):
-            message = signed.decode(signed.parse(data))
-            if isinstance(message, Enclosing):
-                for digest in message.envelopes.given(self._envelopes).here:
-                    del self._envelopes[digest]
+        """Forget those that messages name, but for those that messages of another matter name for me."""
+        messages = [signed.decode(signed.parse(each.data)) for each in said if isinstance(each.data, bytes)]
+        named = [each.envelopes.given(self._envelopes).here for each in messages if isinstance(each, Enclosing)]
+        kept = self._named_for_me() if any(named) else {}
+        for digest in {digest for here in named for digest in here} - kept.keys():
+            del self._envelopes[digest]
+
+    def _named_for_me(self) -> dict[bytes, set[str]]:
+        """Return by their hashes the envelopes for me that others' messages name in open matters, with whose."""
+        found: dict[bytes, set[str]] = {}
+        for matter in filter(lambda each: each.changes_a_key, self.matters.values()):
+            for each in self._about(matter):
+                parsed = signed.parse(each.data if isinstance(each.data, bytes) else each.data())
+                sender = self._known[parsed.signer_key_id]
+                for enclosure in matter.transcript.for_us(signed.decode(parsed)) if sender != self._place.me else ():
+                    found.setdefault(enclosure.digest, set()).add(sender.name)
+        return found
+
+    def _are_crowded_out(self) -> bool:
+        """Have the board read again if more of mine are named than were taken in, and strangers' took the room."""
+        if self._reading is None or _ENVELOPES not in self._reading.beyond_measure:
+            return False
+        lacking = {digest: names for digest, names in self._named_for_me().items() if digest not in self._envelopes}
+        if all(names <= self._crowded_out.get(digest, set()) for digest, names in lacking.items()):
+            return False
+        self._crowded_out |= lacking
+        self._reading = self._from_the_beginning()
+        return True
 
     def _find_key(self, ceremony: bytes, state: bytes) -> GroupKey:
         if (ceremony, state) not in self._keys:
@@ -194,7 +219,9 @@ class Heard:
             return None
         if self._place.me.agree_key.key_id not in readers:
             return None
-        return _ENVELOPES, partial(self._envelopes.update, {Enclosure.of(envelope).digest: envelope})
+        digest = Enclosure.of(envelope).digest
+        whose = " and ".join(sorted(self._crowded_out.get(digest, ()))) or _ENVELOPES
+        return whose, partial(self._envelopes.update, {digest: envelope})
 
     def _look_at_identity(self, data: bytes) -> tuple[str, TakeIn] | None:
         try:
