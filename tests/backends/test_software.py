@@ -159,6 +159,7 @@ def test_damage_is_refused(backend: Backend, token: TokenFixture) -> None:
         changed(keys=[{**document["keys"][0], "kind": "other"}]),
         changed(keys=[{**document["keys"][0], "id": "AA"}]),
         changed(records=[{**document["records"][0], "more": 1}]),
+        *(changed(records=[{"name": "name", "sealed": text}]) for text in ("QQ", "QR==", "!!!!", "é", 'QQ=="', 7)),
         changed(scrypt={**document["scrypt"], "log2_n": 40}),
         b"[" * 100_000,
         b"\xff\xfe",
@@ -172,6 +173,18 @@ def test_damage_is_refused(backend: Backend, token: TokenFixture) -> None:
     path_of(token).write_bytes(good)
     with backend.open(token.uri, token.pin_source) as opened:
         assert opened.read_record("name") == b"value"
+
+
+def test_a_label_cannot_pass_for_the_records(backend: Backend, token: TokenFixture) -> None:
+    label = '"records":[]'
+    with backend.open(token.uri, token.pin_source) as opened:
+        opened.generate(KeyKind.SIGN, bytes(16), label)
+        opened.write_record(label, b"value")
+        opened.delete_record(label)
+        opened.write_record("name", b"value")
+    with backend.open(token.uri, token.pin_source) as opened:
+        assert [key.label for key in opened.keys()] == [label]
+        assert opened.record_names() == ["name"]
 
 
 def test_sealed_entries_cannot_be_exchanged(backend: Backend, token: TokenFixture) -> None:

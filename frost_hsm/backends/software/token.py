@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -159,7 +160,7 @@ class SoftwareToken:
         with self._logged_in() as key, self._changing() as contents:
             if name in dict(contents.records):
                 raise KeyExists(f'token {self._info.label} has a record "{name}" already')
-            sealed = seal(key, self._info.serial, ("record", name), value)
+            sealed = b64encode(seal(key, self._info.serial, ("record", name), value)).decode()
             self._file.replace(replace(contents, records=(*contents.records, (name, sealed))))
 
     def read_record(self, name: str) -> bytes:
@@ -170,7 +171,7 @@ class SoftwareToken:
             if sealed is None:
                 raise self._no_record(name)
             try:
-                plain = unseal(key, self._info.serial, ("record", name), sealed)
+                plain = unseal(key, self._info.serial, ("record", name), b64decode(sealed))
             except Unsealable:
                 raise SealBroken(f'record "{name}" of token {self._info.label} was altered') from None
         with plain, plain.reveal() as view:
