@@ -24,7 +24,7 @@ from frost_hsm.ceremony.messages.complaints import Complaint, Opening
 from frost_hsm.ceremony.messages.making import Confirmation, Round2
 from frost_hsm.ceremony.messages.message import Enclosure, Envelopes
 from frost_hsm.ceremony.messages.signed import Signed
-from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
+from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest, raw
 from frost_hsm.ceremony.sealing import shares
 from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.ceremony.sealing.recipients import KeyAgreement
@@ -649,7 +649,7 @@ def test_whoever_votes_for_very_many_things_is_convicted_once(tmp_path: Path) ->
     lineage = [said.der for said in key.history.lineage(key.state)]
     history = dossier.history([*lineage, *lies], [key.public_key_package.serialize()])
     assert evidence.judge_history(history).names == ("carol",)
-    assert len(list(evidence._votes(history, key.state))) == 1
+    assert len(list(evidence._findings(history, raw))) == 1
 
 
 def test_a_second_proposal_is_not_followed(tmp_path: Path) -> None:

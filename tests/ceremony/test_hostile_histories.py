@@ -9,6 +9,7 @@ from __future__ import annotations
 import cProfile
 from collections.abc import Callable, Sequence
 from hashlib import sha256
+from pathlib import Path
 
 import pytest
 from ceremony.people import holder
@@ -25,7 +26,9 @@ from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.messages.using import RAW, Commitment, Item, Response, SigningRequest
 from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.people.roster import Roster
-from frost_hsm.errors import ForeignMessage
+from frost_hsm.ceremony.sharing import dispute
+from frost_hsm.ceremony.store import StateDirectory
+from frost_hsm.errors import ForeignMessage, NotKnown
 from frost_hsm.frost import dealer, signing
 from frost_hsm.frost.ciphersuites import P256
 from frost_hsm.frost.packages import Identifier
@@ -197,3 +200,11 @@ def test_a_key_of_others_than_its_group_convicts_nobody() -> None:
     answered = transcript_hash([signed.read(block, tale.state.roster) for block in tale.blocks[-2:]])
     tale.said(Response(request, answered, (bytes(31) + b"\1",)), tale.people[0])
     assert evidence.judge(tale.file).names == ()
+
+
+def test_of_a_key_that_is_not_here_nothing_is_verified(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Anybody can post what somebody made up: it costs one look."""
+    tale = many_requests_of_many(4)
+    monkeypatch.setattr(dossier, "history", None)
+    with pytest.raises(NotKnown, match="no ceremony that is known here"):
+        dispute.find(StateDirectory.create(tmp_path / "home"), tale.file, tale.people[0].public)

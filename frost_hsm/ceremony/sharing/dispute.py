@@ -20,7 +20,7 @@ from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.history.transcript import BEGINNING, read_kept
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.complaints import Complaint, Opening
-from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Round1, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Dealing, Proposal, Round1, Round2
 from frost_hsm.ceremony.messages.message import Message
 from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.people.identity import Holder, OpenHolder, PublicIdentity
@@ -38,9 +38,15 @@ M = TypeVar("M", bound=Message)
 def find(home: StateDirectory, data: bytes, me: PublicIdentity) -> Dispute:
     """Take a file of evidence up, in the key generation or refresh here that it is about.
 
-    Raises `NotKnown` if there is none, and what `dossier.read` raises.
+    Raises `NotKnown` if there is none, of a key that is not here before anything is verified, and what `dossier.read`
+    raises.
     """
-    case = dossier.read(data)
+    messages, packages = dossier.blocks(data)
+    first = signed.parse(messages[0]) if messages else None
+    if first is not None and first.content_type == Proposal.content_type:
+        if kept.find(home, first.content_digest) is None:
+            raise _not_known()
+    case = dossier.history(messages, packages)
     folder = kept.find(home, case.proposal.content_digest)
     proposal = kept.proposal(home, folder) if folder is not None else None
     if folder is not None and proposal is not None:
@@ -51,7 +57,11 @@ def find(home: StateDirectory, data: bytes, me: PublicIdentity) -> Dispute:
             if chapter.before is not None and home.exists(f"{kept.chapter_folder(folder, chapter.id)}/{BEGINNING}"):
                 key = GroupKey.read(home, folder, me, at=chapter.before.digest)
                 return Dispute(Refresh(home, chapter.beginning, key), case)
-    raise NotKnown("this is about no ceremony that is known here", hint="to see what it shows: frost-hsm inspect")
+    raise _not_known()
+
+
+def _not_known() -> NotKnown:
+    return NotKnown("this is about no ceremony that is known here", hint="to see what it shows: frost-hsm inspect")
 
 
 class Dispute:

@@ -250,7 +250,8 @@ class Sitting:
 
     def _settle_disputes(self) -> None:
         """Take in what shows whose fault it is that a ceremony was stopped, and answer what is said of me."""
-        for name, data in self._heard.evidence.items():
+        for name in list(self._heard.evidence):
+            data = self._heard.evidence.pop(name)  # which may be large, and is looked at once
             if name in self._settled:
                 continue
             self._settled.add(name)
