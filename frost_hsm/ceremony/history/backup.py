@@ -198,10 +198,7 @@ def restore(home: StateDirectory, data: bytes, me: PublicIdentity) -> Restored:
                     f"{home.path / path} is another identity than the one in the backup",
                     hint="find out which one is theirs, by voice or in person; frost-hsm peer remove lets go of yours",
                 )
-        for path, peer in peers.items():
-            home.put(path, peer)
-        for ceremony in backup.given_up:
-            home.put(f"{given_up_folder(ceremony)}/restored", b"")
+        home.put_all(peers | {f"{given_up_folder(ceremony)}/restored": b"" for ceremony in backup.given_up})
         keys = []
         for history in found.keys:
             try:

@@ -121,7 +121,7 @@ def _speakers(chapter: Chapter, confirmed: Confirmation) -> list[tuple[type[Mess
 
 
 def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
-    """Keep what a history holds and is not here yet; what decides, the confirmations, after what it rests on.
+    """Keep what a history holds and is not here yet, all of it at once.
 
     What all have confirmed takes the place of what somebody said besides; of what is undecided, what is here stays.
     Raises `NotPossible` if we said something else ourselves, or another key has the name; then nothing is changed.
@@ -135,11 +135,11 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
         )
     files = [
         each
-        for chapter in _in_order(history)
+        for chapter in history.chapters.values()
         if not _is_given_up(home, chapter)
         for each in _files(history, chapter, me)
     ]
-    wanted: list[tuple[str, bytes]] = []
+    wanted: dict[str, bytes] = {}
     for path, data, sender, is_decided in files:
         present = home.read(f"{folder}/{path}")
         both = _joined(present, data) if present is not None else None
@@ -149,13 +149,14 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
                 hint=f"compare with the others: frost-hsm history show {history.plan.name}",
             )
         if present is None or (is_decided and both is None):
-            wanted.append((path, data))
-        elif both not in (None, present):
-            wanted.append((path, both))
-    for path, data in wanted:
-        home.replace(f"{folder}/{path}", data)
+            wanted[f"{folder}/{path}"] = data
+        elif both is not None and both != present:
+            wanted[f"{folder}/{path}"] = both
     for said in history.standings.values():
-        kept.keep(home, f"{folder}/{kept.STANDING}/{said.content_digest.hex()}.pem", said)
+        path = f"{folder}/{kept.STANDING}/{said.content_digest.hex()}.pem"
+        if not home.exists(path):
+            wanted[path] = said.to_pem()
+    home.replace_all(wanted)
 
 
 def _is_given_up(home: StateDirectory, chapter: Chapter) -> bool:
@@ -166,7 +167,7 @@ def _is_given_up(home: StateDirectory, chapter: Chapter) -> bool:
 def _files(
     history: History, chapter: Chapter, me: PublicIdentity
 ) -> Iterator[tuple[str, bytes, PublicIdentity | None, bool]]:
-    """List the files of a chapter: where, what, whose, and whether all have confirmed it. Confirmations come last.
+    """List the files of a chapter: where, what, whose, and whether all have confirmed it.
 
     Of a chapter that all have confirmed there is nothing else than what they have: whoever signed other messages in it
     takes nobody's from them.
@@ -191,10 +192,6 @@ def _confirmed(chapter: Chapter) -> Iterator[tuple[type[Message], Iterable[Signe
 def _undecided(chapter: Chapter) -> Iterator[tuple[type[Message], Iterable[Signed[Any]]]]:
     for kind in (*_ROUNDS, RepairSigma, RepairDone, Confirmation):
         yield kind, chapter.by_sender(kind).values()
-
-
-def _in_order(history: History) -> Iterable[Chapter]:
-    return sorted(history.chapters.values(), key=lambda each: -1 if each.before is None else each.before.height)
 
 
 def _packages_made_by(history: History, chapter: Chapter, me: PublicIdentity) -> Iterator[PublicKeyPackage]:

@@ -181,23 +181,17 @@ class SealedSigner:
             waiting = [secrets.enter_context(self._find(request, mine)) for mine in own]
             share = self._unseal()
             secrets.callback(share.wipe)
+            self._let_out(request, own)
             return [
-                self._answer(package, request, mine, plaintext, share, randomizer_seed)
-                for package, mine, plaintext in zip(packages, own, waiting, strict=True)
+                self._answer(package, plaintext, share, randomizer_seed)
+                for package, plaintext in zip(packages, waiting, strict=True)
             ]
 
     def _answer(
-        self,
-        package: SigningPackage,
-        request: bytes,
-        mine: SigningCommitments,
-        plaintext: Secret,
-        share: KeyPackage,
-        randomizer_seed: Secret | None,
+        self, package: SigningPackage, plaintext: Secret, share: KeyPackage, randomizer_seed: Secret | None
     ) -> SignatureShare:
         nonces = SigningNonces.deserialize(self.key.suite, plaintext)
         try:
-            self._let_out(self._name(request, mine), *filter(None, (request, _hash(mine))))
             if randomizer_seed is None:
                 return signing.sign(package, nonces, share)
             return sign_with_randomizer_seed(package, nonces, share, randomizer_seed)
@@ -238,16 +232,18 @@ class SealedSigner:
             self._records.require_own()
             yield
 
-    def _let_out(self, name: str, *subjects: bytes) -> None:
+    def _let_out(self, request: bytes, pairs: Sequence[SigningCommitments]) -> None:
         """Let nonces out to serve, once and for all: destroyed by us and nobody else, and that noted durably.
 
-        SoftHSM2 syncs nothing, so a power cut may bring the record back; the note refuses it then.
+        SoftHSM2 syncs nothing, so a power cut may bring a record back; the note refuses it then. Until all are noted
+        none of them serves.
         """
         try:
-            self._records.destroy(name)
+            for mine in pairs:
+                self._records.destroy(self._name(request, mine))
         except KeyNotFound:
             raise NonceUsed("these nonces were used from another place at this instant") from None
-        self._served.add(*subjects)
+        self._served.add(*filter(None, (request, *map(_hash, pairs))))
 
     def _unseal(self) -> KeyPackage:
         """Open the share. What would have settled a dispute about the rounds goes: the key is active."""

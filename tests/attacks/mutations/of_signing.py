@@ -113,7 +113,7 @@ OF_SIGNING = (
     defence(
         "s01_nonce_reuse",
         "nonces are destroyed before they serve",
-        (_SIGNER, "            self._records.destroy(name)\n", "            pass\n"),
+        (_SIGNER, "self._records.destroy(self._name(request, mine))", "pass"),
         (_SIGNER, "if subject in self._served:", "if False:"),
     ),
     defence(
@@ -124,7 +124,7 @@ OF_SIGNING = (
     defence(
         "s01_nonces_made_ahead",
         "nonces are destroyed before they serve",
-        (_SIGNER, "            self._records.destroy(name)\n", "            pass\n"),
+        (_SIGNER, "self._records.destroy(self._name(request, mine))", "pass"),
         (_SIGNER, "if subject in self._served:", "if False:"),
     ),
     defence(
@@ -181,11 +181,7 @@ OF_SIGNING = (
     defence(
         "s06_crash_between_signing_and_sending",
         "nonces are destroyed and noted before a share exists",
-        (
-            _SIGNER,
-            "            self._let_out(self._name(request, mine), *filter(None, (request, _hash(mine))))\n",
-            "",
-        ),
+        (_SIGNER, "            self._let_out(request, own)\n", ""),
     ),
     defence(
         "s06_nonces_that_come_back",
