@@ -275,9 +275,9 @@ class Index:
             total = self._hash.copy()
             total.update(change.encode())
             head = Head(self._head.number, self._head.length + len(change.encode()), total.hexdigest())
-            replace(self._folder, self._folder / HEAD, head.encode())
+            replace(self._folder, self._head_path, head.encode())
             self._apply([(change.path, change.contents, change.source)])
-            self._head, self._hash = head, total
+            self._head, self._hash, self._stamp = head, total, _stamp(self._head_path)
             if head.length - self._anew > COMPACT_ABOVE + self._anew // 2:
                 self._compact()
 

@@ -388,10 +388,10 @@ class StateDirectory:
         return True
 
     def _make_folder(self, folder: Path) -> None:
-        for path in reversed([folder, *folder.parents]):
-            if path.is_relative_to(self.path) and not path.exists():
-                path.mkdir(mode=0o700)
-                index.sync_folder(path.parent)
+        if folder != self.path and not folder.exists():
+            self._make_folder(folder.parent)
+            folder.mkdir(mode=0o700)
+            index.sync_folder(folder.parent)
 
 
 class _Busy(StorageProblem):
