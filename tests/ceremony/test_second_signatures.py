@@ -26,6 +26,7 @@ from frost_hsm.errors import (
     InvalidSignatureShare,
     MalformedMessage,
     NonceUsed,
+    NotKnown,
     NotPossible,
     NotYet,
 )
@@ -269,6 +270,37 @@ def test_a_second_answer_to_other_responses_is_not_taken_for_a_bad_share(trio: l
             session(carol, wanted).aggregate(taken)
         assert not caught.value.culprits
         assert not session(carol, wanted).transcript.is_stopped
+
+
+@pytest.mark.parametrize("item", [ITEMS[:1], (Item(RAW, "", b"one"), Item(RAW, "", b"two"))], ids=["turns", "items"])
+def test_one_pair_serves_one_signature_whatever_who_asks_says(trio: list[Party], item: Sequence[Item]) -> None:
+    """Alice names one pair of Bob's for both signatures: on one item in two turns, or on two items in one."""
+    alice, bob, _ = trio
+    made = {}
+    for party, count in ((alice, 2), (bob, 1)):
+        with party.holder() as holder:
+            made[party.name] = SealedSigner(party.key(), holder, party.home).preprocess(count)
+    wanted = ask(trio[:2], item, {"alice": made["alice"], "bob": made["bob"] * 2})
+    with pytest.raises(NonceUsed):
+        again([bob], wanted, respond(trio[:2], wanted, {}))
+    assert nonces(bob) == []
+    assert session(bob, wanted).transcript.sent(SecondResponse) is None
+    assert (session(bob, wanted).transcript.sent(Response) is None) == (len(item) == 2)
+
+
+def test_nobody_is_second_before_they_were_first(trio: list[Party]) -> None:
+    """Bob's first answer is not made: whatever others send him, his second nonces stay where they are."""
+    alice, bob, _ = trio
+    wanted = ask(trio[:2])
+    commitments = commit(trio[:2], wanted)
+    responses = respond([alice], wanted, commitments)
+    of_alice = signed.read(responses["alice"], alice.key().roster).expect(Response).message
+    early = say(alice, SecondResponse(of_alice.request, of_alice.commitments_hash, of_alice.shares[:2]))
+    before = bob.records()
+    for others in (responses, {**responses, "early": early}, {**responses, "bob": say(bob, of_alice)}):
+        with pytest.raises((NotKnown, NotYet, InvalidSignatureShare)):
+            again([bob], wanted, commitments, others)
+        assert bob.records() == before
 
 
 def test_who_asked_may_end_it_after_the_first_answers(trio: list[Party]) -> None:
