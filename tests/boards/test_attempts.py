@@ -124,6 +124,18 @@ def test_who_signs_a_bad_share_is_named_and_not_waited_for(people: list[Party], 
     assert "note:" not in joining.look(carol, board).stderr
 
 
+def test_who_answers_something_else_is_not_waited_for(people: list[Party], board: str, tmp_path: Path) -> None:
+    """Bob's answer names other commitments than those of the attempt, which shows nothing against anybody."""
+    alice, bob, carol = people
+    ask(alice, board)
+    for party in (bob, alice, alice):
+        joining.look(party, board)
+    [answer] = joining.on(board, tmp_path / "reader", Response)
+    with bob.holder() as holder, boards.connect(board, tmp_path / "bob") as there:
+        there.post(signed.write(replace(answer, commitments_hash=bytes(32)), holder))
+    joining.take_turns([carol, alice], board, lambda: is_signed(alice))
+
+
 def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party], board: str, tmp_path: Path) -> None:
     """Alice, who cheats, takes what Bob offered into two attempts."""
     alice, bob, carol = people

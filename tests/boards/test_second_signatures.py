@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +13,12 @@ from stage.memory_group import run
 from stage.parties import KEY, Party
 from stage.staging import Stage
 
+from frost_hsm import boards
+from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages.signed import Signed
 from frost_hsm.ceremony.messages.using import Attempt, Response, SecondResponse
 from frost_hsm.ceremony.signing import attempts
+from frost_hsm.errors import FrostHsmError
 
 
 @pytest.fixture(scope="module")
@@ -104,3 +110,34 @@ def test_nonces_made_ahead_serve_both(people: list[Party], board: str, tmp_path:
     joining.take_turns([bob, carol, alice], board, lambda: is_signed(alice), rounds=8)
     assert [attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)] == [(2, 3)]
     assert [nonces(party) for party in (bob, carol)] == [0, 0]
+
+
+@pytest.mark.parametrize("lie", ["another first answer", "a second answer to others"])
+def test_who_says_two_things_in_two_turns_is_not_waited_for(
+    people: list[Party], board: str, tmp_path: Path, lie: str
+) -> None:
+    """Bob parts the answers of an attempt, which shows nothing against him: Alice and Carol make both anew."""
+    alice, bob, carol = people
+    ask(carol, board)
+    for party in (bob, alice, carol, bob, alice):
+        joining.look(party, board)
+    answer = next(said.message for said in on_board_of(bob, board, tmp_path) if isinstance(said.message, Response))
+    if lie == "another first answer":
+        joining.look(bob, board)
+        said: Response | SecondResponse = replace(answer, shares=answer.shares[::-1])
+    else:
+        said = SecondResponse(answer.request, bytes(32), answer.shares[:1])
+    with bob.holder() as holder, boards.connect(board, tmp_path / "bob") as there:
+        there.post(signed.write(said, holder))
+    joining.take_turns([alice, carol], board, lambda: is_signed(carol), rounds=8)
+    assert len(joining.on(board, tmp_path / "reader", Attempt)) == 2
+
+
+def on_board_of(party: Party, board: str, tmp_path: Path) -> list[Signed[object]]:
+    """What somebody has said of their key on a board."""
+    found = []
+    with boards.connect(board, tmp_path / "reader") as there:
+        for _, data in there.messages():
+            with suppress(FrostHsmError):
+                found.append(signed.read(data, party.key().roster))
+    return [said for said in found if said.sender == party.public]

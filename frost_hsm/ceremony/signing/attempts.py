@@ -26,7 +26,7 @@ from frost_hsm.ceremony.history.transcript import BEGINNING, STEPS
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox
 from frost_hsm.ceremony.messages.message import Message
-from frost_hsm.ceremony.messages.signed import Signed
+from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.messages.using import (
     Attempt,
     Commitment,
@@ -95,14 +95,24 @@ class Attempts:
         return [*about.transcript.known(kind).values(), *(said for said in heard if said.sender.name in about.signers)]
 
     def answered(self, attempt: SigningSession, kind: type[Answer] | None = None) -> set[str]:
-        """Name those whose answer to an attempt is here; who gave two different ones has given none.
+        """Name those whose answer to an attempt is here; who gave two, or another than is due, gave none.
 
         kind: of the answer; without it, of the last that an attempt takes.
         """
-        answers: dict[str, set[bytes]] = {}
-        for said in self._said(kind or attempt.last_kind, attempt):
-            answers.setdefault(said.sender.name, set()).add(said.content_digest)
-        return {name for name, digests in answers.items() if len(digests) == 1}
+        return {*self._answers(attempt, kind or attempt.last_kind)}
+
+    def _answers(self, attempt: SigningSession, kind: type[Answer]) -> dict[str, Signed[Answer]]:
+        given: dict[str, dict[bytes, Signed[Answer]]] = {}
+        for said in self._said(kind, attempt):
+            given.setdefault(said.sender.name, {})[said.content_digest] = said
+        before: Mapping[str, Signed[Answer]] = {}  # the commitments stand in the attempt
+        if kind is SecondResponse:
+            before = self._answers(attempt, Response)
+            if len(before) < len(attempt.signers):
+                return {}
+        wanted = transcript_hash(before[name] for name in attempt.signers if name in before)
+        single = {name: next(iter(said.values())) for name, said in given.items() if len(said) == 1}
+        return {name: said for name, said in single.items() if signature_shares.answered_hash(said.message) == wanted}
 
     def sent(self) -> Iterator[bytes]:
         """Give my own messages in the attempts, and what shows who spoilt one."""

@@ -169,6 +169,8 @@ class AnyOfMatter(SigningMatter):
         try:
             done = attempts.complete()
         except ProtocolViolation as error:
+            if attempts.is_answered:  # it would be put together again, and again
+                raise
             return f"an attempt comes to nothing: {error}"
         if done is not None:
             return f"signed by {', '.join(done.signers)}"
