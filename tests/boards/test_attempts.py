@@ -136,6 +136,22 @@ def test_who_answers_something_else_is_not_waited_for(people: list[Party], board
     joining.take_turns([carol, alice], board, lambda: is_signed(alice))
 
 
+def test_who_offers_what_somebody_else_offered_takes_nothing_from_them(
+    people: list[Party], board: str, tmp_path: Path
+) -> None:
+    """Bob says Carol's commitments again as his own, is chosen, and never answers: hers are hers still."""
+    alice, bob, carol = people
+    ask(alice, board)
+    joining.look(carol, board)
+    [offered] = joining.on(board, tmp_path / "reader", Commitment)
+    with bob.holder() as holder, boards.connect(board, tmp_path / "bob") as there:
+        there.post(signed.write(offered, holder))
+    for _ in range(2):
+        joining.look(alice, board)
+    assert (1, 2) in [attempt.signers for attempt in joining.on(board, tmp_path / "reader", Attempt)]
+    joining.take_turns([carol, alice], board, lambda: is_signed(alice))
+
+
 def test_nonces_serve_in_one_attempt_whatever_who_asked_says(people: list[Party], board: str, tmp_path: Path) -> None:
     """Alice, who cheats, takes what Bob offered into two attempts."""
     alice, bob, carol = people

@@ -64,7 +64,7 @@ class Attempts:
         found = (heard.of_kind(kind, session.key.roster, _about_requests, "it") for kind in _KINDS)
         self._heard: list[Signed[Any]] = [said for kind in found for _, said in kind]
         self._all = list({each.id: each for each in self._known()}.values())
-        self._taken = {each for attempt in self._all for each in attempt.request.message.commitments}
+        self._taken = {each for attempt in self._all for each in _by_signer(attempt)}
 
     # ── What is there ──
 
@@ -135,7 +135,8 @@ class Attempts:
         found: dict[str, Signed[Commitment]] = {}
         for about in (self._session, *self._all):
             for said in self._said(Commitment, about):
-                is_new = self._taken.isdisjoint(said.message.commitments) and self._is_well(said)
+                theirs = ((said.sender.name, each) for each in said.message.commitments)
+                is_new = self._taken.isdisjoint(theirs) and self._is_well(said)
                 if is_new and said.sender.name not in gone | waiting:
                     found.setdefault(said.sender.name, said)
         return {name: found[name] for name in self._session.signers if name in found}
@@ -325,6 +326,12 @@ def ask(
         return session, [data]
     encoded = {name: [each.serialize() for each in made] for name, made in ahead.items()}
     return session, [data, Attempts(session, Inbox(), derive).begin(holder, encoded)]
+
+
+def _by_signer(attempt: SigningSession) -> Iterator[tuple[str, bytes]]:
+    """Go through the commitments in an attempt, with whose they are said to be: anybody can say somebody else's."""
+    commitments = attempt.request.message.commitments
+    return zip(attempt.signers * (len(commitments) // len(attempt.signers)), commitments, strict=True)
 
 
 def _about_requests(said: Signed[Any]) -> Signed[Any] | None:
