@@ -18,6 +18,7 @@ from frost_hsm.ceremony.messages.using import Attempt, Commitment, Response, Sig
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.signing import attempts
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.files import things
 from frost_hsm.frost import signing
 
@@ -177,11 +178,12 @@ def test_attempts_with_pairs_that_nobody_has_fill_no_token(people: list[Party], 
     at = alice.session((alice.directory / "m.request.pem").read_bytes()).id
     with alice.holder() as holder, boards.connect(board, tmp_path / "alice") as there:
         share = alice.key().unseal(SealedRecords(holder, alice.home))
-        for _ in range(4):
+        for _ in range(12):
             made = [signing.commit(share.signing_share)[1].serialize() for _ in range(2)]
             there.post(signed.write(Attempt(at, (1, 2), tuple(made)), holder))
     told = [joining.look(bob, board) for _ in range(8)]
     assert nonces(bob) <= 1
+    assert len(bob.home.names(f"{request_folder(at)}/attempts")) == 9
     assert told[-1].status == 0, told[-1].stderr
 
 

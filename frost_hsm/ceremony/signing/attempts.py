@@ -47,6 +47,10 @@ M = TypeVar("M", bound=Message)
 
 _KINDS = (Attempt, Commitment, Response, SecondResponse)
 
+_MOST = 3
+"""Attempts at a request for each of its signers, that count: who keeps to the rules begins no more. One hangs for each,
+one is spoilt by each, and in one somebody's nonces made ahead have served."""
+
 PATIENCE = 5.0
 """Seconds to wait for the others in an attempt: from my answer on if I am in it, else from when I heard of it."""
 
@@ -63,10 +67,18 @@ class Attempts:
         heard = inbox.anew()
         found = (heard.of_kind(kind, session.key.roster, _about_requests, "it") for kind in _KINDS)
         self._heard: list[Signed[Any]] = [said for kind in found for _, said in kind]
-        self._all = list({each.id: each for each in self._known()}.values())
+        self._all = self._first(_MOST * len(session.signers))
         self._taken = {each for attempt in self._all for each in _by_signer(attempt)}
 
     # ── What is there ──
+
+    def _first(self, most: int) -> list[SigningSession]:
+        found: dict[bytes, SigningSession] = {}
+        for attempt in self._known():
+            if len(found) == most:
+                break
+            found.setdefault(attempt.id, attempt)
+        return list(found.values())
 
     def _known(self) -> Iterator[SigningSession]:
         session, home = self._session, self._session.home
