@@ -81,6 +81,7 @@ class History:
         self.states: dict[bytes, State] = {}
         self.requests: dict[bytes, Request] = {}
         self.standings: dict[bytes, Signed[Standing]] = {}
+        self._claims: dict[bytes, dict[bytes, Claim]] = {}  # those, by the successor that they are about
         self.packages: dict[bytes, bytes] = {}
         self._made_by: dict[bytes, Chapter] = {}
         self._read_packages: dict[bytes, PublicKeyPackage] = {}  # by the state
@@ -152,6 +153,8 @@ class History:
         said = signed.read(parsed.der, roster)
         if isinstance(message, Standing):
             self.standings.setdefault(said.content_digest, said)
+            claim = Claim(said.sender.sign_key.key_id, self._made_by[state.digest].id, message.shown or None)
+            self._claims.setdefault(claim.successor, {})[said.content_digest] = claim
         elif isinstance(message, SigningRequest):
             self.requests.setdefault(said.content_digest, Request(said, state))
         else:
@@ -208,15 +211,12 @@ class History:
             key_id,
             frozenset(each.successor for each in successors if each.is_complete),
             frozenset(each.successor for each in successors if me in each.by_sender(Confirmation)),
-            self.claims(),
+            {digest: claim for each in successors for digest, claim in self._claims.get(each.id, {}).items()},
         )
 
     def claims(self) -> Mapping[bytes, Claim]:
         """Return what people have said of where they stand, by the digest of the message."""
-        return {
-            digest: Claim(said.sender.sign_key.key_id, self._made_by[said.message.state].id, said.message.shown or None)
-            for digest, said in self.standings.items()
-        }
+        return {digest: claim for about in self._claims.values() for digest, claim in about.items()}
 
     def line(self, me: PublicIdentity, given_up: Iterable[bytes] = ()) -> Iterator[State]:
         """Follow the states that count for ``me``, from the first to the present; none while the key is not made.
