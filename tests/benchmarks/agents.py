@@ -56,25 +56,28 @@ def main() -> None:
             people = _group(Path(folder) / str(len(names)), names, module)
             bare = 1000 * len(names) * _token_seconds(people)
             for ahead in (0, MOST_AHEAD):
-                board = Path(folder) / f"board{len(names)}{ahead}"
-                with _board(kind, board) as uri, _agents(uri, people, ahead) as processes:
+                place = Path(folder) / f"board{len(names)}{ahead}"
+                with board(kind, place) as uri, agents(uri, people, ahead) as processes:
                     for number in in_flight:
                         rows.append([str(len(names)), str(number), "yes" if ahead else "no"])
                         rows[-1] += _row(people, processes, number, ahead, bare)
     show(Table("Agents", COLUMNS, rows))
 
 
-def _row(people: list[Party], agents: list[subprocess.Popen[bytes]], number: int, ahead: int, bare: float) -> list[str]:
-    _ask(people[0], 1)  # which loads what has to be loaded
+def _row(
+    people: list[Party], processes: list[subprocess.Popen[bytes]], number: int, ahead: int, bare: float
+) -> list[str]:
+    ask(people[0], 1)  # which loads what has to be loaded
     if ahead:
         time.sleep(PAUSE)  # in which nonces are made
-    before = sum(map(_processor_seconds, agents))
-    rate, median = _ask(people[0], number)
-    cpu = 1000 * (sum(map(_processor_seconds, agents)) - before) / number
+    before = sum(map(processor_seconds, processes))
+    rate, median = ask(people[0], number)
+    cpu = 1000 * (sum(map(processor_seconds, processes)) - before) / number
     return [f"{rate:.1f}", f"{median:.2f}", f"{cpu:.0f}", f"{bare:.0f}", f"{cpu / bare:.1f}"]
 
 
-def _processor_seconds(process: subprocess.Popen[bytes]) -> float:
+def processor_seconds(process: subprocess.Popen[bytes]) -> float:
+    """Read how long a process has been at work."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -108,7 +111,8 @@ def _token_seconds(people: list[Party]) -> float:
 
 
 @contextmanager
-def _board(kind: str, folder: Path) -> Iterator[str]:
+def board(kind: str, folder: Path) -> Iterator[str]:
+    """Lend a board in a folder that is made; gives its URI."""
     if kind == "dir":
         yield joining.board(folder)
     else:
@@ -118,7 +122,8 @@ def _board(kind: str, folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _agents(uri: str, people: list[Party], ahead: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+def agents(uri: str, people: list[Party], ahead: int) -> Iterator[list[subprocess.Popen[bytes]]]:
+    """Let everybody's agent run, with so many pairs of nonces made ahead; gives their processes."""
     for party in people:
         attending.write_policy(party, all='target = "*"')
     options = ["--policy", "policy.toml", "--ahead", str(ahead)]
@@ -126,7 +131,7 @@ def _agents(uri: str, people: list[Party], ahead: int) -> Iterator[list[subproce
         yield processes
 
 
-def _ask(party: Party, number: int) -> tuple[float, float]:
+def ask(party: Party, number: int) -> tuple[float, float]:
     """Ask for signatures all at once; returns how many a second there were, and the median of the seconds they took."""
     key = ssh_wire.public_key(party.key(KEY).public_key_package.verifying_key)
     limit = 60  # of programs that wait at one agent

@@ -31,6 +31,7 @@ OTHERS = {
     "Sealed signing": "sealed_signing.py",
     "Token calls": "tokens.py",
     "Agents": "agents.py",
+    "Agents with slow tokens": "slow_tokens.py",
     "Growth": "growth.py",
     "Large groups": "ceremonies.py",
     "Ceremonies in one process": "crowds.py",
