@@ -158,12 +158,19 @@ def parse(data: bytes, issuer: PublicKey | None = None, *, is_recovery: bool = F
     return certificate
 
 
-def issuer_name(data: bytes) -> str:
-    """Read who is said to have issued a certificate, and verify nothing. Raises `MalformedMessage`."""
+def name_in(data: bytes) -> str:
+    """Read whose certificate it is said to be, and by whom issued, which is one name; and verify nothing.
+
+    Raises `MalformedMessage` if it is two, as of a server and an authority.
+    """
     tbs = der.Reader(data, "a certificate").sequence().inside(der.SEQUENCE)
     for _ in range(3):
         tbs.skip()  # version, serial number, algorithm
-    return _common_name(tbs.sequence())
+    issuer = tbs.whole(der.SEQUENCE)
+    tbs.skip()  # the validity
+    if tbs.whole(der.SEQUENCE) != issuer:
+        raise MalformedMessage("a certificate is of one and issued by another")
+    return _common_name(der.Reader(issuer, "a certificate").sequence())
 
 
 def _positive(serial: bytes) -> bytes:

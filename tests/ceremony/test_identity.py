@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Callable
 from dataclasses import replace
@@ -367,17 +368,33 @@ def test_find_ignores_foreign_certificates() -> None:
     assert identity.find(token, made.records) == [made]
 
 
+def issued_by_one_authority(number: int) -> list[bytes]:
+    """Certificates of servers, as a company issues them: each names the authority alone as who made it."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "An authority")])
+    begin = datetime.datetime(2020, 1, 1)
+    made = []
+    for place in range(number):
+        builder = x509.CertificateBuilder(issuer, public_key=key.public_key(), serial_number=place + 1)
+        named = builder.subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"server {place}")]))
+        dated = named.not_valid_before(begin).not_valid_after(begin + datetime.timedelta(1))
+        made.append(dated.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER))
+    return made
+
+
 @pytest.mark.parametrize("number", [5, 50])
 def test_finding_an_identity_reads_each_foreign_certificate_once(number: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many people's sign certificates, and what is no certificate of ours at all."""
+    """Many people's certificates, and many that one authority has issued; before an identity is made, and after."""
     token = MemoryToken()
-    identity.create(token, "alice")
+    foreign = issued_by_one_authority(2 * number)
+    for place, issued in enumerate(foreign):
+        token.store_certificate(b"foreign %d" % place, "foreign", issued)
     for each in range(number):
         stranger = MemoryToken()
         identity.create(stranger, f"stranger-{each}")
         for stored in stranger.certificates():
             token.store_certificate(stored.id, stored.label, stored.der)
-    counted = []
+    counted: list[bytes] = []
     parse = certificate.parse
 
     def counting(data: bytes, *arguments: Any, **options: Any) -> Certificate:
@@ -385,7 +402,11 @@ def test_finding_an_identity_reads_each_foreign_certificate_once(number: int, mo
         return parse(data, *arguments, **options)
 
     monkeypatch.setattr(certificate, "parse", counting)
+    identity.create(token, "alice")
+    assert len(counted) / len(token.certificates()) < 8, "as many for each, however many there are"
+    counted.clear()
     found = identity.find(token)
+    assert not set(counted) & set(foreign), "an authority's are not of one name"
     assert [each.name for each in found] == sorted(["alice", *(f"stranger-{each}" for each in range(number))])
     assert len(counted) / len(found) < 12, "as many for each, however many there are"
 

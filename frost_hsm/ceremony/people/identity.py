@@ -11,11 +11,10 @@ first and makes a share is encrypted to the second too, and the second may take 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from itertools import permutations
 from typing import Final, Protocol, Self
 
 from frost_hsm.backends import Capability, KeyKind, StoredCertificate, Token, TokenInfo, TokenKey
@@ -337,12 +336,12 @@ def find(token: Token, records: RecordPlace = RecordPlace.TOKEN) -> list[Identit
     records: as `Identity.records` said when the identity was made; the token does not tell.
     """
     found = []
-    by_issuer: dict[str, list[StoredCertificate]] = {}  # those of one identity have the same, and there may be many
+    by_name: dict[str, list[StoredCertificate]] = {}  # those of one identity have the same, and there may be many
     for each in token.certificates():
         with suppress(InputProblem):
-            by_issuer.setdefault(certificate.issuer_name(each.der), []).append(each)
-    for certificates in by_issuer.values():
-        for sign, agree in permutations(certificates, 2):
+            by_name.setdefault(certificate.name_in(each.der), []).append(each)
+    for certificates in by_name.values():
+        for sign, agree in _pairs(certificates):
             with suppress(InputProblem):
                 public = PublicIdentity(sign.der, agree.der)
                 found.append(Identity(_with_second(public, certificates), sign.id, agree.id, token.info, records))
@@ -351,10 +350,17 @@ def find(token: Token, records: RecordPlace = RecordPlace.TOKEN) -> list[Identit
 
 def _with_second(public: PublicIdentity, certificates: list[StoredCertificate]) -> PublicIdentity:
     """Return the identity with the certificates of a second token that are stored beside its own, if there are."""
-    for named, agree in permutations(certificates, 2):
+    for named, agree in _pairs(certificates, public.sign_key):
         with suppress(InputProblem):
             return replace(public, recovery_certificates=(named.der, agree.der))
     return public
+
+
+def _pairs(held: list[StoredCertificate], *issuer: PublicKey) -> Iterator[tuple[StoredCertificate, StoredCertificate]]:
+    for first in held:  # of many that are strangers', few can be the first of two
+        with suppress(InputProblem):
+            certificate.parse(first.der, *issuer, is_recovery=bool(issuer))
+            yield from ((first, second) for second in held if second is not first)
 
 
 def _label(name: str, purpose: str) -> str:
@@ -402,12 +408,10 @@ def _name_second(
             hint="it is made on another token, under the same name, and names no second token itself",
         )
     wanted = Certificate(public.name, second.sign_key, _random(entropy), public.sign_key, is_recovery=True)
-    named = _stored(
-        token, second.sign_key.key_id[:_KEY_ID_LENGTH], sign, wanted, _label(public.name, "second token sign")
-    )
+    sign_id, agree_id = (key.key_id[:_KEY_ID_LENGTH] for key in (second.sign_key, second.agree_key))
+    named = _stored(token, sign_id, sign, wanted, _label(public.name, "second token sign"))
     with suppress(*_NOT_KEPT):
-        label = _label(public.name, "second token agree")
-        token.store_certificate(second.agree_key.key_id[:_KEY_ID_LENGTH], label, second.agree_certificate)
+        token.store_certificate(agree_id, _label(public.name, "second token agree"), second.agree_certificate)
     return replace(public, recovery_certificates=(named, second.agree_certificate))
 
 
