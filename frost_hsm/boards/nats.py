@@ -187,10 +187,10 @@ class NatsBoard:
     def _post(self, data: bytes, label: str) -> None:
         subject = f"{self._subject}.{label}" if label else self._subject
         message_id = f"{name_of(data)}{label}"
-        if message_id in self._where and self._holds(self._where[message_id], message_id):
+        if message_id in self._where and self._holds(self._where[message_id], message_id, subject):
             return
         number, is_duplicate = self._publish(subject, data, message_id)
-        if is_duplicate and not self._holds(number, message_id):  # deleted since, but remembered as published
+        if is_duplicate and not self._holds(number, message_id, subject):  # deleted since, or published for others
             number, _ = self._publish(subject, data, f"{message_id}-{secrets.token_hex(8)}")
         self._where[message_id] = number
 
@@ -344,15 +344,15 @@ class NatsBoard:
 
         return self._insist(read_all)
 
-    def _holds(self, number: int, message_id: str) -> bool:
-        """Whether a message lies there, for whomever it is."""
+    def _holds(self, number: int, message_id: str, subject: str) -> bool:
+        """Whether a message lies there, for those who read this subject."""
 
         async def holds() -> bool:
             try:
                 found = await self._stream.get_msg(self._place.stream, seq=number)
             except nats.js.errors.NotFoundError:
                 return False
-            return name_of(found.data or b"") == message_id[:64]
+            return found.subject == subject and name_of(found.data or b"") == message_id[:64]
 
         return self._insist(holds)
 

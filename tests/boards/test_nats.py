@@ -134,6 +134,22 @@ def test_a_stream_without_room_for_what_is_for_one_says_so(server: NatsServer, s
         assert given(board) == [b"one"]
 
 
+def test_nobody_hides_a_message_under_a_label_of_theirs(server: NatsServer, stream: str, uri: str) -> None:
+    """Somebody who has it already publishes it where nobody reads, under the id by which the server drops it after."""
+
+    async def hide(jetstream: Any) -> None:
+        for nobody, message_id in (("x", name_of(b"one")), ("y", f"{name_of(b'two')}bob")):
+            data = b"one" if nobody == "x" else b"two"
+            await jetstream.publish(f"{stream}.messages.{nobody}", data, headers={"Nats-Msg-Id": message_id})
+
+    with connect(uri) as alice, boards.connect(uri, Path("/nowhere"), "bob") as bob:
+        alice.post(b"begun")
+        by_hand(server, hide)
+        for _ in range(2):
+            alice.post(b"one", {"bob": b"two"})
+        assert given(bob) == [b"begun", b"one", b"two"]
+
+
 def test_what_was_lost_can_be_posted_again(server: NatsServer, stream: str, uri: str) -> None:
     """Within the time, too, for which the server drops what was published before."""
 
