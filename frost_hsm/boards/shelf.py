@@ -44,8 +44,8 @@ class Shelf(ABC):
         """Read what is for everybody, and for the one with this label if it is not ""."""
         self._reader = reader
         self._life = secrets.token_hex(8)
-        self._found: dict[str, str] = {}  # SHA-256 → the file's name
-        self._order: list[str] = []
+        self._order: list[str] = []  # the SHA-256 of what was found
+        self._found: set[str] = set()
         self._there: Mapping[str, Lying] = {}
         self._refused: dict[str, Hashable] = {}  # name → the stamp of what was no message
         self._passed_over = PassedOver()
@@ -86,10 +86,14 @@ class Shelf(ABC):
         """Give what is new since a cursor."""
         self._require_open()
         there = self._look()
-        for position in range(self._position(since), len(self._order)):
+        again = range(self._position(since), len(self._order))
+        names: dict[str, list[str]] = {}
+        for name in there if again else ():
+            names.setdefault(name[:64], []).append(name)
+        for position in again:
             digest = self._order[position]
-            data = self._read(self._found[digest]) if self._found[digest] in there else None
-            if data is not None and name_of(data) == digest:
+            data = self._read_again(digest, names.get(digest, []))
+            if data is not None:
                 yield self._cursor(position + 1), data
         for name, file in there.items():
             data = self._first_reading(name, file)
@@ -157,9 +161,17 @@ class Shelf(ABC):
             self._passed_over.note(name, "its contents are not what its name says: damaged, or still on its way")
             return None
         self._passed_over.forget(name)
-        self._found[name[:64]] = name
+        self._found.add(name[:64])
         self._order.append(name[:64])
         return data
+
+    def _read_again(self, digest: str, names: list[str]) -> bytes | None:
+        """Read what was read before, under any of its names: copies of a message come and go."""
+        for name in names:
+            data = self._read(name)
+            if data is not None and name_of(data) == digest:
+                return data
+        return None
 
     def _cursor(self, position: int) -> str:
         return f"{self._life}:{position}"

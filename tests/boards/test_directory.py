@@ -87,6 +87,22 @@ def test_the_copy_that_a_synchronising_program_makes_is_the_message_too(tmp_path
     assert (tmp_path / f"{name_of(data)}.pem").read_bytes() == data
 
 
+def test_a_copy_that_goes_takes_no_message_with_it(tmp_path: Path) -> None:
+    """It was found first; what is read again from the beginning is the message under its other name."""
+    data = b"a message"
+    copy = tmp_path / f"{name_of(data)} (1).pem"
+    copy.write_bytes(data)
+    with connect(tmp_path) as board:
+        assert given(board) == [data]
+        board.post(data)
+        assert given(board) == [data]
+        copy.unlink()
+        assert given(board) == [data]
+        (tmp_path / f"{name_of(data)}.pem").write_bytes(b"damaged")
+        copy.write_bytes(data)
+        assert given(board) == [data]
+
+
 def test_what_takes_the_place_of_a_message_is_replaced(tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_bytes(b"precious")
