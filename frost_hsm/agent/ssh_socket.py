@@ -50,6 +50,7 @@ class SshSocket:
         self.path = path
         self._keys = keys
         self._free = threading.BoundedSemaphore(_AT_ONCE)
+        self._is_closed = threading.Event()
         self._socket = _bound(path)
         threading.Thread(target=self._listen, name="ssh", daemon=True).start()
 
@@ -57,17 +58,19 @@ class SshSocket:
         return self
 
     def __exit__(self, *exc: object) -> None:
+        self._is_closed.set()
         with suppress(OSError):
             self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self.path.unlink(missing_ok=True)
 
     def _listen(self) -> None:
-        while True:
+        while not self._is_closed.is_set():
             try:
                 connection, _ = self._socket.accept()
-            except OSError:  # it was closed
-                return
+            except OSError:  # it was closed, or this process has no more files to open just now
+                self._is_closed.wait(_LOOK)
+                continue
             if not self._free.acquire(blocking=False):
                 connection.close()
                 continue

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import CancelledError, Future
 from contextlib import suppress
@@ -149,6 +151,26 @@ def test_more_programs_than_it_serves_are_turned_away(path: Path) -> None:
     finally:
         for each in waiting:
             each.close()
+
+
+def test_a_process_that_has_no_file_left_to_open_answers_later(path: Path) -> None:
+    """Nothing of its owner's can be opened at that instant; whoever waits is answered once it can."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with socket.socket(socket.AF_UNIX) as waiting:
+        waiting.settimeout(10)
+        spare = os.dup(waiting.fileno())
+        os.close(spare)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (spare, hard))
+            waiting.connect(str(path))
+            waiting.sendall(LIST)
+            with pytest.raises(OSError, match="Too many open files"):
+                os.dup(waiting.fileno())
+            time.sleep(0.2)  # for the thread that listens, which fails
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        assert waiting.recv(4)
+    assert talk(path, LIST).startswith(b"\0\0\0")
 
 
 def test_programs_that_hang_harm_nobody_else(path: Path) -> None:
