@@ -8,7 +8,7 @@ and a file, beside reading them and doing nothing.
 Every command reads the index of the state directory and what the token lists, so what looks one up grows by some
 microseconds for each file that is there; a ratio as large as that of the sizes would be as bad as can be.
 
-Keys take longest to make: a second for two of them.
+Keys take longest to make, most of it until what is written is synced.
 """
 
 from __future__ import annotations
@@ -76,9 +76,9 @@ def one_more_peer(trio: Sequence[Party], number: int) -> None:
 
 
 def one_more_certificate(trio: Sequence[Party], number: int) -> None:
-    """Put what a certificate authority issued to a server into Alice's token."""
+    """Put what a certificate authority, of one name for all, issued to a server into Alice's token."""
     alice = trio[0]
-    path, _ = Authority(f"ca-{number}", alice.directory).issue("localhost")
+    path, _ = Authority("ca", alice.directory).issue("localhost")
     with alice.open_token() as token:
         token.store_certificate(os.urandom(16), f"ca-{number}", ssl.PEM_cert_to_DER_cert(path.read_text()))
 
