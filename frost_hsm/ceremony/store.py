@@ -56,7 +56,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Final
 
 from frost_hsm import file_lock
@@ -257,8 +257,11 @@ class StateDirectory:
         """
         self.put_all({name: data})
 
-    def put_all(self, files: Mapping[str, bytes]) -> None:
-        """As `put`, of files anywhere, by their names: all appear at once, and are synced at once, or none."""
+    def put_all(self, files: Mapping[str, bytes], replacing: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """As `put`, of files anywhere, by their names: all appear at once, and are synced at once, or none.
+
+        replacing: files that appear with them, in place of what was there.
+        """
         with self.lock():
             new = {}
             for name, data in files.items():
@@ -270,7 +273,7 @@ class StateDirectory:
                     if there is not None and self.read(name) is not None:
                         continue
                 new[name] = data
-            self.replace_all(new)
+            self.replace_all({**new, **replacing})
 
     def replace(self, name: str, data: bytes) -> None:
         """Write a file, in place of what was there."""

@@ -70,6 +70,18 @@ def test_any_two_of_three_sign_and_every_step_repeats_itself(trio: list[Party]) 
         assert not [name for party in trio for name in party.records() if "nonces" in name]
 
 
+def test_a_signature_takes_the_place_of_another(trio: list[Party]) -> None:
+    """Of a request that an attempt completed all may answer later: then there are two, and both are good."""
+    wanted = parties.request(trio[:2], MESSAGE)
+    commitments = parties.commit(trio[:2], wanted)
+    responses = parties.respond(trio[:2], wanted, commitments)
+    session = trio[2].session(wanted)
+    session.adopt([other := parties.sign(trio[:2], MESSAGE)])
+    encoded = session.aggregate(inbox(commitments.values(), responses.values()))
+    assert encoded != [other]
+    assert session.signature() == encoded[0]
+
+
 def test_waiting_names_who_is_missing(trio: list[Party]) -> None:
     wanted = parties.request(trio, MESSAGE)
     commitments = parties.commit(trio[:2], wanted)

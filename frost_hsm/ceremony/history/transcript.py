@@ -373,7 +373,7 @@ class Transcript:
 
         Confirmations that all voters gave alike take the place of what one of them said besides. Raises `StepConflict`
         if something else is kept, by another process since; then nothing is changed. beside: files, by their names in
-        the state directory, which are put there at once with what is new.
+        the state directory, which appear at once with what is new, in place of what was there.
         """
         new: dict[str, bytes] = {}
         other: dict[str, bytes] = {}
@@ -390,9 +390,7 @@ class Transcript:
                     other[path] = said.to_pem()
                 elif said.enclosed.keys() - present.enclosed.keys():
                     other[path] = present.joined(said).to_pem()
-        with self._home.lock():
-            self._home.put_all({**new, **beside})
-            self._home.replace_all(other)
+        self._home.put_all(new, replacing={**other, **beside})
 
     def _is_agreement(self, received: Mapping[str, Signed[Any]]) -> bool:
         confirmations = {
