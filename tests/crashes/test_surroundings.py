@@ -114,7 +114,6 @@ def test_nothing_asks_the_clock_for_the_time() -> None:
         ("softhsm.py", "time.time"),  # whether SoftHSM2 is writing a token's file at this moment
         ("attempts.py", "time.time"),  # how long ago an answer was kept: whether to wait on, in an attempt or another
         ("agent.py", "datetime.now"),  # what its rules say now, and when it wrote its log
-        ("agent.py", "chain.entries[-1].time"),
         ("profiles.py", "datetime.fromtimestamp"),
         ("cms.py", "datetime.fromtimestamp"),
         ("words.py", "(_EPOCH + timedelta(seconds=seconds)).strftime"),

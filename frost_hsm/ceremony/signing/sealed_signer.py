@@ -55,22 +55,14 @@ class SealedSigner:
         return commitments
 
     def commit_all(
-        self,
-        count: int,
-        request: bytes = b"",
-        *,
-        is_new: bool = False,
-        entropy: Entropy = system_entropy,
+        self, count: int, request: bytes = b"", *, entropy: Entropy = system_entropy
     ) -> list[SigningCommitments]:
-        """As `commit`, of as many pairs as a request has items; in an order that is the same at each call.
-
-        is_new: whether nobody has drawn any for this request before, so that none are looked for.
-        """
+        """As `commit`, of as many pairs as a request has items; in an order that is the same at each call."""
         with self._working():
             found = []
             if request:
                 self._require_unserved(request)
-                for name in self._waiting(request) if not is_new else ():
+                for name in self._waiting(request):
                     with self._records.get(name, self._context(request)) as waiting:
                         found.append(self._commitments(waiting))
             if len(found) < count:

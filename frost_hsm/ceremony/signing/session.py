@@ -204,9 +204,8 @@ class SigningSession:
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
                     signer.forget_ended(partial(ended, self.home, self.key.me.name))
-                    count, is_new = self.request.message.signatures, not self.home.exists(self._beginning)
                     self.home.put(self._beginning, self.request.to_pem())
-                    commitments = signer.commit_all(count, self.id, is_new=is_new, entropy=entropy)
+                    commitments = signer.commit_all(self.request.message.signatures, self.id, entropy=entropy)
                     said = Commitment(
                         self.id,
                         tuple(each.serialize() for each in commitments),
