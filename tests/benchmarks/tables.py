@@ -27,6 +27,7 @@ PAGE = HERE.parents[1] / "frost_hsm/manual/benchmarks.md"
 SUITES = ("p256", "ed25519", "ristretto255", "secp256k1", "secp256k1-tr", "ed448")
 OPERATIONS = "Operations"
 OTHERS = {
+    "Threads": "threads.py",
     "Commands": "commands.py",
     "Sealed signing": "sealed_signing.py",
     "Token calls": "tokens.py",
