@@ -53,7 +53,7 @@ import shutil
 import stat
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import MappingProxyType, TracebackType
@@ -217,6 +217,17 @@ class StateDirectory:
                     return found
                 if self._consult(name) == expected and self._index.head == head:  # not written at this instant
                     raise _refusal(path, is_gone=found is None)
+
+    def read_all(self, listed: Callable[[], Iterable[str]]) -> dict[str, bytes]:
+        """Return the contents of the files that are listed, by their names; listed again if one has gone meanwhile.
+
+        Raises `StorageProblem` for one that is not as it was written.
+        """
+        while True:
+            names = list(listed())
+            found = {name: data for name in names if (data := self.read(name)) is not None}
+            if len(found) == len(names):
+                return found
 
     def exists(self, name: str) -> bool:
         """Tell whether there is such a file or folder."""

@@ -238,3 +238,18 @@ def test_a_lock_that_was_removed_is_no_lock(home: StateDirectory) -> None:
         assert home.read("file") == b"other contents"
     waiting.join()
     assert home.read("third") == b""
+
+
+def test_what_is_removed_while_it_is_read_is_not_read(tmp_path: Path) -> None:
+    home, other = StateDirectory.create(tmp_path / "home"), StateDirectory(tmp_path / "home")
+    home.put_all({"folder/first": b"1", "folder/second": b"2"})
+    listed = []
+
+    def names() -> list[str]:
+        listed.append([f"folder/{name}" for name in home.names("folder")])
+        if len(listed) == 1:
+            other.remove("folder/second")
+        return listed[-1]
+
+    assert home.read_all(names) == {"folder/first": b"1"}
+    assert len(listed) == 2

@@ -42,14 +42,7 @@ def contents(home: StateDirectory, folder: str, *, with_rounds: bool) -> tuple[l
     """Return what lies in the folder of a key, messages and public key packages, as they may be read again."""
     kinds = [STEPS[kind] for kind in (*(_ROUNDS if with_rounds else ()), *_ALWAYS)]
     chapters = kept.chapters(home, folder)
-    making = kept.chapter_folder(folder, kept.id_of(folder))
-    paths: list[str] = []
-    for chapter in sorted(chapters, key=lambda each: each != making):
-        if home.exists(f"{chapter}/{BEGINNING}"):
-            paths.append(f"{chapter}/{BEGINNING}")
-            paths += [f"{chapter}/{kind}/{name}" for kind in kinds for name in home.names(f"{chapter}/{kind}")]
-    paths += [f"{folder}/{kept.STANDING}/{name}" for name in home.names(f"{folder}/{kept.STANDING}")]
-    messages = [signed.parse(home.read(path) or b"").der for path in paths]
+    messages = [signed.parse(each).der for each in home.read_all(lambda: kept.messages(home, folder, kinds)).values()]
     suite = kept.read(home, folder).proposal.message.suite
     found = (f"{chapter}/{kept.PUBLIC_KEY_PACKAGE}" for chapter in chapters)
     packages = [kept.package_bytes(home, path, suite) for path in found if home.exists(path)]

@@ -11,6 +11,8 @@ What a folder is called finds it, and decides nothing: a key has the name, and a
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable, Iterator
+from functools import partial
 from typing import Any, Final
 
 from frost_hsm.ceremony.history.chain import History
@@ -81,17 +83,22 @@ def chapters(home: StateDirectory, folder: str) -> list[str]:
     return [f"{folder}/{each}" for each in home.names(folder) if each != STANDING]
 
 
+def messages(home: StateDirectory, folder: str, kinds: Iterable[str]) -> Iterator[str]:
+    """List the files of a key: how each chapter began, what was said in it of some kinds, where people stand.
+
+    The chapter that made the key comes first.
+    """
+    making = chapter_folder(folder, id_of(folder))
+    for chapter in sorted(chapters(home, folder), key=lambda each: each != making):
+        if home.exists(f"{chapter}/{BEGINNING}"):
+            yield f"{chapter}/{BEGINNING}"
+            yield from (f"{chapter}/{kind}/{name}" for kind in kinds for name in home.names(f"{chapter}/{kind}"))
+    yield from (f"{folder}/{STANDING}/{name}" for name in home.names(f"{folder}/{STANDING}"))
+
+
 def read(home: StateDirectory, folder: str) -> History:
     """Read all that was signed about a key but the rounds, and verify it. Raises `StorageProblem` if it is damaged."""
-    blocks = []
-    for chapter in chapters(home, folder):
-        if home.exists(f"{chapter}/{BEGINNING}"):
-            blocks.append(f"{chapter}/{BEGINNING}")
-            blocks += [
-                f"{chapter}/{STEPS[Confirmation]}/{each}" for each in home.names(f"{chapter}/{STEPS[Confirmation]}")
-            ]
-    blocks += [f"{folder}/{STANDING}/{each}" for each in home.names(f"{folder}/{STANDING}")]
-    contents = [home.read(path) or b"" for path in blocks]
+    contents = [*home.read_all(partial(messages, home, folder, [STEPS[Confirmation]])).values()]
     digest = hashlib.sha256(b"".join(hashlib.sha256(each).digest() for each in contents)).digest()
     try:
         history = _HISTORIES.get(digest, sum(map(len, contents)), lambda: History.read(contents))

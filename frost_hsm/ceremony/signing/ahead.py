@@ -119,9 +119,9 @@ class Stock:
         return data
 
     def _kept(self) -> list[tuple[str, Signed[Prepared]]]:
-        paths = [f"{self._folder}/{name}" for name in self._home.names(self._folder)]
-        read = [(path, signed.read(self._home.read(path) or b"", self._key.roster)) for path in paths]
-        return [(path, said.expect(Prepared)) for path, said in read]
+        found = self._home.read_all(lambda: [f"{self._folder}/{name}" for name in self._home.names(self._folder)])
+        read = {path: signed.read(data, self._key.roster) for path, data in found.items()}
+        return [(path, said.expect(Prepared)) for path, said in read.items()]
 
 
 def _is_over(request: bytes | None, is_over: Callable[[bytes], bool]) -> bool:
