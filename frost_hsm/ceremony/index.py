@@ -24,7 +24,7 @@ from typing import Final, Self
 
 from frost_hsm.errors import StorageProblem
 
-VERSION: Final = 2
+VERSION: Final = 3
 """Of the layout; the first had no index."""
 HEAD: Final = "head"
 LOG: Final = "index."

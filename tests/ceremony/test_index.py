@@ -269,7 +269,7 @@ def test_a_directory_of_an_older_version_is_refused(tmp_path: Path) -> None:
     for use in (StateDirectory.open, StateDirectory.create):
         with pytest.raises(StorageProblem, match="was made by an older version"):
             use(path)
-    (path / "head").write_bytes(b"frost-hsm 3 0 0 0\n")
+    (path / "head").write_bytes(b"frost-hsm %d 0 0 0\n" % (index.VERSION + 1))
     (path / "head").chmod(0o600)
     with pytest.raises(StorageProblem, match="another version"):
         StateDirectory.open(path).names("ceremonies")
