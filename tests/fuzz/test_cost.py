@@ -15,7 +15,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from fuzz.targets import TARGETS, seeds
+from fuzz.targets import TARGETS, home, seeds
 from stage import parties
 from stage.parties import KEY, Party
 from stage.samples import takes
@@ -137,6 +137,7 @@ def alice(tmp_path_factory: pytest.TempPathFactory) -> Party:
         (people[0].directory / name).write_bytes(b"short")
     for command in COMMANDS:  # loads all that they need, which is not what is measured
         assert refuses(people[0], command), command
+    home()  # made here, it is taken away at the end: no child does that
     return people[0]
 
 
