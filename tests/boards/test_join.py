@@ -97,6 +97,14 @@ def label_of(party: Party) -> str:
     return party.public.sign_key.key_id.hex()
 
 
+def begun(people: Sequence[Party]) -> tuple[bytes, list[bytes]]:
+    """Have everybody come to the second round of a key; returns the proposal and the first round."""
+    proposal = parties.propose(people)
+    first = parties.round1(people, proposal)
+    parties.round2(people, first)
+    return proposal, [*first.values()]
+
+
 def test_in_a_large_group_each_reads_what_is_for_them(people: list[Party], board: str) -> None:
     """What others are sent is on the board under their labels, and nobody else takes it in."""
     propose(people, board)
@@ -146,11 +154,9 @@ def test_what_is_heard_in_any_order_is_put_together(people: list[Party], monkeyp
     """The envelope before the message that names it, or after; without it a message counts as missing."""
     monkeypatch.setattr(transcript, "MOST_KEPT_WHOLE", 2)
     alice, bob, _ = people
-    proposal = parties.propose(people)
-    first = parties.round1(people, proposal)
-    parties.round2(people, first)
+    proposal, first = begun(people)
     posted = {party.name: party.ceremony().transcript.as_posted(Round2) for party in people}
-    rest = [proposal, *first.values(), *(said for said, _ in filter(None, posted.values()))]
+    rest = [proposal, *first, *(said for said, _ in filter(None, posted.values()))]
     envelopes = [beside[label_of(bob)] for _, beside in filter(None, posted.values()) if label_of(bob) in beside]
     of_carol = posted["carol"]
     assert of_carol is not None
@@ -193,11 +199,9 @@ def test_strangers_envelopes_keep_nobody_from_theirs(people: list[Party], monkey
     """
     monkeypatch.setattr(transcript, "MOST_KEPT_WHOLE", 2)
     _, bob, carol = people
-    proposal = parties.propose(people)
-    first = parties.round1(people, proposal)
-    parties.round2(people, first)
+    proposal, first = begun(people)
     posted = {party.name: party.ceremony().transcript.as_posted(Round2) for party in people}
-    rest = [proposal, *first.values(), *(said for said, _ in filter(None, posted.values()))]
+    rest = [proposal, *first, *(said for said, _ in filter(None, posted.values()))]
     envelopes = [beside[label_of(bob)] for _, beside in filter(None, posted.values()) if label_of(bob) in beside]
     context = own_context(bob.public, bytes(32), Kind.ROUND2_SHARE, "suite")
     sealed = [envelope.encrypt(context, Secret(bytes(32)), [bob.public]) for _ in range(8)]

@@ -14,7 +14,6 @@ from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from json.encoder import encode_basestring_ascii as _quoted
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -194,7 +193,7 @@ def _encode(contents: Contents) -> bytes:
     }
     text = json.dumps(document, sort_keys=True, separators=(",", ":"))
     # Base64 has nothing to escape: json, which looks at each character, takes most of the time of a large token.
-    records = [f'{{"name":{_quoted(name)},"sealed":"{sealed}"}}' for name, sealed in contents.records]
+    records = [f'{{"name":{json.dumps(name)},"sealed":"{sealed}"}}' for name, sealed in contents.records]
     return text.replace('"records":[]', f'"records":[{",".join(records)}]', 1).encode() + b"\n"
 
 
