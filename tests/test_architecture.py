@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "errors": set(),
     "file_lock": set(),
     "home_directory": {"errors"},
-    "plugins": set(),
+    "plugins": {"errors"},
     "secret": {"errors"},
     "groups": GROUND,
     "forms": GROUND,

@@ -11,25 +11,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, Protocol, Self, cast, runtime_checkable
+from typing import Final, Protocol, Self, cast, runtime_checkable
 
 from frost_hsm import plugins
 from frost_hsm.errors import BackendUnavailable, FrostHsmError, UsageProblem
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.secret import Secret
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
 ENTRY_POINT_GROUP = "frost_hsm.backends"
 
-_OWN: Final = {
-    own.name: own
-    for own in (
-        plugins.Own("pkcs11", "frost_hsm.backends.pkcs11:Pkcs11Backend"),
-        plugins.Own("software", "frost_hsm.backends.software:SoftwareBackend"),
-    )
-}
+_PLUGINS: Final = plugins.Kind(
+    ENTRY_POINT_GROUP,
+    "backend",
+    BackendUnavailable,
+    {"pkcs11": "frost_hsm.backends.pkcs11:Pkcs11Backend", "software": "frost_hsm.backends.software:SoftwareBackend"},
+)
 
 
 class Capability(StrEnum):
@@ -270,42 +266,27 @@ class Backend(Protocol):
         """Make a new token, where that is possible without a vendor's tool; else `MechanismUnsupported`."""
 
 
-def installed() -> dict[str, EntryPoint | plugins.Own]:
-    """List the backends that are installed, by name, without loading any.
+def installed() -> frozenset[str]:
+    """Name the backends that are installed, without loading any.
 
-    Raises `BackendUnavailable` if two distributions bring the same name: which one to trust is not guessed.
+    Raises `BackendUnavailable` if two distributions bring the same name.
     """
-    found: dict[str, EntryPoint | plugins.Own] = {**_OWN}
-    for entry in plugins.entries(ENTRY_POINT_GROUP):
-        other = found.get(entry.name)
-        if other is not None and other.value != entry.value:
-            raise BackendUnavailable(
-                f'two distributions bring a backend "{entry.name}": {_owner(other)} and {_owner(entry)}',
-                hint="uninstall one of them",
-            )
-        found[entry.name] = entry
-    return found
+    return frozenset(_PLUGINS.installed())
 
 
 def load(name: str, settings: Mapping[str, str], interaction: Interaction) -> Backend:
-    """Load one backend, by name; ours whatever else is installed, which takes longer to look through than to sign.
-
-    Raises `BackendUnavailable` if it is not installed or does not start.
-    """
-    entry = _OWN.get(name) or installed().get(name)
-    if entry is None:
-        known = ", ".join(sorted(installed()))
-        raise BackendUnavailable(f'no backend "{name}" is installed', hint=f"installed: {known}")
+    """Load one backend, by name. Raises `BackendUnavailable` if it is not installed or does not start."""
+    entry = _PLUGINS.find(name)
     try:
         factory = cast("Callable[[Mapping[str, str], Interaction], Backend]", entry.load())
     except Exception as error:  # a plug-in may fail in any way, and must break nothing else
-        raise BackendUnavailable(f'backend "{name}" ({_owner(entry)}): import failed: {error}') from error
+        raise BackendUnavailable(f'backend "{name}" ({plugins.owner(entry)}): import failed: {error}') from error
     try:
         return factory(settings, interaction)
     except FrostHsmError:  # what is wrong with its settings
         raise
     except Exception as error:
-        raise BackendUnavailable(f'backend "{name}" ({_owner(entry)}) does not start: {error}') from error
+        raise BackendUnavailable(f'backend "{name}" ({plugins.owner(entry)}) does not start: {error}') from error
 
 
 def scheme(uri: str) -> str:
@@ -317,7 +298,3 @@ def scheme(uri: str) -> str:
             hint="it looks like pkcs11:token=LABEL or software:PATH; frost-hsm token list prints them",
         )
     return name
-
-
-def _owner(entry: EntryPoint | plugins.Own) -> str:
-    return f"{entry.dist.name} {entry.dist.version}" if entry.dist is not None else entry.value

@@ -23,15 +23,24 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final, Protocol, Self, runtime_checkable
+from typing import Final, Protocol, Self, cast, runtime_checkable
 
 from frost_hsm import plugins
 from frost_hsm.errors import BoardProblem, FrostHsmError, NotPossible, UsageProblem
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
-
 ENTRY_POINT_GROUP = "frost_hsm.boards"
+
+_PLUGINS: Final = plugins.Kind(
+    ENTRY_POINT_GROUP,
+    "board",
+    BoardProblem,
+    {
+        "dir": "frost_hsm.boards.directory:DirectoryBoard",
+        "git": "frost_hsm.boards.git:GitBoard",
+        "nats": "frost_hsm.boards.nats:NatsBoard",
+        "tls": "frost_hsm.boards.nats:NatsBoard",
+    },
+)
 
 MAX_SIZE: Final = 16 << 20
 """Bytes of one message, at most: as large as a file that is sent may be."""
@@ -119,21 +128,12 @@ def require_label(label: str) -> None:
         raise NotPossible(f"{label!r} is no label", hint="a label is 1 to 64 of a-z 0-9")
 
 
-def installed() -> dict[str, EntryPoint]:
-    """List the boards that are installed, by scheme, without loading any.
+def installed() -> frozenset[str]:
+    """Name the boards that are installed, by scheme, without loading any.
 
-    Raises `BoardProblem` if two distributions bring the same scheme: which one to trust is not guessed.
+    Raises `BoardProblem` if two distributions bring the same scheme.
     """
-    found: dict[str, EntryPoint] = {}
-    for entry in plugins.entries(ENTRY_POINT_GROUP):
-        other = found.get(entry.name)
-        if other is not None and other.value != entry.value:
-            raise BoardProblem(
-                f'two distributions bring boards "{entry.name}:": {other.value} and {entry.value}',
-                hint="uninstall one of them",
-            )
-        found[entry.name] = entry
-    return found
+    return frozenset(_PLUGINS.installed())
 
 
 def connect(uri: str, cache: Path, reader: str = "") -> Board:
@@ -146,22 +146,19 @@ def connect(uri: str, cache: Path, reader: str = "") -> Board:
     if reader:
         require_label(reader)
     name = scheme(uri)
-    entry = installed().get(name)
-    if entry is None:
-        known = ", ".join(f"{each}:" for each in sorted(installed()))
-        raise BoardProblem(f'no board "{name}:" is installed', hint=f"installed: {known}")
+    entry = _PLUGINS.find(name)
     try:
-        factory: Factory = entry.load()
+        factory = cast("Factory", entry.load())
     except FrostHsmError:  # what it lacks
         raise
     except Exception as error:  # a plug-in may fail in any way, and must break nothing else
-        raise BoardProblem(f'board "{name}:" ({entry.value}): import failed: {error}') from error
+        raise BoardProblem(f'board "{name}:" ({plugins.owner(entry)}): import failed: {error}') from error
     try:
         return factory(uri, cache / f"{name}-{name_of(uri.encode())[:16]}", reader)
     except FrostHsmError:
         raise
     except Exception as error:
-        raise BoardProblem(f'board "{name}:" ({entry.value}) does not start: {error}') from error
+        raise BoardProblem(f'board "{name}:" ({plugins.owner(entry)}) does not start: {error}') from error
 
 
 def scheme(uri: str) -> str:

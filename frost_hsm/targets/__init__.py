@@ -18,20 +18,46 @@ In the order in which one may read it:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, ClassVar, Final, Literal, Protocol
+from typing import BinaryIO, ClassVar, Final, Literal, Protocol, cast
 
 from frost_hsm import plugins
 from frost_hsm.errors import DeserializationError, InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.values import Signature, VerifyingKey
 
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+_PLUGINS: Final = plugins.Kind(
+    "frost_hsm.targets",
+    "target",
+    NotPossible,
+    {
+        "raw": "frost_hsm.targets.raw:Raw",
+        "ssh": "frost_hsm.targets.ssh.sshsig:Ssh",
+        "git": "frost_hsm.targets.ssh.git:Git",
+        "ssh-digest": "frost_hsm.targets.ssh.digest:SshDigestTarget",
+        "ssh-login": "frost_hsm.targets.ssh.login:SshLoginTarget",
+        "ssh-cert": "frost_hsm.targets.ssh.cert:SshCert",
+        "openpgp": "frost_hsm.targets.openpgp.signature:OpenPgp",
+        "openpgp-cleartext": "frost_hsm.targets.openpgp.signature:OpenPgpCleartext",
+        "openpgp-certificate": "frost_hsm.targets.openpgp.key:OpenPgpCertificate",
+        "openpgp-revocation": "frost_hsm.targets.openpgp.key:OpenPgpRevocation",
+        "minisign": "frost_hsm.targets.minisign:Minisign",
+        "signify": "frost_hsm.targets.minisign:Signify",
+        "x509-root": "frost_hsm.targets.x509.profiles:X509Root",
+        "x509-intermediate": "frost_hsm.targets.x509.profiles:X509Intermediate",
+        "x509-end": "frost_hsm.targets.x509.profiles:X509End",
+        "x509-crl": "frost_hsm.targets.x509.crl:X509Crl",
+        "x509-ocsp": "frost_hsm.targets.x509.ocsp:X509Ocsp",
+        "cms": "frost_hsm.targets.cms:Cms",
+        "cms-attached": "frost_hsm.targets.cms:CmsAttached",
+        "jws": "frost_hsm.targets.jws:JsonWebSignature",
+        "nostr": "frost_hsm.targets.nostr:Nostr",
+        "psbt": "frost_hsm.targets.psbt:BitcoinPsbt",
+    },
+)
 
-ENTRY_POINT_GROUP: Final = "frost_hsm.targets"
 LARGEST: Final = 8 << 20
 """Bytes of a thing, and of a file of which all has to be signed."""
 
@@ -154,22 +180,21 @@ class Target(Protocol):
         """
 
 
-def _entries() -> Mapping[str, EntryPoint]:
-    return {entry.name: entry for entry in plugins.entries(ENTRY_POINT_GROUP)}
-
-
 def installed() -> frozenset[str]:
-    """Name the targets that are there, unloaded."""
-    return frozenset(_entries())
+    """Name the targets that are there, unloaded. Raises `NotPossible` if two distributions bring one of them."""
+    return frozenset(_PLUGINS.installed())
+
+
+def is_installed(name: str) -> bool:
+    """Whether there is a target of this name."""
+    return name in _PLUGINS
 
 
 def load(name: str) -> Target:
     """Load one target, by name. Raises `NotPossible` if it is not there or its library is missing."""
-    found = _entries().get(name)
-    if found is None:
-        raise NotPossible(f'no target "{name}" is installed', hint=f"installed: {', '.join(sorted(installed()))}")
+    found = _PLUGINS.find(name)
     try:
-        target: Target = found.load()()
+        target = cast("Callable[[], Target]", found.load())()
     except ImportError as error:
         raise NotPossible(
             f'target "{name}" needs a library that is not installed: {error.name}',

@@ -7,14 +7,12 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import EntryPoint
 from pathlib import Path
 
 import pytest
 from conftest import NoInteraction
 
 from frost_hsm import backends, errors
-from frost_hsm.backends.software import SoftwareBackend
 
 DISTRIBUTION = Path(__file__).parents[1] / "thirdparty_backend"
 
@@ -93,23 +91,6 @@ def test_one_that_is_not_installed() -> None:
     with pytest.raises(errors.BackendUnavailable, match='no backend "tinbox"') as caught:
         backends.load("tinbox", {}, NoInteraction())
     assert caught.value.hint == "installed: pkcs11, software"
-
-
-def test_two_of_one_name_are_not_guessed_between(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = [EntryPoint("vault", value, backends.ENTRY_POINT_GROUP) for value in ("vault:Backend", "evil:Backend")]
-    monkeypatch.setattr("frost_hsm.plugins.entries", lambda group: entries)
-    with pytest.raises(errors.BackendUnavailable, match="two distributions") as caught:
-        backends.load("vault", {}, NoInteraction())
-    assert "evil:Backend" in str(caught.value)
-
-
-def test_nobody_brings_another_of_our_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = EntryPoint("software", "evil:Backend", backends.ENTRY_POINT_GROUP)
-    monkeypatch.setattr("frost_hsm.plugins.entries", lambda group: [entry])
-    assert isinstance(backends.load("software", {}, NoInteraction()), SoftwareBackend)
-    with pytest.raises(errors.BackendUnavailable, match="two distributions") as caught:
-        backends.installed()
-    assert "evil:Backend" in str(caught.value)
 
 
 @pytest.mark.parametrize("uri", ["", "alice", ":alice", "a b:c", "/path/alice"])

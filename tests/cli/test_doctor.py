@@ -15,7 +15,7 @@ from conftest import TokenFixture
 from stage import softhsm
 from stage.parties import Party
 
-from frost_hsm import backends
+from frost_hsm import backends, plugins
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.cli.commands import doctor
 from frost_hsm.cli.config import Config
@@ -153,11 +153,10 @@ def test_a_broken_plug_in_breaks_nothing_else(people: list[Party], monkeypatch: 
         def __init__(self, *_: object) -> None:
             raise RuntimeError("the plug-in exploded")
 
-    import_fails = EntryPoint("vault", "no_such_module:Backend", backends.ENTRY_POINT_GROUP)
-    start_fails = EntryPoint("bomb", "cli_test_bomb:Explodes", backends.ENTRY_POINT_GROUP)
+    broken = (("vault", "no_such_module:Backend"), ("bomb", "cli_test_bomb:Explodes"))
+    entries = [EntryPoint(name, value, backends.ENTRY_POINT_GROUP) for name, value in broken]
     monkeypatch.setitem(sys.modules, "cli_test_bomb", type("Module", (), {"Explodes": Explodes}))
-    installed = backends.installed()
-    monkeypatch.setattr(backends, "installed", lambda: {**installed, "vault": import_fails, "bomb": start_fails})
+    monkeypatch.setattr(plugins, "entries", lambda group: entries)
     found = findings(people[0])
     assert any("No module named 'no_such_module'" in line and "[not used]" in line for line in found[False])
     assert any("the plug-in exploded" in line and "[not used]" in line for line in found[False])

@@ -81,7 +81,7 @@ def _split(argument: str, default: str) -> tuple[str, str]:
     if equals:
         from frost_hsm import targets
 
-        if name in targets.installed():
+        if targets.is_installed(name):
             return name, _path(file)
     return default, argument
 
