@@ -48,16 +48,17 @@ def told_of_damage(home: StateDirectory) -> Iterator[None]:
 
 def restore(home: StateDirectory) -> list[Path]:
     """Put back every file that is empty or missing; returns which. Raises `NotKnown` and `NotPossible`."""
-    names = home.names(_FOLDER)
-    if not names:
+    kept = home.read_all(lambda: home.files(_FOLDER))
+    copies = {path.rpartition("/")[2]: data for path, data in kept.items()}
+    if not copies:
         raise NotKnown("no copy of a SoftHSM2 token is kept here", hint="one is made whenever you log in")
-    damaged = {name: file for name in names if (file := softhsm.damaged(name)) is not None}
+    damaged = {name: file for name in copies if (file := softhsm.damaged(name)) is not None}
     if not damaged:
-        raise NotPossible(f"no token that a copy is kept of is damaged: {', '.join(names)}")
+        raise NotPossible(f"no token that a copy is kept of is damaged: {', '.join(copies)}")
     for name, file in damaged.items():
         partial = file.with_suffix(".partial")
         try:
-            partial.write_bytes(home.read(f"{_FOLDER}/{name}") or b"")
+            partial.write_bytes(copies[name])
             partial.chmod(0o600)
             partial.replace(file)
         except OSError as error:

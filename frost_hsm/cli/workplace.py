@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import ItemsView, Iterator, Mapping, ValuesView
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING
 
 from frost_hsm.cli.talk.terminal import Terminal
@@ -204,6 +204,18 @@ class _Peers(Mapping[str, "PublicIdentity"]):
 
     def __len__(self) -> int:
         return len(self._home.names("peers"))
+
+    def items(self) -> ItemsView[str, PublicIdentity]:
+        return self._all().items()
+
+    def values(self) -> ValuesView[PublicIdentity]:
+        return self._all().values()
+
+    def _all(self) -> dict[str, PublicIdentity]:
+        from frost_hsm.ceremony.people.identity import PublicIdentity
+
+        found = self._home.read_all(lambda: self._home.files("peers"))  # one may be removed meanwhile
+        return {PurePath(path).stem: PublicIdentity.from_pem(data) for path, data in found.items()}
 
 
 def _of_this_user(variable: str, otherwise: str, *, hint: str) -> Path:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from stage import parties, upkeep
 from stage.parties import KEY, Party
 from stage.staging import Stage
 
+from frost_hsm.ceremony.history import bundle, kept
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import NotKnown, StorageProblem, UnknownSender
@@ -69,27 +70,72 @@ def test_a_key_that_nobody_here_has(trio: list[Party], tmp_path: Path) -> None:
     assert GroupKey.find(carol.home, carol.key().ceremony, carol.public) == carol.key()
 
 
+Read = Callable[[Party, GroupKey], object]
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda alice, key: alice.key(),
+        lambda alice, key: GroupKey.find(alice.home, key.ceremony, alice.public),
+        lambda alice, key: kept.verifying_key(alice.home, KEY),
+        lambda alice, key: bundle.write(alice.home, key, with_rounds=True),
+    ],
+    ids=["by name", "by ceremony", "to verify", "to export"],
+)
 def test_a_key_that_another_process_deletes_while_it_is_read(
-    trio: list[Party], monkeypatch: pytest.MonkeyPatch
+    trio: list[Party], monkeypatch: pytest.MonkeyPatch, look: Read
 ) -> None:
     """Before whichever file it goes, there is no such key; nobody is told to restore it from a backup."""
+    alice, key = trio[0], trio[0].key()
+    folder, away = alice.folder().rpartition("/")[0], "given-up/kept"
+    for _ in going_at_each_read(monkeypatch, lambda: alice.home.move(folder, away), lambda: look(alice, key)):
+        with pytest.raises(NotKnown, match="there is no key"):
+            look(alice, key)
+        alice.home.move(away, folder)
+
+
+def test_a_key_that_goes_while_all_are_listed(trio: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
     alice = trio[0]
-    folder, kept = alice.folder().rpartition("/")[0], "given-up/kept"
+    folder, away = alice.folder().rpartition("/")[0], "given-up/kept"
+    command = ("keys", "list")
+    for _ in going_at_each_read(monkeypatch, lambda: alice.home.move(folder, away), lambda: alice.run(*command)):
+        listed = alice.run(*command)
+        assert (listed.status, KEY in listed.stdout) == (0, not alice.home.exists(away)), listed.stderr
+        assert "damaged" not in listed.stderr
+        if alice.home.exists(away):
+            alice.home.move(away, folder)
+
+
+def test_a_peer_that_goes_while_all_are_listed(trio: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    alice = trio[0]
+    path = "peers/bob.pem"
+    data = alice.home.read(path)
+    assert data is not None
+    command = ("peer", "list")
+    for _ in going_at_each_read(monkeypatch, lambda: alice.home.remove(path), lambda: alice.run(*command)):
+        listed = alice.run(*command)
+        assert (listed.status, "carol" in listed.stdout) == (0, True), listed.stderr
+        alice.home.put(path, data)
+
+
+def going_at_each_read(
+    monkeypatch: pytest.MonkeyPatch, go: Callable[[], object], look: Callable[[], object]
+) -> Iterator[int]:
+    """Have something go before the first file is read that is read while somebody looks, before the second, …"""
     read, reads, fatal = StateDirectory.read, 0, -1
 
-    def deleting(home: StateDirectory, name: str) -> bytes | None:
+    def going(home: StateDirectory, name: str) -> bytes | None:
         nonlocal reads
         reads += 1
         if reads == fatal:
-            alice.home.move(folder, kept)
+            go()
         return read(home, name)
 
-    monkeypatch.setattr(StateDirectory, "read", deleting)
-    alice.key()
+    monkeypatch.setattr(StateDirectory, "read", going)
+    look()
     wanted = reads
-    assert wanted > 2
+    assert wanted > 1
     for number in range(1, wanted + 1):
         reads, fatal = 0, number
-        with pytest.raises(NotKnown, match="there is no key"):
-            alice.key()
-        alice.home.move(kept, folder)
+        yield number

@@ -24,6 +24,7 @@ from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.store import StateDirectory, given_up_folder
 from frost_hsm.errors import InputProblem, MalformedMessage, NotPossible, UnknownSender
 from frost_hsm.forms import cms, pem
+from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.packages import PublicKeyPackage
 
 _ROUNDS: tuple[type[Message], ...] = (Round1, Round2, Dealing)
@@ -41,11 +42,15 @@ def write(home: StateDirectory, key: GroupKey, *, with_rounds: bool = False) -> 
 def contents(home: StateDirectory, folder: str, *, with_rounds: bool) -> tuple[list[bytes], list[bytes]]:
     """Return what lies in the folder of a key, messages and public key packages, as they may be read again."""
     kinds = [STEPS[kind] for kind in (*(_ROUNDS if with_rounds else ()), *_ALWAYS)]
-    chapters = kept.chapters(home, folder)
-    messages = [signed.parse(each).der for each in home.read_all(lambda: kept.messages(home, folder, kinds)).values()]
-    suite = kept.read(home, folder).proposal.message.suite
-    found = (f"{chapter}/{kept.PUBLIC_KEY_PACKAGE}" for chapter in chapters)
-    packages = [kept.package_bytes(home, path, suite) for path in found if home.exists(path)]
+    found = home.read_all(lambda: [*kept.messages(home, folder, kinds), *kept.packages(home, folder)])
+    with kept.reading(home, folder):
+        suite = ciphersuites.by_id(kept.read(home, folder).proposal.message.suite)
+    messages, packages = [], []
+    for path, data in found.items():
+        if path.endswith(kept.PUBLIC_KEY_PACKAGE):  # whether it is one that was confirmed or not
+            packages.append(PublicKeyPackage.from_json(suite, data).serialize())
+        else:
+            messages.append(signed.parse(data).der)
     return messages, packages
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -49,7 +50,7 @@ def folders(home: StateDirectory, name: str | None = None) -> list[str]:
     return [f"{KEYS}/{each}" for each in listed if name is None or each.rpartition(".")[0] == name]
 
 
-def unknown(home: StateDirectory, name: str, otherwise: str = "") -> NotKnown:
+def unknown(home: StateDirectory, name: str, otherwise: str = ", frost-hsm dkg status") -> NotKnown:
     """Return the error that says that there is no key of a name, with the names that are written alike."""
     import difflib  # here, because most keys are there
 
@@ -94,6 +95,23 @@ def messages(home: StateDirectory, folder: str, kinds: Iterable[str]) -> Iterato
             yield f"{chapter}/{BEGINNING}"
             yield from (f"{chapter}/{kind}/{name}" for kind in kinds for name in home.names(f"{chapter}/{kind}"))
     yield from (f"{folder}/{STANDING}/{name}" for name in home.names(f"{folder}/{STANDING}"))
+
+
+def packages(home: StateDirectory, folder: str) -> Iterator[str]:
+    """List the public key packages that chapters of a key made."""
+    paths = (f"{chapter}/{PUBLIC_KEY_PACKAGE}" for chapter in chapters(home, folder))
+    yield from filter(home.exists, paths)
+
+
+@contextmanager
+def reading(home: StateDirectory, folder: str) -> Iterator[None]:
+    """Say of a key that another process deleted while it is read in the block, that it is not here: `NotKnown`."""
+    try:
+        yield
+    except StorageProblem:
+        if not home.names(folder):
+            raise unknown(home, name_of(folder)) from None
+        raise
 
 
 def read(home: StateDirectory, folder: str) -> History:
@@ -156,20 +174,15 @@ def verifying_key(home: StateDirectory, name: str) -> VerifyingKey:
     """
     found = []
     for folder in folders(home, name):
-        history = read(home, folder)
-        for state in list(history.states.values())[:1]:
-            package = read_package(home, chapter_folder(folder, state.sharing), state.plan.suite, state.package_hash)
-            found.append(package.verifying_key)
+        with reading(home, folder):
+            for state in list(read(home, folder).states.values())[:1]:
+                chapter = chapter_folder(folder, state.sharing)
+                found.append(read_package(home, chapter, state.plan.suite, state.package_hash).verifying_key)
     if len(found) > 1:
         raise NotPossible(f'there are two keys "{name}" here', hint="name a public key package file instead")
     if not found:
         raise NotYet(f"key {name} is pending: not all participants have confirmed it")
     return found[0]
-
-
-def package_bytes(home: StateDirectory, path: str, suite: str) -> bytes:
-    """Read a public key package, whether it is one that was confirmed or not, in postcard."""
-    return PublicKeyPackage.from_json(ciphersuites.by_id(suite), home.read(path) or b"").serialize()
 
 
 def keep(home: StateDirectory, path: str, said: Signed[Any]) -> None:

@@ -77,13 +77,8 @@ class GroupKey:
         if len(found) > 1:  # of one that was given up and may end well, another may have the name
             found = [each for each in found if not kept.given_up(home, each, me)] or found[:1]
         if not found:
-            raise _no_key(home, name)
-        try:
-            return cls.read(home, found[0], me, at=at)
-        except StorageProblem:
-            if not home.names(found[0]):  # deleted by another process while it was read
-                raise _no_key(home, name) from None
-            raise
+            raise kept.unknown(home, name)
+        return cls.read(home, found[0], me, at=at)
 
     @classmethod
     def find(cls, home: StateDirectory, ceremony: bytes, me: PublicIdentity, *, at: bytes | None = None) -> GroupKey:
@@ -100,6 +95,11 @@ class GroupKey:
     @classmethod
     def read(cls, home: StateDirectory, folder: str, me: PublicIdentity, *, at: bytes | None = None) -> GroupKey:
         """Read the key of a folder. Raises as `load` and `find` do."""
+        with kept.reading(home, folder):
+            return cls._read(home, folder, me, at)
+
+    @classmethod
+    def _read(cls, home: StateDirectory, folder: str, me: PublicIdentity, at: bytes | None) -> GroupKey:
         history = kept.read(home, folder)
         given_up, why = kept.given_up(home, folder, me), ""
         line: list[State] = []
@@ -390,7 +390,7 @@ class GroupKey:
         """Destroy one's share and nonces for good: the token makes them never again. Put away what was public."""
         with home.lock():
             if not home.names(self.folder):  # done by another process while we waited
-                raise _no_key(home, self.name)
+                raise kept.unknown(home, self.name)
             records = SealedRecords(holder, home)
             marks = Marks(holder, home)
             marks.gone(self.ceremony)
@@ -401,10 +401,6 @@ class GroupKey:
                 for position in positions:
                     records.destroy_all(chapter, position)
             home.move(self.folder, given_up_folder(self.ceremony))
-
-
-def _no_key(home: StateDirectory, name: str) -> NotKnown:
-    return kept.unknown(home, name, ", frost-hsm dkg status")
 
 
 def _state_confirmed_by(chapter: Chapter, me: PublicIdentity) -> State | None:

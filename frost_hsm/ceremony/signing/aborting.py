@@ -39,8 +39,9 @@ def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[b
 
 
 def _is_ended(home: StateDirectory, me: str, name: str) -> bool:
-    if home.exists(f"requests/{name}/{ATTEMPT}"):
-        name = signed.peek(home.read(f"requests/{name}/{ATTEMPT}") or b"", Attempt).request.hex()
+    attempt = home.read(f"requests/{name}/{ATTEMPT}")
+    if attempt is not None:
+        name = signed.peek(attempt, Attempt).request.hex()
     ends = (f"{STEPS[SecondResponse]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
     if any(home.exists(f"requests/{name}/{end}") for end in ends):
         return True

@@ -119,7 +119,7 @@ class Stock:
         return data
 
     def _kept(self) -> list[tuple[str, Signed[Prepared]]]:
-        found = self._home.read_all(lambda: [f"{self._folder}/{name}" for name in self._home.names(self._folder)])
+        found = self._home.read_all(lambda: self._home.files(self._folder))
         read = {path: signed.read(data, self._key.roster) for path, data in found.items()}
         return [(path, said.expect(Prepared)) for path, said in read.items()]
 

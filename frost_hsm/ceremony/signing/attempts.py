@@ -82,8 +82,8 @@ class Attempts:
 
     def _known(self) -> Iterator[SigningSession]:
         session, home = self._session, self._session.home
-        for name in home.names(self._folder):
-            yield self._attempt(signed.read(home.read(f"{self._folder}/{name}") or b"", session.key.roster))
+        for data in home.read_all(lambda: home.files(self._folder)).values():
+            yield self._attempt(signed.read(data, session.key.roster))
         yield from map(self._attempt, filter(self._is_of_who_asked, self._heard))
 
     def _attempt(self, said: Signed[Attempt]) -> SigningSession:

@@ -13,7 +13,7 @@ from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.output import Result, grouped, table
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import StorageProblem
+from frost_hsm.errors import NotKnown, StorageProblem
 from frost_hsm.targets import exporting
 from frost_hsm.targets.exporting import FORMATS
 
@@ -33,6 +33,8 @@ def list_(place: Workplace) -> Result:
     for name in GroupKey.names(place.home):
         try:
             found.append(GroupKey.load(place.home, name, place.me))
+        except NotKnown:  # deleted at this instant
+            continue
         except StorageProblem as error:
             place.terminal.message(f"note: key {name} is passed over: {error}")
     rows = [
