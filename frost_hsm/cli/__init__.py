@@ -14,6 +14,7 @@ starting Python three times.
 
 from __future__ import annotations
 
+import gc
 import io
 import os
 import sys
@@ -21,6 +22,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 PROGRAM = "frost-hsm"
+
+_OBJECTS = 100_000
+"""How many more objects there must be before Python looks for some that nobody uses: loading a command makes as many,
+all of which stay, and to look through them at every 700th would be a twentieth of most commands."""
 
 COMMANDS = {
     "setup": "Find your token and make your identity in it.",
@@ -83,6 +88,7 @@ def main() -> NoReturn:
     from frost_hsm.cli.ending import Ended, end_in_order
     from frost_hsm.cli.memory import keep_private
 
+    gc.set_threshold(_OBJECTS)
     _occupy_standard_descriptors()
     keep_private()
     if isinstance(sys.stdout, io.TextIOWrapper):  # what its encoding lacks must not stop us: as stderr has it
@@ -93,6 +99,7 @@ def main() -> NoReturn:
     except Ended as ended:  # before anything was begun
         status = ended.status
     _forget_what_nobody_heard()
+    gc.freeze()  # what is left goes with the process: ending need not look through it
     sys.exit(status)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -30,11 +29,7 @@ class _LazyGroup(Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        module = f"frost_hsm.cli.commands.{cmd_name}"
-        is_new = module not in sys.modules
-        command: click.Command = getattr(import_module(module), cmd_name)
-        if is_new:  # what is loaded stays, and need not be looked through for what does not
-            gc.freeze()
+        command: click.Command = getattr(import_module(f"frost_hsm.cli.commands.{cmd_name}"), cmd_name)
         return command
 
     def resolve_command(
