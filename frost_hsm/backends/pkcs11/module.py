@@ -6,12 +6,13 @@ calls: two threads in SoftHSM2 at once crash it. So there is one lock for all, t
 
 from __future__ import annotations
 
+import atexit
 import os
 import random
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pkcs11
@@ -50,6 +51,13 @@ class Module:
             raise ModuleUnavailable(f"{path}: what python-pkcs11 and the module say of its maker differs")
         self.open_sessions = 0  # kept by who opens and closes them
         self.pid = os.getpid()
+        atexit.register(self._end)
+
+    def _end(self) -> None:
+        """Tell the module that the process ends: if it is ours to end, and no thread is in it for good."""
+        if self.pid == os.getpid() and not self.is_shared and _LOCK.acquire(blocking=False):
+            with suppress(*BINDING_ERRORS, Answer):
+                self.library.finalize()
 
     def present_tokens(self) -> list[pkcs11.Token]:
         """Ask every slot for its token, afresh; those that do not answer count only if none does."""
