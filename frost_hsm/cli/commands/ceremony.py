@@ -77,6 +77,8 @@ def record(place: Workplace, file: str, began: str | None, ended: str | None, fo
     path = planned.path(statement_name(planned.plan.key, place.me.name))
     mine = stating.state(place, planned, began or "", ended or "")
     before = None if force else planned.statements().get(place.me.name)
+    if before is None:
+        door.check_output(path, force=force)
     mine = replace(
         mine,
         began=began or (before.began if before is not None else _ask_time(place, "began", "begin")),

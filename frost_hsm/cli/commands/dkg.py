@@ -83,11 +83,13 @@ def propose(
     Writes NAME.proposal.pem, which everybody has to see and agree to with round1, you included.
     """
     path = output or f"{require_name(name)}.proposal.pem"
+    before = _of_this_name(place, name)
+    door.check_output(path, force=force, again=before.proposal.to_pem() if before is not None else None)
     with posting(place, board, name) as there:
         roster = Roster((place.me, *_peers(place, others, there)))
         suite_id = ciphersuites.by_name(_suite(use, suite)).id
         plan = Proposal(bytes(HASH_LENGTH), name, purpose, suite_id, threshold, 1, roster, Numbering(identifiers))
-        ceremony = _proposed(place, plan, path, force)
+        ceremony = _proposed(place, plan, before)
         data = ceremony.proposal.to_pem()
         raw = door.write(path, data, force=force)
         lines = [*proposals.making(ceremony), door.wrote(path), *there.post(data)]
@@ -97,15 +99,12 @@ def propose(
     return Result("dkg-propose", lines, fields, there.next_step(by_file), raw)
 
 
-def _proposed(place: Workplace, plan: Proposal, path: str, force: bool) -> KeyGeneration:
-    """Return the ceremony that was proposed before by this plan; else propose it."""
-    ceremony = _of_this_name(place, plan.name)
-    if ceremony is not None:
-        if replace(ceremony.proposal.message, random=plan.random) != plan:
+def _proposed(place: Workplace, plan: Proposal, before: KeyGeneration | None) -> KeyGeneration:
+    """Return the ceremony that was proposed before, if it was by this plan; propose it if there is none."""
+    if before is not None:
+        if replace(before.proposal.message, random=plan.random) != plan:
             raise StepConflict(f'another ceremony or key has the name "{plan.name}" here', hint="propose another name")
-        door.check_output(path, force=force, again=ceremony.proposal.to_pem())
-        return ceremony
-    door.check_output(path, force=force)
+        return before
     with place.holder() as holder:
         data = keygen.propose(
             holder,

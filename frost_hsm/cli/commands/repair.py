@@ -109,16 +109,19 @@ def delta(place: Workplace, request: str, each: str | None, output: str | None, 
     place. Their identity has to be among your peers.
     """
     asked = _read(place, request)
+    parts, path = None, ""
+    if each is not None:
+        parts = Parts(asked.transcript, RepairDelta, each, _file(asked, RepairDelta), output, force=force)
+    else:
+        path = _check_output(asked, RepairDelta, output, force)
     if asked.status().step == "delta":
         _agree(place, asked, "Help?")
     then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
-    if each is not None:
-        parts = Parts(asked.transcript, each, _file(asked, RepairDelta), output)
+    if parts is not None:
         asked.delta(place.holder)
         after = f"send each their own {parts.title}, put what you are sent into one directory; then: {then}"
         fields = {**_fields(asked), "files": parts.paths}
-        return Result("repair-delta-each", [parts.write(RepairDelta, force=force)], fields, after)
-    path = _check_output(asked, RepairDelta, output, force)
+        return Result("repair-delta-each", [parts.write()], fields, after)
     data = asked.delta(place.holder)
     raw = door.write(path, data, force=force)
     helpers = ", ".join(helper.name for helper in asked.helpers if helper != asked.me)

@@ -13,6 +13,7 @@ from frost_hsm.ceremony.people.names import NAME, require_name
 from frost_hsm.cli.commands.identity import make
 from frost_hsm.cli.commands.init import write_down
 from frost_hsm.cli.config import FILE, Config
+from frost_hsm.cli.files import door
 from frost_hsm.cli.options import command, modules, output
 from frost_hsm.cli.talk.output import Result, undisturbed
 from frost_hsm.cli.talk.pin import token_name
@@ -37,6 +38,8 @@ def setup(place: Workplace, me: str | None, modules: dict[str, str], output: str
         _require_same(begun, me, modules)
         place.terminal.message(f"going on as {begun.me}, with {begun.token}")
         return make(place, output, force=force)
+    if output is not None:
+        door.check_output(output, force=force)
     uri, of_token = place.token_uri or (begun.token if begun is not None else None), modules
     if uri is None or (backends.scheme(uri) == "pkcs11" and "module-path" not in uri and not modules):
         uri, of_token = _found(place, modules, uri)

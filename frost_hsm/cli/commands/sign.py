@@ -272,11 +272,11 @@ def respond(
         return plain.respond(place, key, request, seed, output, force)
     _refuse_seed(seed)
     session = requests.take(place, request)
-    if session.is_prepared and session.transcript.sent(Response) is None:
-        requests.require_agreement(place, session, files, clone)
     with taking_in(paths, directory, session.transcript, requests.stem(request)) as inbox:
         again = session.is_twice and session.transcript.sent(Response) is not None and session.all_responded(inbox)
         path = requests.check_output(session, SecondResponse if again else Response, request, output, force)
+        if session.is_prepared and session.transcript.sent(Response) is None:
+            requests.require_agreement(place, session, files, clone)
         data = session.respond_again(place.holder, inbox) if again else session.respond(place.holder, inbox)
     raw = door.write(path, data, force=force)
     if session.is_twice and not again:

@@ -20,24 +20,33 @@ def to_each(function: Function) -> Function:
 
 
 class Parts:
-    """Where the files for each go. Their folders are made before anything is said."""
+    """Where the files for each go. Their folders are made, and tried, before anything is said."""
 
-    def __init__(self, transcript: Transcript, folder: str, file: str, output: str | None) -> None:
-        """Make the folders. output: what ``-o`` names. Raises `UsageProblem`, as `door.make_folder` does."""
+    def __init__(
+        self, transcript: Transcript, kind: type[Enclosing], folder: str, file: str, output: str | None, *, force: bool
+    ) -> None:
+        """Make the folders. kind: of the message. output: what ``-o`` names.
+
+        Raises `UsageProblem`, and as `door.make_folder` and `door.check_output` do.
+        """
         if output is not None:
             raise UsageProblem("--each writes many files, and -o one")
         self._transcript = transcript
+        self._kind = kind
         self._folder = Path(folder)
         self._file = file
+        self._force = force
         names = [name for name in transcript.expected if name != transcript.me.name]
-        for name in names:
-            door.make_folder(self._folder / name)
         self.paths = [str(self._folder / name / file) for name in names]
+        made = dict(transcript.parts(kind))
+        for name, path in zip(names, self.paths, strict=True):
+            door.make_folder(self._folder / name)
+            door.check_output(path, force=force, again=made.get(name))
         self.title = f"{self._folder}/WHO/{file}"
         self.whom = ", ".join(names)
 
-    def write(self, kind: type[Enclosing], *, force: bool) -> str:
+    def write(self) -> str:
         """Write them; returns the line that says so."""
-        for name, data in self._transcript.parts(kind):
-            door.write(str(self._folder / name / self._file), data, force=force)
+        for name, data in self._transcript.parts(self._kind):
+            door.write(str(self._folder / name / self._file), data, force=self._force)
         return f"Wrote {self.title} for {self.whom}"

@@ -26,11 +26,10 @@ def to_sign(ceremony: Rounds) -> str:
 def round1(place: Workplace, ceremony: Rounds, plan: list[str], output: str | None, force: bool) -> Result:
     """Show what is proposed and ask, unless that was done before; then send one's own commitment."""
     is_new = not ceremony.has_agreed
+    path = _check_output(ceremony, Round1, output, force)
     if is_new:
         if not place.terminal.agree("Take part?", what="the name of the key", shown=ceremony.name, lines=plan):
             raise Aborted("you did not agree to take part; nothing was changed")
-    path = _check_output(ceremony, Round1, output, force)
-    if is_new:
         with place.holder() as holder:  # agreed to once the token is open: until then nothing has changed
             ceremony.accept()
             data = ceremony.round1(lambda: nullcontext(holder))
@@ -66,10 +65,10 @@ def _round2_to_each(
     folder: str,
     force: bool,
 ) -> Result:
-    parts = Parts(ceremony.transcript, folder, _file(ceremony, Round2), output)
+    parts = Parts(ceremony.transcript, Round2, folder, _file(ceremony, Round2), output, force=force)
     with taking_in(paths, directory, ceremony.transcript, ceremony.stem) as inbox:
         ceremony.round2(place.holder, inbox)
-    lines = [_checked(ceremony), parts.write(Round2, force=force)]
+    lines = [_checked(ceremony), parts.write()]
     after = (
         f"send each their own {parts.title}, and put what you are sent into one directory; "
         f"then: frost-hsm {ceremony.command} finish {ceremony.name} --in DIR"
