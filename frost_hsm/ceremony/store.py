@@ -30,7 +30,6 @@
     directory-id                       32 random bytes, made once: what a token knows this directory by
     head, index.N                      what is in it: see `index`
     partial, batch                     what is being written: a file, or a folder
-    importing/…                        what is being verified before it is taken in: a state directory of its own
 
 Every file is public or sealed, and everything but ``lock``, ``agent`` and ``config.toml``, which people edit, is in the
 `index`, with its SHA-256. So a file that somebody adds is not there; one that was deleted, emptied, cut short, altered,
@@ -330,19 +329,11 @@ class StateDirectory:
     def move(self, folder: str, place: str) -> None:
         """Put a folder in another place, in one step; what was there, given up earlier, goes."""
         with self._changing(self.path / folder):
-            self._move(folder, place, self._consult(folder))
-
-    def take(self, inner: StateDirectory, folder: str) -> None:
-        """Take a folder over, to the same place, from a state directory that lies in this one; as `move` does."""
-        source = inner.path.relative_to(self.path) / folder
-        with self._changing(self.path / source):
-            self._move(str(source), folder, inner._consult(folder))
-
-    def _move(self, source: str, place: str, contents: str | index.Tree | None) -> None:
-        if contents is None or not (self.path / source).exists():
-            raise _refusal(self.path / source, is_gone=True)
-        with self._in_flight(Change(place, contents, source)):
-            pass
+            contents = self._consult(folder)
+            if contents is None or not (self.path / folder).exists():
+                raise _refusal(self.path / folder, is_gone=True)
+            with self._in_flight(Change(place, contents, folder)):
+                pass
 
     @contextmanager
     def _changing(self, path: Path) -> Iterator[None]:

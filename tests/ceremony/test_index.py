@@ -20,13 +20,6 @@ Seen = dict[str, bytes]
 Change = Callable[[StateDirectory], object]
 
 
-def _take(home: StateDirectory) -> None:
-    shutil.rmtree(home.path / "importing", ignore_errors=True)
-    staging = StateDirectory.create(home.path / "importing")
-    staging.put("ceremonies/new/proposal.pem", b"new")
-    home.take(staging, "ceremonies/new")
-
-
 CHANGES: dict[str, Change] = {
     "put": lambda home: home.put("file", b"contents"),
     "put an empty file": lambda home: home.put("file", b""),
@@ -41,7 +34,6 @@ CHANGES: dict[str, Change] = {
     "remove a folder": lambda home: home.remove("ceremonies/x/round1"),
     "move": lambda home: home.move("ceremonies/x", "given-up/1"),
     "move over": lambda home: home.move("ceremonies/x", "ceremonies/y"),
-    "take": _take,
 }
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
 
 import click
 
@@ -18,14 +16,14 @@ from frost_hsm.ceremony.people import identity as identities
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.sharing import recovery
 from frost_hsm.ceremony.store import StateDirectory
-from frost_hsm.cli.files import door
+from frost_hsm.cli.files import door, temporary
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
 from frost_hsm.cli.talk.fingerprints import identity_fields, identity_lines
 from frost_hsm.cli.talk.output import Result
 from frost_hsm.cli.talk.pin import token_name
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotPossible, StorageProblem, WrongToken
+from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotPossible, WrongToken
 
 
 @group
@@ -79,8 +77,8 @@ def verify(place: Workplace, file: str, check_token: bool) -> Result:
     Needs no token and no state directory, unless --check-token asks whether your token, the first or the second, makes
     the very shares that the others know of.
     """
-    with _temporary_directory() as directory:
-        staging = StateDirectory.create(Path(directory) / "verifying")
+    with temporary.folder("verify") as directory:
+        staging = StateDirectory.create(directory)
         read = door.parse(file, ceremony_backup.read)
         found, keys = read.backup, [_stage(staging, history, read.backup.owner) for history in read.keys]
         can = {key.name: recovery.is_possible(staging, key) for key in keys}
@@ -121,13 +119,6 @@ def _try_token(place: Workplace, staging: StateDirectory, found: Backup, keys: S
     with place.holder() as holder:
         for key in keys:
             recovery.rebuild(staging, key, holder).wipe()
-
-
-def _temporary_directory() -> tempfile.TemporaryDirectory[str]:
-    try:
-        return tempfile.TemporaryDirectory(prefix="frost-hsm-", ignore_cleanup_errors=True)
-    except OSError as error:
-        raise StorageProblem(f"cannot make a temporary directory: {error.strerror}") from error
 
 
 @command(backup, "restore", token=True, asks=True)

@@ -7,7 +7,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +14,7 @@ from typing import Final
 
 import click
 
-from frost_hsm.cli.files import door
+from frost_hsm.cli.files import door, temporary
 from frost_hsm.cli.options import command
 from frost_hsm.cli.paper import printing
 from frost_hsm.cli.paper.stating import Planned
@@ -43,8 +42,8 @@ def rehearse(place: Workplace, file: str, software: bool) -> Result:
     """
     planned = Planned.read(file)
     printing.script(planned.plan, planned.name, planned.digests)  # the libraries are there
-    with tempfile.TemporaryDirectory(prefix="frost-hsm-rehearsal.") as directory:
-        room = _Room(Path(directory), planned, None if software else _softhsm())
+    with temporary.folder("rehearsal") as directory:
+        room = _Room(directory, planned, None if software else _softhsm())
         room.furnish()
         typed = script.commands(planned.plan, planned.name)
         for each in typed:
