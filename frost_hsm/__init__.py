@@ -39,8 +39,8 @@ if TYPE_CHECKING:
         VerifyingShare,
     )
     from frost_hsm.secret import Secret
-    from frost_hsm.targets.group_private_key import GroupPrivateKey
-    from frost_hsm.targets.message_folder import MessageFolder
+    from frost_hsm.targets.programs.group_private_key import GroupPrivateKey
+    from frost_hsm.targets.programs.message_folder import MessageFolder
 
 __version__ = "0.1.0"
 
@@ -105,8 +105,8 @@ _HOMES = {
     "frost_hsm.errors": ("FrostHsmError",),
     "frost_hsm.frost.ciphersuites": ("ED448", "ED25519", "P256", "RISTRETTO255", "SECP256K1", "SECP256K1_TR"),
     "frost_hsm.secret": ("Secret",),
-    "frost_hsm.targets.group_private_key": ("GroupPrivateKey",),
-    "frost_hsm.targets.message_folder": ("MessageFolder",),
+    "frost_hsm.targets.programs.group_private_key": ("GroupPrivateKey",),
+    "frost_hsm.targets.programs.message_folder": ("MessageFolder",),
     "frost_hsm.agent.asking": ("Agent",),
 }
 _MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing", "taproot")

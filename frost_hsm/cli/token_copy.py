@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from frost_hsm.backends import TokenInfo
-from frost_hsm.backends.pkcs11 import softhsm
+from frost_hsm.backends.pkcs11.modules import softhsm
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import NotKnown, NotPossible, StorageProblem, TokenNotFound
 

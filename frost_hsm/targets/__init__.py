@@ -7,12 +7,12 @@ or a terminal.
 
 In the order in which one may read it:
 
-- for all of them: ``words`` ``asked`` ``own_copy`` ``group_private_key`` ``recognising``
+- for all of them: ``words`` ``asked`` ``own_copy`` ``recognising``
 - any bytes: ``raw``; files for minisign and signify: ``minisign``; web tokens: ``jws``
 - in rooms of their own, for OpenSSH and git: ``ssh``; for OpenPGP: ``openpgp``; for X.509: ``x509``; with such a
   certificate: ``cms``
 - by keys of secp256k1-tr: ``nostr`` ``psbt``
-- for programs, which wait or are run again: ``message_folder``; what securesystemslib calls a signer: ``tuf_signer``
+- for programs, which wait or are run again: ``programs``
 - the key itself, for whoever verifies: ``jwk`` ``exporting``; before it is made: ``suites``
 """
 

@@ -18,8 +18,8 @@ import jwt
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Option, Target, Thing, words
-from frost_hsm.targets.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.own_copy import FileDigest
+from frost_hsm.targets.programs.group_private_key import PrivateKey, record, replay
 
 SUITES: Final = frozenset({"ed25519", "ed448"})
 MAX_PAYLOAD: Final = 1 << 20

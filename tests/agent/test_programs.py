@@ -12,7 +12,7 @@ from stage.libraries import LIBRARIES
 from frost_hsm import GroupPrivateKey
 from frost_hsm.agent.asking import Agent
 from frost_hsm.errors import Aborted
-from frost_hsm.targets.group_private_key import PrivateKey
+from frost_hsm.targets.programs.group_private_key import PrivateKey
 
 ALL_BUT_17_BYTES = """! grep -q '"size": 17}' "question.$$" """
 ALL_BUT_18_BYTES = ALL_BUT_17_BYTES.replace("17", "18")

@@ -16,7 +16,8 @@ from pkcs11 import Attribute, KeyType, Mechanism, ObjectClass
 
 from frost_hsm import errors
 from frost_hsm.backends import KeyAttributes, KeyKind, Token
-from frost_hsm.backends.pkcs11 import attributes, native, softhsm
+from frost_hsm.backends.pkcs11.calls import attributes, native
+from frost_hsm.backends.pkcs11.modules import softhsm
 from frost_hsm.testing.judge import new_certificate
 
 

@@ -9,8 +9,9 @@ import pkcs11
 import pytest
 
 from frost_hsm import errors
-from frost_hsm.backends.pkcs11 import answers, p11kit
-from frost_hsm.backends.pkcs11.return_values import NAMES
+from frost_hsm.backends.pkcs11.calls import answers
+from frost_hsm.backends.pkcs11.calls.return_values import NAMES
+from frost_hsm.backends.pkcs11.modules import p11kit
 
 
 def every_answer() -> list[Exception]:

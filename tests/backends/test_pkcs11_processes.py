@@ -264,7 +264,7 @@ with open_token() as token:
 def test_a_full_disk_takes_no_token_away(run: Callable[[str], list[str]]) -> None:
     """SoftHSM2 would empty the file of the token, and then find no space to write it again."""
     first, second = run("""
-from frost_hsm.backends.pkcs11 import softhsm
+from frost_hsm.backends.pkcs11.modules import softhsm
 truly = os.statvfs
 os.statvfs = lambda path: type("Disk", (), {"f_bavail": 0, "f_frsize": 4096})()
 print(outcome(open_token))

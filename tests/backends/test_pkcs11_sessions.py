@@ -15,7 +15,9 @@ from stage import softhsm
 
 from frost_hsm import errors
 from frost_hsm.backends import Backend, PinState, Token
-from frost_hsm.backends.pkcs11 import answers, backend, module, native, session
+from frost_hsm.backends.pkcs11 import backend, session
+from frost_hsm.backends.pkcs11.calls import answers, native
+from frost_hsm.backends.pkcs11.modules import module
 from frost_hsm.secret import Secret
 from frost_hsm.testing import PinSourceSpy
 

@@ -18,7 +18,7 @@ from stage import shim
 from frost_hsm import errors
 from frost_hsm.backends import Backend, Capability, KeyKind, Token
 from frost_hsm.backends.pkcs11 import Pkcs11Backend
-from frost_hsm.backends.pkcs11.return_values import NAMES
+from frost_hsm.backends.pkcs11.calls.return_values import NAMES
 from frost_hsm.ceremony.people import identity
 from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.forms.oaep import OaepHash

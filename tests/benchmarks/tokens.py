@@ -28,7 +28,8 @@ from stage import softhsm
 from table import Table, milliseconds, show
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.backends.pkcs11 import Pkcs11Backend, attributes
+from frost_hsm.backends.pkcs11 import Pkcs11Backend
+from frost_hsm.backends.pkcs11.calls import attributes
 from frost_hsm.testing import SilentInteraction
 from frost_hsm.testing.judge import point_of
 

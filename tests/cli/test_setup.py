@@ -15,7 +15,7 @@ from cli.at_terminal import Session
 from stage import softhsm
 from stage.parties import PROGRAM
 
-from frost_hsm.backends.pkcs11.p11kit import configured
+from frost_hsm.backends.pkcs11.modules.p11kit import configured
 from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.errors import OutputExists, PinUnusable
 

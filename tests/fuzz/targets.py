@@ -23,7 +23,7 @@ from pkcs11 import Attribute
 
 from frost_hsm import targets as purposes
 from frost_hsm.backends import PinState, StoredCertificate, TokenInfo
-from frost_hsm.backends.pkcs11 import attributes
+from frost_hsm.backends.pkcs11.calls import attributes
 from frost_hsm.backends.software.file import TokenFile
 from frost_hsm.backends.software.token import SoftwareToken
 from frost_hsm.backends.uri import Pkcs11Uri

@@ -27,7 +27,7 @@ from frost_hsm import targets
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.targets import CARRIED
 from frost_hsm.targets.cms import CmsAttachedFile, CmsFile
-from frost_hsm.targets.group_private_key import GroupPrivateKey
+from frost_hsm.targets.programs.group_private_key import GroupPrivateKey
 from frost_hsm.targets.x509.profiles import key_usage
 
 CONTRACT = b"We agree.\r\nAlice, Bob, Carol\n"

@@ -24,8 +24,8 @@ from tuf.api.exceptions import UnsignedMetadataError
 
 from frost_hsm import GroupPrivateKey
 from frost_hsm.errors import InvalidSignature, NotPossible, NotYet
-from frost_hsm.targets.group_private_key import PrivateKey, record, replay
-from frost_hsm.targets.message_folder import MessageFolder
+from frost_hsm.targets.programs.group_private_key import PrivateKey, record, replay
+from frost_hsm.targets.programs.message_folder import MessageFolder
 
 each = pytest.mark.parametrize(
     ("suite", "use"),

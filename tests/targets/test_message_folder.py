@@ -11,7 +11,7 @@ from stage.signing_things import sign_what_waits
 
 from frost_hsm import GroupPrivateKey
 from frost_hsm.errors import InvalidSignature, NotYet, StorageProblem
-from frost_hsm.targets.message_folder import MessageFolder
+from frost_hsm.targets.programs.message_folder import MessageFolder
 
 
 def test_a_program_that_is_run_again(tmp_path: Path) -> None:

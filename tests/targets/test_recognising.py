@@ -21,7 +21,7 @@ from stage.memory_group import group
 from stage.signing_things import make, sign
 from tuf.api.metadata import Metadata, Root
 
-from frost_hsm.targets.group_private_key import PrivateKey, record
+from frost_hsm.targets.programs.group_private_key import PrivateKey, record
 from frost_hsm.targets.recognising import recognise
 
 OTHER = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()

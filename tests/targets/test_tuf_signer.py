@@ -18,7 +18,7 @@ from tuf.api.exceptions import UnsignedMetadataError
 from tuf.api.metadata import Metadata, Root
 
 from frost_hsm.errors import NotYet
-from frost_hsm.targets.tuf_signer import GroupSigner
+from frost_hsm.targets.programs.tuf_signer import GroupSigner
 from frost_hsm.targets.x509 import words as x509_words
 
 KEY: Key = SSlibKey.from_crypto(x509_words.public_key(group().key))

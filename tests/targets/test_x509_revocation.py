@@ -21,7 +21,7 @@ from stage.signing_things import make, sign, verify
 from frost_hsm import targets
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
 from frost_hsm.forms import pem
-from frost_hsm.targets.group_private_key import record
+from frost_hsm.targets.programs.group_private_key import record
 from frost_hsm.targets.x509 import words as x509_words
 
 SERIAL = x509.load_pem_x509_certificate(END).serial_number

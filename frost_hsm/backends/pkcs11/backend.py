@@ -15,9 +15,9 @@ import pkcs11
 from pkcs11 import TokenFlag
 
 from frost_hsm.backends import Interaction, PinSource, PinState, TokenInfo
-from frost_hsm.backends.pkcs11.answers import explained
-from frost_hsm.backends.pkcs11.module import Module, load, locked, pauses
-from frost_hsm.backends.pkcs11.p11kit import NAME, find_proxy
+from frost_hsm.backends.pkcs11.calls.answers import explained
+from frost_hsm.backends.pkcs11.modules.module import Module, load, locked, pauses
+from frost_hsm.backends.pkcs11.modules.p11kit import NAME, find_proxy
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.backends.pkcs11.token import Pkcs11Token
 from frost_hsm.backends.uri import Pkcs11Uri

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pkcs11 import Attribute, Mechanism
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.backends.pkcs11 import attributes
-from frost_hsm.backends.pkcs11.answers import Answer
+from frost_hsm.backends.pkcs11.calls import attributes
+from frost_hsm.backends.pkcs11.calls.answers import Answer
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.errors import MechanismUnsupported
 

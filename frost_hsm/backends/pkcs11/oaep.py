@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import load_der_public_key
 from pkcs11 import MGF, Attribute, Mechanism
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.backends.pkcs11 import attributes
-from frost_hsm.backends.pkcs11.answers import Answer
+from frost_hsm.backends.pkcs11.calls import attributes
+from frost_hsm.backends.pkcs11.calls.answers import Answer
 from frost_hsm.backends.pkcs11.session import PrivateKey, SharedSession
 from frost_hsm.errors import TokenProblem
 from frost_hsm.forms.oaep import OaepHash

@@ -7,9 +7,9 @@ from contextlib import suppress
 
 from pkcs11 import Attribute, ObjectClass, TokenFlag
 
-from frost_hsm.backends.pkcs11 import softhsm
-from frost_hsm.backends.pkcs11.answers import Answer
-from frost_hsm.backends.pkcs11.attributes import Template, Told, application_of, record_template
+from frost_hsm.backends.pkcs11.calls.answers import Answer
+from frost_hsm.backends.pkcs11.calls.attributes import Template, Told, application_of, record_template
+from frost_hsm.backends.pkcs11.modules import softhsm
 from frost_hsm.backends.pkcs11.session import SharedSession
 from frost_hsm.errors import KeyExists, TokenLost, TokenProblem
 

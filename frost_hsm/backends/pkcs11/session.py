@@ -17,11 +17,11 @@ import pkcs11
 from pkcs11 import Attribute, TokenFlag
 
 from frost_hsm.backends import KeyKind
-from frost_hsm.backends.pkcs11 import attributes
-from frost_hsm.backends.pkcs11.answers import Answer, Stale, explain, explained, name_of, says_nothing
-from frost_hsm.backends.pkcs11.attributes import Template, Told
-from frost_hsm.backends.pkcs11.module import Module, locked, pauses
-from frost_hsm.backends.pkcs11.native import PinAgain
+from frost_hsm.backends.pkcs11.calls import attributes
+from frost_hsm.backends.pkcs11.calls.answers import Answer, Stale, explain, explained, name_of, says_nothing
+from frost_hsm.backends.pkcs11.calls.attributes import Template, Told
+from frost_hsm.backends.pkcs11.calls.native import PinAgain
+from frost_hsm.backends.pkcs11.modules.module import Module, locked, pauses
 from frost_hsm.errors import KeyNotFound, TokenLost, TokenProblem
 from frost_hsm.secret import Secret
 

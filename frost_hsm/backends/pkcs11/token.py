@@ -18,8 +18,9 @@ from frost_hsm.backends.arguments import (
     check_point,
     check_record,
 )
-from frost_hsm.backends.pkcs11 import attributes, generating, oaep, records
-from frost_hsm.backends.pkcs11.answers import Answer, Stale
+from frost_hsm.backends.pkcs11 import generating, oaep, records
+from frost_hsm.backends.pkcs11.calls import attributes
+from frost_hsm.backends.pkcs11.calls.answers import Answer, Stale
 from frost_hsm.backends.pkcs11.session import PrivateKey, SharedSession
 from frost_hsm.errors import (
     KeyExists,

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from frost_hsm.errors import NotPossible
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets.group_private_key import PrivateKey, replay
+from frost_hsm.targets.programs.group_private_key import PrivateKey, replay
 from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.unsigned import Unsigned
 

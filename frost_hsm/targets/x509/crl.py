@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Option, Target, asked, words
-from frost_hsm.targets.group_private_key import PrivateKey, record, replay
+from frost_hsm.targets.programs.group_private_key import PrivateKey, record, replay
 from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.profiles import ISSUER, authority_key_id, read_issuer, when
 from frost_hsm.targets.x509.unsigned import Unsigned

@@ -20,7 +20,7 @@ from cryptography.x509.oid import AuthorityInformationAccessOID
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.targets import Given, Option, Target, asked, words
-from frost_hsm.targets.group_private_key import PrivateKey, record
+from frost_hsm.targets.programs.group_private_key import PrivateKey, record
 from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.cert import MAX_SIZE, X509Certificate, build
 

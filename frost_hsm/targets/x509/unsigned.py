@@ -15,7 +15,7 @@ from cryptography.x509.oid import SignatureAlgorithmOID
 from frost_hsm.errors import MalformedMessage
 from frost_hsm.forms import der
 from frost_hsm.targets import Thing
-from frost_hsm.targets.group_private_key import PrivateKey
+from frost_hsm.targets.programs.group_private_key import PrivateKey
 from frost_hsm.targets.x509.words import UNREADABLE
 
 

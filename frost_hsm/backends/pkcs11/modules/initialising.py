@@ -13,8 +13,8 @@ import pkcs11
 from pkcs11._pkcs11 import lib as PythonPkcs11Library  # noqa: N812
 from pkcs11.attributes import AttributeMapper
 
-from frost_hsm.backends.pkcs11.answers import Answer, name_of
-from frost_hsm.backends.pkcs11.native import Functions
+from frost_hsm.backends.pkcs11.calls.answers import Answer, name_of
+from frost_hsm.backends.pkcs11.calls.native import Functions
 
 _WANTS_ARGUMENTS = {"CKR_ARGUMENTS_BAD", "CKR_CANT_LOCK", "CKR_NEED_TO_CREATE_THREADS"}
 _RUNS_ALREADY = "CKR_CRYPTOKI_ALREADY_INITIALIZED"

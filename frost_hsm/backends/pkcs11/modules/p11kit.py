@@ -11,8 +11,8 @@ import glob
 from collections.abc import Iterator
 
 from frost_hsm.backends import TokenInfo
-from frost_hsm.backends.pkcs11.answers import explained
-from frost_hsm.backends.pkcs11.module import load, locked
+from frost_hsm.backends.pkcs11.calls.answers import explained
+from frost_hsm.backends.pkcs11.modules.module import load, locked
 from frost_hsm.errors import TokenProblem
 
 NAME = "p11-kit"

@@ -16,7 +16,7 @@ from typing import Final
 
 from frost_hsm.errors import InvalidSignature, NotYet, StorageProblem
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets.group_private_key import verify
+from frost_hsm.targets.programs.group_private_key import verify
 
 ENDING: Final = ".to-sign"
 _LOOK: Final = 0.2

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pkcs11.exceptions import PKCS11Error
 
 from frost_hsm import errors
-from frost_hsm.backends.pkcs11.return_values import NAMES
+from frost_hsm.backends.pkcs11.calls.return_values import NAMES
 from frost_hsm.errors import FrostHsmError, TokenProblem
 
 BINDING_ERRORS = (

@@ -18,11 +18,11 @@ from pathlib import Path
 import pkcs11
 
 from frost_hsm import file_lock
-from frost_hsm.backends.pkcs11 import softhsm
-from frost_hsm.backends.pkcs11.answers import BINDING_ERRORS, Answer, name_of
-from frost_hsm.backends.pkcs11.attributes import attribute_mapper
-from frost_hsm.backends.pkcs11.initialising import initialised
-from frost_hsm.backends.pkcs11.native import Functions
+from frost_hsm.backends.pkcs11.calls.answers import BINDING_ERRORS, Answer, name_of
+from frost_hsm.backends.pkcs11.calls.attributes import attribute_mapper
+from frost_hsm.backends.pkcs11.calls.native import Functions
+from frost_hsm.backends.pkcs11.modules import softhsm
+from frost_hsm.backends.pkcs11.modules.initialising import initialised
 from frost_hsm.errors import ModuleUnavailable, TokenLost, TokenProblem
 
 PAUSES = (0.0, 0.01, 0.02, 0.04, 0.08)

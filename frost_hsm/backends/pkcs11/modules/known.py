@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import os
 
-from frost_hsm.backends.pkcs11.p11kit import configured
+from frost_hsm.backends.pkcs11.modules.p11kit import configured
 
 _PLACES = {
     "softhsm": (

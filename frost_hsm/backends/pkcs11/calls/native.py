@@ -18,7 +18,7 @@ from typing import Any
 from pkcs11 import MGF, Attribute, Mechanism
 from pkcs11.attributes import AttributeMapper
 
-from frost_hsm.backends.pkcs11.answers import Answer, Stale
+from frost_hsm.backends.pkcs11.calls.answers import Answer, Stale
 from frost_hsm.errors import ModuleUnavailable
 from frost_hsm.secret import Secret
 

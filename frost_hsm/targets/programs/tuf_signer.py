@@ -16,8 +16,8 @@ from securesystemslib.signer import SIGNER_FOR_URI_SCHEME, CryptoSigner, Key, Se
 from frost_hsm.errors import DeserializationError
 from frost_hsm.frost import ciphersuites
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.targets.group_private_key import GroupPrivateKey
-from frost_hsm.targets.message_folder import MessageFolder
+from frost_hsm.targets.programs.group_private_key import GroupPrivateKey
+from frost_hsm.targets.programs.message_folder import MessageFolder
 
 KEY_TYPE: Final = "ed25519"
 """What securesystemslib calls keys of this kind, and their one scheme."""
