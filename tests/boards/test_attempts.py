@@ -322,3 +322,30 @@ def test_files_are_for_requests_that_all_answer(people: list[Party], board: str)
         ran = alice.run("sign", step[0], "m.request.pem", *step[1:])
         assert (ran.status, "over a board" in ran.stderr) == (2, True), ran.stderr
     assert alice.run("sign", "request", KEY, "m", "--any-of", "alice,bob", "-o", "n").status == 2
+
+
+def test_a_bad_share_in_one_attempt_spoils_no_other_that_is_complete(
+    people: list[Party], board: str, tmp_path: Path
+) -> None:
+    """Bob's comes when Carol and Alice have signed without him, and before she looks, whichever she looks at first."""
+    alice, bob, carol = people
+    orders: set[bool] = set()
+    for number in range(20):
+        ask(alice, board, name=f"m{number}")
+        for party in (bob, alice, alice):
+            joining.look(party, board)
+        request = alice.session((alice.directory / f"m{number}.request.pem").read_bytes())
+        folder = f"{request_folder(request.id)}/attempts"
+        [first] = alice.home.names(folder)
+        answer = next(each for each in joining.on(board, tmp_path / "reader", Response) if each.request.hex() == first)
+        for party in (carol, alice, carol):
+            joining.look(party, board)
+        [second] = {*alice.home.names(folder)} - {first}
+        with bob.holder() as holder, boards.connect(board, tmp_path / "bob") as there:
+            there.post(signed.write(replace(answer, shares=(bytes(31) + b"\1",)), holder))
+        told = joining.look(alice, board)
+        assert is_signed(alice, f"m{number}"), told.stderr
+        orders.add(first < second)
+        if len(orders) == 2:
+            break
+    assert orders == {False, True}

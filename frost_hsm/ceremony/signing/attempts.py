@@ -40,7 +40,7 @@ from frost_hsm.ceremony.people.identity import Holder, OpenHolder
 from frost_hsm.ceremony.signing.aborting import ATTEMPTS
 from frost_hsm.ceremony.signing.session import SigningSession, request
 from frost_hsm.ceremony.store import StateDirectory, request_folder
-from frost_hsm.errors import DeserializationError, FrostHsmError, NotYet
+from frost_hsm.errors import DeserializationError, FrostHsmError, NotYet, ProtocolViolation
 from frost_hsm.frost.packages import SigningCommitments
 
 M = TypeVar("M", bound=Message)
@@ -206,17 +206,25 @@ class Attempts:
             for attempt in self._all
         )
 
-    def complete(self) -> SigningSession | None:
+    def complete(self) -> tuple[SigningSession | None, list[ProtocolViolation]]:
         """Put the answers to an attempt together that all have answered; the request has its signatures then.
 
-        Raises `InvalidSignatureShare` for an attempt that comes to nothing by a bad share: it counts no more.
+        Returns the attempt, if there is one, and what was wrong with others, which come to nothing by a bad share and
+        count no more. Raises `ProtocolViolation` for one that is not stopped by it.
         """
+        spoilt: list[ProtocolViolation] = []
         for attempt in self._all:
             if attempt.transcript.is_stopped or not self.answered(attempt).issuperset(attempt.signers):
                 continue
-            self._session.adopt(attempt.aggregate(self._inbox.anew()))
-            return attempt
-        return None
+            try:
+                self._session.adopt(attempt.aggregate(self._inbox.anew()))
+            except ProtocolViolation as error:
+                if not attempt.transcript.is_stopped:  # it would be put together again, and again
+                    raise
+                spoilt.append(error)
+            else:
+                return attempt, spoilt
+        return None, spoilt
 
     def to_answer(self) -> SigningSession | None:
         """Return an attempt that waits for my answer."""

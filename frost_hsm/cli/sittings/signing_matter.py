@@ -15,7 +15,7 @@ from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.ceremony.store import request_folder
 from frost_hsm.cli.files import things
 from frost_hsm.cli.sittings.matter import Matter, Outgoing, Person, Standing
-from frost_hsm.errors import CeremonyStopped, NonceUsed, NotPossible, NotYet, ProtocolViolation
+from frost_hsm.errors import CeremonyStopped, NonceUsed, NotPossible, NotYet
 
 _SIGNED = "signed; your signature share is sent"
 
@@ -166,14 +166,10 @@ class AnyOfMatter(SigningMatter):
         if session.signature() is not None:
             return self._receive(person)
         attempts.keep_all()
-        try:
-            done = attempts.complete()
-        except ProtocolViolation as error:
-            if attempts.is_answered:  # it would be put together again, and again
-                raise
-            return f"an attempt comes to nothing: {error}"
-        if done is not None:
-            return f"signed by {', '.join(done.signers)}"
+        done, spoilt = attempts.complete()
+        if done is not None or spoilt:
+            signed = [f"signed by {', '.join(done.signers)}"] if done is not None else []
+            return "; ".join([*signed, *(f"an attempt comes to nothing: {error}" for error in spoilt)])
         wanted, offered = attempts.to_answer(), attempts.to_offer()
         if (wanted or offered) and not attempts.have_begun and not person.agree_to_sign(session):
             session.aborting.decline()
