@@ -59,7 +59,7 @@ class Seen:
         offered = Offered()
         for said in self.said:
             if isinstance(said.message, Attempt | SigningRequest):
-                offered.take(said.message.commitments, b"")
+                offered.take(said.message.commitments, b"", said.sender)
             elif isinstance(said.message, Prepared):
                 offered.offer(said.message, said.sender)
         return max((count for count in range(1, 100) if offered.left(self.key, [name], count)), default=0)

@@ -26,12 +26,15 @@ from frost_hsm.ceremony.history.keys import KeyStatus
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import FIRST_LINE
 from frost_hsm.ceremony.messages.making import Round1, Round2
-from frost_hsm.ceremony.messages.using import Abort
+from frost_hsm.ceremony.messages.using import Abort, Prepared
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.envelope import Envelope
 from frost_hsm.ceremony.sealing.records import own_context
+from frost_hsm.ceremony.sharing import keygen
+from frost_hsm.ceremony.signing import session
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.cli.sittings import heard as hearing
 from frost_hsm.cli.sittings.heard import Heard
 from frost_hsm.cli.talk.terminal import Terminal
@@ -190,6 +193,44 @@ def test_nobody_fills_the_memory_of_who_listens(people: list[Party], monkeypatch
     heard.read()
     assert sum(map(len, heard._messages.values())) == 3
     assert (len(heard.evidence), len(heard._envelopes), len(heard.passed_over)) == (3, 3, 6)
+
+
+def test_who_takes_somebody_s_name_takes_none_of_their_room(
+    people: list[Party], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger proposes a key to Bob with another stranger who is called as Carol is, and who posts too much."""
+    monkeypatch.setattr(hearing, "Reading", partial(Reading, max_messages=3))
+    _, bob, carol = people
+    mallory, other = parties.gather(tmp_path / "strangers", ["mallory", "carol"])
+    with mallory.holder() as holder:
+        proposal = keygen.propose(holder, "theirs", [bob.public, other.public], min_signers=2, suite="p256")
+    said = []
+    for party in (other, carol):
+        with party.holder() as holder:
+            said += [signed.write(Abort(bytes([number]) * 32), holder) for number in range(3)]
+    heard = Heard(Workplace(bob.home.path, terminal=Terminal()), Given([proposal, *said]))
+    heard.read()
+    assert sum(map(len, heard._messages.values())) == 6
+    assert heard.passed_over == []
+
+
+def test_what_others_are_asked_takes_up_what_is_offered(people: list[Party]) -> None:
+    """Alice, who is to answer nothing, asks for nobody's pair that Bob has asked for."""
+    parties.generate(people)
+    alice, bob, carol = people
+    with carol.holder() as holder:
+        [made] = SealedSigner(carol.key(), holder, carol.home).preprocess(1)
+        key = carol.key()
+        handed_out = signed.write(Prepared(key.ceremony, key.state.digest, (made.serialize(),)), holder)
+    with bob.holder() as holder:
+        [own] = SealedSigner(bob.key(), holder, bob.home).preprocess(1)
+        ahead = {"bob": [own], "carol": [made]}
+        request = session.request(holder, bob.key(), b"message", ["bob", "carol"], commitments=ahead)
+    place = Workplace(alice.home.path, terminal=Terminal())
+    for posted, left in (([handed_out], {"carol"}), ([handed_out, request], set()), ([request, handed_out], set())):
+        heard = Heard(place, Given(posted))
+        heard.read()
+        assert heard.offered.left(alice.key(), ["carol"], 1).keys() == left
 
 
 def test_strangers_envelopes_keep_nobody_from_theirs(people: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from stage import parties, upkeep
@@ -48,7 +49,7 @@ def test_what_is_taken_up_is_made_anew_and_nothing_else(trio: list[Party]) -> No
     made, first = fill_up(alice, offered)
     assert (made, waiting(alice), left(alice, offered)) == (COUNT, COUNT, COUNT)
     assert fill_up(alice, offered) == (0, ())
-    offered.take(first[:2], REQUEST)
+    offered.take(first[:2], REQUEST, trio[1].public)
     assert left(alice, offered) == 1
     made, _ = fill_up(alice, offered)
     assert (made, waiting(alice), left(alice, offered)) == (2, COUNT + 2, COUNT), "what was taken still waits"
@@ -57,7 +58,7 @@ def test_what_is_taken_up_is_made_anew_and_nothing_else(trio: list[Party]) -> No
 def test_what_was_taken_by_a_request_that_is_over_is_destroyed(trio: list[Party]) -> None:
     alice, offered = trio[0], Offered()
     _, first = fill_up(alice, offered)
-    offered.take(first, REQUEST)
+    offered.take(first, REQUEST, trio[1].public)
     fill_up(alice, offered)
     assert waiting(alice) == 2 * COUNT
     assert fill_up(alice, offered, lambda request: request == REQUEST) == (0, ())
@@ -131,13 +132,13 @@ def test_of_others_what_is_taken_is_not_found_in_whatever_order_it_is_heard(trio
     key, offered = alice.key(), Offered()
     _, hers = fill_up(alice, offered)
     later = Offered()
-    later.take(hers[1:], REQUEST)
+    later.take(hers[1:], REQUEST, bob.public)
     later.offer(Prepared(key.ceremony, key.state.digest, hers), alice.public)
     later.offer(Prepared(key.ceremony, key.state.digest, (b"garbage",)), bob.public)
     later.offer(Prepared(key.ceremony, bytes(32), (hers[0],)), bob.public)
     found = later.left(key, ["bob", "alice"], 1)
     assert {name: [each.serialize() for each in made] for name, made in found.items()} == {"alice": [hers[0]]}
-    assert later.taken_by(hers[1]) == REQUEST
+    assert later.taken_by(key, hers[1]) == REQUEST
 
 
 def test_nobody_hands_out_what_somebody_else_has(trio: list[Party]) -> None:
@@ -148,3 +149,19 @@ def test_nobody_hands_out_what_somebody_else_has(trio: list[Party]) -> None:
     key = carol.key()
     offered.offer(Prepared(key.ceremony, key.state.digest, first), carol.public)
     assert (left(alice, offered), left(carol, offered)) == (COUNT, 0)
+
+
+def test_who_has_no_part_in_a_key_takes_up_nothing_of_it(trio: list[Party], tmp_path: Path) -> None:
+    """Mallory, whom Alice knows, says that a request takes up what Alice handed out, and that all of it is hers."""
+    alice, bob, _ = trio
+    [mallory] = parties.gather(tmp_path / "others", ["mallory"])
+    key, offered = alice.key(), Offered()
+    _, first = fill_up(alice, offered)
+    later = Offered()
+    later.offer(Prepared(key.ceremony, key.state.digest, first), mallory.public)
+    later.take(first, REQUEST, mallory.public)
+    later.offer(Prepared(key.ceremony, key.state.digest, first), alice.public)
+    assert left(alice, later) == COUNT
+    assert fill_up(alice, later, lambda request: True) == (0, ())
+    later.take(first, bytes(32), bob.public)
+    assert [later.taken_by(key, each) for each in first] == [bytes(32)] * COUNT

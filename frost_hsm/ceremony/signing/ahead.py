@@ -24,29 +24,30 @@ from frost_hsm.frost.packages import SigningCommitments
 
 
 class Offered:
-    """The commitments made ahead that were handed out, as far as one has heard, and what took them up."""
+    """The commitments made ahead that were handed out, as far as one has heard, and what took them up.
+
+    Anybody may say either. For a key it counts what its participants say.
+    """
 
     def __init__(self) -> None:
-        self._left: dict[bytes, dict[bytes, PublicIdentity]] = {}  # by the state of the key
-        self._taken: dict[bytes, bytes] = {}
+        self._offered: dict[bytes, dict[bytes, dict[PublicIdentity, None]]] = {}  # by the state of the key; by whom
+        self._taken: dict[bytes, dict[PublicIdentity, bytes]] = {}  # by which request, as who says
 
     def offer(self, message: Prepared, sender: PublicIdentity) -> None:
         """Take in what somebody has handed out; the same again from somebody else is not theirs."""
-        left = self._left.setdefault(message.state, {})
+        offered = self._offered.setdefault(message.state, {})
         for each in message.commitments:
-            if each not in self._taken:
-                left.setdefault(each, sender)
+            offered.setdefault(each, {}).setdefault(sender)
 
-    def take(self, commitments: Iterable[bytes], request: bytes) -> None:
-        """Take in that a request, by its id, takes up commitments, itself or in an attempt at it."""
+    def take(self, commitments: Iterable[bytes], request: bytes, sender: PublicIdentity) -> None:
+        """Take in that a request, by its id, takes up commitments, itself or in an attempt, as its sender says."""
         for each in commitments:
-            self._taken.setdefault(each, request)
-            for left in self._left.values():
-                left.pop(each, None)
+            self._taken.setdefault(each, {}).setdefault(sender, request)
 
-    def taken_by(self, commitments: bytes) -> bytes | None:
+    def taken_by(self, key: GroupKey, commitments: bytes) -> bytes | None:
         """Return the id of the request that took up commitments; None if nobody has."""
-        return self._taken.get(commitments)
+        said = self._taken.get(commitments, {})
+        return next((request for sender, request in said.items() if sender in key.roster), None)
 
     def left(self, key: GroupKey, names: Sequence[str], count: int) -> dict[str, list[SigningCommitments]]:
         """Find commitments that nobody has taken up, of each of these who has as many, in the order of the names.
@@ -54,8 +55,13 @@ class Offered:
         Two who ask at the same instant may take the same: they serve one of them.
         """
         found: dict[str, list[SigningCommitments]] = {name: [] for name in names}
-        for encoded, sender in self._left.get(key.state.digest, {}).items():
-            if sender in key.roster and len(found.get(sender.name, range(count))) < count:
+        offered = self._offered.get(key.state.digest, {})
+        for encoded, senders in list(offered.items()):
+            if self.taken_by(key, encoded) is not None:
+                del offered[encoded]  # it is not looked at again
+                continue
+            sender = next((each for each in senders if each in key.roster), None)
+            if sender is not None and len(found.get(sender.name, range(count))) < count:
                 with suppress(DeserializationError):  # they harm only whoever handed them out
                     found[sender.name].append(SigningCommitments.deserialize(key.suite, encoded))
         return {name: each for name, each in found.items() if len(each) == count}
@@ -94,7 +100,7 @@ class Stock:
             waiting = 0
             for path, said in self._kept():
                 there = signer.are_prepared(said.message.commitments)
-                taken = {each: offered.taken_by(each) for each in said.message.commitments}
+                taken = {each: offered.taken_by(self._key, each) for each in said.message.commitments}
                 is_cut_short = any(request is None and each not in there for each, request in taken.items())
                 is_useless = is_cut_short or said.message.state != self._key.state.digest
                 useless = [each for each in there if is_useless or _is_over(taken[each], is_over)]

@@ -122,7 +122,7 @@ class Heard:
                 parsed = signed.parse(each.data if isinstance(each.data, bytes) else each.data())
                 sender = self._known[parsed.signer_key_id]
                 for enclosure in matter.transcript.for_us(signed.decode(parsed)) if sender != self._place.me else ():
-                    found.setdefault(enclosure.digest, set()).add(sender.name)
+                    found.setdefault(enclosure.digest, set()).add(_whose(sender))
         return found
 
     def _are_crowded_out(self) -> bool:
@@ -169,11 +169,12 @@ class Heard:
     def take_up(self, data: bytes) -> None:
         """Count what I take up myself as taken up, before it comes back from the board."""
         parsed = signed.parse(data)
-        self._take_up(signed.decode(parsed), parsed.content_digest)
+        self._take_up(signed.decode(parsed), parsed.content_digest, self._place.me)
 
-    def _take_up(self, message: Message, digest: bytes) -> None:
+    def _take_up(self, message: Message, digest: bytes, sender: PublicIdentity) -> None:
         if isinstance(message, SigningRequest | Attempt):
-            self.offered.take(message.commitments, message.request if isinstance(message, Attempt) else digest)
+            request = message.request if isinstance(message, Attempt) else digest
+            self.offered.take(message.commitments, request, sender)
 
     def _look(self, data: bytes) -> tuple[str, TakeIn] | None:
         """Say whose a message is, and how it is taken in; None for what does not count."""
@@ -188,7 +189,10 @@ class Heard:
             message = signed.decode(parsed)
             if isinstance(message, matters.BEGINNINGS):
                 matter = self.matters.get(parsed.content_digest) or self._begun(data, message)
-                return (matter.begun.sender.name, partial(self._hold, matter)) if matter is not None else None
+                if matter is not None:
+                    return _whose(matter.begun.sender), partial(self._hold, matter)
+                if not isinstance(message, SigningRequest):  # one that others are to answer takes up what is offered
+                    return None
             sender = self._known.get(parsed.signer_key_id)
             if sender is None:
                 self._unplaced = True
@@ -196,7 +200,7 @@ class Heard:
             parsed.verify(sender.sign_key)
         except (InputProblem, InvalidContents):
             return self._look_at_envelope(data)
-        return sender.name, partial(self._take_in, data, message, parsed.content_digest, sender)
+        return _whose(sender), partial(self._take_in, data, message, parsed.content_digest, sender)
 
     def _take_in(self, data: bytes, message: Message, digest: bytes, sender: PublicIdentity) -> None:
         """Put a message of somebody known where it belongs."""
@@ -205,9 +209,11 @@ class Heard:
         if isinstance(message, Prepared):
             self.offered.offer(message, sender)
             return
+        self._take_up(message, digest, sender)
+        if isinstance(message, SigningRequest):
+            return
         if isinstance(message, Attempt):
             self._attempts.setdefault(message.request, set()).add(digest)
-            self._take_up(message, digest)
         name, said = name_of(data), self._messages.setdefault(about(message) or b"", {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
 
@@ -249,5 +255,10 @@ class Heard:
 
     def _hold(self, matter: Matter) -> None:
         self.matters[matter.id] = matter
-        self._take_up(matter.begun.message, matter.id)
+        self._take_up(matter.begun.message, matter.id, matter.begun.sender)
         self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
+
+
+def _whose(sender: PublicIdentity) -> str:
+    """Name who is held to a limit: strangers take whatever name they like."""
+    return f"{sender.name}, {sender.fingerprint}"

@@ -61,7 +61,7 @@ class Posting:
                 if isinstance(message, SigningRequest | Attempt | Prepared) and message.commitments:
                     said = signed.read(data, key.roster)
                     if not isinstance(message, Prepared):
-                        offered.take(message.commitments, said.content_digest)
+                        offered.take(message.commitments, said.content_digest, said.sender)
                     elif message.state == key.state.digest:
                         offered.offer(message, said.sender)
         return offered.left(key, names, count)
