@@ -116,6 +116,7 @@ class Log:
         """
         self._path = path
         self._now = now
+        self._torn_at: int | None = None  # where a line begins of which not all could be written
         try:
             flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = open(os.open(path, flags, 0o600), "r+b", buffering=0)  # noqa: PTH123 - a descriptor
@@ -155,10 +156,16 @@ class Log:
         written = json.dumps(document, separators=(",", ":")).encode()
         head = _next(self._head, written)
         try:
-            self._file.write(head.hex().encode() + b" " + written + b"\n")
+            if self._torn_at is not None:
+                self._file.truncate(self._torn_at)
+            self._torn_at = self._file.seek(0, os.SEEK_END)
+            left = memoryview(head.hex().encode() + b" " + written + b"\n")
+            while left:  # a disk that is nearly full takes a part
+                left = left[self._file.write(left) :]
             os.fsync(self._file.fileno())
         except OSError as error:
             raise StorageProblem(f"cannot write {self._path}: {error.strerror}") from error
+        self._torn_at = None
         self._head = head
 
     def sign(self, sign: Callable[[bytes], bytes]) -> None:

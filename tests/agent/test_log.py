@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import resource
+import signal
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +14,7 @@ from stage import parties
 from stage.parties import Party
 
 from frost_hsm.agent.log import Chain, Log
-from frost_hsm.errors import BadMessageSignature, InputProblem, MalformedMessage, NotPossible
+from frost_hsm.errors import BadMessageSignature, InputProblem, MalformedMessage, NotPossible, StorageProblem
 
 NOW = datetime(2026, 9, 21, 12, tzinfo=UTC)
 
@@ -121,6 +123,26 @@ def test_a_line_that_a_power_cut_left_goes_and_is_noted(people: list[Party], clo
         [*before, noted] = Chain.read(path.read_bytes(), people[0].public).entries
         assert len(before) == 5
         assert (noted.what, noted.fields) == ("cut", {"bytes": len(cut) - closed.rfind(b"\n", 0, -1) - 1})
+
+
+def test_a_line_of_which_a_full_disk_took_a_part_was_not_written(people: list[Party], tmp_path: Path) -> None:
+    """Whoever wanted it noted hears of that, and once there is room the log goes on as if nothing had been."""
+    path = tmp_path / "log"
+    limits, before = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with Log(path, people[0].public) as log:
+            log.add("first")
+            for room in (0, 30):
+                resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + room, limits[1]))
+                for _ in range(2):
+                    with pytest.raises(StorageProblem, match="cannot write"):
+                        log.add("lost")
+                resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+                log.add("next")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert [each.what for each in Chain.read(path.read_bytes(), people[0].public).entries] == ["first", "next", "next"]
 
 
 def test_an_agent_does_not_go_on_with_a_log_that_was_changed(
