@@ -122,8 +122,9 @@ def _wait(signature: Future[bytes], connection: socket.socket) -> bytes:
 
 
 def _is_gone(connection: socket.socket) -> bool:
-    readable, _, _ = select.select([connection], [], [], 0)
-    return bool(readable) and not connection.recv(1, socket.MSG_PEEK)
+    poll = select.poll()
+    poll.register(connection, 0)  # what is told unasked: whether the other end was closed, with anything unread or not
+    return bool(poll.poll(0))
 
 
 def receive(connection: socket.socket, length: int) -> bytes:

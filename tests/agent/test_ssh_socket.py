@@ -127,12 +127,16 @@ def test_what_is_no_message_ends_the_connection_and_nothing_else(path: Path, mes
     assert talk(path, LIST).startswith(b"\0\0\0")
 
 
-def test_a_program_that_goes_away_is_noticed(path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("before", "after"), [(b"", b""), (LIST, b""), (b"", LIST)])
+def test_a_program_that_goes_away_is_noticed(
+    path: Path, keys: Keys, monkeypatch: pytest.MonkeyPatch, before: bytes, after: bytes
+) -> None:
+    """Whatever it has not read of what it asked before, and whatever it asks behind that."""
     made: list[Future[bytes]] = []
     real = keys.sign
     monkeypatch.setattr(keys, "sign", lambda *asked: made.append(real(*asked)) or made[-1])  # type: ignore[func-returns-value]
     with connect(path) as connection:
-        connection.sendall(sign(b"wait"))
+        connection.sendall(before + sign(b"wait") + after)
         while not made:
             pass
         assert talk(path, sign(b"other")) != b"", "nobody else waits for it"
