@@ -16,6 +16,7 @@ from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing.refresh import note_signed
 from frost_hsm.ceremony.signing.ahead import Offered, Stock
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
+from frost_hsm.frost.packages import SigningCommitments
 
 COUNT = 3
 REQUEST = bytes(32)
@@ -165,3 +166,16 @@ def test_who_has_no_part_in_a_key_takes_up_nothing_of_it(trio: list[Party], tmp_
     assert fill_up(alice, later, lambda request: True) == (0, ())
     later.take(first, bytes(32), bob.public)
     assert [later.taken_by(key, each) for each in first] == [bytes(32)] * COUNT
+
+
+def test_what_is_no_commitment_is_looked_at_once(trio: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bob hands out as much of it as a message holds, and Alice asks again and again."""
+    alice, bob, _ = trio
+    key, offered, read = alice.key(), Offered(), []
+    real = SigningCommitments.deserialize
+    monkeypatch.setattr(SigningCommitments, "deserialize", lambda *given: read.append(given) or real(*given))
+    garbage = tuple(number.to_bytes(66, "big") for number in range(1024))
+    offered.offer(Prepared(key.ceremony, key.state.digest, garbage), bob.public)
+    for _ in range(3):
+        assert offered.left(key, ["alice", "bob"], 1) == {}
+    assert len(read) == len(garbage)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from contextlib import suppress
 
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
@@ -62,8 +61,10 @@ class Offered:
                 continue
             sender = next((each for each in senders if each in key.roster), None)
             if sender is not None and len(found.get(sender.name, range(count))) < count:
-                with suppress(DeserializationError):  # they harm only whoever handed them out
+                try:
                     found[sender.name].append(SigningCommitments.deserialize(key.suite, encoded))
+                except DeserializationError:  # they harm only whoever handed them out
+                    del offered[encoded]
         return {name: each for name, each in found.items() if len(each) == count}
 
 
