@@ -9,7 +9,6 @@ of groups up to 200, for comparison, one file for all.
 from __future__ import annotations
 
 import os
-import re
 import secrets
 import subprocess
 import sys
@@ -21,7 +20,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from ceremony.memory_token import MemoryToken
-from stage import parties
+from stage import memory_peak, parties
 from stage.parties import KEY, Party
 from table import Table, show
 
@@ -155,18 +154,17 @@ def _lay(me: Party, step: str, said: Mapping[str, bytes]) -> str:
 
 def _run(me: Party, *arguments: str) -> tuple[float, float]:
     """Run a command in a process of its own, which has to succeed; returns processor seconds, and MB at its peak."""
-    command, peak, ended = [*parties.PROGRAM, *me.arguments(arguments)], 0, 0
+    command, peak, ended = [*parties.PROGRAM, *me.arguments(arguments)], 0.0, 0
     said = me.directory / "said"
     with said.open("wb") as file:
         process = subprocess.Popen(command, cwd=me.directory, stdout=file, stderr=file)
         while not ended:
-            seen = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
-            peak = int(seen[1]) if seen is not None else peak
+            peak = memory_peak.megabytes(process.pid) or peak
             time.sleep(0.005)
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
     assert os.waitstatus_to_exitcode(status) == 0, said.read_text()
     process.returncode = 0
-    return used.ru_utime + used.ru_stime, peak / 1024
+    return used.ru_utime + used.ru_stime, peak
 
 
 if __name__ == "__main__":

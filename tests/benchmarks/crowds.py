@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from ceremonies import Other, three_digits
-from stage import parties
+from stage import memory_peak, parties
 from stage.parties import KEY, Messages, Party, inbox
 from table import Table, show
 
@@ -98,7 +98,7 @@ def measure(folder: Path, size: int, real: int) -> list[float]:
     all_ = time.process_time() - began
     read = _size(round1.values()) + _size(round3.values()) + sum(_size(each.values()) for each in given.values()) / real
     kept = _size_of_files(folder) / real
-    return [*steps, all_, _peak(), read, kept]
+    return [*steps, all_, memory_peak.megabytes() or 0.0, read, kept]
 
 
 def _size(messages: Iterable[bytes]) -> float:
@@ -107,11 +107,6 @@ def _size(messages: Iterable[bytes]) -> float:
 
 def _size_of_files(folder: Path) -> float:
     return sum(path.stat().st_size for path in folder.rglob("home/**/*") if path.is_file()) / 1e6
-
-
-def _peak() -> float:
-    status = Path("/proc/self/status").read_text()
-    return int(status.partition("VmHWM:")[2].split()[0]) / 1024
 
 
 if __name__ == "__main__":

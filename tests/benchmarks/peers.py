@@ -16,7 +16,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import resource
 import statistics
 import sys
 import time
@@ -31,7 +30,7 @@ sys.path[0] = str(Path(__file__).parents[1])  # for the package of the peers, wh
 from peers.noble_curves import public_fields, round1_fields, round2_fields, signing_fields
 from peers.process import PeerProcess
 from peers.zcash_foundation import key, public_bytes
-from stage import building
+from stage import building, memory_peak
 
 from frost_hsm.frost import dealer, dkg, round1, round2, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
@@ -171,7 +170,7 @@ def peak_memory(others: Others) -> float:
 
 def _take_part_alone(others: Others) -> float:
     others.take_part(with_y=False)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return memory_peak.megabytes() or 0.0
 
 
 # ── signing ──
