@@ -275,7 +275,7 @@ sys.stdin.readline()
 
 
 @pytest.mark.parametrize("mode", ["wiped", "kept"])
-@pytest.mark.parametrize("name", ["Ed25519-native", "secp256k1-native", "Ed448-native"])
+@pytest.mark.parametrize("name", ["Ed25519-native", "ristretto255-native", "secp256k1-native", "Ed448-native"])
 def test_nothing_of_a_secret_is_left_in_memory(lib: Library, name: str, mode: str) -> None:
     group = native.GROUPS[name]
     value = random.Random(name).randrange(1, group.order)
@@ -285,6 +285,7 @@ def test_nothing_of_a_secret_is_left_in_memory(lib: Library, name: str, mode: st
         "big-endian": little[::-1],
         "a Python int": as_int(value),
         "half of it": little[:16],
+        "what doubles to it": (value * (group.order + 1) // 2 % group.order).to_bytes(group.scalar_length, "little"),
         "signed digits of 4 bits": _signed_digits(value, 4),
         "signed digits of 5 bits": _signed_digits(value, 5),
         "a Montgomery form": (value * (1 << 448) % group.order).to_bytes(56, "little"),

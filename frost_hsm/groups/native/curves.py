@@ -10,7 +10,7 @@ from typing import Any, Literal
 from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement, MalformedElement
 from frost_hsm.groups import RANDOMNESS, Element, SecretScalar, draws, pieces, threads
 from frost_hsm.groups.native.library import IDENTITY, MALFORMED, OUTSIDE, Library
-from frost_hsm.groups.native.scalars import Drawn, Gathered, NativeScalars
+from frost_hsm.groups.native.scalars import Drawn, Gathered, NativeScalars, scalars_in
 from frost_hsm.groups.secret_hash import SecretHash
 from frost_hsm.groups.weights import Weights
 from frost_hsm.secret import Entropy, system_entropy
@@ -149,14 +149,14 @@ class NativeCurve(NativeScalars):
         """Draw nonces and commit to them."""
         function, prefix = self._function("nonces", how)
         length, size = count * self.scalar_length, count * self.element_length
-        values, points, encodings = (c_char * length)(), self._points(count), (c_char * size)()
+        values, points, encodings = (self._buffer * count)(), self._points(count), (c_char * size)()
         buffers = (values, length, points, len(points), encodings, size, prefix, len(prefix))
         for _ in draws(self):
             with Drawn(count * RANDOMNESS, entropy) as randomness:
                 status = function(self._curve, *buffers, randomness, len(randomness), share.handle, self.scalar_length)
             if status != IDENTITY:  # what is zero is drawn again
                 self._check(status)
-                return self._take_apart(values, count), self._elements(points), encodings.raw
+                return scalars_in(values), self._elements(points), encodings.raw
         raise AssertionError("draws() ends only by raising")
 
     def decode_all(self, data: bytes, y: bytes | None = None, *, prove: bool = True) -> list[Element]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Iterable, Sequence
-from ctypes import c_char, c_uint32, memset
+from ctypes import c_char, c_uint32
 from typing import Any, Literal
 
 from frost_hsm.errors import MalformedScalar
@@ -27,7 +27,7 @@ class _Scalar(SecretScalar):
     __slots__ = ()
 
     def wipe(self) -> None:
-        memset(self.handle, 0, len(self.handle))
+        self.handle.raw = bytes(len(self.handle))
 
     def __del__(self) -> None:
         try:
@@ -118,15 +118,11 @@ class NativeScalars:
 
     def evaluate(self, coefficients: Sequence[SecretScalar], points: Sequence[int]) -> list[SecretScalar]:
         """Evaluate a polynomial by Horner's rule."""
-        length, count = self.scalar_length, len(points)
-        values = (c_char * (length * count))()
+        public = self._public(points)
+        values, length = (self._buffer * len(points))(), len(public)
         with Gathered(coefficients) as terms:
-            self._check(
-                self._library.evaluate(
-                    self._curve, values, length * count, terms, len(terms), self._public(points), length * count
-                )
-            )
-        return self._take_apart(values, count)
+            self._check(self._library.evaluate(self._curve, values, length, terms, len(terms), public, length))
+        return scalars_in(values)
 
     def hash_secret(self, how: SecretHash, data: Secret) -> SecretScalar:
         """Hash secret data to a scalar."""
@@ -146,10 +142,9 @@ class NativeScalars:
     def _hash(self, how: SecretHash, count: int, data: Any, length: int, rest: Any) -> list[SecretScalar]:
         """Hash ``count`` pieces of data, each of them followed by the rest."""
         function, prefix = self._function("hash", how)
-        size = self.scalar_length
-        values = (c_char * (size * count))()
-        self._check(function(self._curve, values, size * count, prefix, len(prefix), data, length, rest, len(rest)))
-        return self._take_apart(values, count)
+        values, size = (self._buffer * count)(), self.scalar_length * count
+        self._check(function(self._curve, values, size, prefix, len(prefix), data, length, rest, len(rest)))
+        return scalars_in(values)
 
     def _function(self, what: str, how: SecretHash) -> tuple[Any, bytes]:
         """Find the function that does something with a hash, and what it puts around the data."""
@@ -166,11 +161,6 @@ class NativeScalars:
             )
         return int.from_bytes(total, self.byteorder)
 
-    def _take_apart(self, values: ctypes.Array[c_char], count: int) -> list[SecretScalar]:
-        """Return scalars that a call wrote one after the other, each of which wipes its part."""
-        length = self.scalar_length
-        return [_Scalar(self._buffer.from_buffer(values, length * k)) for k in range(count)]
-
     def _public(self, values: Iterable[int]) -> bytes:
         """Write public scalars one after the other."""
         order, length, byteorder = self.order, self.scalar_length, self.byteorder
@@ -181,6 +171,11 @@ class NativeScalars:
         if status < 0:
             raise RuntimeError(f"the native library failed with status {status}")
         return status
+
+
+def scalars_in(values: Iterable[ctypes.Array[c_char]]) -> list[SecretScalar]:
+    """Return the scalars that a call wrote into an array of their encodings, each of which wipes its part."""
+    return [_Scalar(value) for value in values]
 
 
 class Gathered:

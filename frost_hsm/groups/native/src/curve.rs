@@ -18,6 +18,8 @@ pub const MISUSED: Status = -4;
 /// A panic: a mistake in this library or one that it uses.
 pub const FAULT: Status = -5;
 
+const LONGEST_ELEMENT: usize = 57; // of Ed448
+
 /// A group of prime order. Elements and scalars are written as FROST's ciphersuites write them.
 ///
 /// `Point` and `Scalar` are plain integers without invalid bit patterns, and without anything to drop: points are
@@ -46,6 +48,16 @@ pub trait Curve {
     /// Compute a + b·c.
     fn multiply_add(a: &Self::Scalar, b: &Self::Scalar, c: &Self::Scalar) -> Self::Scalar;
     fn multiply_base(scalar: &Self::Scalar) -> Self::Point;
+    /// Multiply the generator by each scalar, none of them zero, and write the elements: together where that shares
+    /// inversions. `put` takes the number of each, the element and what is written.
+    fn commit(scalars: &[Self::Scalar], mut put: impl FnMut(usize, Self::Point, &[u8])) {
+        for (k, scalar) in scalars.iter().enumerate() {
+            let point = Self::multiply_base(scalar);
+            let mut encoding = [0; LONGEST_ELEMENT];
+            Self::write(&point, &mut encoding[..Self::ELEMENT]);
+            put(k, point, &encoding[..Self::ELEMENT]);
+        }
+    }
 
     // ── points: public, in variable time ──
 

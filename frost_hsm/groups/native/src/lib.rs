@@ -38,7 +38,7 @@ const VERSION: u32 = 3;
 /// Bytes that the suite of Ed448 hashes to.
 const LONG: usize = 114;
 
-/// Terms of a secret polynomial that are on the stack at once.
+/// Secret scalars that are on the stack at once.
 const TERMS: usize = 32;
 
 type Answer = Result<Status, Status>;
@@ -250,8 +250,11 @@ fn reduce<C: Curve>(out: Out, wide: In) -> Answer {
 
 fn is_zero<C: Curve>(scalar: In) -> Answer {
     scalar.expect(1, C::SCALAR)?;
-    let bits = scalar.all().iter().fold(0, |bits, byte| bits | byte);
-    Ok(if bits == 0 { YES } else { NO })
+    Ok(if vanishes(scalar.all()) { YES } else { NO })
+}
+
+fn vanishes(scalar: &[u8]) -> bool {
+    scalar.iter().fold(0, |bits, byte| bits | byte) == 0
 }
 
 fn add_scalars<C: Curve>(out: Out, scalars: In) -> Answer {
@@ -287,11 +290,8 @@ fn evaluate<C: Curve>(out: Out, coefficients: In, at: In) -> Answer {
         }
         // Horner's rule, several terms at a time, so that each is read once.
         for first in (0..terms).step_by(TERMS).rev() {
-            let mut block = [C::zero(); TERMS];
-            let block = &mut block[..TERMS.min(terms - first)];
-            for (k, term) in block.iter_mut().enumerate() {
-                *term = scalar::<C>(coefficients, first + k)?;
-            }
+            let mut room = [C::zero(); TERMS];
+            let block = block::<C>(coefficients, first, &mut room)?;
             for k in 0..count {
                 let (x, mut value) = (scalar::<C>(at, k)?, scalar::<C>(out.read(), k)?);
                 for term in block.iter().rev() {
@@ -375,8 +375,19 @@ fn commit<C: Curve>(out: Out, encodings: Out, scalars: In) -> Answer {
     let count = scalars.count(C::SCALAR)?;
     out.expect(count, size_of::<C::Point>())?;
     encodings.expect(count, C::ELEMENT)?;
-    multiply_base::<C>(out, scalars)?;
-    write::<C>(encodings, out.read())
+    if scalars.all().chunks(C::SCALAR).any(vanishes) {
+        return Err(IDENTITY);
+    }
+    wiped(|| {
+        for first in (0..count).step_by(TERMS) {
+            let mut room = [C::zero(); TERMS];
+            C::commit(block::<C>(scalars, first, &mut room)?, |k, point, encoding| {
+                out.put_value(first + k, point);
+                encodings.put(first + k, C::ELEMENT, |piece| piece.copy_from_slice(encoding));
+            });
+        }
+        Ok(DONE)
+    })
 }
 
 fn multiply_base<C: Curve>(out: Out, scalars: In) -> Answer {
@@ -413,6 +424,15 @@ fn put_digest(out: Out, digest: &[u8]) -> Answer {
 
 fn scalar<C: Curve>(scalars: In, k: usize) -> Result<C::Scalar, Status> {
     C::read_scalar(&scalars.piece(k, C::SCALAR))
+}
+
+/// Read scalars from the k-th one on, as many as there are and there is room for.
+fn block<C: Curve>(scalars: In, first: usize, room: &mut [C::Scalar; TERMS]) -> Result<&[C::Scalar], Status> {
+    let count = TERMS.min(scalars.count(C::SCALAR)? - first);
+    for (k, place) in room[..count].iter_mut().enumerate() {
+        *place = scalar::<C>(scalars, first + k)?;
+    }
+    Ok(&room[..count])
 }
 
 fn put_scalar<C: Curve>(out: Out, k: usize, scalar: &C::Scalar) {

@@ -7,28 +7,29 @@
 use crate::curve::{Curve, Status, IDENTITY, MALFORMED};
 use crate::sums;
 use crrl::secp256k1::{Point, Scalar as PublicScalar};
+use k256::elliptic_curve::bigint::U512;
+use k256::elliptic_curve::group::GroupEncoding;
 use k256::elliptic_curve::ops::{MulByGenerator, Reduce};
 use k256::elliptic_curve::sec1::ToEncodedPoint;
-use k256::elliptic_curve::PrimeField;
-use k256::{ProjectivePoint, Scalar, U256};
+use k256::elliptic_curve::{BatchNormalize, PrimeField};
+use k256::{AffinePoint, ProjectivePoint, Scalar};
 
 const LENGTH: usize = 32;
 const UNCOMPRESSED: usize = 1 + 2 * LENGTH;
 
+/// Products that share an inversion.
+const TOGETHER: usize = 4;
+
 pub struct Secp256k1;
 
-/// Read an integer modulo the order, of any length.
+/// Reduce pieces of 32 bytes, from the top.
 fn reduce(wide: &[u8]) -> Scalar {
-    let mut shift = Scalar::ONE; // 2²⁵⁶
-    for _ in 0..8 * LENGTH {
-        shift += shift;
-    }
     let mut total = Scalar::ZERO;
-    let (top, rest) = wide.split_at(wide.len() % LENGTH);
-    for piece in std::iter::once(top).chain(rest.chunks(LENGTH)) {
-        let mut whole = [0u8; LENGTH];
-        whole[LENGTH - piece.len()..].copy_from_slice(piece);
-        total = total * shift + <Scalar as Reduce<U256>>::reduce_bytes(&whole.into());
+    for piece in wide.rchunks(LENGTH).rev() {
+        let mut both = [0u8; 2 * LENGTH];
+        both[..LENGTH].copy_from_slice(&total.to_bytes());
+        both[2 * LENGTH - piece.len()..].copy_from_slice(piece);
+        total = <Scalar as Reduce<U512>>::reduce_bytes(&both.into());
     }
     total
 }
@@ -42,6 +43,12 @@ fn reversed(scalar: &Scalar) -> [u8; LENGTH] {
     let mut bytes: [u8; LENGTH] = scalar.to_bytes().into();
     bytes.reverse();
     bytes
+}
+
+/// Hand a point that is public to crrl.
+fn handed_over(point: &AffinePoint) -> Point {
+    let encoded = point.to_encoded_point(false);
+    Point::decode(encoded.as_bytes()).unwrap_or(Point::NEUTRAL) // which is one byte
 }
 
 impl Curve for Secp256k1 {
@@ -81,10 +88,20 @@ impl Curve for Secp256k1 {
     }
 
     fn multiply_base(scalar: &Scalar) -> Point {
-        let encoded = ProjectivePoint::mul_by_generator(scalar)
-            .to_affine()
-            .to_encoded_point(false);
-        Point::decode(encoded.as_bytes()).unwrap_or(Point::NEUTRAL) // which is one byte
+        handed_over(&ProjectivePoint::mul_by_generator(scalar).to_affine())
+    }
+
+    fn commit(scalars: &[Scalar], mut put: impl FnMut(usize, Point, &[u8])) {
+        for (k, scalars) in scalars.chunks(TOGETHER).enumerate() {
+            let mut products = [ProjectivePoint::IDENTITY; TOGETHER];
+            for (product, scalar) in products.iter_mut().zip(scalars) {
+                *product = ProjectivePoint::mul_by_generator(scalar);
+            }
+            let products = ProjectivePoint::batch_normalize(&products);
+            for (j, product) in products[..scalars.len()].iter().enumerate() {
+                put(TOGETHER * k + j, handed_over(product), &product.to_bytes());
+            }
+        }
     }
 
     fn read(data: &[u8]) -> Result<Point, Status> {
