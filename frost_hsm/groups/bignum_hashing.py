@@ -14,7 +14,7 @@ _B = DIGEST_LENGTHS["sha256"]
 class HashRoom:
     """What secret data of one length are hashed in, as often as wanted; wiped at the end of a block, and good for more.
 
-    data: where the caller puts them. at, length: where the integer is after `hash`, and its bytes.
+    data, at_data: where the caller puts them. at, length: where the integer is after `hash`, and its bytes.
     """
 
     def __init__(self, library: Libcrypto, how: SecretHash, data_length: int) -> None:
@@ -33,8 +33,9 @@ class HashRoom:
         self._message = bytearray(b"".join((before, bytes(data_length), after)))
         self._wide = bytearray(self.length)
         self._at_message, self.at = address(self._message), address(self._wide)
+        self.at_data = self._at_message + len(before)
         self.data = memoryview(self._message)[len(before) : len(before) + data_length]
-        self._secret = self.data, memoryview(self._block)[:_B], memoryview(self._wide)
+        self._chained, self._uniform = memoryview(self._block)[:_B], memoryview(self._wide)
 
     def _digest(self) -> None:
         digest(self._library, self._algorithm, self._message, self._wide)
@@ -49,7 +50,7 @@ class HashRoom:
             block[k] ^= wide[k]
         block[_B] = 2
         done &= hash_once(at_block, length, at_block, None, kind, None)  # b₂
-        memoryview(wide)[_B:] = memoryview(block)[: self.length - _B]  # as bytes they would be left behind
+        self._uniform[_B:] = self._chained[: self.length - _B]  # as bytes they would be left behind
         if not done:
             raise MemoryError("libcrypto failed, probably out of memory")
 
@@ -57,7 +58,7 @@ class HashRoom:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        for secret in self._secret:
+        for secret in (self.data, self._chained, self._uniform):
             secret[:] = bytes(len(secret))
 
 

@@ -106,7 +106,7 @@ class BignumScalars:
         """Write ``scalar_length`` bytes."""
         data = Secret.zeros(self.scalar_length)
         with data.reveal() as view:
-            self._write_to(scalar, view)
+            self._write(scalar, _array(view))
         return data
 
     def reduce(self, wide: Secret) -> SecretScalar:
@@ -227,7 +227,7 @@ class BignumScalars:
         context, rooms = SecretContext(self._library), self._spaces.mine.rooms
         nonces: list[SecretScalar] = []
         with rooms.pop(how, None) or HashRoom(self._library, how, RANDOMNESS + self.scalar_length) as room:
-            self._write_to(share, room.data[RANDOMNESS:])
+            self._write(share, room.at_data + RANDOMNESS)
             randomness = room.data[:RANDOMNESS]
             while len(nonces) < count:
                 entropy(randomness)
@@ -287,9 +287,9 @@ class BignumScalars:
         read = self._library.BN_bin2bn if self.byteorder == "big" else self._library.BN_lebin2bn
         return read(source, length, scalar.handle)
 
-    def _write_to(self, scalar: SecretScalar, view: memoryview) -> None:
+    def _write(self, scalar: SecretScalar, target: Any) -> None:
         write = self._library.BN_bn2binpad if self.byteorder == "big" else self._library.BN_bn2lebinpad
-        self._check(write(scalar.handle, _array(view), len(view)) == len(view))
+        self._check(write(scalar.handle, target, self.scalar_length) == self.scalar_length)
 
     def _big_number(self, value: int) -> int:
         """Make a BIGNUM of a public value; the caller frees it."""

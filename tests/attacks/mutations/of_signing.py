@@ -133,7 +133,7 @@ OF_SIGNING = (
     defence(
         "s02_a_generator_that_repeats_itself",
         "nonces depend on the share as well",
-        ("groups/bignum_scalars.py", "self._write_to(share, room.data[RANDOMNESS:])", "pass"),
+        ("groups/bignum_scalars.py", "self._write(share, room.at_data + RANDOMNESS)", "pass"),
     ),
     defence(
         "s03_nonces_that_depend_on_each_other",
