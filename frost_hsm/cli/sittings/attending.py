@@ -30,7 +30,17 @@ from frost_hsm.cli.sittings.signing_matter import SigningMatter
 from frost_hsm.cli.sittings.sitting import Sitting, by_name
 from frost_hsm.cli.steps import requests
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import Aborted, CeremonyStopped, FrostHsmError, NotKnown, NotPossible, NotYet, TokenProblem
+from frost_hsm.errors import (
+    Aborted,
+    BoardProblem,
+    BoardUnreachable,
+    CeremonyStopped,
+    FrostHsmError,
+    NotKnown,
+    NotPossible,
+    NotYet,
+    TokenProblem,
+)
 from frost_hsm.targets.ssh import wire as ssh_wire
 
 _SHORTEST, _LONGEST = 0.2, 2.0
@@ -241,14 +251,21 @@ class Attending(Sitting):
             session, messages = attempts.ask(
                 *(holder, self._place.home, key, [item], names, found, things.derive), is_any=self._signers is None
             )
-        for message in messages:
-            self._heard.take_up(message)
-        self._wanted[session.id] = wanted
         self._pause = _SHORTEST
         self._log.add("asked", request=session.id.hex(), key=key.name, target=item.target, process=wanted.process)
         self._say(f"request {session.id[:4].hex()}: asked {', '.join(session.signers)}, for a program")
+        self._wanted[session.id] = wanted
         for message in messages:
-            self._board.post(message)
+            self._heard.take_up(message)
+        try:
+            self._hand_out_of(self._heard.matters[session.id])
+        except BoardUnreachable:  # all that is mine is posted again until it is there
+            pass
+        except BoardProblem as error:
+            del self._wanted[session.id]
+            self._heard.let_go(self._heard.matters[session.id])
+            self._withdraw(session.id, str(error))
+            raise
 
     # ── Nonces made ahead ──
 

@@ -167,9 +167,14 @@ class Heard:
         return Reading(self._board, self._look) if self._board is not None else None
 
     def take_up(self, data: bytes) -> None:
-        """Count what I take up myself as taken up, before it comes back from the board."""
+        """Take up a matter of my own, and what it takes up, before it comes back from the board."""
         parsed = signed.parse(data)
-        self._take_up(signed.decode(parsed), parsed.content_digest, self._place.me)
+        message = signed.decode(parsed)
+        matter = self._begun(data, message) if isinstance(message, matters.BEGINNINGS) else None
+        if matter is not None:
+            self._hold(matter)
+        else:
+            self._take_up(message, parsed.content_digest, self._place.me)
 
     def _take_up(self, message: Message, digest: bytes, sender: PublicIdentity) -> None:
         if isinstance(message, SigningRequest | Attempt):
