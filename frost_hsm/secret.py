@@ -19,7 +19,30 @@ Entropy = Callable[[memoryview], None]
 """Fills the buffer it is given with fresh, uniform, secret bytes."""
 
 
-class Secret:
+class Redacted:
+    """Mixin of every object that holds a secret: shows nothing, is not compared, copied or pickled."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__qualname__}>"
+
+    def __format__(self, spec: str) -> str:
+        return repr(self)
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise TypeError(f"a {type(self).__qualname__} holds a secret: not compared with ==, hashed, copied or pickled")
+
+    __eq__ = _refuse
+    __ne__ = _refuse
+    __hash__ = _refuse
+    __copy__ = _refuse
+    __deepcopy__ = _refuse
+    __reduce__ = _refuse
+    __reduce_ex__ = _refuse
+
+
+class Secret(Redacted):
     """A fixed-length buffer of secret bytes: wiped, redacted, never compared with ``==``, never pickled.
 
     Made from a copy of ``data``; the caller still owns, and wipes, what it passed. As a context manager it
@@ -80,24 +103,8 @@ class Secret:
         except (AttributeError, TypeError):  # not built yet, or the interpreter is going down
             pass
 
-    def __repr__(self) -> str:
-        return f"<Secret {len(self._buffer)} bytes>"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError("a Secret is not compared with ==, hashed, iterated, copied or pickled")
-
-    __eq__ = _refuse
-    __ne__ = _refuse
-    __hash__ = _refuse
-    __iter__ = _refuse
-    __bytes__ = _refuse
-    __copy__ = _refuse
-    __deepcopy__ = _refuse
-    __reduce__ = _refuse
-    __reduce_ex__ = _refuse
+    __iter__ = Redacted._refuse
+    __bytes__ = Redacted._refuse
 
 
 class Revealed:

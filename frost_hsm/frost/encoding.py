@@ -20,10 +20,9 @@ from frost_hsm.errors import DeserializationError
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.codecs import Codec, OptionalTail, Parts, json_parts, write_json_items
 from frost_hsm.frost.json_text import Node, as_map, parse
-from frost_hsm.frost.keeping import Redacted
 from frost_hsm.frost.postcard import Reader
 from frost_hsm.groups import Element
-from frost_hsm.secret import Secret
+from frost_hsm.secret import Redacted, Secret
 
 MAX_LENGTH = 32 << 20
 """Bytes of the longest input that is looked at; the longest package without a message, n = 65535, has a

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, TypeVar
 
 from frost_hsm.errors import SecretConsumed
 from frost_hsm.secret import OneProcess
@@ -60,26 +60,3 @@ class SingleUse(Generic[Held]):
         """Overwrite the secret, unless it was taken."""
         with suppress(IndexError):
             self._wipe(self._held.pop())
-
-
-class Redacted:
-    """Mixin of every object that holds a secret: shows nothing, is not compared, copied or pickled."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__qualname__}>"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError(f"a {type(self).__qualname__} holds a secret: not compared with ==, hashed, copied or pickled")
-
-    __eq__ = _refuse
-    __ne__ = _refuse
-    __hash__ = _refuse
-    __copy__ = _refuse
-    __deepcopy__ = _refuse
-    __reduce__ = _refuse
-    __reduce_ex__ = _refuse

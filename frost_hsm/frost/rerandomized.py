@@ -14,7 +14,6 @@ from typing import Self, TypeVar
 
 from frost_hsm.errors import DeserializationError, UnknownIdentifier
 from frost_hsm.frost import signing
-from frost_hsm.frost.keeping import Redacted
 from frost_hsm.frost.packages import (
     KeyPackage,
     PublicKeyPackage,
@@ -33,7 +32,7 @@ from frost_hsm.frost.values import (
     VerifyingKey,
 )
 from frost_hsm.groups import Element
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.secret import Entropy, Redacted, Secret, system_entropy
 
 
 class Randomizer(SecretValue):

@@ -13,9 +13,8 @@ from typing import ClassVar, Self, TypeVar
 
 from frost_hsm.errors import InvalidSignature, InvalidZeroScalar, MalformedElement, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.keeping import Redacted
 from frost_hsm.groups import Element, SecretScalar, pieces
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.secret import Entropy, Redacted, Secret, system_entropy
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Literal, NoReturn, Protocol
+from typing import Any, Literal, Protocol
 
 from frost_hsm.errors import MalformedScalar, UsageProblem
 from frost_hsm.groups.secret_hash import SecretHash
-from frost_hsm.secret import Entropy, Secret, system_entropy
+from frost_hsm.secret import Entropy, Redacted, Secret, system_entropy
 
 RANDOMNESS = 32
 """Fresh bytes that a nonce is made of, beside the share (RFC 9591, section 4.1)."""
@@ -43,7 +43,7 @@ class Element:
         self.handle = handle
 
 
-class SecretScalar:
+class SecretScalar(Redacted):
     """A secret integer modulo the group order: wiped, redacted, never compared with ``==``, never copied."""
 
     __slots__ = ("handle",)
@@ -54,23 +54,6 @@ class SecretScalar:
     def wipe(self) -> None:
         """Overwrite the value with zero. Wiping twice is fine."""
         raise NotImplementedError
-
-    def __repr__(self) -> str:
-        return "<SecretScalar>"
-
-    def __format__(self, spec: str) -> str:
-        return repr(self)
-
-    def _refuse(self, *_: object) -> NoReturn:
-        raise TypeError("a SecretScalar is not compared with ==, hashed, copied or pickled")
-
-    __eq__ = _refuse
-    __ne__ = _refuse
-    __hash__ = _refuse
-    __copy__ = _refuse
-    __deepcopy__ = _refuse
-    __reduce__ = _refuse
-    __reduce_ex__ = _refuse
 
 
 class ScalarField(Protocol):

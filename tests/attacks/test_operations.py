@@ -40,10 +40,9 @@ from frost_hsm.errors import (
 from frost_hsm.forms import cms, der, oids
 from frost_hsm.frost import round2, signing
 from frost_hsm.frost.dkg import part1
-from frost_hsm.frost.keeping import Redacted
 from frost_hsm.frost.packages import Identifier, SigningPackage
 from frost_hsm.frost.values import SigningShare
-from frost_hsm.secret import Secret
+from frost_hsm.secret import Redacted, Secret
 
 VERSION = der.integer(2)
 HASH = der.octet_string(bytes(32))

@@ -65,7 +65,11 @@ OF_SIGNING = (
     defence(
         "p07_secrets_in_text",
         "a secret is not shown",
-        ("secret.py", 'return f"<Secret {len(self._buffer)} bytes>"', "return self._buffer.hex()"),
+        (
+            "secret.py",
+            'return f"<{type(self).__qualname__}>"',
+            'return self._buffer.hex() if isinstance(self, Secret) else "secret"',
+        ),
     ),
     defence(
         "p07_every_kind_of_secret_is_redacted",
