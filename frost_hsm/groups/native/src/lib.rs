@@ -6,9 +6,9 @@
 //! - The border: `border` reads and writes the caller's buffers, and lets no panic across; the functions are below.
 //!
 //! Every function takes the number of a curve and buffers, each a pointer and a length in bytes, and returns a
-//! `Status`. Arrays follow each other without gaps. Nothing is kept between calls, but for a table of multiples of the
-//! generator that k256 makes when it is first used: in the self-test, before there are threads. Nothing random is made
-//! here.
+//! `Status`. Arrays follow each other without gaps. Nothing is kept between calls, but for a context of libsecp256k1,
+//! without secrets, that is made when it is first used: in the self-test, before there are threads. Nothing random is
+//! made here.
 
 mod border;
 mod curve;
