@@ -6,7 +6,7 @@ look; what somebody known posts beyond measure is passed over, and so harms only
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Generic, TypeVar
 
@@ -43,8 +43,8 @@ class Reading(Generic[T]):
         """Begin.
 
         look: says of a message who signed it, and what is made of it; None for a stranger or damage. It must not raise,
-        nor keep anything of a message: that is for whoever is given it. max_messages, max_bytes: of one sender, for as
-        long as this object lives.
+        nor keep anything of a message: that is for whoever is given it. max_messages, max_bytes: of one sender, of what
+        was given and not let go of.
         """
         self._board = board
         self._look = look
@@ -52,6 +52,7 @@ class Reading(Generic[T]):
         self._cursor = ""
         self._looked_at: set[str] = set()
         self._used: dict[str, _Used] = {}
+        self._held: dict[str, tuple[_Used, int]] = {}  # by name, where it counts and its size
         self._over = PassedOver()
         self.beyond_measure: set[str] = set()
         """Those of whom something was passed over, for it was too much."""
@@ -78,7 +79,15 @@ class Reading(Generic[T]):
                 continue
             used.messages += 1
             used.size += len(data)
+            self._held[name] = used, len(data)
             yield sender, made
+
+    def let_go(self, names: Iterable[str]) -> None:
+        """Count messages no more, by `name_of`: nothing is kept of them. They are not given again."""
+        for name in names:
+            used, size = self._held.pop(name, (_Used(), 0))
+            used.messages -= 1
+            used.size -= size
 
     @property
     def passed_over(self) -> Sequence[str]:

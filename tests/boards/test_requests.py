@@ -11,6 +11,7 @@ from stage import joining, parties, staging
 from stage.parties import KEY, Party
 from stage.staging import Stage
 
+from frost_hsm.boards.reading import Reading
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.using import Attempt
 from frost_hsm.cli.sittings.heard import Heard
@@ -101,12 +102,14 @@ def test_no_is_remembered_and_said(people: list[Party], board: str) -> None:
 
 
 def test_what_is_over_is_forgotten_by_who_stays(people: list[Party], board: str) -> None:
-    """An agent may sign for months: what was said in a request goes with it."""
+    """An agent may sign for months: what was said in a request goes with it, and makes room for more of each."""
     alice, _, carol = people
     held = []
     place = Workplace(alice.directory / "home", pin_source=f"file:{alice.directory / 'pin'}", terminal=Terminal())
-    heard = Heard(place, place.board(board))
-    for number in range(2):
+    on = place.board(board)
+    heard = Heard(place, on)
+    heard._reading = Reading(on, heard._look, max_messages=10)  # some are of how the key was made
+    for number in range(4):
         ask(alice, carol, board, f"m{number}")
         heard.read()
         [matter] = [each for each in heard.matters.values() if isinstance(each, SigningMatter)]
@@ -117,7 +120,8 @@ def test_what_is_over_is_forgotten_by_who_stays(people: list[Party], board: str)
         heard.let_go(matter)
         heard.read()
         assert (heard.number_of(matter), matter.id in heard.matters) == (0, False)
-    assert held == [4, 4], "two commitments and two answers"
+    assert held == [4] * 4, "two commitments and two answers"
+    assert heard.passed_over == []
 
 
 def test_nobody_waits_for_an_answer_that_was_cut_short(people: list[Party], board: str) -> None:

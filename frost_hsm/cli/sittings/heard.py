@@ -53,6 +53,8 @@ class Heard:
         self._envelopes: dict[bytes, bytes] = {}  # those for me that came apart, by their hashes
         self._crowded_out: dict[bytes, set[str]] = {}  # of those that strangers' kept out, by whom they are
         self._attempts: dict[bytes, set[bytes]] = {}  # at a request, by their ids, which messages are about
+        self._beginnings: dict[bytes, set[str]] = {}  # of matters, as they lie on the board, by name
+        self._over: set[bytes] = set()  # what was let go of
         self._keys: dict[tuple[bytes, bytes], GroupKey] = {}  # one key may be asked for many signatures
         self._unplaced = False
         self._strangers = 0
@@ -102,7 +104,10 @@ class Heard:
         said: dict[str, Incoming] = {}
         for each in (matter.id, *self._attempts.pop(matter.id, ())):
             said.update(self._messages.pop(each, {}))
+            self._over.add(each)
         self.matters.pop(matter.id, None)
+        if self._reading is not None:
+            self._reading.let_go([*said, *self._beginnings.pop(matter.id, ())])
         if self._envelopes:
             self._forget_envelopes_of(said.values())
 
@@ -195,7 +200,7 @@ class Heard:
             if isinstance(message, matters.BEGINNINGS):
                 matter = self.matters.get(parsed.content_digest) or self._begun(data, message)
                 if matter is not None:
-                    return _whose(matter.begun.sender), partial(self._hold, matter)
+                    return _whose(matter.begun.sender), partial(self._hold, matter, name)
                 if not isinstance(message, SigningRequest):  # one that others are to answer takes up what is offered
                     return None
             sender = self._known.get(parsed.signer_key_id)
@@ -219,7 +224,11 @@ class Heard:
             return
         if isinstance(message, Attempt):
             self._attempts.setdefault(message.request, set()).add(digest)
-        name, said = name_of(data), self._messages.setdefault(about(message) or b"", {})
+        name, subject = name_of(data), about(message) or b""
+        if subject in self._over and self._reading is not None:
+            self._reading.let_go([name])
+            return
+        said = self._messages.setdefault(subject, {})
         said[name] = Incoming(f"{sender.name}'s {message.title} {name[:8]}", data, named=False)
 
     def _look_at_envelope(self, data: bytes) -> tuple[str, TakeIn] | None:
@@ -258,8 +267,9 @@ class Heard:
                 return None
         return matter
 
-    def _hold(self, matter: Matter) -> None:
+    def _hold(self, matter: Matter, *names: str) -> None:
         self.matters[matter.id] = matter
+        self._beginnings.setdefault(matter.id, set()).update(names)
         self._take_up(matter.begun.message, matter.id, matter.begun.sender)
         self._known |= {each.sign_key.key_id: each for each in matter.roster if each.sign_key.key_id not in self._known}
 
