@@ -39,7 +39,8 @@ def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[b
 
 
 def _is_ended(home: StateDirectory, me: str, name: str) -> bool:
-    attempt = home.read(f"requests/{name}/{ATTEMPT}")
+    path = f"requests/{name}/{ATTEMPT}"
+    attempt = home.read(path) if home.exists(path) else None  # most are none
     if attempt is not None:
         name = signed.peek(attempt, Attempt).request.hex()
     ends = (f"{STEPS[SecondResponse]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
