@@ -12,7 +12,8 @@ import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
-ATTACKS = Path(__file__).parents[1]
+TESTS = Path(__file__).parents[2]
+ATTACKS = TESTS / "attacks"
 
 Edit = tuple[str, str, str]
 """A file of the program, what stands in it, and what comes in its place."""
@@ -20,7 +21,10 @@ Edit = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Defence:
-    """what: what is taken out. attack: the test that has to notice. shows: how its failure may begin."""
+    """what: what is taken out. shows: how the failure of the test may begin that has to notice.
+
+    attack: that test, by its name where it is one of the attacks, else with its file, ``boards/test_join.py::test_…``.
+    """
 
     what: str
     attack: str
@@ -41,13 +45,15 @@ class Defence:
 
     def nodes(self) -> list[str]:
         """Return what pytest calls the test."""
-        return [
-            f"{path}::{self.attack}" for path in ATTACKS.glob("test_*.py") if f"def {self.attack}(" in path.read_text()
-        ]
+        file, _, name = self.attack.rpartition("::")
+        files = [TESTS / file] if file else ATTACKS.glob("test_*.py")
+        return [f"{path}::{name}" for path in files if f"def {name}(" in path.read_text()]
 
 
 def defence(attack: str, what: str, *edits: Edit, shows: str | None = None) -> Defence:
-    return Defence(what, f"test_{attack}", edits, (shows,) if shows else ("AssertionError", "Failed: DID NOT RAISE"))
+    file, separator, name = attack.rpartition("::")
+    test = f"{file}{separator}test_{name}"
+    return Defence(what, test, edits, (shows,) if shows else ("AssertionError", "Failed: DID NOT RAISE"))
 
 
 BOUND_TO_CONTEXT = (

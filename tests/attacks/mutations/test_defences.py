@@ -64,7 +64,7 @@ def test_the_attack_succeeds_without_its_defence(defence: Defence, operate: Oper
 
 @pytest.mark.parametrize("defence", DEFENCES, ids=lambda defence: f"{defence.attack}: {defence.what}")
 def test_the_defence_is_where_it_was(defence: Defence) -> None:
-    """Should this fail: say in `of_keys` or `of_signing` what stands there now, and run the slow tests of this file."""
+    """Should this fail: say in `of_keys`, `of_signing` or `of_company` what stands there now, and run the slow tests of this file."""
     assert len(defence.nodes()) == 1, f"there is no test {defence.attack}"
     for name, old, new in defence.edits:
         assert (PROGRAM / name).read_text().count(old) == 1, f"{name}: {old}"
@@ -72,7 +72,8 @@ def test_the_defence_is_where_it_was(defence: Defence) -> None:
 
 
 def test_every_attack_has_a_defence() -> None:
-    named = {re.match(r"test_[kps]\d\d", defence.attack)[0] for defence in DEFENCES}  # type: ignore[index]
+    found = [re.match(r"test_[kps]\d\d", defence.attack) for defence in DEFENCES if "::" not in defence.attack]
+    named = {each[0] for each in found if each is not None}
     tests = {
         name
         for path in Path(__file__).parents[1].glob("test_*.py")
