@@ -159,6 +159,12 @@ def test_a_folder_says_what_is_in_it_and_in_which_order_to_read_it(folder: Path)
     assert sorted(listed) == sorted(there - {"__init__"})
 
 
+def test_what_tests_share_is_listed() -> None:
+    stage = Path(__file__).parent / "stage"
+    listed = re.findall(r"`([a-z0-9_]+)`", (stage / "README.md").read_text())
+    assert sorted(listed) == sorted(path.stem for path in stage.glob("*.py"))
+
+
 @pytest.mark.parametrize("path", [path for path in MODULES if part_of(path) == "ceremony"], ids=identify)
 def test_only_the_contract_of_backends_is_used(path: Path) -> None:
     contract = set(dir(__import__("frost_hsm.backends", fromlist=["backends"])))
