@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 
 import pytest
 from stage import parties
@@ -10,10 +11,13 @@ from stage.parties import Party, inbox
 
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.inbox import Inbox, Incoming
-from frost_hsm.ceremony.messages.using import Abort, raw
+from frost_hsm.ceremony.messages.using import Abort, Response, raw
+from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.attempts import Attempts
+from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
 from frost_hsm.errors import CeremonyStopped, NotPossible
+from frost_hsm.frost.packages import SigningCommitments
 
 MESSAGE = b"pay 5 to dave"
 
@@ -105,3 +109,52 @@ def test_an_answer_to_an_attempt_is_not_taken_back(trio: list[Party]) -> None:
     answering.respond(to_answer, bob.holder)
     refused(bob, NotPossible, lambda: abort(bob, wanted), "your answer is made")
     assert abort(alice, wanted), "who asked may"
+
+
+@pytest.mark.parametrize("is_ahead", [True, False])
+@pytest.mark.parametrize("ends", ["abort", "decline"])
+def test_who_says_no_while_the_token_is_waited_for_does_not_sign(trio: list[Party], is_ahead: bool, ends: str) -> None:
+    """One process asks for the PIN, and in another its owner says no: nothing is answered, nor committed to."""
+    alice, _, carol = trio
+    signers, ahead = [alice, carol], None
+    if is_ahead:
+        ahead = {party.name: prepare(party) for party in signers}
+    with alice.holder() as holder:
+        names = [party.name for party in signers]
+        wanted = signing.request(holder, alice.key(), MESSAGE, names, commitments=ahead)
+    commitments = inbox([] if is_ahead else parties.commit(signers, wanted).values())
+    session = carol.session(wanted)
+
+    @contextmanager
+    def waiting() -> Iterator[Holder]:
+        with carol.holder() as opened:
+            aborting = carol.session(wanted).aborting
+            if ends == "decline":
+                aborting.decline()
+            else:
+                aborting.abort(lambda: nullcontext(opened))
+            yield opened
+
+    with pytest.raises(CeremonyStopped, match="will not sign"):
+        session.respond(waiting, commitments)
+    assert session.transcript.sent(Response) is None
+
+
+def prepare(party: Party) -> list[SigningCommitments]:
+    with party.holder() as holder:
+        return SealedSigner(party.key(), holder, party.home).preprocess(1)
+
+
+def test_who_says_no_while_the_token_is_waited_for_commits_to_nothing(trio: list[Party]) -> None:
+    alice, _, carol = trio
+    wanted = parties.request([alice, carol], MESSAGE)
+
+    @contextmanager
+    def waiting() -> Iterator[Holder]:
+        with carol.holder() as opened:
+            carol.session(wanted).aborting.abort(lambda: nullcontext(opened))
+            yield opened
+
+    with pytest.raises(CeremonyStopped, match="will not sign"):
+        carol.session(wanted).commit(waiting)
+    assert nonces(carol) == []

@@ -10,7 +10,8 @@ signed then follows from what was agreed to, and its nonces were drawn with the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final
 
@@ -199,7 +200,7 @@ class SigningSession:
         self.require_open()
         sent = self.transcript.sent(Commitment)
         if sent is None:
-            with open_holder() as holder, self.home.lock():
+            with self._at_work(open_holder) as holder:
                 sent = self.transcript.sent(Commitment)
                 if sent is None:
                     signer = SealedSigner(self.key, holder, self.home)
@@ -232,7 +233,7 @@ class SigningSession:
         sent = self.transcript.sent(Response)
         if sent is None:
             packages = self._first(received).packages
-            with open_holder() as holder, self.home.lock():
+            with self._at_work(open_holder) as holder:
                 sent = self.transcript.sent(Response)
                 if sent is None:
                     shares = self._shares(holder, packages, subject)
@@ -256,7 +257,7 @@ class SigningSession:
         turn, _ = self._second(self._gather_commitments(inbox), self.transcript.gather(Response, inbox))
         sent = self.transcript.sent(SecondResponse)
         if sent is None:
-            with open_holder() as holder, self.home.lock():
+            with self._at_work(open_holder) as holder:
                 sent = self.transcript.sent(SecondResponse)
                 if sent is None:
                     self.transcript.keep(turn.answered)
@@ -265,6 +266,13 @@ class SigningSession:
         if sent.message.responses_hash != turn.answered_hash:
             raise NonceUsed(f"the nonces for request {self.id[:8].hex()} were used, with other responses")
         return sent.to_pem()
+
+    @contextmanager
+    def _at_work(self, open_holder: OpenHolder) -> Iterator[Holder]:
+        """Open the token and keep everybody else out; who said no while we waited is heard from here on."""
+        with open_holder() as holder, self.home.lock():
+            self.require_open()
+            yield holder
 
     def _shares(self, holder: Holder, packages: Sequence[SigningPackage], subject: bytes | None) -> tuple[bytes, ...]:
         """Sign all of them with nonces that serve once, as `respond` has it; returns the encoded shares."""

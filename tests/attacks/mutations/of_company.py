@@ -51,6 +51,15 @@ OF_COMPANY = (
         ("ceremony/signing/sealed_signer.py", "        if subject in self._served:", "        if False:"),
         ("ceremony/signing/sealed_signer.py", "self._records.destroy(self._name(request, mine))", "pass"),
     ),
+    defence(
+        "ceremony/test_aborting.py::who_says_no_while_the_token_is_waited_for_does_not_sign",
+        "who said no meanwhile is heard before an answer is made",
+        (
+            "ceremony/signing/session.py",
+            "            self.require_open()\n            yield holder",
+            "            yield holder",
+        ),
+    ),
     # ── Nonces made ahead ──
     defence(
         "ceremony/test_stock.py::who_has_no_part_in_a_key_takes_up_nothing_of_it",
