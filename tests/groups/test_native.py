@@ -248,6 +248,7 @@ def test_a_mistake_of_the_program_is_no_fault_of_the_data(lib: Library) -> None:
 
 _COMPUTE = """
 import sys
+import threading
 from stage import native
 from frost_hsm.groups.secret_hash import ExpandedHash, WideHash
 from frost_hsm.secret import Secret
@@ -255,18 +256,35 @@ from frost_hsm.secret import Secret
 group = native.GROUPS[sys.argv[1]]
 with Secret(bytearray.fromhex(sys.stdin.readline())) as data:
     secret, other = group.decode_scalar(data), group.random_scalar()
-group.commit([secret, other])
-group.reveal_sum([secret, other], [3, 5])
 how = WideHash("sha512", 64, b"prefix") if group.byteorder == "little" else ExpandedHash(b"domain")
-for nonce in group.draw_nonces(how, secret, 3):
-    nonce.wipe()
-for nonce in group.make_nonces(how, secret, 2)[0]:
-    nonce.wipe()
-group.encode_scalar(group.multiply_add(other, secret, 3)).wipe()
-group.encode_scalar(group.add_scalars([secret, other])).wipe()
-group.evaluate([other, secret], [2])
-with group.encode_scalar(secret) as wide, group.encode_scalar(group.reduce(wide)) as again:
-    assert again.equals(wide)
+
+
+def read_again():
+    with group.encode_scalar(secret) as wide, group.encode_scalar(group.reduce(wide)) as again:
+        assert again.equals(wide)
+
+
+def leave(compute, *arguments):
+    # on a stack of its own, which nothing else overwrites
+    def work():
+        for scalar in compute(*arguments) or ():
+            scalar.wipe()
+        done.set()
+        threading.Event().wait()
+
+    done = threading.Event()
+    threading.Thread(target=work, daemon=True).start()
+    assert done.wait(10)
+
+
+leave(lambda: group.commit([secret, other]) and ())
+leave(lambda: group.reveal_sum([secret, other], [3, 5]) and ())
+leave(group.draw_nonces, how, secret, 3)
+leave(lambda: group.make_nonces(how, secret, 2)[0])
+leave(lambda: [group.encode_scalar(group.multiply_add(other, secret, 3))])
+leave(lambda: [group.encode_scalar(group.add_scalars([secret, other]))])
+leave(group.evaluate, [other, secret], [2])
+leave(read_again)
 if sys.argv[2] == "wiped":
     secret.wipe()
 print("done", flush=True)
