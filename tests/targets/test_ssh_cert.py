@@ -167,6 +167,8 @@ def test_certificates_that_are_refused() -> None:
     ):
         with pytest.raises(NotPossible):
             replace(GOOD, **change)
+    with pytest.raises(NotPossible, match="9999"):
+        make("ssh-cert", KEYS["ed25519"], principals="alice", days="999999999999")
 
 
 def test_a_certificate_that_names_another_issuer() -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from asn1crypto import x509 as asn1
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature as WrongSignature
 from cryptography.hazmat.primitives.asymmetric import rsa
@@ -173,11 +174,22 @@ def name(*pairs: tuple[x509.ObjectIdentifier, str]) -> x509.Name:
     return x509.Name([x509.NameAttribute(oid, value) for oid, value in pairs])
 
 
+NAMES = [*name((NameOID.COMMON_NAME, "a"), (NameOID.ORGANIZATION_NAME, "b"))]
+
+
+def places(*points: list[str]) -> tuple[x509.ExtensionType, bool]:
+    """Where revocation lists are found, by several names each."""
+    named = [[x509.UniformResourceIdentifier(f"http://{each}.example/") for each in names] for names in points]
+    return x509.CRLDistributionPoints([x509.DistributionPoint(each, None, None, None) for each in named]), False
+
+
 OID = x509.ObjectIdentifier("1.2.3.4")  # of nothing
+ACCESS = x509.AccessDescription(OID, x509.UniformResourceIdentifier("http://a.example/"))
 HIDDEN: list[bytes] = [
     draft(lambda e: e.append((x509.UnrecognizedExtension(OID, b"\4\0"), False))),
     draft(lambda e: e.append((x509.IssuerAlternativeName([x509.DNSName("other.example")]), False))),
     draft(lambda e: e.append((x509.ExtendedKeyUsage([OID]), False))),
+    draft(lambda e: e.append((x509.AuthorityInformationAccess([ACCESS]), False))),
     draft(lambda e: e.append((x509.SubjectAlternativeName([x509.RegisteredID(OID)]), False))),
     draft(lambda e: e.append((x509.SubjectAlternativeName([x509.DNSName("a.example\0.b.example")]), False))),
     draft(lambda e: e.append((x509.SubjectAlternativeName([x509.DNSName("WWW.example.org")]), False))),
@@ -194,6 +206,29 @@ HIDDEN: list[bytes] = [
     draft()[:-1],
     b"",
 ]
+
+
+@pytest.mark.parametrize("year", [1900, 1949])
+def test_times_that_the_library_breaks_at_are_refused(year: int) -> None:
+    """It reads them, and panics when it is to write them: no exception, so that any program ends that asks it to."""
+    tbs = asn1.TbsCertificate.load(draft())
+    tbs["validity"]["not_before"] = asn1.Time("general_time", datetime.datetime(year, 1, 1, tzinfo=datetime.UTC))
+    with pytest.raises(MalformedMessage):
+        targets.load("x509-end").read(tbs.dump(force=True))
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (
+            draft(subject=x509.Name([x509.RelativeDistinguishedName(NAMES)])),
+            draft(subject=x509.Name([x509.RelativeDistinguishedName([each]) for each in NAMES])),
+        ),
+        (draft(lambda e: e.append(places(["a"], ["b"]))), draft(lambda e: e.append(places(["a", "b"])))),
+    ],
+)
+def test_what_differs_looks_different(one: bytes, other: bytes) -> None:
+    assert sign("x509-end", one).words != sign("x509-end", other).words
 
 
 @pytest.mark.parametrize("tbs", HIDDEN)
@@ -228,6 +263,13 @@ def test_a_certificate_for_another_key_to_sign() -> None:
     ("target", "data", "texts"),
     [
         ("x509-end", request(), {"days": "99999"}),
+        ("x509-end", request(), {"days": "99999999999"}),
+        ("x509-end", request(), {"names": "bücher.example"}),
+        ("x509-end", request(), {"names": "ü@example.org"}),
+        ("x509-end", request(), {"crl_url": "http://bücher.example/"}),
+        ("x509-intermediate", request(), {"only_dns": "bücher.example"}),
+        ("x509-crl", b"", {"days": "99999999999"}),
+        ("x509-crl", b"5a0b 0001-01-31", {}),
         ("x509-end", request(()), {}),
         ("x509-end", request(), {"use": "everything"}),
         ("x509-end", request(), {"names": "UPPER.example"}),

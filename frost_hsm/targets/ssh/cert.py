@@ -22,7 +22,6 @@ from frost_hsm.targets.ssh.wire import Reader, string
 
 MAX_SIZE: Final = 1 << 15
 FOR_EVER: Final = (1 << 64) - 1
-_DAY: Final = 86400
 _WHAT: Final = "an SSH certificate"
 _NONCE: Final = 32  # bytes
 _VERSION: Final = "-cert-v01@openssh.com"
@@ -266,7 +265,7 @@ class SshCert(Target):
         critical = {name: texts[name] for name in ("force-command", "source-address") if texts[name]}
         if texts["verify-required"] == "yes":
             critical["verify-required"] = ""
-        days, serial = asked.number(texts["days"]), texts["serial"]
+        serial = texts["serial"]
         principals = tuple(asked.names(texts["principals"]))
         return SshCertificate(
             key_type,
@@ -277,7 +276,7 @@ class SshCert(Target):
             texts["key-id"] or "".join(principals[:1]),
             principals,
             given.now,
-            given.now + days * _DAY if days else FOR_EVER,
+            asked.until(given.now, texts["days"], for_ever=FOR_EVER),
             critical,
             tuple(sorted(set(asked.names(texts["extensions"])))) if texts["kind"] == "user" else (),
             ssh_wire.public_key(given.key),

@@ -111,8 +111,11 @@ def build(
     extensions: Iterable[tuple[x509.ExtensionType, bool]],
     key: PrivateKey,
 ) -> x509.Certificate:
-    """Have the library build a certificate. extensions: each with whether it is critical."""
-    builder = x509.CertificateBuilder(issuer, subject, public_key, serial, start, end)
+    """Have the library build a certificate. extensions: each with whether it is critical.
+
+    Raises `ValueError` for times that are not in order or that the library cannot write, before 1950.
+    """
+    builder = x509.CertificateBuilder(issuer, subject, public_key, serial).not_valid_before(start).not_valid_after(end)
     for value, is_critical in extensions:
         builder = builder.add_extension(value, critical=is_critical)
     return builder.sign(key, None)

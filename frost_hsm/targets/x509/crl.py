@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import BinaryIO, Final
 
 from cryptography import x509
@@ -101,12 +101,15 @@ def build(
     revoked: Iterable[x509.RevokedCertificate],
     key: PrivateKey,
 ) -> x509.CertificateRevocationList:
-    """Have the library build a list. extensions: each with whether it is critical."""
-    builder = x509.CertificateRevocationListBuilder(issuer, start, end)
+    """Have the library build a list. extensions: each with whether it is critical.
+
+    Raises `ValueError` for times that are not in order or that the library cannot write, before 1950.
+    """
+    # all at once: to add one, the library copies those before it
+    empty = x509.CertificateRevocationListBuilder(issuer, revoked_certificates=list(revoked))
+    builder = empty.last_update(start).next_update(end)
     for value, is_critical in extensions:
         builder = builder.add_extension(value, critical=is_critical)
-    for each in revoked:
-        builder = builder.add_revoked_certificate(each)
     return builder.sign(key, None)
 
 
@@ -127,8 +130,7 @@ class X509Crl(Target):
         issuer, texts = read_issuer(given), given.texts
         revoked = list(map(_revoked, _lines(given.all(MAX_SIZE))))
         number = asked.number(texts["number"]) if texts["number"] else given.now
-        start = when(given.now)
-        end = start + timedelta(days=asked.number(texts["days"]))
+        start, end = when(given.now), when(asked.until(given.now, texts["days"]))
         extensions: Extensions = [authority_key_id(issuer), (x509.CRLNumber(number), False)]
         (tbs,) = record(given.key, lambda key: build(issuer.subject, start, end, extensions, revoked, key))
         try:
@@ -160,7 +162,7 @@ def _revoked(line: str) -> x509.RevokedCertificate:
     try:
         serial, day, *reasons = line.split()
         date = datetime.strptime(day, "%Y-%m-%d").replace(tzinfo=UTC)
-        builder = x509.RevokedCertificateBuilder(int(serial, 16), date)
+        builder = x509.RevokedCertificateBuilder().serial_number(int(serial, 16)).revocation_date(date)
         if reasons:
             (reason,) = reasons
             builder = builder.add_extension(x509.CRLReason(_REASONS[reason]), critical=False)

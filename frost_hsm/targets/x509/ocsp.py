@@ -24,7 +24,6 @@ from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.profiles import ISSUER, read_issuer, when
 
 MAX_SIZE: Final = 1 << 15
-_DAY: Final = 86400
 _GOOD: Final = "good"
 _REASONS: Final = {
     "unspecified": "unspecified",
@@ -163,7 +162,7 @@ class X509Ocsp(Target):
             texts["status"],
             _day(texts["revoked"]),
             given.now,
-            given.now + asked.number(texts["days"]) * _DAY,
+            asked.until(given.now, texts["days"]),
         ).encode()
 
     def read(self, data: bytes) -> X509Answer:

@@ -7,9 +7,9 @@ whatever verifies X.509.
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any, BinaryIO, ClassVar, Final
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO, ClassVar, Final, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -23,6 +23,8 @@ from frost_hsm.targets import Given, Option, Target, asked, words
 from frost_hsm.targets.programs.group_private_key import PrivateKey, record
 from frost_hsm.targets.x509 import words as x509_words
 from frost_hsm.targets.x509.cert import MAX_SIZE, X509Certificate, build
+
+N = TypeVar("N", bound=x509.GeneralName)
 
 
 def key_usage(*uses: str) -> x509.KeyUsage:
@@ -116,7 +118,7 @@ def authority_key_id(issuer: x509.Certificate) -> tuple[x509.ExtensionType, bool
 
 
 def _ends(given: Given, issuer: x509.Certificate | None) -> datetime:
-    end = when(given.now) + timedelta(days=asked.number(given.texts["days"]))
+    end = when(asked.until(given.now, given.texts["days"]))
     if issuer is not None and end > issuer.not_valid_after_utc:
         last = (issuer.not_valid_after_utc - when(given.now)).days
         raise NotPossible("the certificate would outlive its issuer's", hint=f"up to {last} days")
@@ -141,10 +143,10 @@ def _places(texts: Mapping[str, str]) -> list[tuple[x509.ExtensionType, bool]]:
     """Return the extensions that say where lists, answers and the issuer's certificate are found."""
     found: list[tuple[x509.ExtensionType, bool]] = []
     if texts["crl-url"]:
-        point = x509.DistributionPoint([x509.UniformResourceIdentifier(texts["crl-url"])], None, None, None)
+        point = x509.DistributionPoint([_uri(texts["crl-url"])], None, None, None)
         found.append((x509.CRLDistributionPoints([point]), False))
     access = [
-        x509.AccessDescription(method, x509.UniformResourceIdentifier(texts[option]))
+        x509.AccessDescription(method, _uri(texts[option]))
         for option, method in (
             ("ocsp-url", AuthorityInformationAccessOID.OCSP),
             ("issuer-url", AuthorityInformationAccessOID.CA_ISSUERS),
@@ -213,7 +215,7 @@ class X509Intermediate(_Certificates):
             authority_key_id(issuer),
         ]
         if domains := asked.names(texts["only-dns"]):
-            extensions.append((x509.NameConstraints([x509.DNSName(each) for each in domains], None), True))
+            extensions.append((x509.NameConstraints([_named(x509.DNSName, each) for each in domains], None), True))
         return self._tbs(
             given, issuer.subject, subject, public_key, _ends(given, issuer), [*extensions, *_places(texts)]
         )
@@ -301,4 +303,18 @@ def _general_name(text: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(text))
     except ValueError:
-        return x509.RFC822Name(text) if "@" in text else x509.DNSName(text)
+        return _named(x509.RFC822Name if "@" in text else x509.DNSName, text)
+
+
+def _uri(text: str) -> x509.UniformResourceIdentifier:
+    return _named(x509.UniformResourceIdentifier, text)
+
+
+def _named(kind: Callable[[str], N], text: str) -> N:
+    """Make a name of a text. Raises `NotPossible` for one with letters that such names are not written with."""
+    try:
+        return kind(text)
+    except ValueError:
+        raise NotPossible(
+            f"{words.quoted(text)} is not written in ASCII", hint="xn--… for other letters of a domain"
+        ) from None

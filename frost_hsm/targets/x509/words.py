@@ -16,7 +16,12 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
-from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID, SignatureAlgorithmOID
+from cryptography.x509.oid import (
+    AuthorityInformationAccessOID,
+    ExtendedKeyUsageOID,
+    NameOID,
+    SignatureAlgorithmOID,
+)
 
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost.values import VerifyingKey
@@ -57,6 +62,7 @@ KEY_USES: Final = (
     "key_cert_sign",
     "crl_sign",
 )
+_ACCESS: Final = {AuthorityInformationAccessOID.OCSP: "OCSP", AuthorityInformationAccessOID.CA_ISSUERS: "caIssuers"}
 _DNS_NAME: Final = re.compile(r"(\*\.)?([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _CURVES: Final = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -105,15 +111,14 @@ def moment(time: datetime) -> str:
 
 def name(value: x509.Name) -> str:
     """Say a distinguished name: every attribute, in order."""
-    said = []
-    for rdn in value.rdns:
-        for attribute in rdn:
-            label = _ATTRIBUTES.get(attribute.oid)
-            if label is None or not isinstance(attribute.value, str):
-                raise MalformedMessage(f"a name has an attribute that is not shown: {attribute.oid.dotted_string}")
-            words_of = _in_words(attribute.value, "an attribute of a name")
-            said.append(f"{label}={words_of}{_unusual_type(attribute)}")
-    return ", ".join(said) or "(empty)"
+    return ", ".join(" + ".join(map(_attribute, rdn)) for rdn in value.rdns) or "(empty)"
+
+
+def _attribute(attribute: x509.NameAttribute[str | bytes]) -> str:
+    label = _ATTRIBUTES.get(attribute.oid)
+    if label is None or not isinstance(attribute.value, str):
+        raise MalformedMessage(f"a name has an attribute that is not shown: {attribute.oid.dotted_string}")
+    return f"{label}={_in_words(attribute.value, 'an attribute of a name')}{_unusual_type(attribute)}"
 
 
 def _unusual_type(attribute: x509.NameAttribute[str | bytes]) -> str:
@@ -200,14 +205,20 @@ def _say(value: x509.ExtensionType) -> str:
     if isinstance(value, x509.CRLDistributionPoints):
         if any(point.relative_name or point.crl_issuer or point.reasons for point in value):
             raise MalformedMessage("a place of a revocation list is not shown: it is more than a URI")
-        return f"revoked  see {_names(each for point in value for each in point.full_name or ())}"
+        return f"revoked  see {'; '.join(_names(point.full_name or ()) for point in value)}"
     if isinstance(value, x509.AuthorityInformationAccess):
-        return "; ".join(f"{each.access_method._name} {general_name(each.access_location)}" for each in value)
+        return "; ".join(f"{_access(each.access_method)} {general_name(each.access_location)}" for each in value)
     if isinstance(value, x509.CRLNumber):
         return f"number   {value.crl_number}"
     if isinstance(value, x509.CRLReason):
         return f"reason   {value.reason.value}"
     raise MalformedMessage(f"an extension is not shown: {value.oid.dotted_string}")
+
+
+def _access(method: x509.ObjectIdentifier) -> str:
+    if method not in _ACCESS:
+        raise MalformedMessage(f"a way to what is said of an issuer is not shown: {method.dotted_string}")
+    return _ACCESS[method]
 
 
 def _names(values: Iterable[x509.GeneralName]) -> str:
