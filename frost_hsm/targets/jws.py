@@ -7,9 +7,11 @@ Source: RFC 7515, RFC 7519, RFC 8037.
 from __future__ import annotations
 
 import base64
+import codecs
 import json
 import re
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
@@ -27,6 +29,7 @@ MAX_PAYLOAD: Final = 1 << 20
 _ALGORITHM: Final = "EdDSA"
 _JWT: Final = "JWT"
 _INPUT: Final = re.compile(r"([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]*)")
+_UNREAD: Final = "  CAREFUL  this begins as a web token does, and other programs may read it as one: look at all of it"
 _TIMES: Final = ("exp", "nbf", "iat")
 _HEADER: Final = ("kid", "typ")  # what there may be beside the algorithm
 
@@ -46,7 +49,9 @@ def _decode(text: str) -> bytes:
 
 
 def _object(data: bytes, what: str) -> dict[str, Any]:
-    """Read a JSON object. Raises `MalformedMessage` for a name that is there twice: programs differ in which counts."""
+    """Read a JSON object. Raises `MalformedMessage` for what programs differ in: a name that is there twice, a number
+    that some round.
+    """
 
     def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
@@ -56,13 +61,25 @@ def _object(data: bytes, what: str) -> dict[str, Any]:
     def refuse(text: str) -> None:
         raise MalformedMessage(f"{what} has a number that is none: {text}")
 
+    def exact(text: str) -> float:
+        try:
+            if Decimal(text) == Decimal(repr(number := float(text))):
+                return number
+        except ArithmeticError:  # an exponent beyond all bounds
+            pass
+        raise MalformedMessage(f"{what} has a number that programs round: {text[:40]}")
+
     try:
-        found = json.loads(data.decode(), object_pairs_hook=once, parse_constant=refuse)
+        found = json.loads(data.decode(), object_pairs_hook=once, parse_constant=refuse, parse_float=exact)
     except (ValueError, RecursionError):
         raise MalformedMessage(f"{what} is not JSON") from None
     if not isinstance(found, dict):
         raise MalformedMessage(f"{what} is not an object of JSON")
     return found
+
+
+def _begins_as_object(data: bytes) -> bool:
+    return data.removeprefix(codecs.BOM_UTF8).lstrip().startswith(b"{")
 
 
 def _is_object(data: bytes) -> bool:
@@ -126,7 +143,8 @@ class Jws(Thing):
         header = [f"  {name:<8} {words.quoted(value)}" for name, value in self.header.items()]
         if self.header.get("typ") == _JWT or _is_object(self.payload):
             return [*header, *(_claim(name, value) for name, value in _object(self.payload, "a web token").items())]
-        return [*header, *words.contents_lines(self.payload)]
+        careful = [_UNREAD] if _begins_as_object(self.payload) else []
+        return [*header, *words.contents_lines(self.payload), *careful]
 
     def finish(self, key: VerifyingKey, signature: bytes) -> bytes:
         """Write it in compact form."""

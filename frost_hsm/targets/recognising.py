@@ -6,7 +6,6 @@ Who signs them signs that, whatever the name of the file says. So they are calle
 from __future__ import annotations
 
 import binascii
-import json
 import re
 from typing import Final
 
@@ -71,8 +70,8 @@ def _of_documents(data: bytes) -> str | None:
         return "metadata of TUF or in-toto"
     head, dot, _ = data.partition(b".")
     if dot and re.fullmatch(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", data):
-        header = json.loads(binascii.a2b_base64(head.translate(bytes.maketrans(b"-_", b"+/")) + b"=="))
-        if isinstance(header, dict) and "alg" in header:
+        header = binascii.a2b_base64(head.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
+        if header.lstrip().startswith(b"{"):  # not read: what is too much for one program another reads
             return "a web token or other JWS"
     return None
 

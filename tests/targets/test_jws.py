@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Callable
+from pathlib import Path
 
 import jwt
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 from joserfc import jwk, jws
 from joserfc.errors import BadSignatureError, JoseError
 from stage.dealing import few
-from stage.memory_group import MemoryGroup, altered, group
+from stage.memory_group import MemoryGroup, altered, group, run
 from stage.signing_things import make, sign, verify
 
 from frost_hsm import targets
@@ -79,6 +80,39 @@ def test_claims_are_shown_whatever_the_type() -> None:
     assert '"sub": "mallory"' in sign("jws", make("jws", b'{"sub":"mallory"}', typ="")).words
 
 
+@pytest.mark.parametrize(
+    "payload",
+    [
+        b'{"x":' + b"[" * 2000 + b"]" * 2000 + b',"sub":"mallory"}',  # deeper than this program reads, but not others
+        b'{"x":' + b"1" * 5000 + b',"sub":"mallory"}',
+        b'\n{"x":"\xff","sub":"mallory"}',
+    ],
+)
+def test_it_is_said_where_claims_are_not_shown_that_others_read(payload: bytes, tmp_path: Path) -> None:
+    made = sign("jws", make("jws", payload, typ=""))
+    assert "CAREFUL" in made.words
+    program = (
+        "const [h, p, s] = require('fs').readFileSync(0, 'utf8').trim().split('.');"
+        "const jwk = JSON.parse(process.argv[1]), crypto = require('crypto');"
+        "const key = crypto.createPublicKey({key: jwk, format: 'jwk'});"
+        "if (!crypto.verify(null, h + '.' + p, key, Buffer.from(s, 'base64url'))) process.exit(1);"
+        "console.log(JSON.parse(Buffer.from(p, 'base64url').toString()).sub);"
+    )
+    key = exporting.export("jwk", group().key, "team").decode()
+    done = run("node", "-e", program, key, cwd=tmp_path, stdin=made.finished)
+    assert done.stdout.strip() == b"mallory"
+
+
+def test_payloads_that_begin_as_no_claims_are_not_warned_of() -> None:
+    assert "CAREFUL" not in sign("jws", make("jws", b"text", typ="")).words
+
+
+@few
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_are_shown_as_they_are_written(number: float) -> None:
+    assert f'"n": {number!r}' in sign("jws", make("jws", b'{"n":%b}' % repr(number).encode())).words
+
+
 def part(data: bytes) -> bytes:
     return base64.urlsafe_b64encode(data).rstrip(b"=")
 
@@ -99,6 +133,10 @@ HEADER = part(b'{"alg":"EdDSA","typ":"JWT"}')
         HEADER + b"." + part(b'{"sub":"alice","sub":"mallory"}'),
         HEADER + b"." + part(b'{"in":{"sub":"alice","sub":"mallory"}}'),
         HEADER + b"." + part(b'{"n":NaN}'),
+        HEADER + b"." + part(b'{"n":1e400}'),
+        HEADER + b"." + part(b'{"n":1e-400}'),
+        HEADER + b"." + part(b'{"n":1e-99999999999999999999}'),
+        HEADER + b"." + part(b'{"n":[1.00000000000000000001]}'),
         part(b'{"alg":"EdDSA"}') + b"." + part(b'{"sub":"alice","sub":"mallory"}'),  # no type, and taken all the same
         HEADER + b"." + part(b"[]"),
         HEADER + b"." + part(b"no json"),

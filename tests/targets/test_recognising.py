@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -62,6 +63,8 @@ OTHERS = {
     "login to an SSH server": (32).to_bytes(4, "big") + bytes(32) + b"\x32" + b"\0\0\0\4root",
     "signed attributes of a CMS message": sign("cms", make("cms", b"", files={"certificate": TOP}, now=NOW)).message,
     "message of COSE": cbor2.dumps(["Signature1", b"", b"", b"payload"]),
+    "other JWS": base64.urlsafe_b64encode(b'{"alg":"EdDSA","x":' + b"[" * 9999 + b"]" * 9999 + b"}").rstrip(b"=")
+    + b".YQ",
     "DSSE": b"DSSEv1 28 application/vnd.in-toto+json 2 {}",
     "minisign": hashlib.sha512(b"x").digest() + b"timestamp:1",
 }
