@@ -140,6 +140,13 @@ def test_a_certificate_is_imported_as_it_was_shown(days: str, tmp_path: Path) ->
             verify("openpgp-certificate", other)
 
 
+def test_lines_are_as_long_as_gnupg_reads(clear: Tool) -> None:
+    longest = b"-" * 19_990 + b"\nend\n"
+    assert clear(sign("openpgp-cleartext", make("openpgp-cleartext", longest, now=SIGNED)).finished, longest)
+    with pytest.raises(NotPossible, match="line"):
+        make("openpgp-cleartext", b"-" + longest, now=SIGNED)
+
+
 def test_a_changed_certificate_is_not_imported(tmp_path: Path, certificate: bytes) -> None:
     home = tmp_path / "other"
     home.mkdir(mode=0o700)
@@ -174,6 +181,17 @@ def test_texts_that_a_signature_would_not_cover(text: bytes) -> None:
     if text:
         with pytest.raises(MalformedMessage):
             sign("openpgp-cleartext", make("openpgp", text))
+
+
+def test_a_revocation_for_no_reason_is_none() -> None:
+    made = sign("openpgp-revocation", make("openpgp-revocation", comment="x", now=SIGNED)).finished
+    body = openpgp_packets.read_armoured("PUBLIC KEY BLOCK", made)
+    reason = openpgp_packets.subpacket(openpgp_packets.REASON, b"\0x")
+    empty = body.replace(
+        reason, openpgp_packets.subpacket(openpgp_packets.REASON, b"") + openpgp_packets.subpacket(99, b"")
+    )
+    with pytest.raises(MalformedMessage):
+        verify("openpgp-revocation", openpgp_packets.armoured("PUBLIC KEY BLOCK", empty))
 
 
 @pytest.mark.parametrize("user_id", ["", "two\nlines", "hidden\0text", "turned\N{RIGHT-TO-LEFT OVERRIDE}", "x" * 256])

@@ -11,7 +11,6 @@ from frost_hsm.frost.values import VerifyingKey
 from frost_hsm.targets import Given, Option, Target, Thing, asked, words
 from frost_hsm.targets.openpgp import packets
 
-_DAY: Final = 86400
 _CERTIFIES_AND_SIGNS: Final = b"\x03"
 _REASONS: Final = {"unspecified": 0, "superseded": 1, "compromised": 2, "retired": 3}
 _REVOCATION: Final = "PUBLIC KEY BLOCK"  # as gpg --gen-revoke has it
@@ -91,8 +90,8 @@ class OpenPgpCertificate(Target):
 
     def make(self, given: Given) -> bytes:
         """Take user id and days; no file."""
-        days = asked.number(given.texts["days"])
-        return OpenPgpKey(given.now, given.now + days * _DAY if days else 0, given.texts["user-id"]).encode()
+        expires = asked.until(given.now, given.texts["days"], for_ever=0)
+        return OpenPgpKey(given.now, expires, given.texts["user-id"]).encode()
 
     def read(self, data: bytes) -> OpenPgpKey:
         """Read the structure."""
@@ -100,7 +99,7 @@ class OpenPgpCertificate(Target):
 
     def take_apart(self, finished: bytes, file: BinaryIO) -> tuple[OpenPgpKey, bytes]:
         """Read user id and times out of a certificate; the file is not needed."""
-        found = list(packets.packets(finished))
+        found = packets.first(finished, 3)
         if [tag for tag, _ in found] != [packets.PUBLIC_KEY, packets.USER_ID, packets.SIGNATURE]:
             raise MalformedMessage("this is not a certificate of OpenPGP with one user id and one signature")
         made, fields, signature = packets.read_signature(found[2][1])
@@ -185,9 +184,9 @@ class OpenPgpRevocation(Target):
 
     def take_apart(self, finished: bytes, file: BinaryIO) -> tuple[OpenPgpRevoked, bytes]:
         """Read time, reason and comment out of the signature; the file is not needed."""
-        found = list(packets.packets(packets.read_armoured(_REVOCATION, finished)))
+        found = packets.first(packets.read_armoured(_REVOCATION, finished), 1)
         if [tag for tag, _ in found] != [packets.SIGNATURE]:
             raise MalformedMessage("this is not a revocation of OpenPGP")
         made, fields, signature = packets.read_signature(found[0][1])
-        why = fields.get(packets.REASON, b"\xff")
-        return OpenPgpRevoked(made, why[0], why[1:].decode(errors="replace")), signature
+        why = fields.get(packets.REASON, b"")
+        return OpenPgpRevoked(made, why[0] if why else 0xFF, why[1:].decode(errors="replace")), signature

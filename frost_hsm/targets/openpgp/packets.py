@@ -15,6 +15,7 @@ import binascii
 import hashlib
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 from frost_hsm.errors import MalformedMessage
@@ -137,6 +138,11 @@ def packets(data: bytes) -> Iterator[tuple[int, bytes]]:
             raise MalformedMessage("a packet of OpenPGP ends too early")
         yield tag, data[:size]
         data = data[size:]
+
+
+def first(data: bytes, count: int) -> list[tuple[int, bytes]]:
+    """Read as many packets, or all that there are; one more, if there is one, so that nothing stands behind unseen."""
+    return list(islice(packets(data), count + 1))
 
 
 def _take_length(data: bytes) -> tuple[int, bytes]:

@@ -20,6 +20,9 @@ from frost_hsm.targets.own_copy import FileDigest
 _UNSIGNED: Final = re.compile("[\0-\x08\x0b-\x1f\x7f-\x9f]|[ \t]$", re.MULTILINE)
 """Control characters, and space at the end of a line, which signatures on text leave out."""
 
+_LONGEST: Final = 19_990
+"""Bytes of a line: GnuPG cuts at 20,000, with what escapes and ends a line, and the signature is bad then."""
+
 _SIGNATURE: Final = "SIGNATURE"
 _CLEARTEXT: Final = b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
 
@@ -94,8 +97,8 @@ class OpenPgp(Target):
 class OpenPgpText(OpenPgpFile):
     """A text, and when it is signed.
 
-    contents: UTF-8, lines ended by a line feed, without what a signature on text would not cover: space at the end of
-    a line, and control characters.
+    contents: UTF-8, lines ended by a line feed, of up to 19,990 bytes each, without what a signature on text would not
+    cover: space at the end of a line, and control characters.
 
     SEQUENCE { version INTEGER (2), made INTEGER, contents OCTET STRING }
     """
@@ -114,6 +117,12 @@ class OpenPgpText(OpenPgpFile):
             raise NotPossible(
                 "a text to sign has space at the end of a line, or control characters, which would not be signed",
                 hint="take them out; --as openpgp takes any file",
+            )
+
+        if any(len(line) > _LONGEST for line in self.contents.split(b"\n")):
+            raise NotPossible(
+                f"a text to sign has a line of more than {_LONGEST} bytes, which GnuPG would cut",
+                hint="break it; --as openpgp takes any file",
             )
 
     @property

@@ -44,11 +44,8 @@ _ARMOUR: Final = re.compile("^-----BEGIN ", re.MULTILINE)
 """Of a signature: git would cut the message there."""
 
 
-_ARMOURED: Final = rb"-----BEGIN SSH SIGNATURE-----\n.*-----END SSH SIGNATURE-----"
-_SIGNED_TAG: Final = re.compile(rb"(?P<before>object .*?\n)(?P<signature>" + _ARMOURED + rb"\n)", re.DOTALL)
-_SIGNED_COMMIT: Final = re.compile(
-    rb"(?P<before>tree .*?\n)gpgsig(?:-sha256)? (?P<signature>" + _ARMOURED + rb")\n(?P<after>\n.*)", re.DOTALL
-)
+_BEGIN: Final = b"-----BEGIN SSH SIGNATURE-----\n"
+_HEADER: Final = re.compile(rb"\ngpgsig(?:-sha256)? ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +189,12 @@ class Git(Target):
 
     def take_apart(self, finished: bytes, file: BinaryIO) -> tuple[GitObject, bytes]:
         """Cut the signature out of a signed object; the unsigned one may be there too, or nothing."""
-        found = _SIGNED_TAG.fullmatch(finished) or _SIGNED_COMMIT.fullmatch(finished)
-        if found is None:
-            raise MalformedMessage("this is not a tag or commit of git with an SSH signature")
-        armoured = found["signature"]
-        if found.re is _SIGNED_COMMIT:
-            armoured = armoured.replace(b"\n ", b"\n") + b"\n"
+        if finished.startswith(b"tree "):
+            before, *rest = _HEADER.split(finished, 1)
+            armoured, cut, message = b"".join(rest).partition(b"\n\n")
+            unsigned, armoured = before + b"\n" + cut[1:] + message, armoured.replace(b"\n ", b"\n") + b"\n"
+        else:
+            before, cut, armoured = finished.partition(b"\n" + _BEGIN)
+            unsigned, armoured = before + cut[:1], cut[1:] + armoured
         _, signature = ssh_wire.read_armoured(armoured)
-        return self.read(found["before"] + (found.groupdict().get("after") or b"")), signature
+        return self.read(unsigned), signature
