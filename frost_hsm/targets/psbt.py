@@ -23,6 +23,8 @@ SUITES: Final = frozenset({"secp256k1-tr"})
 MAX_SIZE: Final = 1 << 18
 
 _WHAT: Final = "a spend of Bitcoin"
+_MAIN: Final = "main"
+_UNSIGNED_NETWORK: Final = "  CAREFUL  the network is not signed: this spends such coins of the main network as well"
 _COIN: Final = 100_000_000  # satoshi
 _FINAL: Final = 0xFFFFFFFF  # of a sequence number
 _OP_RETURN: Final = 0x6A
@@ -96,7 +98,8 @@ class BitcoinSpend(Structure, Thing):
             mark = "back to this key" if each.script_pubkey == own else f"to {self._payee(each.script_pubkey)}"
             said.append(f"  pays     {_amount(each.value)} {mark}")
         fee = sum(each.value for each in spent) - sum(each.value for each in found.tx.vout)
-        return [*said, f"  fee      {_amount(fee)}", f"  locktime {found.tx.locktime}, version {found.tx.version}"]
+        said += [f"  fee      {_amount(fee)}", f"  locktime {found.tx.locktime}, version {found.tx.version}"]
+        return said if self.network == _MAIN else [*said, _UNSIGNED_NETWORK]
 
     def _payee(self, script: Script) -> str:
         """Say whom an output is for. Raises `NotPossible` for a script that has no address."""
@@ -154,7 +157,7 @@ class BitcoinPsbt(Target):
     suites = SUITES
     options = (
         Option("input", "the number of the input to sign, from 0", "0"),
-        Option("network", f"for addresses: {', '.join(NETWORKS)}", "main"),
+        Option("network", f"for addresses: {', '.join(NETWORKS)}", _MAIN),
     )
 
     def make(self, given: Given) -> bytes:
@@ -176,4 +179,4 @@ class BitcoinPsbt(Target):
         added = [number for number, (now, then) in enumerate(states) if now is not None and then is None]
         if len(added) != 1 or len(states[added[0]][0].items) != 1:
             raise MalformedMessage("this is not that PSBT with one signature more")
-        return BitcoinSpend(before.serialize(), added[0], "main"), states[added[0]][0].items[0]
+        return BitcoinSpend(before.serialize(), added[0], _MAIN), states[added[0]][0].items[0]

@@ -76,6 +76,17 @@ def test_everything_is_shown() -> None:
     assert "to tb1q" in test
 
 
+def test_it_is_said_that_the_network_is_not_signed() -> None:
+    """Who asks says it, and the signature is the same: coins that are called worthless are spent."""
+    main, test = (
+        sign("psbt", make("psbt", psbt().serialize(), by=BY, network=name), by=BY) for name in ("main", "test")
+    )
+    assert main.message == test.message
+    assert takes(test.finished, 0)
+    assert "CAREFUL" in test.words
+    assert "CAREFUL" not in main.words
+
+
 def test_spends_that_are_refused() -> None:
     nameless = psbt()
     nameless.inputs[1].witness_utxo = None
