@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,10 +17,11 @@ from frost_hsm.agent.log import Log
 from frost_hsm.agent.ssh_protocol import Sign
 from frost_hsm.boards import NOTHING
 from frost_hsm.boards.directory import DirectoryBoard
+from frost_hsm.ceremony.messages.using import Response
 from frost_hsm.cli.commands.agent import read_policy
 from frost_hsm.cli.sittings.attending import Attending
 from frost_hsm.cli.workplace import Workplace
-from frost_hsm.errors import BoardProblem, BoardUnreachable
+from frost_hsm.errors import BoardProblem, BoardUnreachable, CeremonyStopped
 from frost_hsm.targets.ssh import wire
 
 
@@ -31,7 +32,7 @@ class Scene:
     people: list[Party]
     uri: str
     agent: Attending
-    log: Log
+    again: Callable[[], AbstractContextManager[Attending]]
     away: BoardProblem | None = None
     arrives: bool = False
     posted: int = 0
@@ -45,6 +46,13 @@ class Scene:
             self.agent._is_all_done(is_once=False, is_staying=True)
 
 
+@contextmanager
+def replaced(before: ExitStack, after: AbstractContextManager[Attending]) -> Iterator[Attending]:
+    before.close()
+    with after as agent:
+        yield agent
+
+
 @pytest.fixture(params=[["alice", "bob"], None], ids=["by name", "who is there"])
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Iterator[Scene]:
     people = alice, *_ = parties.gather(tmp_path / "people")
@@ -53,11 +61,15 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.Fixtu
     place = Workplace(alice.home.path, pin_source=f"file:{alice.directory / 'pin'}")
     rules = read_policy(str(attending.write_policy(alice, all='target = "*"')))
     options = {"asked": None, "signers": request.param, "ahead": 0, "files": None, "clone": None}
-    with (
-        Log(tmp_path / "log", alice.public) as log,
-        Attending(place, uri, log, Judge(log, rules), **options) as agent,
-    ):
-        made = Scene(people, uri, agent, log)
+
+    @contextmanager
+    def attend() -> Iterator[Attending]:
+        with Log(tmp_path / "log", alice.public) as log:
+            with Attending(place, uri, log, Judge(log, rules), **options) as agent:
+                yield agent
+
+    with ExitStack() as stack:
+        made = Scene(people, uri, stack.enter_context(attend()), lambda: replaced(stack.pop_all(), attend()))
 
         def put(board: DirectoryBoard, data: bytes, beside: Mapping[str, bytes] = NOTHING) -> None:
             made.posted += 1
@@ -98,3 +110,21 @@ def test_a_board_that_takes_no_such_message(scene: Scene) -> None:
     scene.go_on()
     assert "nothing is open" in scene.people[1].run("status", "--board", scene.uri).stdout
     assert "nothing is open" in scene.people[0].run("status").stdout
+
+
+@pytest.mark.parametrize("is_killed", [True, False])
+def test_what_programs_wanted_of_an_agent_that_ended_is_taken_back(scene: Scene, is_killed: bool) -> None:
+    """They have gone: the others are asked no more, and a new agent does not go on with it."""
+    alice, bob, carol = scene.people
+    signature = scene.ask()
+    scene.go_on()
+    assert "signature" in bob.run("status", "--board", scene.uri).stdout
+    if not is_killed:
+        scene.agent.take_back()
+        assert isinstance(signature.exception(0), CeremonyStopped)
+        assert "nothing is open" in bob.run("status", "--board", scene.uri).stdout
+    with scene.again() as scene.agent:
+        scene.go_on()
+        for party in (bob, carol):
+            assert "nothing is open" in party.run("status", "--board", scene.uri).stdout
+    assert joining.on(scene.uri, alice.directory / "reader", Response) == []

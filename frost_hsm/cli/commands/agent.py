@@ -150,6 +150,7 @@ def run(
 
 def _close(attending: Attending, log: Log) -> None:
     """Have the token sign the log; a token that is gone cannot, and the log stays open."""
+    attending.take_back()
     with suppress(TokenProblem), attending.holder() as holder:
         log.add("ended")
         log.sign(holder.sign)

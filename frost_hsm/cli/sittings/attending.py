@@ -19,8 +19,10 @@ from frost_hsm.agent.log import Log
 from frost_hsm.agent.question import Question
 from frost_hsm.agent.ssh_protocol import Sign
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
-from frost_hsm.ceremony.messages.using import RAW, Item
+from frost_hsm.ceremony.history.transcript import STEPS
+from frost_hsm.ceremony.messages.using import RAW, Abort, Item
 from frost_hsm.ceremony.signing import attempts
+from frost_hsm.ceremony.signing.aborting import SIGNATURES
 from frost_hsm.ceremony.signing.ahead import Stock
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import things
@@ -36,6 +38,7 @@ from frost_hsm.errors import (
     BoardUnreachable,
     CeremonyStopped,
     FrostHsmError,
+    InputProblem,
     NotKnown,
     NotPossible,
     NotYet,
@@ -123,6 +126,7 @@ class Attending(Sitting):
     ) -> None:
         super().__init__(place, uri, files, clone)
         self._log = log
+        self._left = log.before
         self._judge = judge
         self._asked = asked
         self._held_back: list[str] = []  # what was not said, for a question was on the terminal
@@ -196,11 +200,33 @@ class Attending(Sitting):
         )
 
     def _advance_all(self) -> bool:
+        self._take_back_what_was_left()
         self._take_up_what_is_wanted()
         self._end_what_is_not_wanted()
         there = self._heard.matters.values()
         self._signed_with.update(each.session.key.ceremony for each in there if isinstance(each, SigningMatter))
         return super()._advance_all()
+
+    def take_back(self) -> None:
+        """End what programs wait for, who go with this agent."""
+        for request, wanted in list(self._wanted.items()):
+            del self._wanted[request]
+            _fail(wanted, CeremonyStopped("the agent has ended"))
+            with suppress(FrostHsmError):  # then the next agent does it
+                self._withdraw(request, "the agent has ended, and the program that wanted it goes")
+                self._hand_out_of(self._heard.matters[request])
+
+    def _take_back_what_was_left(self) -> None:
+        """End what programs wanted of an agent that was killed."""
+        home = self._place.home
+        asked = {entry.fields.get("request") for entry in self._left if entry.what == "asked"}
+        for name in asked.intersection(SigningSession.names(home)):
+            folder = f"requests/{name}"
+            ends = (f"{SIGNATURES}/0", f"{STEPS[Abort]}/{self._place.me.name}.pem")
+            if not any(home.exists(f"{folder}/{end}") for end in ends):
+                with suppress(InputProblem):  # of a key that is not here any more
+                    self._withdraw(bytes.fromhex(str(name)), "the agent that asked was killed, and the program goes")
+        self._left = ()
 
     def _take_up_what_is_wanted(self) -> None:
         while True:

@@ -121,6 +121,11 @@ OF_COMPANY = (
             "            raise",
         ),
     ),
+    defence(
+        "agent/test_posting.py::what_programs_wanted_of_an_agent_that_ended_is_taken_back",
+        "a new agent takes back what was left",
+        ("cli/sittings/attending.py", "        self._take_back_what_was_left()\n", ""),
+    ),
     # ── Processes at one state directory ──
     defence(
         "ceremony/test_store.py::what_is_removed_while_it_is_read_is_not_read",
