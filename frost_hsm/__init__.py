@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from frost_hsm.ceremony.signing.session import SigningSession
     from frost_hsm.ceremony.store import StateDirectory
     from frost_hsm.errors import FrostHsmError
-    from frost_hsm.frost import batch, dealer, dkg, refresh, repair, rerandomized, round1, round2, signing, taproot
+    from frost_hsm.frost import batch, rerandomized, signing, taproot
     from frost_hsm.frost.ciphersuites import ED448, ED25519, P256, RISTRETTO255, SECP256K1, SECP256K1_TR
+    from frost_hsm.frost.keys import dealer, dkg, refresh, repair, round1, round2
     from frost_hsm.frost.packages import (
         Identifier,
         KeyPackage,
@@ -109,14 +110,18 @@ _HOMES = {
     "frost_hsm.targets.programs.message_folder": ("MessageFolder",),
     "frost_hsm.agent.asking": ("Agent",),
 }
-_MODULES = ("batch", "dealer", "dkg", "refresh", "repair", "rerandomized", "round1", "round2", "signing", "taproot")
+_MODULES = {
+    "frost_hsm.frost": ("batch", "rerandomized", "signing", "taproot"),
+    "frost_hsm.frost.keys": ("dealer", "dkg", "refresh", "repair", "round1", "round2"),
+}
 
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _MODULES:
-        return import_module(f"frost_hsm.frost.{name}")
+    for room, names in _MODULES.items():
+        if name in names:
+            return import_module(f"{room}.{name}")
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(home), name)

@@ -44,6 +44,14 @@ MAY_IMPORT = {
 """Each part of the house and the parts below it that it may import."""
 
 WINGS = {
+    "groups": (
+        *("secret_hash", "one_by_one", "weights", "libcrypto", "powers", "pycryptodome", "native", "self_test"),
+        "foundations",
+    ),
+    "frost": (
+        *("hashing", "hooks", "ciphersuites", "keeping", "values", "polynomial", "encoding", "packages", "signing"),
+        *("taproot", "rerandomized", "batch", "keys"),
+    ),
     "ceremony": ("people", "index", "store", "messages", "sealing", "history", "sharing", "signing"),
     "cli": (
         *(
@@ -202,6 +210,12 @@ def test_modules_are_small_and_named_for_what_they_hold(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 450
     words = set(path.relative_to(HOUSE).with_suffix("").as_posix().replace("/", "_").split("_"))
     assert {"utils", "util", "common", "helpers", "helper", "manager", "misc"}.isdisjoint(words)
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in MODULES}), ids=identify)
+def test_a_folder_is_small(folder: Path) -> None:
+    """Of commands, which are found by their names, there are as many as there are."""
+    assert folder == HOUSE / "cli" / "commands" or len(list(folder.glob("*.py"))) <= 15
 
 
 @pytest.mark.parametrize("path", MODULES, ids=identify)

@@ -21,7 +21,7 @@ from frost_hsm.ceremony.messages.making import Proposal, Round1
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
 from frost_hsm.ceremony.messages.using import Commitment, Response, SigningRequest
 from frost_hsm.errors import InvalidSecretShare, PinIncorrect
-from frost_hsm.frost import round1
+from frost_hsm.frost.keys import round1
 from frost_hsm.frost.packages import SigningCommitments
 from frost_hsm.groups import Group
 from frost_hsm.secret import Secret

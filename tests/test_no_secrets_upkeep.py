@@ -19,7 +19,7 @@ from frost_hsm.ceremony.messages.using import Response, SigningRequest
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.signing import session as signing
 from frost_hsm.ceremony.signing.sealed_signer import SealedSigner
-from frost_hsm.frost import round1
+from frost_hsm.frost.keys import round1
 from frost_hsm.secret import Secret
 
 

@@ -11,8 +11,9 @@ import pytest
 
 from frost_hsm import secret
 from frost_hsm.errors import FrostHsmError, SecretConsumed, SecretForked
-from frost_hsm.frost import dealer, dkg, refresh, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import P256
+from frost_hsm.frost.keys import dealer, dkg, refresh
 from frost_hsm.frost.packages import KeyPackage, SigningNonces, SigningPackage
 from frost_hsm.frost.values import Identifier
 from frost_hsm.secret import OneProcess, system_entropy
@@ -62,7 +63,8 @@ def test_no_file_is_opened_for_entropy() -> None:
     """Whatever lies at the path of the random device, keys do not come from it."""
     program = """
 import sys
-from frost_hsm.frost import ciphersuites, dkg
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.keys import dkg
 from frost_hsm.frost.values import Identifier
 suite = ciphersuites.P256
 make = lambda: dkg.part1(suite, Identifier.from_u16(suite, 1), max_signers=3, min_signers=2)

@@ -3,10 +3,7 @@
 In the order in which one may read it:
 
 - suites: ``hashing`` ``hooks`` ``ciphersuites``
-- what there is: ``keeping`` ``values`` ``packages`` ``round1`` ``round2``
-- how it is written: ``postcard`` ``json_text`` ``codecs`` ``encoding``
-- making a key: ``polynomial`` ``many_commitments`` ``proof_of_knowledge`` ``checks`` ``dkg``, or sharing one out:
-  ``dealer``
+- what there is, and how it is written: ``keeping`` ``values`` ``polynomial`` ``encoding`` ``packages``
 - signing: ``signing`` ``batch`` ``rerandomized`` ``taproot``
-- later: ``refresh`` ``repair``
+- making a key, and later its shares anew: ``keys``
 """

@@ -13,10 +13,21 @@ from typing import Any, ClassVar, Self
 from frost_hsm.errors import DeserializationError, IncorrectPackage, InvalidSecretShare
 from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.codecs import U16, Bytes, Codec, Commitment, Fixed, MapOf, Nested, OptionalTail, Point, capped
-from frost_hsm.frost.encoding import Header, PublicPackage, SecretPackage
+from frost_hsm.frost.encoding.codecs import (
+    U16,
+    Bytes,
+    Codec,
+    Commitment,
+    Fixed,
+    MapOf,
+    Nested,
+    OptionalTail,
+    Point,
+    capped,
+)
+from frost_hsm.frost.encoding.package import Header, PublicPackage, SecretPackage
+from frost_hsm.frost.encoding.postcard import Reader
 from frost_hsm.frost.keeping import SingleUse
-from frost_hsm.frost.postcard import Reader
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,

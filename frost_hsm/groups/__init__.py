@@ -8,12 +8,9 @@ time.
 A group makes its own elements and scalars and understands no others. What a step of the protocol needs many of is asked
 for at once, so that a foundation in another language is entered once a step.
 
-- what the contract stands on: ``secret_hash``; how to meet it in part: ``one_by_one``
-- scalars: ``bignum_scalars`` ``integer_scalars``
-- sums of many products: ``buckets`` ``windows`` ``powers``; checking many things at once: ``weights``
-- on libcrypto: ``libcrypto`` ``bignum_hashing`` ``openssl``; on pycryptodome: ``pycryptodome`` ``weierstrass``
-  ``koblitz`` ``edwards`` ``ristretto``
-- on a library of our own, where it is installed: ``native``
+- what the contract stands on: ``secret_hash``; how to meet it in part: ``one_by_one``; checking many things at once:
+  ``weights``; square roots: ``powers``
+- foundations, a room each: ``libcrypto``, ``pycryptodome`` and, where it is installed, our own library, ``native``
 - which one computes: ``self_test`` ``foundations``
 """
 

@@ -66,17 +66,18 @@ def p256() -> Group:
 
     The native library helps libcrypto to read points, if it is there.
     """
-    from frost_hsm.groups import libcrypto, openssl, self_test
+    from frost_hsm.groups import libcrypto, self_test
+    from frost_hsm.groups.libcrypto import curves
 
     for library in libcrypto.find():
         try:
-            group = openssl.P256Libcrypto(library)
+            group = curves.P256Libcrypto(library)
             if self_test.computes(group) and self_test.base_multiplication_seconds(group) < _SLOW:
                 return _helped(group, library)
         except MemoryError:  # how libcrypto says that it has no P-256, too
             continue
     with _no_other_is_left():
-        from frost_hsm.groups import weierstrass
+        from frost_hsm.groups.pycryptodome import weierstrass
 
         return weierstrass.P256Pycryptodome()
 
@@ -113,7 +114,8 @@ def secp256k1() -> Group:
     if native:
         return native
     with _no_other_is_left():
-        from frost_hsm.groups import koblitz, self_test, weierstrass
+        from frost_hsm.groups import self_test
+        from frost_hsm.groups.pycryptodome import koblitz, weierstrass
 
         library = _libcrypto()
         if library:
@@ -131,7 +133,7 @@ def ed25519() -> Group:
     if native:
         return native
     with _no_other_is_left():
-        from frost_hsm.groups import edwards
+        from frost_hsm.groups.pycryptodome import edwards
 
         return edwards.Ed25519(_libcrypto())
 
@@ -143,7 +145,7 @@ def ristretto255() -> Group:
     if native:
         return native
     with _no_other_is_left():
-        from frost_hsm.groups import ristretto
+        from frost_hsm.groups.pycryptodome import ristretto
 
         return ristretto.Ristretto255(_libcrypto())
 
@@ -155,7 +157,7 @@ def ed448() -> Group:
     if native:
         return native
     with _no_other_is_left():
-        from frost_hsm.groups import edwards
+        from frost_hsm.groups.pycryptodome import edwards
 
         return edwards.Ed448(_libcrypto())
 

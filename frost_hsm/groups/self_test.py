@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 from frost_hsm.errors import FrostHsmError, MalformedElement
 from frost_hsm.groups import Element, Group, SecretScalar
-from frost_hsm.groups.bignum_scalars import BignumScalars
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.libcrypto.scalars import BignumScalars
 from frost_hsm.groups.powers import power
 from frost_hsm.secret import Secret
 

@@ -12,7 +12,7 @@ from frost_hsm import targets
 from frost_hsm.ceremony.people.names import NAME
 from frost_hsm.errors import MalformedMessage, NotPossible
 from frost_hsm.frost import ciphersuites
-from frost_hsm.frost.checks import check_numbers
+from frost_hsm.frost.keys.checks import check_numbers
 from frost_hsm.targets import Target, suites, words
 
 MAX_SIZE: Final = 65536

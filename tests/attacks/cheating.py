@@ -17,7 +17,7 @@ from frost_hsm.ceremony.messages.complaints import Complaint
 from frost_hsm.ceremony.messages.making import Confirmation, Round1, Round2
 from frost_hsm.ceremony.messages.message import Envelopes
 from frost_hsm.errors import FrostHsmError
-from frost_hsm.frost import refresh, round1
+from frost_hsm.frost.keys import refresh, round1
 
 EVERYTHING = takes_every("cheats")
 """Whether to try all ways of any two cheats, and not a sample."""

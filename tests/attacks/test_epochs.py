@@ -33,9 +33,10 @@ from frost_hsm.errors import (
     StepConflict,
     UnknownSender,
 )
-from frost_hsm.frost import ciphersuites, refresh, repair
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.keys import refresh, repair
+from frost_hsm.frost.keys.repair import Sigma
 from frost_hsm.frost.packages import KeyPackage
-from frost_hsm.frost.repair import Sigma
 from frost_hsm.frost.values import SigningKey
 
 

@@ -38,8 +38,9 @@ from frost_hsm.errors import (
     UsageProblem,
 )
 from frost_hsm.forms import cms, der, oids
-from frost_hsm.frost import round2, signing
-from frost_hsm.frost.dkg import part1
+from frost_hsm.frost import signing
+from frost_hsm.frost.keys import round2
+from frost_hsm.frost.keys.dkg import part1
 from frost_hsm.frost.packages import Identifier, SigningPackage
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import Redacted, Secret

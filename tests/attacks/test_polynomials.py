@@ -31,9 +31,10 @@ from frost_hsm.errors import (
     ProtocolViolation,
     UsageProblem,
 )
-from frost_hsm.frost import round1, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import P256
-from frost_hsm.frost.refresh import prove_coefficients, refresh_dkg_part1
+from frost_hsm.frost.keys import round1
+from frost_hsm.frost.keys.refresh import prove_coefficients, refresh_dkg_part1
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,

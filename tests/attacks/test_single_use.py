@@ -8,9 +8,10 @@ from dataclasses import replace
 import pytest
 
 from frost_hsm.errors import InvalidProofOfKnowledge, SecretForked, UnchangedShare
-from frost_hsm.frost import batch, dealer, proof_of_knowledge, refresh, signing
+from frost_hsm.frost import batch, signing
 from frost_hsm.frost.batch import Item
 from frost_hsm.frost.ciphersuites import P256
+from frost_hsm.frost.keys import dealer, proof_of_knowledge, refresh
 from frost_hsm.frost.packages import KeyPackage, SigningKey, SigningPackage
 from frost_hsm.frost.values import Identifier
 from frost_hsm.groups.weights import Weights

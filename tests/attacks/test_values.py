@@ -30,10 +30,10 @@ from frost_hsm.errors import (
     UsageProblem,
 )
 from frost_hsm.forms import der
-from frost_hsm.frost import round1
 from frost_hsm.frost.ciphersuites import P256, SECP256K1_TR
+from frost_hsm.frost.keys import round1
 from frost_hsm.frost.values import VerifyingKey
-from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
 from frost_hsm.secret import Secret
 
 P = plain_curves.CURVES["P-256"].p

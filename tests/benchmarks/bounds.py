@@ -18,12 +18,12 @@ from typing import Any
 
 from bare_calls import RecordedLibcrypto
 
-from frost_hsm.frost import dkg, round1
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite, by_name
+from frost_hsm.frost.keys import dkg, round1
+from frost_hsm.frost.keys.round2 import Package
 from frost_hsm.frost.packages import Identifier, SigningShare
-from frost_hsm.frost.round2 import Package
 from frost_hsm.groups import Group, libcrypto
-from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
 from frost_hsm.secret import Secret
 
 SIZES = ((3, 2), (5, 3), (10, 7), (100, 67))

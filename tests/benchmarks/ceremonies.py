@@ -34,8 +34,8 @@ from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing import envelope, seeds, shares
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.forms import der
-from frost_hsm.frost import dkg, round2
-from frost_hsm.frost.round1 import SecretPackage
+from frost_hsm.frost.keys import dkg, round2
+from frost_hsm.frost.keys.round1 import SecretPackage
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import system_entropy
 

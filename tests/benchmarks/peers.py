@@ -32,8 +32,9 @@ from peers.process import PeerProcess
 from peers.zcash_foundation import key, public_bytes
 from stage import building, memory_peak
 
-from frost_hsm.frost import dealer, dkg, round1, round2, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
+from frost_hsm.frost.keys import dealer, dkg, round1, round2
 from frost_hsm.frost.packages import (
     KeyPackage,
     SignatureShare,

@@ -22,8 +22,9 @@ from pathlib import Path
 import bounds
 from table import Table, show
 
-from frost_hsm.frost import dealer, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.packages import KeyPackage, SigningPackage
 
 SUITES = ("p256", "ed25519")

@@ -17,12 +17,13 @@ import sys
 import time
 from collections.abc import Callable
 
-from frost_hsm.groups import Group, SecretScalar, edwards, libcrypto, ristretto
-from frost_hsm.groups.koblitz import Secp256k1Libcrypto
+from frost_hsm.groups import Group, SecretScalar, libcrypto
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
 from frost_hsm.groups.native import curves, library
-from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.pycryptodome import edwards, ristretto
+from frost_hsm.groups.pycryptodome.koblitz import Secp256k1Libcrypto
+from frost_hsm.groups.pycryptodome.weierstrass import P256Pycryptodome
 from frost_hsm.groups.secret_hash import ExpandedHash, WideHash
-from frost_hsm.groups.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
 
 Operation = Callable[[SecretScalar], object]

@@ -29,8 +29,9 @@ from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sharing import dispute
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import ForeignMessage, NotKnown
-from frost_hsm.frost import dealer, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import P256
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.packages import Identifier
 
 SMALL, TIMES = 24, 4

@@ -35,8 +35,8 @@ from frost_hsm.errors import (
     StorageProblem,
     UnknownSender,
 )
-from frost_hsm.frost import dkg
 from frost_hsm.frost.ciphersuites import P256
+from frost_hsm.frost.keys import dkg
 from frost_hsm.frost.values import Identifier
 from frost_hsm.secret import Secret
 

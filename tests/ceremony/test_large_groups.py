@@ -24,7 +24,7 @@ from frost_hsm.ceremony.sealing import envelope, seeds, shares
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing import keygen
 from frost_hsm.errors import InvalidSecretShare
-from frost_hsm.frost import dkg, many_commitments, round1, round2
+from frost_hsm.frost.keys import dkg, many_commitments, round1, round2
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import system_entropy
 

@@ -33,8 +33,8 @@ from frost_hsm.errors import (
     StepConflict,
     UnknownSender,
 )
-from frost_hsm.frost import round1
-from frost_hsm.frost.dealer import reconstruct
+from frost_hsm.frost.keys import round1
+from frost_hsm.frost.keys.dealer import reconstruct
 from frost_hsm.frost.packages import KeyPackage, Signature
 
 

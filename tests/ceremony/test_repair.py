@@ -33,7 +33,7 @@ from frost_hsm.errors import (
     StepConflict,
     UnknownSender,
 )
-from frost_hsm.frost.repair import Sigma
+from frost_hsm.frost.keys.repair import Sigma
 from frost_hsm.secret import system_entropy
 
 

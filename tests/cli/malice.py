@@ -15,10 +15,11 @@ from frost_hsm.ceremony.messages.using import Commitment, Response
 from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.forms import cms, oids, pem
-from frost_hsm.frost import dkg, round2, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import P256
+from frost_hsm.frost.keys import dkg, round2
+from frost_hsm.frost.keys.round1 import Package
 from frost_hsm.frost.packages import Identifier, SignatureShare, SigningShare, VerifiableSecretSharingCommitment
-from frost_hsm.frost.round1 import Package
 from frost_hsm.secret import Secret
 
 

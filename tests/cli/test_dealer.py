@@ -16,7 +16,8 @@ from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.errors import Equivocation, ForeignMessage, InvalidContents, StepConflict
-from frost_hsm.frost import ciphersuites, dealer
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.values import SigningKey
 from frost_hsm.secret import Secret
 

@@ -20,7 +20,7 @@ from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sealing.records import SealedRecords
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.errors import Equivocation, ForeignMessage, InvalidContents, StepConflict
-from frost_hsm.frost import dealer, refresh
+from frost_hsm.frost.keys import dealer, refresh
 from frost_hsm.frost.packages import SecretShare
 from frost_hsm.frost.values import VerifiableSecretSharingCommitment
 

@@ -25,8 +25,9 @@ from frost_hsm.errors import (
     InvalidZeroScalar,
     MalformedScalar,
 )
-from frost_hsm.frost import dealer, polynomial
+from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.packages import (
     Identifier,
     KeyPackage,

@@ -26,8 +26,9 @@ from frost_hsm.errors import (
     SecretConsumed,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dealer, dkg, polynomial, round1, round2, signing
+from frost_hsm.frost import polynomial, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dealer, dkg, round1, round2
 from frost_hsm.frost.packages import (
     Coefficient,
     Identifier,

@@ -20,8 +20,9 @@ from frost_hsm.errors import (
     MalformedElement,
     MalformedScalar,
 )
-from frost_hsm.frost import encoding, round1
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.encoding import package as encoding
+from frost_hsm.frost.keys import round1
 from frost_hsm.frost.packages import PublicKeyPackage, SigningCommitments, SigningPackage, VerifyingKey
 from frost_hsm.secret import Secret
 

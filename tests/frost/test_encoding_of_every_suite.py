@@ -22,10 +22,10 @@ from frost_hsm.errors import (
     InvalidIdentityElement,
     InvalidNonPrimeOrderElement,
 )
-from frost_hsm.frost import dkg
 from frost_hsm.frost.ciphersuites import ALL, ED448, ED25519, Ciphersuite
+from frost_hsm.frost.keys import dkg
+from frost_hsm.frost.keys.repair import Delta
 from frost_hsm.frost.packages import PublicKeyPackage, SignatureShare, SigningPackage
-from frost_hsm.frost.repair import Delta
 from frost_hsm.frost.values import (
     Identifier,
     Nonce,

@@ -8,8 +8,9 @@ from stage.plain_curves import Edwards
 from stage.suites import SUITES
 
 from frost_hsm.errors import InvalidNonPrimeOrderElement, InvalidSecretShare, MalformedElement
-from frost_hsm.frost import dkg, many_commitments, polynomial, refresh, round1, round2
+from frost_hsm.frost import polynomial
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dkg, many_commitments, refresh, round1, round2
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
 from frost_hsm.frost.values import Identifier, SigningShare
 

@@ -27,8 +27,9 @@ from frost_hsm.errors import (
     SecretConsumed,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dealer, dkg, refresh, round1, round2, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.keys import dealer, dkg, refresh, round1, round2
 from frost_hsm.frost.packages import (
     Identifier,
     KeyPackage,

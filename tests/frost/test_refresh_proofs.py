@@ -13,8 +13,8 @@ from stage.p256 import scalar
 from stage.suites import draws
 
 from frost_hsm.errors import IncorrectPackage, InvalidProofOfKnowledge, SecretConsumed, UnchangedShare
-from frost_hsm.frost import dkg, proof_of_knowledge, refresh, round1, round2
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.keys import dkg, proof_of_knowledge, refresh, round1, round2
 from frost_hsm.frost.values import (
     Identifier,
     SigningShare,

@@ -23,10 +23,10 @@ from frost_hsm.errors import (
     NotPossible,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dealer, refresh, repair
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
+from frost_hsm.frost.keys import dealer, refresh, repair
+from frost_hsm.frost.keys.repair import Delta, Sigma
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
-from frost_hsm.frost.repair import Delta, Sigma
 from frost_hsm.secret import Secret
 
 

@@ -10,9 +10,9 @@ from stage.p256 import public_bytes
 from stage.suites import sample, vectors
 
 from frost_hsm.errors import DeserializationError
-from frost_hsm.frost import round1, round2
 from frost_hsm.frost.ciphersuites import ALL, Ciphersuite
-from frost_hsm.frost.encoding import Package
+from frost_hsm.frost.encoding.package import Package
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare, SignatureShare, SigningPackage
 from frost_hsm.frost.values import Identifier, Signature, SigningShare, VerifyingKey
 from frost_hsm.secret import Secret

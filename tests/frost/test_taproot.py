@@ -11,7 +11,8 @@ from stage.p256 import public_bytes
 from stage.suites import draws, vectors
 
 from frost_hsm.errors import InvalidProofOfKnowledge, InvalidSignature, InvalidSignatureShare
-from frost_hsm.frost import ciphersuites, dkg, signing, taproot
+from frost_hsm.frost import ciphersuites, signing, taproot
+from frost_hsm.frost.keys import dkg
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureResponse, SignatureShare
 from frost_hsm.frost.values import Identifier, Signature, VerifyingKey
 

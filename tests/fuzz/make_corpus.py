@@ -34,8 +34,9 @@ from frost_hsm.ceremony.sealing import envelope
 from frost_hsm.ceremony.sharing import dealing
 from frost_hsm.forms import der, oids
 from frost_hsm.forms.oaep import OaepHash
-from frost_hsm.frost import dealer, dkg, packages, signing
+from frost_hsm.frost import packages, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dealer, dkg
 from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
 from frost_hsm.frost.values import SigningKey
 from frost_hsm.plans import signature

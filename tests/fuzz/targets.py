@@ -55,9 +55,10 @@ from frost_hsm.errors import (
 )
 from frost_hsm.forms import certificate, der, pem
 from frost_hsm.forms.public_key import PublicKey
-from frost_hsm.frost import ciphersuites, packages, round1, round2, values
+from frost_hsm.frost import ciphersuites, packages, values
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import Package, SecretPackage
+from frost_hsm.frost.encoding.package import Package, SecretPackage
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.plans import plan as plans
 from frost_hsm.plans import record, script, signature, statement
 from frost_hsm.secret import Secret

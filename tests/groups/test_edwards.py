@@ -16,8 +16,9 @@ from stage.plain_curves import Edwards, multiply
 from stage.suites import SUITES, vectors
 
 from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement, MalformedElement
-from frost_hsm.groups import Element, Group, edwards, foundations
-from frost_hsm.groups.edwards import Ed448, Ed25519, EdwardsGroup
+from frost_hsm.groups import Element, Group, foundations
+from frost_hsm.groups.pycryptodome import edwards
+from frost_hsm.groups.pycryptodome.edwards import Ed448, Ed25519, EdwardsGroup
 
 OURS: dict[str, EdwardsGroup] = {"Ed25519": Ed25519(), "Ed448": Ed448()}
 for kind in (Ed25519, Ed448):  # and where nothing but L·P shows membership

@@ -16,16 +16,8 @@ from stage.suites import SUITES, vectors
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement, MalformedScalar, UsageProblem
 from frost_hsm.frost.ciphersuites import Ciphersuite
 from frost_hsm.frost.hashing import XmdSha256
-from frost_hsm.groups import (
-    Element,
-    Group,
-    edwards,
-    foundations,
-    koblitz,
-    libcrypto,
-    ristretto,
-    weierstrass,
-)
+from frost_hsm.groups import Element, Group, foundations, libcrypto
+from frost_hsm.groups.pycryptodome import edwards, koblitz, ristretto, weierstrass
 from frost_hsm.groups.secret_hash import ExpandedHash, SecretHash, WideHash
 from frost_hsm.secret import Secret
 

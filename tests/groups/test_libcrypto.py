@@ -10,13 +10,12 @@ import sys
 import pytest
 from stage import p256
 
-from frost_hsm import groups
 from frost_hsm.errors import MalformedElement, NoConstantTime
-from frost_hsm.groups import Group, foundations, libcrypto, openssl, self_test
-from frost_hsm.groups.koblitz import Secp256k1Libcrypto
-from frost_hsm.groups.libcrypto import Libcrypto
-from frost_hsm.groups.openssl import P256Libcrypto
-from frost_hsm.groups.weierstrass import Secp256k1
+from frost_hsm.groups import Group, foundations, libcrypto, pycryptodome, self_test
+from frost_hsm.groups.libcrypto import Libcrypto, curves
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
+from frost_hsm.groups.pycryptodome.koblitz import Secp256k1Libcrypto
+from frost_hsm.groups.pycryptodome.weierstrass import Secp256k1
 
 
 @pytest.fixture
@@ -160,7 +159,7 @@ def test_a_call_that_fails_is_noticed(library: Libcrypto, function: str) -> None
 
 def test_importing_the_protocol_loads_no_library() -> None:
     program = (
-        "import sys, frost_hsm.frost.signing, frost_hsm.frost.dkg;"
+        "import sys, frost_hsm.frost.signing, frost_hsm.frost.keys.dkg;"
         "heavy = {'ctypes', 'Crypto', 'cryptography', 'asn1crypto', 'pkcs11', 'click'} & set(sys.modules);"
         "assert not heavy, heavy;"
         "from frost_hsm.frost.ciphersuites import P256; P256.group;"
@@ -196,7 +195,8 @@ for suite in ALL[1:]:
 def test_without_any_c_library_the_program_stops(name: str) -> None:
     run_without_c_code(f"""
 from frost_hsm.errors import NoConstantTime
-from frost_hsm.groups import foundations, libcrypto, weierstrass
+from frost_hsm.groups import foundations, libcrypto
+from frost_hsm.groups.pycryptodome import weierstrass
 libcrypto.find = lambda: iter(())
 for make in (foundations.p256, foundations.secp256k1, weierstrass.{name}):
     try:
@@ -208,8 +208,8 @@ for make in (foundations.p256, foundations.secp256k1, weierstrass.{name}):
 
 
 def test_without_any_library_the_program_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "frost_hsm.groups.weierstrass", None)  # how an import fails
-    monkeypatch.delattr(groups, "weierstrass", raising=False)
+    monkeypatch.setitem(sys.modules, "frost_hsm.groups.pycryptodome.weierstrass", None)  # how an import fails
+    monkeypatch.delattr(pycryptodome, "weierstrass", raising=False)
     with pytest.raises(NoConstantTime, match="can be loaded"):
         choose(monkeypatch)
 
@@ -229,7 +229,7 @@ def test_many_values_are_freed(library: Libcrypto) -> None:
         free(point)
 
     library.EC_POINT_new, library.EC_POINT_free = counting_new, counting_free
-    group = openssl.P256Libcrypto(library)
+    group = curves.P256Libcrypto(library)
     for _ in range(10):
         group.encode(group.combine_base(3, 4, group.decode(p256.G)))
     assert made == freed > 10

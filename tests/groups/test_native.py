@@ -18,12 +18,13 @@ from stage.memory_search import as_int, found_in
 from stage.p256 import number, scalar
 
 from frost_hsm.errors import FrostHsmError
-from frost_hsm.groups import Element, Group, edwards, foundations, libcrypto, ristretto, self_test
-from frost_hsm.groups.koblitz import Secp256k1Libcrypto
+from frost_hsm.groups import Element, Group, foundations, libcrypto, self_test
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
 from frost_hsm.groups.native import library
 from frost_hsm.groups.native.curves import NativeCurve
 from frost_hsm.groups.native.library import Library
-from frost_hsm.groups.openssl import P256Libcrypto
+from frost_hsm.groups.pycryptodome import edwards, ristretto
+from frost_hsm.groups.pycryptodome.koblitz import Secp256k1Libcrypto
 
 TODAY: dict[str, Group] = {
     make.name: make(next(libcrypto.find())) for make in (edwards.Ed25519, edwards.Ed448, ristretto.Ristretto255)

@@ -10,8 +10,8 @@ from stage.suites import SUITES, vectors
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element, Group, libcrypto
-from frost_hsm.groups.edwards import Ed25519
-from frost_hsm.groups.ristretto import Ristretto255
+from frost_hsm.groups.pycryptodome.edwards import Ed25519
+from frost_hsm.groups.pycryptodome.ristretto import Ristretto255
 
 GROUPS: dict[str, Group] = {
     "pycryptodome": Ristretto255(next(libcrypto.find())),

@@ -9,10 +9,11 @@ from Crypto.PublicKey.ECC import EccPoint
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from frost_hsm.groups import Element, Group, buckets, libcrypto, windows
-from frost_hsm.groups.edwards import Ed448, Ed25519
-from frost_hsm.groups.ristretto import Ristretto255
-from frost_hsm.groups.weierstrass import Secp256k1
+from frost_hsm.groups import Element, Group, libcrypto
+from frost_hsm.groups.pycryptodome import buckets, windows
+from frost_hsm.groups.pycryptodome.edwards import Ed448, Ed25519
+from frost_hsm.groups.pycryptodome.ristretto import Ristretto255
+from frost_hsm.groups.pycryptodome.weierstrass import Secp256k1
 
 LIBRARY = next(libcrypto.find())
 GROUPS: dict[str, Group] = {

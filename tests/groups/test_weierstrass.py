@@ -12,8 +12,8 @@ from stage.suites import SUITES, vectors
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Group, libcrypto
-from frost_hsm.groups.koblitz import Secp256k1Libcrypto
-from frost_hsm.groups.weierstrass import Secp256k1
+from frost_hsm.groups.pycryptodome.koblitz import Secp256k1Libcrypto
+from frost_hsm.groups.pycryptodome.weierstrass import Secp256k1
 
 GROUPS: dict[str, Group] = {
     **p256.GROUPS,

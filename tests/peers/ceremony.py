@@ -10,8 +10,8 @@ import pytest
 from peers.process import PeerError
 
 from frost_hsm.errors import FrostHsmError
-from frost_hsm.frost import round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.values import Identifier, Signature, VerifyingKey
 

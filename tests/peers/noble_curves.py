@@ -13,8 +13,8 @@ from peers.process import PeerProcess
 from peers.zcash_foundation import key, public_bytes
 
 from frost_hsm.errors import InvalidSignature, InvalidSignatureShare
-from frost_hsm.frost import round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.values import (
     Identifier,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from frost_hsm.frost import dkg, round1, round2, signing
+from frost_hsm.frost import signing
+from frost_hsm.frost.keys import dkg, round1, round2
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.values import Identifier, Signature, VerifyingKey
 

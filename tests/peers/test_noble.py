@@ -15,8 +15,8 @@ from peers.zcash_foundation import key, public_bytes
 from stage.samples import takes_every
 
 from frost_hsm.errors import InvalidProofOfKnowledge, InvalidSecretShare, InvalidSignatureShare
-from frost_hsm.frost import dealer
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.packages import KeyPackage, SigningPackage
 from frost_hsm.frost.values import Identifier
 

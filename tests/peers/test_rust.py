@@ -11,8 +11,8 @@ from peers.ceremony import Implementation, blamed
 from peers.ours import OurParticipant, Ours
 from peers.zcash_foundation import Form, Rust, RustParticipant, key
 
-from frost_hsm.frost import dkg, round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dkg, round1, round2
 from frost_hsm.frost.packages import SigningPackage
 from frost_hsm.frost.values import Identifier
 

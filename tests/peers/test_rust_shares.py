@@ -13,10 +13,10 @@ from peers.ours import OurParticipant, Ours
 from peers.zcash_foundation import Form, Rust, RustParticipant, key, public_bytes
 
 from frost_hsm.errors import IncorrectPackage
-from frost_hsm.frost import dealer, refresh, repair, round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dealer, refresh, repair, round1, round2
+from frost_hsm.frost.keys.repair import Delta, Sigma
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
-from frost_hsm.frost.repair import Delta, Sigma
 from frost_hsm.frost.values import Identifier, SigningKey
 from frost_hsm.secret import Secret
 

@@ -8,8 +8,9 @@ import pytest
 from peers.ours import OurParticipant
 from peers.zcash_foundation import Rust, RustParticipant, public_bytes
 
-from frost_hsm.frost import dealer, rerandomized, taproot
+from frost_hsm.frost import rerandomized, taproot
 from frost_hsm.frost.ciphersuites import SECP256K1_TR, Ciphersuite
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SigningPackage
 
 MESSAGE = b"message"

@@ -13,9 +13,9 @@ from typing import Any, TypeVar
 
 from peers.process import PeerProcess
 
-from frost_hsm.frost import round1, round2
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import SecretPackage
+from frost_hsm.frost.encoding.package import SecretPackage
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
 from frost_hsm.frost.values import Identifier, Signature, VerifyingKey
 from frost_hsm.secret import Secret

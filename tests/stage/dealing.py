@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from stage.group_run import Signing
 
-from frost_hsm.frost import ciphersuites, dealer, signing
+from frost_hsm.frost import ciphersuites, signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dealer
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 
 every_suite = pytest.mark.parametrize("suite", [pytest.param(suite, id=suite.name) for suite in ciphersuites.ALL])

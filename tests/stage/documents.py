@@ -7,8 +7,8 @@ from typing import Any
 
 from stage.p256 import G, vectors
 
-from frost_hsm.frost import round1, round2
-from frost_hsm.frost.encoding import Package, SecretPackage
+from frost_hsm.frost.encoding.package import Package, SecretPackage
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import (
     KeyPackage,
     PublicKeyPackage,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from frost_hsm.frost import dealer, dkg, round1, round2, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import Package, SecretPackage
+from frost_hsm.frost.encoding.package import Package, SecretPackage
+from frost_hsm.frost.keys import dealer, dkg, round1, round2
 from frost_hsm.frost.packages import (
     KeyPackage,
     PublicKeyPackage,

@@ -8,8 +8,9 @@ from typing import Any
 
 from stage.p256 import identifiers
 
-from frost_hsm.frost import dkg, round1, round2, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dkg, round1, round2
 from frost_hsm.frost.packages import (
     Identifier,
     KeyPackage,

@@ -14,7 +14,7 @@ from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.ceremony.sealing import seeds, shares
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing.refresh import Refresh
-from frost_hsm.frost import dkg, round1, round2
+from frost_hsm.frost.keys import dkg, round1, round2
 from frost_hsm.frost.values import SigningShare
 from frost_hsm.secret import Secret, system_entropy
 

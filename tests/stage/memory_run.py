@@ -12,8 +12,9 @@ import gc
 import hashlib
 import sys
 
-from frost_hsm.frost import dealer, dkg, refresh, repair, signing
+from frost_hsm.frost import signing
 from frost_hsm.frost.ciphersuites import Ciphersuite, by_name
+from frost_hsm.frost.keys import dealer, dkg, refresh, repair
 from frost_hsm.frost.packages import Identifier, KeyPackage, SigningPackage
 
 MESSAGE = b"message"

@@ -9,8 +9,8 @@ from typing import Any
 from frost_hsm.frost.ciphersuites import P256, Ciphersuite
 from frost_hsm.frost.values import Identifier
 from frost_hsm.groups import Group, SecretScalar, libcrypto
-from frost_hsm.groups.openssl import P256Libcrypto
-from frost_hsm.groups.weierstrass import P256Pycryptodome
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
+from frost_hsm.groups.pycryptodome.weierstrass import P256Pycryptodome
 from frost_hsm.secret import Secret
 
 GROUPS: dict[str, Group] = {

@@ -14,8 +14,8 @@ from typing import Any
 from unittest import mock
 
 from frost_hsm import secret
-from frost_hsm.groups.bignum_hashing import HashRoom
-from frost_hsm.groups.bignum_scalars import BignumScalars, SecretContext
+from frost_hsm.groups.libcrypto.hashing import HashRoom
+from frost_hsm.groups.libcrypto.scalars import BignumScalars, SecretContext
 from frost_hsm.secret import Secret
 
 LONG_ENOUGH = 24  # bytes; what is drawn shorter is public: key ids, serial numbers, AES-GCM nonces

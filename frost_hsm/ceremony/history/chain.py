@@ -26,7 +26,8 @@ from frost_hsm.ceremony.people.identity import PublicIdentity
 from frost_hsm.ceremony.people.roster import Roster
 from frost_hsm.errors import Equivocation, ForeignMessage, NotKnown, UsageProblem
 from frost_hsm.forms import cms
-from frost_hsm.frost import ciphersuites, repair
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.keys import repair
 from frost_hsm.frost.packages import PublicKeyPackage
 
 _OF_STATES = (RefreshProposal, RepairRequest, Abandonment, SigningRequest, Standing)

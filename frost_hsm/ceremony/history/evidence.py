@@ -50,8 +50,8 @@ from frost_hsm.errors import (
     ProtocolViolation,
     SealBroken,
 )
-from frost_hsm.frost import dkg, refresh
-from frost_hsm.frost import round1 as frost_round1
+from frost_hsm.frost.keys import dkg, refresh
+from frost_hsm.frost.keys import round1 as frost_round1
 from frost_hsm.secret import Secret
 
 

@@ -15,7 +15,7 @@ from frost_hsm.ceremony.people.identity import Holder, PublicIdentity
 from frost_hsm.ceremony.sealing import envelope, seeds
 from frost_hsm.ceremony.sealing.context import Context, Kind
 from frost_hsm.ceremony.sealing.seat import Seat
-from frost_hsm.frost.round2 import Package
+from frost_hsm.frost.keys.round2 import Package
 from frost_hsm.frost.values import Identifier
 from frost_hsm.secret import Secret
 

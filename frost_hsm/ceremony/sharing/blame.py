@@ -20,7 +20,7 @@ from frost_hsm.ceremony.people.identity import Holder
 from frost_hsm.ceremony.sealing import shares
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.errors import DeserializationError, InvalidContents, ProtocolViolation, SealBroken
-from frost_hsm.frost.round2 import Package
+from frost_hsm.frost.keys.round2 import Package
 
 
 class Blame:

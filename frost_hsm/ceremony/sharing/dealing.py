@@ -40,7 +40,7 @@ from frost_hsm.errors import (
     UnchangedShare,
     UsageProblem,
 )
-from frost_hsm.frost import dealer, refresh
+from frost_hsm.frost.keys import dealer, refresh
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
 from frost_hsm.frost.values import Identifier, SigningKey, VerifyingKey
 from frost_hsm.secret import Entropy, Secret, system_entropy

@@ -18,7 +18,8 @@ from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import NotKnown, StepConflict, UnknownSender
-from frost_hsm.frost import ciphersuites, dkg, round1, round2
+from frost_hsm.frost import ciphersuites
+from frost_hsm.frost.keys import dkg, round1, round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 from frost_hsm.secret import Entropy, system_entropy
 

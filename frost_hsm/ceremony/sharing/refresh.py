@@ -29,8 +29,8 @@ from frost_hsm.ceremony.sharing.rounds import Finished, Rounds
 from frost_hsm.ceremony.sharing.sealed_rounds import SealedRounds
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import CeremonyStopped, ForeignMessage, NotKnown, StepConflict, UnchangedShare
-from frost_hsm.frost import refresh as frost_refresh
-from frost_hsm.frost import round1, round2
+from frost_hsm.frost.keys import refresh as frost_refresh
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 from frost_hsm.secret import Entropy, system_entropy
 

@@ -51,9 +51,9 @@ from frost_hsm.errors import (
     UnknownSender,
     UsageProblem,
 )
-from frost_hsm.frost import repair
+from frost_hsm.frost.keys import repair
+from frost_hsm.frost.keys.repair import Delta, Sigma
 from frost_hsm.frost.packages import Identifier, KeyPackage
-from frost_hsm.frost.repair import Delta, Sigma
 from frost_hsm.frost.values import SecretValue
 from frost_hsm.secret import Entropy, system_entropy
 

@@ -48,9 +48,9 @@ from frost_hsm.errors import (
     ProtocolViolation,
     StepConflict,
 )
-from frost_hsm.frost import dkg
-from frost_hsm.frost import round1 as frost_round1
-from frost_hsm.frost import round2 as frost_round2
+from frost_hsm.frost.keys import dkg
+from frost_hsm.frost.keys import round1 as frost_round1
+from frost_hsm.frost.keys import round2 as frost_round2
 from frost_hsm.frost.packages import Identifier, KeyPackage, PublicKeyPackage
 from frost_hsm.secret import Entropy, system_entropy
 

@@ -18,8 +18,8 @@ from frost_hsm.ceremony.sealing.records import SealedRecords, own_context, recor
 from frost_hsm.ceremony.sealing.seat import Seat
 from frost_hsm.ceremony.store import StateDirectory
 from frost_hsm.errors import SealBroken, StateRolledBack, StepConflict
+from frost_hsm.frost.keys.round1 import Package, SecretPackage
 from frost_hsm.frost.packages import KeyPackage
-from frost_hsm.frost.round1 import Package, SecretPackage
 from frost_hsm.frost.values import Signature
 from frost_hsm.secret import Entropy, Secret
 

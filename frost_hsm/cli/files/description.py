@@ -28,10 +28,10 @@ from frost_hsm.cli.talk.fingerprints import identity_fields
 from frost_hsm.errors import DeserializationError, ForeignMessage, MalformedMessage, NotPossible
 from frost_hsm.forms import cms, oids, pem
 from frost_hsm.frost import ciphersuites
-from frost_hsm.frost.encoding import PublicPackage
-from frost_hsm.frost.json_text import as_map, as_text
+from frost_hsm.frost.encoding.json_text import as_map, as_text
+from frost_hsm.frost.encoding.package import PublicPackage
+from frost_hsm.frost.keys.round1 import Package as Round1Package
 from frost_hsm.frost.packages import PublicKeyPackage, SignatureShare, SigningCommitments, SigningPackage
-from frost_hsm.frost.round1 import Package as Round1Package
 
 Description = dict[str, object]
 Known = Mapping[bytes, PublicIdentity]

@@ -6,8 +6,8 @@ from typing import Final, TypeVar
 
 from frost_hsm.errors import DeserializationError
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.encoding import PublicPackage
-from frost_hsm.frost.json_text import Node, as_map, parse
+from frost_hsm.frost.encoding.json_text import Node, as_map, parse
+from frost_hsm.frost.encoding.package import PublicPackage
 
 MAX_PARTICIPANTS: Final = 1024  # as a `Roster` has, whose module takes long to load
 

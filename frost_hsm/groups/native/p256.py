@@ -6,8 +6,8 @@ from ctypes import c_char
 
 from frost_hsm.groups import Element
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.libcrypto.curves import P256Libcrypto
 from frost_hsm.groups.native.library import Library
-from frost_hsm.groups.openssl import P256Libcrypto
 
 
 class P256(P256Libcrypto):

@@ -66,7 +66,7 @@ BOUND_TO_CONTEXT = (
 )
 
 IDENTITY = (
-    "groups/openssl.py",
+    "groups/libcrypto/curves.py",
     "        if len(data) != 33 or data[0] not in (2, 3):\n            raise self._not_a_point(data)\n",
     "        if data == bytes(33):\n            return self.identity()\n",
 )

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from attacks.mutations.defence import BOUND_TO_CONTEXT, IDENTITY, defence
 
-_LENGTH = ("frost/checks.py", "if len(package.commitment) != entries]", "if False]")
-_PROOFS = ("frost/dkg.py", "        _check_proofs(packages)\n        return share_out", "        return share_out")
+_LENGTH = ("frost/keys/checks.py", "if len(package.commitment) != entries]", "if False]")
+_PROOFS = ("frost/keys/dkg.py", "        _check_proofs(packages)\n        return share_out", "        return share_out")
 _SAME_SESSION = ("ceremony/sharing/rounds.py", "return said.message.ceremony == self.id", "return True")
 _MADE_AGAIN = (
     "ceremony/sealing/envelope.py",
@@ -40,7 +40,7 @@ OF_KEYS = (
     defence(
         "k02_top_coefficients_that_cancel_out",
         "the sum of all polynomials has the degree that was agreed",
-        ("frost/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
+        ("frost/keys/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
     ),
     defence("k03_rogue_key", "everybody proves to know the constant term", _PROOFS),
     defence("k04_proof_of_knowledge_of_another_session", "a message belongs to one ceremony", _SAME_SESSION),
@@ -48,7 +48,7 @@ OF_KEYS = (
         "k05_a_signature_is_no_proof_of_knowledge",
         "proofs have a domain of their own",
         (
-            "frost/proof_of_knowledge.py",
+            "frost/keys/proof_of_knowledge.py",
             "hdkg(identifier.serialize() + commitment.constant_term + encoded)",
             "h2(encoded + commitment.constant_term + identifier.serialize())",
         ),
@@ -56,7 +56,7 @@ OF_KEYS = (
     defence(
         "k06_proof_forged_backwards",
         "the challenge of a proof covers R",
-        ("frost/proof_of_knowledge.py", "commitment.constant_term + encoded)", "commitment.constant_term)"),
+        ("frost/keys/proof_of_knowledge.py", "commitment.constant_term + encoded)", "commitment.constant_term)"),
     ),
     defence(
         "k07_a_retry_is_another_ceremony",
@@ -76,8 +76,8 @@ OF_KEYS = (
     defence(
         "k10_wrong_share",
         "a share is checked against what its sender committed to",
-        ("frost/dkg.py", "if strict or (strict is None", "if False and (strict is None"),
-        ("frost/dkg.py", "if not group.equal(verifying_share, verifying_shares[own]):", "if False:"),
+        ("frost/keys/dkg.py", "if strict or (strict is None", "if False and (strict is None"),
+        ("frost/keys/dkg.py", "if not group.equal(verifying_share, verifying_shares[own]):", "if False:"),
     ),
     defence(
         "k11_share_overwrite",
@@ -282,9 +282,9 @@ OF_KEYS = (
     defence(
         "k25_identity_as_group_key",
         "the group key is not the identity",
-        ("frost/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
+        ("frost/keys/dkg.py", "if group.is_identity(total[0]) or group.is_identity(total[-1]):", "if False:"),
         (
-            "groups/openssl.py",
+            "groups/libcrypto/curves.py",
             "return self._octets(element, COMPRESSED, 33)",
             "return b'' if self.is_identity(element) else self._octets(element, COMPRESSED, 33)",
         ),
@@ -298,7 +298,7 @@ OF_KEYS = (
         "k26_other_spellings",
         "an element has one spelling",
         (
-            "groups/openssl.py",
+            "groups/libcrypto/curves.py",
             "if len(data) != 33 or data[0] not in (2, 3):",
             "if data[0] in (6, 7):\n            data = bytes([data[0] - 4]) + data[1:]\n        if len(data) != 33:",
         ),
@@ -306,27 +306,31 @@ OF_KEYS = (
     defence(
         "k26_a_scalar_that_is_not_reduced",
         "nothing follows a package",
-        ("frost/postcard.py", "        if self._rest:\n            raise", "        if False:\n            raise"),
+        (
+            "frost/encoding/postcard.py",
+            "        if self._rest:\n            raise",
+            "        if False:\n            raise",
+        ),
     ),
     defence(
         "k26_y_coordinates_of_another_point",
         "y coordinates are checked",
-        ("groups/openssl.py", '            data = b"\\4" + data[1:] + y\n', "            pass\n"),
+        ("groups/libcrypto/curves.py", '            data = b"\\4" + data[1:] + y\n', "            pass\n"),
     ),
     defence(
         "k27_small_subgroups",
         "points are in the subgroup of prime order",
-        ("groups/edwards.py", "        if not found:\n", "        if False:\n"),
+        ("groups/pycryptodome/edwards.py", "        if not found:\n", "        if False:\n"),
     ),
     defence(
         "k29_taproot_commitment_in_the_group_key",
         "a Taproot key is tweaked once it is made",
         (
-            "frost/dkg.py",
+            "frost/keys/dkg.py",
             "taproot.tweak_public_key_package(public_key_package, taproot.NO_SCRIPTS)",
             "public_key_package",
         ),
-        ("frost/dkg.py", "taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS)", "key_package"),
+        ("frost/keys/dkg.py", "taproot.tweak_key_package(key_package, taproot.NO_SCRIPTS)", "key_package"),
     ),
     defence(
         "k33_signers_are_not_their_place_in_a_list",
@@ -360,8 +364,12 @@ OF_KEYS = (
     defence(
         "k30_the_key_and_the_threshold_stay",
         "a refresh does not change the threshold",
-        ("frost/refresh.py", "if secret.min_signers != key_package.min_signers:", "if False:"),
-        ("frost/refresh.py", "if public_key_package.min_signers not in (None, key_package.min_signers):", "if False:"),
+        ("frost/keys/refresh.py", "if secret.min_signers != key_package.min_signers:", "if False:"),
+        (
+            "frost/keys/refresh.py",
+            "if public_key_package.min_signers not in (None, key_package.min_signers):",
+            "if False:",
+        ),
         shows="IncorrectNumberOfPackages",
     ),
     defence(
@@ -400,7 +408,7 @@ OF_KEYS = (
     defence(
         "k32_too_few_helpers",
         "at least as many help as sign",
-        ("frost/repair.py", "if len(helpers) < min_signers:", "if False:"),
+        ("frost/keys/repair.py", "if len(helpers) < min_signers:", "if False:"),
     ),
     defence(
         "k32_two_ends_of_a_repair",
@@ -416,7 +424,7 @@ OF_KEYS = (
         "k32_a_share_of_another_key",
         "a repaired share is compared with the group's public key package",
         (
-            "frost/repair.py",
+            "frost/keys/repair.py",
             "if not suite.group.equal(suite.group.multiply_base(scalar), expected.element):",
             "if False:",
         ),
@@ -425,7 +433,7 @@ OF_KEYS = (
         "k35_a_refresh_that_undoes_itself",
         "everybody proves to know every coefficient",
         (
-            "frost/proof_of_knowledge.py",
+            "frost/keys/proof_of_knowledge.py",
             "return not group.is_identity(point) and group.encode(point) == encoded",
             "return True",
         ),
@@ -433,13 +441,13 @@ OF_KEYS = (
     defence(
         "k36_a_proof_from_another_refresh",
         "the proof is bound to the ceremony",
-        ("frost/proof_of_knowledge.py", 'len(context).to_bytes(4, "big") + context', 'b""'),
+        ("frost/keys/proof_of_knowledge.py", 'len(context).to_bytes(4, "big") + context', 'b""'),
     ),
     defence(
         "k37_a_dealer_who_leaves_a_share_as_it_was",
         "every share has to change",
         (
-            "frost/refresh.py",
+            "frost/keys/refresh.py",
             "    if same:\n        raise UnchangedShare",
             "    if False:\n        raise UnchangedShare",
         ),

@@ -34,7 +34,7 @@ OF_SIGNING = (
     defence(
         "p03_fields_that_are_unknown_missing_or_doubled",
         "no field is there twice",
-        ("frost/json_text.py", "if name in members:", "if False:"),
+        ("frost/encoding/json_text.py", "if name in members:", "if False:"),
     ),
     defence(
         "p04_secrets_on_the_command_line",
@@ -132,12 +132,12 @@ OF_SIGNING = (
         (_SIGNER, "if subject in self._served:", "if False:"),
     ),
     defence(
-        "s02_deterministic_nonces", "nonces are drawn", ("groups/bignum_scalars.py", "entropy(randomness)", "pass")
+        "s02_deterministic_nonces", "nonces are drawn", ("groups/libcrypto/scalars.py", "entropy(randomness)", "pass")
     ),
     defence(
         "s02_a_generator_that_repeats_itself",
         "nonces depend on the share as well",
-        ("groups/bignum_scalars.py", "self._write(share, room.at_data + RANDOMNESS)", "pass"),
+        ("groups/libcrypto/scalars.py", "self._write(share, room.at_data + RANDOMNESS)", "pass"),
     ),
     defence(
         "s03_nonces_that_depend_on_each_other",
@@ -232,7 +232,7 @@ OF_SIGNING = (
     defence(
         "s09_a_nonce_of_zero",
         "a nonce of zero is drawn again",
-        ("groups/bignum_scalars.py", "if not self.is_zero(nonce):", "if True:"),
+        ("groups/libcrypto/scalars.py", "if not self.is_zero(nonce):", "if True:"),
     ),
     defence("s09_a_commitment_to_zero", "the identity is no element", IDENTITY),
     defence(

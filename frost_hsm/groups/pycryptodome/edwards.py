@@ -27,7 +27,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from frost_hsm.errors import InvalidIdentityElement, InvalidNonPrimeOrderElement, MalformedElement
 from frost_hsm.groups import Element
 from frost_hsm.groups.libcrypto import Libcrypto
-from frost_hsm.groups.pycryptodome import PycryptodomeGroup
+from frost_hsm.groups.pycryptodome.curves import PycryptodomeGroup
 from frost_hsm.groups.weights import Weights
 
 _SOUNDNESS = 64

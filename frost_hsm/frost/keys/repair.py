@@ -20,7 +20,7 @@ from frost_hsm.errors import (
     UnknownIdentifier,
 )
 from frost_hsm.frost import polynomial
-from frost_hsm.frost.checks import check_different, check_threshold
+from frost_hsm.frost.keys.checks import check_different, check_threshold
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
 from frost_hsm.frost.values import Identifier, SecretValue, SigningShare, VerifyingShare
 from frost_hsm.secret import Entropy, system_entropy

@@ -28,8 +28,10 @@ from frost_hsm.errors import (
     UnchangedShare,
     UnknownIdentifier,
 )
-from frost_hsm.frost import dkg, many_commitments, polynomial, proof_of_knowledge, round1, round2
-from frost_hsm.frost.checks import (
+from frost_hsm.frost import polynomial
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import dkg, many_commitments, proof_of_knowledge, round1, round2
+from frost_hsm.frost.keys.checks import (
     check_different,
     check_entries,
     check_numbers,
@@ -39,9 +41,8 @@ from frost_hsm.frost.checks import (
     check_threshold,
     names,
 )
-from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys.proof_of_knowledge import Claim
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
-from frost_hsm.frost.proof_of_knowledge import Claim
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 
 from frost_hsm.groups import Element, SecretScalar
 from frost_hsm.groups.libcrypto import Libcrypto
-from frost_hsm.groups.openssl import UNCOMPRESSED, LibcryptoCurve
-from frost_hsm.groups.weierstrass import Secp256k1
+from frost_hsm.groups.libcrypto.curves import UNCOMPRESSED, LibcryptoCurve
+from frost_hsm.groups.pycryptodome.weierstrass import Secp256k1
 
 _MANY = 5  # products from which on libcrypto is faster, by measurement
 

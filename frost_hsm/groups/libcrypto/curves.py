@@ -1,6 +1,6 @@
 """P-256 on libcrypto, and what it does for another curve of its kind.
 
-Secret scalars are computed with as `bignum_scalars` does, and multiplied with the generator on OpenSSL's P-256 path,
+Secret scalars are computed with as `scalars` does, and multiplied with the generator on OpenSSL's P-256 path,
 in constant time. Point addition and multi-scalar multiplication take variable time: public values only.
 """
 
@@ -11,8 +11,8 @@ from ctypes import addressof, c_ubyte, c_void_p
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element, SecretScalar
-from frost_hsm.groups.bignum_scalars import BignumScalars, SecretContext
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.libcrypto.scalars import BignumScalars, SecretContext
 from frost_hsm.groups.one_by_one import ElementsOneByOne
 
 COMPRESSED, UNCOMPRESSED = 2, 4

@@ -13,8 +13,8 @@ from typing import Any, Literal
 
 from frost_hsm.errors import MalformedScalar
 from frost_hsm.groups import RANDOMNESS, SecretScalar, clear_unused_bits, draws
-from frost_hsm.groups.bignum_hashing import HashRoom, address, digest
 from frost_hsm.groups.libcrypto import Libcrypto, Workspaces
+from frost_hsm.groups.libcrypto.hashing import HashRoom, address, digest
 from frost_hsm.groups.secret_hash import SecretHash
 from frost_hsm.secret import Entropy, Secret, system_entropy
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed
-from frost_hsm.frost.encoding import Header
-from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
+from frost_hsm.frost.encoding.codecs import U16, Codec, Commitment, Fixed
+from frost_hsm.frost.encoding.package import Header
+from frost_hsm.frost.encoding.package import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
 from frost_hsm.frost.values import Identifier, SigningShare, VerifiableSecretSharingCommitment
 from frost_hsm.secret import Secret

@@ -18,9 +18,9 @@ from typing import Any, ClassVar, Self
 
 from frost_hsm.errors import DeserializationError
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.codecs import Codec, OptionalTail, Parts, json_parts, write_json_items
-from frost_hsm.frost.json_text import Node, as_map, parse
-from frost_hsm.frost.postcard import Reader
+from frost_hsm.frost.encoding.codecs import Codec, OptionalTail, Parts, json_parts, write_json_items
+from frost_hsm.frost.encoding.json_text import Node, as_map, parse
+from frost_hsm.frost.encoding.postcard import Reader
 from frost_hsm.groups import Element
 from frost_hsm.secret import Redacted, Secret
 

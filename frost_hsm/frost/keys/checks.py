@@ -14,7 +14,8 @@ from frost_hsm.errors import (
     InvalidSecretShare,
     UnknownIdentifier,
 )
-from frost_hsm.frost import polynomial, round1, round2
+from frost_hsm.frost import polynomial
+from frost_hsm.frost.keys import round1, round2
 from frost_hsm.frost.packages import PublicKeyPackage
 from frost_hsm.frost.values import Identifier, SigningShare, in_order
 from frost_hsm.groups import Element

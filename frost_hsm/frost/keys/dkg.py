@@ -18,8 +18,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 
 from frost_hsm.errors import IncorrectPackage, InvalidIdentityElement, InvalidProofOfKnowledge
-from frost_hsm.frost import many_commitments, polynomial, proof_of_knowledge, round1, round2, taproot
-from frost_hsm.frost.checks import (
+from frost_hsm.frost import polynomial, taproot
+from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys import many_commitments, proof_of_knowledge, round1, round2
+from frost_hsm.frost.keys.checks import (
     check_entries,
     check_numbers,
     check_round1,
@@ -27,9 +29,8 @@ from frost_hsm.frost.checks import (
     check_shares,
     names,
 )
-from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys.proof_of_knowledge import Claim
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage
-from frost_hsm.frost.proof_of_knowledge import Claim
 from frost_hsm.frost.values import (
     Coefficient,
     Identifier,

@@ -11,7 +11,7 @@ from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.powers import power
-from frost_hsm.groups.pycryptodome import PycryptodomeGroup
+from frost_hsm.groups.pycryptodome.curves import PycryptodomeGroup
 
 
 class WeierstrassGroup(PycryptodomeGroup):

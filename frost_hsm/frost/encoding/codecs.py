@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from frost_hsm.errors import DeserializationError, MalformedElement
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.json_text import Node, as_bytes, as_integer, as_list, as_map, as_secret, quoted_hex
-from frost_hsm.frost.postcard import Reader, varint
+from frost_hsm.frost.encoding.json_text import Node, as_bytes, as_integer, as_list, as_map, as_secret, quoted_hex
+from frost_hsm.frost.encoding.postcard import Reader, varint
 from frost_hsm.frost.values import Identifier, VerifiableSecretSharingCommitment, in_order
 from frost_hsm.secret import Secret
 

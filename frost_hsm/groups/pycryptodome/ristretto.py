@@ -11,9 +11,9 @@ from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # docum
 
 from frost_hsm.errors import InvalidIdentityElement, MalformedElement
 from frost_hsm.groups import Element
-from frost_hsm.groups.edwards import Ed25519
 from frost_hsm.groups.libcrypto import Libcrypto
 from frost_hsm.groups.powers import power
+from frost_hsm.groups.pycryptodome.edwards import Ed25519
 
 _P = 2**255 - 19
 _D = -121665 * pow(121666, -1, _P) % _P

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 from frost_hsm.errors import IncorrectNumberOfIdentifiers, IncorrectNumberOfSigners, IncorrectPackage
 from frost_hsm.frost import polynomial
-from frost_hsm.frost.checks import check_different, check_numbers
 from frost_hsm.frost.ciphersuites import Ciphersuite
+from frost_hsm.frost.keys.checks import check_different, check_numbers
 from frost_hsm.frost.packages import KeyPackage, PublicKeyPackage, SecretShare
 from frost_hsm.frost.values import (
     Identifier,

@@ -15,11 +15,12 @@ from Crypto.Math.Numbers import Integer
 from Crypto.PublicKey.ECC import EccPoint  # type: ignore[attr-defined]  # documented there
 
 from frost_hsm.errors import InvalidIdentityElement
-from frost_hsm.groups import Element, ScalarField, SecretScalar, buckets, windows
-from frost_hsm.groups.bignum_scalars import BignumScalars
-from frost_hsm.groups.integer_scalars import IntegerScalars, require_c_code
+from frost_hsm.groups import Element, ScalarField, SecretScalar
 from frost_hsm.groups.libcrypto import Libcrypto
+from frost_hsm.groups.libcrypto.scalars import BignumScalars
 from frost_hsm.groups.one_by_one import ElementsOneByOne
+from frost_hsm.groups.pycryptodome import buckets, windows
+from frost_hsm.groups.pycryptodome.scalars import IntegerScalars, require_c_code
 from frost_hsm.secret import Secret
 
 

@@ -3,6 +3,8 @@
 CPython's `_hashlib` is linked against OpenSSL, so looking symbols up through that extension module reaches
 the very library the interpreter uses: nothing is installed, nothing is loaded twice. Every call drops the
 interpreter's lock.
+
+On it stand ``hashing`` ``scalars`` ``curves``.
 """
 
 from __future__ import annotations

@@ -9,12 +9,12 @@ from itertools import islice
 from typing import ClassVar, Self
 
 from frost_hsm.errors import DeserializationError, InvalidNonPrimeOrderElement
-from frost_hsm.frost import many_commitments
 from frost_hsm.frost.ciphersuites import Ciphersuite
-from frost_hsm.frost.codecs import U16, Codec, Commitment, Fixed, ListOf
-from frost_hsm.frost.encoding import Header, PublicPackage
-from frost_hsm.frost.encoding import SecretPackage as _SecretPackage
+from frost_hsm.frost.encoding.codecs import U16, Codec, Commitment, Fixed, ListOf
+from frost_hsm.frost.encoding.package import Header, PublicPackage
+from frost_hsm.frost.encoding.package import SecretPackage as _SecretPackage
 from frost_hsm.frost.keeping import SingleUse
+from frost_hsm.frost.keys import many_commitments
 from frost_hsm.frost.values import Coefficient, Identifier, Signature, VerifiableSecretSharingCommitment
 
 _AT_ONCE = 1 << 20
