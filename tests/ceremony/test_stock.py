@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -139,7 +140,7 @@ def test_of_others_what_is_taken_is_not_found_in_whatever_order_it_is_heard(trio
     later.offer(Prepared(key.ceremony, bytes(32), (hers[0],)), bob.public)
     found = later.left(key, ["bob", "alice"], 1)
     assert {name: [each.serialize() for each in made] for name, made in found.items()} == {"alice": [hers[0]]}
-    assert later.taken_by(key, hers[1]) == REQUEST
+    assert later.taken_by(key, hers[1]) == [REQUEST]
 
 
 def test_nobody_hands_out_what_somebody_else_has(trio: list[Party]) -> None:
@@ -164,8 +165,8 @@ def test_who_has_no_part_in_a_key_takes_up_nothing_of_it(trio: list[Party], tmp_
     later.offer(Prepared(key.ceremony, key.state.digest, first), alice.public)
     assert left(alice, later) == COUNT
     assert fill_up(alice, later, lambda request: True) == (0, ())
-    later.take(first, bytes(32), bob.public)
-    assert [later.taken_by(key, each) for each in first] == [bytes(32)] * COUNT
+    later.take(first, b"\1" * 32, bob.public)
+    assert [later.taken_by(key, each) for each in first] == [[b"\1" * 32]] * COUNT
 
 
 def test_what_is_no_commitment_is_looked_at_once(trio: list[Party], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -179,3 +180,31 @@ def test_what_is_no_commitment_is_looked_at_once(trio: list[Party], monkeypatch:
     for _ in range(3):
         assert offered.left(key, ["alice", "bob"], 1) == {}
     assert len(read) == len(garbage)
+
+
+def test_what_an_open_request_takes_up_is_not_destroyed_for_what_others_say(trio: list[Party]) -> None:
+    """Carol says first that a request of hers takes up what Bob's does, and nobody ever hears of that one."""
+    alice, bob, carol = trio
+    offered = Offered()
+    _, first = fill_up(alice, offered)
+    offered.take(first, b"\1" * 32, carol.public)
+    offered.take(first, REQUEST, bob.public)
+    fill_up(alice, offered, lambda request: request != REQUEST)
+    assert waiting(alice) == 2 * COUNT
+    fill_up(alice, offered, lambda request: True)
+    assert waiting(alice) == COUNT
+
+
+def test_what_an_open_request_takes_up_is_not_destroyed_with_the_others_of_its_message(trio: list[Party]) -> None:
+    """One of them has served, and what took it up is not on the board any more."""
+    alice, bob, _ = trio
+    offered = Offered()
+    _, first = fill_up(alice, offered)
+    offered.take(first[:1], REQUEST, bob.public)
+    with alice.holder() as holder:
+        signer = SealedSigner(alice.key(), holder, alice.home)
+        signer.forget([hashlib.sha256(first[1]).digest()])
+    made, _ = fill_up(alice, offered)
+    with alice.holder() as holder:
+        there = SealedSigner(alice.key(), holder, alice.home).are_prepared(first)
+    assert (made, there) == (COUNT, [first[0]])

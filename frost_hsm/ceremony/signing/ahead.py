@@ -43,10 +43,9 @@ class Offered:
         for each in commitments:
             self._taken.setdefault(each, {}).setdefault(sender, request)
 
-    def taken_by(self, key: GroupKey, commitments: bytes) -> bytes | None:
-        """Return the id of the request that took up commitments; None if nobody has."""
-        said = self._taken.get(commitments, {})
-        return next((request for sender, request in said.items() if sender in key.roster), None)
+    def taken_by(self, key: GroupKey, commitments: bytes) -> list[bytes]:
+        """Return the ids of the requests that take up commitments, as participants say: one serves."""
+        return [request for sender, request in self._taken.get(commitments, {}).items() if sender in key.roster]
 
     def left(self, key: GroupKey, names: Sequence[str], count: int) -> dict[str, list[SigningCommitments]]:
         """Find commitments that nobody has taken up, of each of these who has as many, in the order of the names.
@@ -56,7 +55,7 @@ class Offered:
         found: dict[str, list[SigningCommitments]] = {name: [] for name in names}
         offered = self._offered.get(key.state.digest, {})
         for encoded, senders in list(offered.items()):
-            if self.taken_by(key, encoded) is not None:
+            if self.taken_by(key, encoded):
                 del offered[encoded]  # it is not looked at again
                 continue
             sender = next((each for each in senders if each in key.roster), None)
@@ -91,7 +90,7 @@ class Stock:
 
         Where all sign with nonces made ahead, this is what retires the share of an earlier epoch.
 
-        is_over: whether the request with this id takes no answer of mine any more: what it took up is destroyed.
+        is_over: whether the request with this id takes no answer of mine any more: what no other takes up is destroyed.
         Raises what the token says that has no space left.
         """
         with self._home.lock():
@@ -102,13 +101,17 @@ class Stock:
             for path, said in self._kept():
                 there = signer.are_prepared(said.message.commitments)
                 taken = {each: offered.taken_by(self._key, each) for each in said.message.commitments}
-                is_cut_short = any(request is None and each not in there for each, request in taken.items())
-                is_useless = is_cut_short or said.message.state != self._key.state.digest
-                useless = [each for each in there if is_useless or _is_over(taken[each], is_over)]
+                is_of_another = said.message.state != self._key.state.digest
+                is_cut_short = any(each not in there for each, requests in taken.items() if not requests)
+                useless = [
+                    each
+                    for each in there
+                    if is_of_another or (all(map(is_over, taken[each])) if taken[each] else is_cut_short)
+                ]
                 signer.forget(hashlib.sha256(each).digest() for each in useless)
                 if len(there) == len(useless):
                     self._home.remove(path)
-                waiting += sum(taken[each] is None for each in there if each not in useless)
+                waiting += sum(not taken[each] for each in there if each not in useless)
             missing = count - waiting
             return (missing, self._make(signer, holder, missing)) if missing > 0 else (0, None)
 
@@ -129,7 +132,3 @@ class Stock:
         found = self._home.read_all(lambda: self._home.files(self._folder))
         read = {path: signed.read(data, self._key.roster) for path, data in found.items()}
         return [(path, said.expect(Prepared)) for path, said in read.items()]
-
-
-def _is_over(request: bytes | None, is_over: Callable[[bytes], bool]) -> bool:
-    return request is not None and is_over(request)

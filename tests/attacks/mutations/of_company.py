@@ -66,8 +66,8 @@ OF_COMPANY = (
         "who takes nonces up is a participant",
         (
             _AHEAD,
-            "for sender, request in said.items() if sender in key.roster), None)",
-            "for request in said.values()), None)",
+            "self._taken.get(commitments, {}).items() if sender in key.roster]",
+            "self._taken.get(commitments, {}).items()]",
         ),
     ),
     defence(
