@@ -349,3 +349,17 @@ def test_a_bad_share_in_one_attempt_spoils_no_other_that_is_complete(
         if len(orders) == 2:
             break
     assert orders == {False, True}
+
+
+def test_who_ends_it_keeps_no_nonces_of_an_attempt(people: list[Party], board: str) -> None:
+    """Bob's pair made ahead has served elsewhere, so he has offered another in the attempt; then he will not sign."""
+    alice, bob, carol = people
+    for party in (bob, carol):
+        prepare(party, board)
+    request = ask(alice, board)
+    with bob.holder() as holder:
+        SealedSigner(bob.key(), holder, bob.home).discard_prepared()
+    joining.look(bob, board)
+    assert nonces(bob) == 1
+    assert bob.run("sign", "abort", request[:8], "--board", board).status == 0
+    assert nonces(bob) == 0

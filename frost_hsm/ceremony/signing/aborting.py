@@ -91,7 +91,7 @@ class Aborting:
                 if sent is None:
                     self._require_abortable()
                     self._home.put(f"{self._transcript.folder}/{BEGINNING}", self._request.to_pem())
-                    SealedSigner(self._key, holder, self._home).forget([self._id])
+                    SealedSigner(self._key, holder, self._home).forget([self._id, *self._attempts])
                     sent = self._transcript.write(Abort(self._id), holder)
         return sent.to_pem()
 
@@ -141,9 +141,13 @@ class Aborting:
     def _has_answered(self) -> bool:
         """Whether my last answer to it, or to an attempt at it, was made: others may sign with it."""
         answer = f"{STEPS[self._request.message.last_answer]}/{self._key.me.name}.pem"
-        attempts = self._home.names(f"{self._transcript.folder}/{ATTEMPTS}")
-        folders = (self._transcript.folder, *(request_folder(bytes.fromhex(each)) for each in attempts))
+        folders = (self._transcript.folder, *map(request_folder, self._attempts))
         return any(self._home.exists(f"{each}/{answer}") for each in folders)
+
+    @property
+    def _attempts(self) -> list[bytes]:
+        """The ids of the attempts at it that are known here."""
+        return [bytes.fromhex(each) for each in self._home.names(f"{self._transcript.folder}/{ATTEMPTS}")]
 
     @property
     def _is_signed(self) -> bool:
