@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 
+import pytest
 from attacks.test_epochs import newcomer, share
+from ceremony.people import holder as person
 from stage import parties, upkeep
 from stage.parties import Party, inbox
 
-from frost_hsm.ceremony.history import bundle, dossier
+from frost_hsm.ceremony.history import backup, bundle, dossier
 from frost_hsm.ceremony.history.keys import GroupKey
 from frost_hsm.ceremony.messages import signed
-from frost_hsm.ceremony.messages.changing import RepairSigma
-from frost_hsm.ceremony.messages.making import Confirmation, Round2
+from frost_hsm.ceremony.messages.changing import RepairRequest, RepairSigma, Standing
+from frost_hsm.ceremony.messages.making import Confirmation, RefreshProposal, Round2
 from frost_hsm.ceremony.messages.message import Envelopes, Message
 from frost_hsm.ceremony.sealing.context import Kind
 from frost_hsm.ceremony.sealing.records import SealedRecords
@@ -25,6 +29,56 @@ from frost_hsm.frost.packages import PublicKeyPackage
 def say(party: Party, message: Message) -> bytes:
     with party.holder() as holder:
         return signed.parse(signed.write(message, holder)).der
+
+
+def begun_by_nobody_known(cheat: Party, number: int) -> list[bytes]:
+    """A request for a share, by somebody whom the cheat has made up."""
+    key, mallory = cheat.key(), person("mallory")
+    request = RepairRequest(key.ceremony, key.state.digest, number.to_bytes(32), 4, mallory.public, (1, 2))
+    return [signed.parse(signed.write(request, mallory)).der]
+
+
+def begun(cheat: Party, number: int) -> list[bytes]:
+    key = cheat.key()
+    return [say(cheat, RefreshProposal(key.ceremony, key.state.digest, key.position, number.to_bytes(32)))]
+
+
+def begun_and_confirmed(cheat: Party, number: int) -> list[bytes]:
+    beginning = begun(cheat, number)
+    confirmation = Confirmation(signed.parse(beginning[0]).content_digest, (bytes(32), bytes(32)), bytes(32))
+    return [*beginning, say(cheat, confirmation)]
+
+
+def claimed(cheat: Party, number: int) -> list[bytes]:
+    key = cheat.key()
+    return [say(cheat, Standing(key.ceremony, key.state.digest, number.to_bytes(32)))]
+
+
+@pytest.mark.parametrize("lie", [begun_by_nobody_known, begun, begun_and_confirmed, claimed])
+def test_k41_so_much_that_nothing_is_backed_up_any_more(
+    lie: Callable[[Party, int], list[bytes]], group: list[Party]
+) -> None:
+    """Carol hands out as much as a file may hold. With Alice's own words it would be more than is ever read again."""
+    alice, _, carol = group
+    take_in(
+        alice, carol, group, *chain.from_iterable(lie(carol, number) for number in range(760 // len(lie(carol, 0))))
+    )
+    with alice.holder() as holder:
+        made = backup.create(alice.home, holder, [])
+    assert made.keys == (parties.KEY,)
+    assert len(alice.files()) < 50
+
+
+def test_what_somebody_waits_for_is_taken_in(group: list[Party]) -> None:
+    """Carol and Bob have confirmed a refresh, and Alice, whom it did not reach, hears of it in a bundle."""
+    alice, bob, carol = group
+    first = upkeep.round1(group, upkeep.propose(carol))
+    second = upkeep.round2(group, first)
+    upkeep.finish([bob, carol], first, second)
+    alice.home.remove(upkeep.load(alice).folder)
+    take_in(alice, carol, group)
+    [hanging] = alice.key().unfinished()
+    assert [each.name for each in hanging.by_sender(Confirmation)] == ["carol"]
 
 
 def another_key(package: PublicKeyPackage) -> bytes:

@@ -7,8 +7,9 @@ word of who sent it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from frost_hsm.ceremony.history import dossier, kept
 from frost_hsm.ceremony.history.chain import History
@@ -29,6 +30,9 @@ from frost_hsm.frost.packages import PublicKeyPackage
 
 _ROUNDS: tuple[type[Message], ...] = (Round1, Round2, Dealing)
 _ALWAYS: tuple[type[Message], ...] = (Confirmation, RepairSigma, RepairDone)
+_MOST_OF_ONE: Final = 8
+"""Of what is undecided, how many chapters are kept because one person confirmed them; and their words on one state."""
+
 _WHAT = "a bundle"
 
 
@@ -121,8 +125,9 @@ def _speakers(chapter: Chapter, confirmed: Confirmation) -> list[tuple[type[Mess
 def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
     """Keep what a history holds and is not here yet, all of it at once.
 
-    What all have confirmed takes the place of what somebody said besides; of what is undecided, what is here stays.
-    Raises `NotPossible` if we said something else ourselves, or another key has the name; then nothing is changed.
+    What all have confirmed takes the place of what somebody said besides; of what is undecided, what is here stays, and
+    what concerns nobody is left out. Raises `NotPossible` if we said something else ourselves, or another key has the
+    name; then nothing is changed.
     """
     folder = kept.folder_of(history.proposal)
     others = [each for each in kept.folders(home, history.plan.name) if each != folder]
@@ -131,12 +136,7 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
             f'something else has the name "{history.plan.name}" here',
             hint="see: frost-hsm keys list, frost-hsm dkg status",
         )
-    files = [
-        each
-        for chapter in history.chapters.values()
-        if not _is_given_up(home, chapter)
-        for each in _files(history, chapter, me)
-    ]
+    files = [each for chapter in _worth_keeping(home, history, me) for each in _files(history, chapter, me)]
     wanted: dict[str, bytes] = {}
     for path, data, sender, is_decided in files:
         present = home.read(f"{folder}/{path}")
@@ -150,16 +150,40 @@ def take_in(home: StateDirectory, history: History, me: PublicIdentity) -> None:
             wanted[f"{folder}/{path}"] = data
         elif both is not None and both != present:
             wanted[f"{folder}/{path}"] = both
+    claims = Counter[tuple[PublicIdentity, bytes]]()
     for said in history.standings.values():
         path = f"{folder}/{kept.STANDING}/{said.content_digest.hex()}.pem"
-        if not home.exists(path):
+        claims[said.sender, said.message.state] += 1
+        if claims[said.sender, said.message.state] <= _MOST_OF_ONE and not home.exists(path):
             wanted[path] = said.to_pem()
     home.replace_all(wanted)
 
 
-def _is_given_up(home: StateDirectory, chapter: Chapter) -> bool:
-    """Whether a chapter was given up here before one's own confirmation left, so that all cannot have confirmed it."""
-    return not chapter.is_complete and home.exists(given_up_folder(chapter.id))
+def _worth_keeping(home: StateDirectory, history: History, me: PublicIdentity) -> Iterator[Chapter]:
+    """List the chapters to take in: what all have confirmed, what ``me`` takes part in, and what others wait for.
+
+    Anybody can begin something, and a cheat confirm it too: without an end, what lies here would be too much to be
+    read or backed up again. Nobody honest confirms many things that exclude each other.
+    """
+    folder, waiting = kept.folder_of(history.proposal), Counter[PublicIdentity]()
+    for chapter in history.chapters.values():
+        voters = chapter.by_sender(Confirmation)
+        if chapter.is_complete:
+            yield chapter
+        elif home.exists(given_up_folder(chapter.id)):  # before one's own confirmation left: it cannot end well
+            continue
+        elif (
+            me in _speakers_of_all(chapter)
+            or home.exists(kept.chapter_folder(folder, chapter.id))
+            or any(waiting[each] < _MOST_OF_ONE for each in voters)
+        ):
+            waiting.update(voters.keys())
+            yield chapter
+
+
+def _speakers_of_all(chapter: Chapter) -> set[PublicIdentity]:
+    """Return whoever began a chapter, or said something in it."""
+    return {chapter.beginning.sender, *(said.sender for kind in chapter.said for said in chapter.of(kind))}
 
 
 def _files(
