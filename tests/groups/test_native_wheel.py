@@ -61,12 +61,33 @@ def test_the_platform_wheel_is_the_pure_one_and_the_library(wheels: list[tuple[P
     assert pure.name.endswith("-py3-none-any.whl")
     assert "-py3-none-" in platform.name and not platform.name.endswith("-any.whl")
     with zipfile.ZipFile(pure) as one, zipfile.ZipFile(platform) as other:
-        added = set(other.namelist()) - set(one.namelist())
-        assert len(added) == 1 and added.pop().startswith("frost_hsm/groups/native/libfrost_hsm_native.")
+        library, notices = sorted(set(other.namelist()) - set(one.namelist()), reverse=True)
+        assert library.startswith("frost_hsm/groups/native/libfrost_hsm_native.")
+        assert notices == "frost_hsm/groups/native/NOTICES.txt"
         for name in set(one.namelist()) & set(other.namelist()):
             assert one.read(name) == other.read(name) or name.endswith(("/WHEEL", "/RECORD"))
         for name in one.namelist():
             assert not name.endswith((".rs", ".toml", ".lock", "native/build.py"))
+
+
+def test_the_licences_of_what_is_in_the_library_go_with_it(wheels: list[tuple[Path, Path]]) -> None:
+    (_, platform), _ = wheels
+    with zipfile.ZipFile(platform) as archive:
+        notices = archive.read("frost_hsm/groups/native/NOTICES.txt").decode()
+    command = ["cargo", "tree", "--locked", "--edges=normal", "--prefix=none", "--format={p}"]
+    tree = subprocess.run(command, cwd=ROOT / "frost_hsm/groups/native", check=True, capture_output=True, text=True)
+    crates = {tuple(line.split()[:2]) for line in tree.stdout.splitlines() if not line.startswith("frost-hsm-native ")}
+    assert len(crates) > 20
+    for name, version in crates:
+        assert f"\n{name} {version.removeprefix('v')}, " in f"\n{notices}"
+    for copyright in (
+        "2013 Pieter Wuille",
+        "Isis Agora Lovecruft",
+        "Thomas Pornin",
+        "The RustCrypto Project Developers",
+    ):
+        assert copyright in notices
+    assert str(Path.home()) not in notices
 
 
 def test_no_path_of_this_machine_is_in_the_library(wheels: list[tuple[Path, Path]]) -> None:
