@@ -257,6 +257,16 @@ def test_a_pending_key_is_not_refreshed(tmp_path: Path) -> None:
     refused(people[0], NotYet, lambda: upkeep.propose(people[0]))
 
 
+def test_deleting_a_key_that_went_on_meanwhile_leaves_no_record(trio: list[Party]) -> None:
+    """Alice is asked whether she means it, and in another process the refresh ends."""
+    alice = trio[0]
+    key = alice.key()
+    upkeep.refresh(trio)
+    with alice.holder() as holder:
+        key.delete(holder, alice.home)
+    assert alice.records() == {}
+
+
 def test_deleting_a_key_in_the_middle_of_a_refresh_leaves_no_record(trio: list[Party]) -> None:
     alice = trio[0]
     upkeep.refresh(trio)

@@ -391,13 +391,14 @@ class GroupKey:
         with home.lock():
             if not home.names(self.folder):  # done by another process while we waited
                 raise kept.unknown(home, self.name)
+            now = GroupKey.read(home, self.folder, self.me)  # it may have gone on meanwhile, and have other shares
             records = SealedRecords(holder, home)
             marks = Marks(holder, home)
             marks.gone(self.ceremony)
-            marks.forget(self.history.states, self.history.chapters)
-            states = (self.state, *self.history.states.values())
+            marks.forget(now.history.states, now.history.chapters)
+            states = (now.state, *now.history.states.values())
             positions = {state.roster.position(self.me.name) for state in states if self.me in state.roster}
-            for chapter in self.history.chapters:
+            for chapter in now.history.chapters:
                 for position in positions:
                     records.destroy_all(chapter, position)
             home.move(self.folder, given_up_folder(self.ceremony))
