@@ -11,7 +11,7 @@ from stage.parties import Messages, Party, inbox
 
 from frost_hsm.ceremony.history import backup, bundle, dossier, evidence, kept
 from frost_hsm.ceremony.history.keys import KeyStatus
-from frost_hsm.ceremony.messages import signed
+from frost_hsm.ceremony.messages import changing, signed
 from frost_hsm.ceremony.messages.changing import Standing
 from frost_hsm.ceremony.messages.making import Confirmation
 from frost_hsm.ceremony.sharing import abandonment
@@ -95,6 +95,22 @@ def test_all_abandon_it(trio: list[Party]) -> None:
     assert len(parties.sign([alice, carol], MESSAGE)) == 65
     upkeep.refresh(trio)
     assert {party.key().epoch for party in trio} == {1}
+
+
+def test_two_of_the_same_title_are_told_apart_before_they_are_abandoned(trio: list[Party]) -> None:
+    """Carol asks to abandon her own refresh, or the one that all others wait for: it has to look different."""
+    alice, _, carol = trio
+    hang(trio)
+    [hanging] = alice.key().unfinished()
+    said = []
+    with carol.holder() as holder:
+        own = signed.parse(ceremony_refresh.propose(holder, carol.key())).content_digest
+        for what in (hanging.id, own):
+            asked = changing.Abandonment(carol.key().ceremony, carol.key().state.digest, 3, bytes(32), (what,))
+            found = Abandonment.read(alice.home, signed.write(asked, holder), alice.public)
+            said.append("\n".join(proposals.abandoning(found)))
+            assert grouped(what[:16]) in said[-1]
+    assert said[0] != said[1]
 
 
 def test_a_backup_holds_what_was_abandoned_after_somebody_new_came(trio: list[Party]) -> None:

@@ -198,6 +198,11 @@ class History:
             step = found[0].before
         return found
 
+    def titles(self, ids: Iterable[bytes]) -> dict[bytes, str]:
+        """Say what chapters are called, by their ids; two may be called the same."""
+        known = self.chapters
+        return {each: known[each].title if each in known else "what is not known here" for each in ids}
+
     def successors(self, state: State) -> list[Chapter]:
         """List the chapters that start from a state, complete or not."""
         return [

@@ -71,11 +71,14 @@ class Abandonment:
         return cls(home, signed.read(data, key.roster).expect(changing.Abandonment), key)
 
     @property
+    def displaced(self) -> dict[bytes, str]:
+        """What it abandons, by id, for people to see all of it before they agree: its title where that is known."""
+        return self.key.history.titles(self.asked.message.displaces)
+
+    @property
     def titles(self) -> str:
-        """What it abandons, for people; by its id what is not known here."""
-        known = self.key.history.chapters
-        ids = self.asked.message.displaces
-        return " and ".join(known[each].title if each in known else each[:8].hex() for each in ids)
+        """What it abandons, in a sentence."""
+        return " and ".join(self.displaced.values())
 
     @property
     def chapter(self) -> Chapter:

@@ -167,9 +167,7 @@ class Repair:
     @property
     def displaced(self) -> dict[bytes, str]:
         """What it displaces, by id, for people to see all of it before they agree: its title where that is known."""
-        known = self.key.history.chapters
-        ids = self.request.message.displaces
-        return {each: known[each].title if each in known else "what is not known here" for each in ids}
+        return self.key.history.titles(self.request.message.displaces)
 
     @property
     def absent(self) -> list[PublicIdentity]:

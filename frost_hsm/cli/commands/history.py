@@ -22,6 +22,7 @@ from frost_hsm.cli.files import door
 from frost_hsm.cli.files.incoming import inputs, taking_in
 from frost_hsm.cli.options import command, output
 from frost_hsm.cli.parsing import group
+from frost_hsm.cli.steps import proposals
 from frost_hsm.cli.talk.output import Result, grouped
 from frost_hsm.cli.talk.text import quoted
 from frost_hsm.cli.workplace import Workplace
@@ -153,7 +154,7 @@ def abandon(
     path = output or f"{asked.stem}.{place.me.name}.confirm.pem"
     door.check_output(path, force=force, again=sent.to_pem() if sent is not None else None)
     if sent is None and not asked.is_done:
-        wanted = [f"{asked.asked.sender.name} asks to abandon for good, of key {asked.key.name}: {asked.titles}"]
+        wanted = proposals.abandoning(asked)
         if not place.terminal.agree("Abandon it?", what="the name of the key", shown=asked.key.name, lines=wanted):
             raise Aborted("you did not agree; nothing was changed")
     with taking_in(paths, directory, asked.transcript, asked.stem) as inbox:

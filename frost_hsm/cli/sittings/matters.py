@@ -229,8 +229,7 @@ class AbandonmentMatter(Matter):
         """Take the next step."""
         asked = self._asked
         if self.transcript.sent(Confirmation) is None:
-            lines = [f"{asked.asked.sender.name} asks to abandon for good, of key {asked.key.name}: {asked.titles}"]
-            person.agree(lines, "Abandon it?", asked.key.name)
+            person.agree(proposals.abandoning(asked), "Abandon it?", asked.key.name)
         else:
             require_confirmed(self.transcript, inbox)
         asked.confirm(person.holder, inbox)

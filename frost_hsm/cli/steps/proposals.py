@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from frost_hsm.ceremony.people.numbering import Numbering
+from frost_hsm.ceremony.sharing.abandonment import Abandonment
 from frost_hsm.ceremony.sharing.keygen import KeyGeneration
 from frost_hsm.ceremony.sharing.refresh import Refresh
 from frost_hsm.ceremony.sharing.repair import Repair
@@ -37,6 +38,14 @@ def refreshing(ceremony: Refresh) -> list[str]:
         f"  threshold     {ceremony.min_signers} of {len(ceremony.roster)} stays",
         f"  participants  {names}",
         f"  ceremony      {grouped(ceremony.id[:16])}",
+    ]
+
+
+def abandoning(asked: Abandonment) -> list[str]:
+    """Say who asks to give up what."""
+    return [
+        f"{asked.asked.sender.name} asks to abandon for good, of key {asked.key.name} (signature good)",
+        *(f"  abandons     {title} ({grouped(id_[:16])})" for id_, title in asked.displaced.items()),
     ]
 
 
