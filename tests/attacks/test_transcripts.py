@@ -196,6 +196,16 @@ def test_k16_ghosts(table: Table, tmp_path: Path) -> None:
     assert box.passed_over == ["file 0", "file 1"]
 
 
+def test_k16_a_namesake_whose_file_is_called_the_same(table: Table, tmp_path: Path) -> None:
+    """On a board, 32 bits of a digest stand in what a file is called: so often somebody has to try to have the same."""
+    [false] = parties.gather(tmp_path / "false", ["bob"])
+    with false.holder() as holder:
+        said = signed.write(Round1(table.mallory.seat.ceremony, table.mallory.package.serialize()), holder)
+    files = (said, table.first["bob"], table.first["mallory"])
+    box = Inbox([Incoming("bob's round 1 0a1b2c3d", data, named=False) for data in files])
+    assert table.alice.ceremony().round2(table.alice.holder, box)
+
+
 def test_k16_another_roster_for_the_victim(trio: list[Party], tmp_path: Path) -> None:
     """Carol shows Alice a proposal in which she plays Bob as well, under his name and with keys of her own."""
     alice, bob, carol = trio

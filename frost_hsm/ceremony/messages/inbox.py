@@ -60,7 +60,9 @@ class Inbox:
         """Take files, and envelopes that came apart from the messages that name them, by their hashes."""
         self._files = tuple(files)
         self._envelopes = envelopes
-        self._read: dict[str, Signed[Any] | None] = {}
+        self._read: dict[
+            int, Signed[Any] | None
+        ] = {}  # by the place of the file: whoever sends it can choose its label
         self.passed_over: list[str] = []
         """The labels of the files that did not belong, after `collect`."""
 
@@ -104,10 +106,10 @@ class Inbox:
 
     def of_kind(self, kind: type[M], roster: Roster, take: Take, home: str) -> Iterator[tuple[str, Signed[M]]]:
         """Read the messages of one kind, with the labels of their files; whether they contradict is not looked at."""
-        for file in self._files:
-            if file.label not in self._read:
-                self._read[file.label] = self._open(file, roster, take, home)
-            read = self._read[file.label]
+        for place, file in enumerate(self._files):
+            if place not in self._read:
+                self._read[place] = self._open(file, roster, take, home)
+            read = self._read[place]
             if read is not None and isinstance(read.message, kind):
                 yield file.label, read.expect(kind)
 
