@@ -60,8 +60,7 @@ class CmsFile(DigestedFile):
         if not 0 < len(self.certificates) <= MAX_CERTIFICATES or self.certificates != in_order(self.certificates):
             raise NotPossible(f"there are not 1 to {MAX_CERTIFICATES} certificates, in order, each of them once")
         signer, *_ = map(_certificate, self.certificates)
-        if not signer.not_valid_before_utc.timestamp() <= self.made <= signer.not_valid_after_utc.timestamp():
-            raise NotPossible("the signer's certificate is not valid at the time of the signature")
+        _require_valid(signer, self.made)
         _require_signing(signer)
 
     @property
@@ -158,6 +157,16 @@ def _said(label: str, data: bytes) -> list[str]:
         f"           serial {found.serial_number:x}, issued by {x509_words.name(found.issuer)}",
         f"           sha256 {hashlib.sha256(data).hexdigest()}",
     ]
+
+
+def _require_valid(signer: x509.Certificate, made: int) -> None:
+    """Raise `NotPossible` unless a certificate is valid at a time."""
+    try:
+        begin, end = signer.not_valid_before_utc.timestamp(), signer.not_valid_after_utc.timestamp()
+    except x509_words.UNREADABLE as error:  # the year 0
+        raise NotPossible(f"the times of the signer's certificate cannot be read: {error}") from None
+    if not begin <= made <= end:
+        raise NotPossible("the signer's certificate is not valid at the time of the signature")
 
 
 def _require_signing(signer: x509.Certificate) -> None:

@@ -25,6 +25,7 @@ from stage.signing_things import Signed, make, sign, verify
 
 from frost_hsm import targets
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
+from frost_hsm.forms import der
 from frost_hsm.targets import CARRIED
 from frost_hsm.targets.cms import CmsAttachedFile, CmsFile
 from frost_hsm.targets.programs.group_private_key import GroupPrivateKey
@@ -177,6 +178,20 @@ def test_certificates(pem: bytes, now: int, says: str | None) -> None:
         return
     with pytest.raises(NotPossible, match=says):
         of("cms", certificate=pem, now=now)
+
+
+def test_a_certificate_of_times_that_no_clock_has() -> None:
+    """The library reads the year 0, and breaks once it is asked what it has read."""
+    tbs = der.Reader(x509.load_pem_x509_certificate(TOP).tbs_certificate_bytes, "a certificate").sequence()
+    version, number = tbs.whole(der.context(0)), tbs.whole(der.INTEGER)
+    algorithm, issuer, _, subject, key = (tbs.whole(der.SEQUENCE) for _ in range(5))
+    times = (der.element(der.GENERALIZED_TIME, text) for text in (b"00000101000000Z", b"99991231235959Z"))
+    fields = (version, number, algorithm, issuer, der.sequence(*times), subject, key, tbs.whole(der.context(3)))
+    certificate = der.sequence(der.sequence(*fields), algorithm, der.bit_string(bytes(64)))
+    made = of("cms").thing
+    assert isinstance(made, CmsFile)
+    with pytest.raises(NotPossible, match="times"):
+        replace(made, certificates=(certificate,))
 
 
 def test_what_is_too_large_does_not_go_inside() -> None:

@@ -195,6 +195,10 @@ def test_answers_that_are_refused() -> None:
         targets.load("x509-ocsp").read(thing).to_sign(group("ed25519", 1).key)
     with pytest.raises(MalformedMessage):
         targets.load("x509-ocsp").read(thing + b"\0")
+    number = SERIAL.to_bytes(SERIAL.bit_length() // 8 + 1)
+    negative = answer().finished.replace(number, bytes((number[0] | 0x80,)) + number[1:])
+    with pytest.raises(MalformedMessage):
+        verify("x509-ocsp", negative)
 
 
 @few

@@ -179,6 +179,8 @@ class X509Ocsp(Target):
             names = found.issuer_name_hash, found.issuer_key_hash
         except x509_words.UNREADABLE:
             raise MalformedMessage("this is not an answer of OCSP for one certificate") from None
+        if serial < 0:
+            raise MalformedMessage("an answer of OCSP is for a certificate with a negative number")
         seconds = [int(time.timestamp()) if time is not None else 0 for time in times]
         number = serial.to_bytes((serial.bit_length() + 7) // 8, "big")
         return X509Answer(*names, number, why, *seconds), found.signature
