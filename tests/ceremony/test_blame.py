@@ -629,8 +629,8 @@ def test_a_bad_share_of_a_request_that_holds_the_commitments(tmp_path: Path) -> 
 
 
 def test_a_file_is_not_verified_without_end(honest: Disputed) -> None:
-    with pytest.raises(MalformedMessage, match="more than 256 of each participant"):
-        judge(honest.proposal + honest.first["alice"] * (3 * 256 + 1))
+    with pytest.raises(MalformedMessage, match="more than 1024 of each participant"):
+        judge(honest.proposal + honest.first["alice"] * (3 * 1024 + 1))
     with pytest.raises(MalformedMessage, match="larger than"):
         judge(honest.proposal + b" " * (16 << 20))
 

@@ -19,7 +19,7 @@ from frost_hsm.ceremony.history.state import Change, State
 from frost_hsm.ceremony.messages import signed
 from frost_hsm.ceremony.messages.changing import Abandonment, RepairRequest, Standing
 from frost_hsm.ceremony.messages.complaints import Complaint
-from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal, Round2
+from frost_hsm.ceremony.messages.making import Confirmation, Proposal, RefreshProposal, Round1, Round2
 from frost_hsm.ceremony.messages.memory import Memory
 from frost_hsm.ceremony.messages.message import Enclosure, Envelopes, Message
 from frost_hsm.ceremony.messages.signed import Signed, transcript_hash
@@ -165,6 +165,18 @@ def test_it_grows_as_the_file_does(make: Callable[[int], Tale], monkeypatch: pyt
     small, large = (make(size) for size in (SMALL, TIMES * SMALL))
     each = [calls(tale, monkeypatch) / len(tale.blocks) for tale in (small, large)]
     assert each[1] < min(ALLOWED * each[0], MOST), each
+
+
+def test_a_long_life_is_read() -> None:
+    """A refresh a week for two years, with all its rounds, as a backup holds them: nobody is hostile here."""
+    tale = Tale(3)
+    for number in range(104):
+        refresh = RefreshProposal(tale.id, tale.state.digest, 1, number.to_bytes(32))
+        tale.change(refresh, tale.people[0], tale.people, bytes(32))
+        for person in tale.people:
+            tale.said(Round1(tale.state.sharing, bytes(33)), person)
+            tale.said(Round2(tale.state.sharing, bytes(32), Envelopes.of([Enclosure(bytes(32))] * 3)), person)
+    assert dossier.read(tale.file).states[tale.state.digest].epoch == 104
 
 
 def test_what_names_something_of_another_kind_belongs_nowhere() -> None:

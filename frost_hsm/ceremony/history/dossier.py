@@ -22,8 +22,8 @@ from frost_hsm.forms import cms, der, pem
 
 PACKAGE_LABEL: Final = "FROST PUBLIC KEY PACKAGE"
 MAX_SIZE: Final = 16 << 20
-MAX_MESSAGES: Final = 256
-"""Of each participant, on average: each takes time to verify."""
+MAX_MESSAGES: Final = 1024
+"""Of each participant, on average, for each takes time to verify: enough for a refresh a week, for six years."""
 
 _WHAT = "a file of several messages"
 _BEGIN = re.compile(rb"-----BEGIN ([A-Z -]+)-----\n")
