@@ -20,6 +20,8 @@ _USERAUTH: Final = 50  # SSH_MSG_USERAUTH_REQUEST
 _COSE: Final = (b"\x69Signature", b"\x6aSignature1")  # texts of CBOR
 _EDWARDS: Final = (15, 16)  # algorithms of DNSSEC: Ed25519, Ed448
 _VERSION: Final = der.context(0)
+_CERTIFICATE: Final = "a certificate of X.509"
+_LIST: Final = "a revocation list of X.509"
 
 
 def recognise(data: bytes) -> str | None:
@@ -69,7 +71,7 @@ def _of_documents(data: bytes) -> str | None:
     if data.startswith(b'{"_type":') or b'"_type":"' in data[:1024]:
         return "metadata of TUF or in-toto"
     head, dot, _ = data.partition(b".")
-    if dot and re.fullmatch(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*", data):
+    if dot and re.fullmatch(rb"[A-Za-z0-9_-]+", head):  # its payload may be anything (RFC 7797)
         header = binascii.a2b_base64(head.translate(bytes.maketrans(b"-_", b"+/")) + b"==")
         if header.lstrip().startswith(b"{"):  # not read: what is too much for one program another reads
             return "a web token or other JWS"
@@ -90,13 +92,18 @@ def _of_x509(data: bytes) -> str | None:
         reader.skip()
         reader.contents(der.INTEGER)
         reader.sequence().oid()
-        return "a certificate of X.509"
+        return _CERTIFICATE
+    if reader.has(der.SEQUENCE):  # version 1 says none
+        reader.sequence().oid()
+        reader.sequence()
+        return _LIST if reader.has(der.UTC_TIME) or reader.has(der.GENERALIZED_TIME) else None
     reader.contents(der.INTEGER)
     if not reader.more():
         return None
     following = reader.sequence()
     if following.has(der.OBJECT_IDENTIFIER):
-        return "a revocation list of X.509"
+        reader.sequence()
+        return _CERTIFICATE if reader.has(der.SEQUENCE) else _LIST  # one of version 1 has no version before its number
     return "a certificate signing request"
 
 

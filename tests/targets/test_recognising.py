@@ -13,17 +13,21 @@ import dns.name
 import dns.rrset
 import jwt
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509.oid import SignatureAlgorithmOID
 from hypothesis import given
 from hypothesis import strategies as st
 from stage.authority import END, REQUEST, TOP
-from stage.memory_group import group
+from stage.memory_group import group, run
 from stage.signing_things import make, sign
 from tuf.api.metadata import Metadata, Root
 
+from frost_hsm.forms import der, pem
 from frost_hsm.targets.programs.group_private_key import PrivateKey, record
 from frost_hsm.targets.recognising import recognise
+from frost_hsm.targets.x509 import words as x509_words
 
 OTHER = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
 SSH_KEY = OTHER.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
@@ -96,6 +100,45 @@ def test_what_another_program_signs_is_called_by_its_name(name: str, target: str
 def test_what_nobody_else_signs_is_not_warned_of(data: bytes) -> None:
     assert recognise(data) is None
     assert "CAREFUL" not in sign("raw", data).words
+
+
+ALGORITHM = der.algorithm(SignatureAlgorithmOID.ED25519.dotted_string)
+SUBJECT = x509.load_pem_x509_certificate(TOP).subject.public_bytes()
+FROM, UNTIL = (der.element(der.UTC_TIME, text) for text in (b"250101000000Z", b"450101000000Z"))
+
+
+def assembled(label: str, part: bytes) -> bytes:
+    """What anybody makes of bytes and a signature on them."""
+    signature = sign("raw", part).signature
+    return pem.encode(label, der.sequence(part, ALGORITHM, der.bit_string(signature)))
+
+
+def test_a_list_of_version_1(tmp_path: Path) -> None:
+    part = der.sequence(ALGORITHM, SUBJECT, FROM, UNTIL)
+    (tmp_path / "root.pem").write_bytes(TOP)
+    taken = run("openssl", "crl", "-noout", "-CAfile", "root.pem", cwd=tmp_path, stdin=assembled("X509 CRL", part))
+    assert b"verify OK" in taken.stderr
+    assert "revocation list" in sign("raw", part).words
+
+
+def test_a_certificate_of_version_1(tmp_path: Path) -> None:
+    key = OTHER.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    whose = x509.Name.from_rfc4514_string("CN=www.example.org").public_bytes()
+    part = der.sequence(der.integer(5), ALGORITHM, SUBJECT, der.sequence(FROM, UNTIL), whose, key)
+    (tmp_path / "root.pem").write_bytes(TOP)
+    (tmp_path / "end.pem").write_bytes(assembled("CERTIFICATE", part))
+    taken = run("openssl", "verify", "-attime", str(NOW + 9), "-CAfile", "root.pem", "end.pem", cwd=tmp_path)
+    assert b"end.pem: OK" in taken.stdout, taken
+    assert "a certificate of X.509" in sign("raw", part).words
+
+
+def test_a_web_token_whose_payload_is_not_in_base64() -> None:
+    header = base64.urlsafe_b64encode(b'{"alg":"EdDSA","b64":false,"crit":["b64"]}').rstrip(b"=")
+    made = sign("raw", header + b'.{"sub": "mallory"}')
+    token = (header + b".." + base64.urlsafe_b64encode(made.signature).rstrip(b"=")).decode()
+    key = x509_words.public_key(group().key)
+    assert jwt.PyJWS().decode(token, key, ["EdDSA"], detached_payload=b'{"sub": "mallory"}')
+    assert "other JWS" in made.words
 
 
 @given(st.binary(max_size=200))
