@@ -20,7 +20,7 @@ from stage.signing_things import make, sign, verify
 
 from frost_hsm import targets
 from frost_hsm.errors import InvalidSignature, MalformedMessage, NotPossible
-from frost_hsm.forms import pem
+from frost_hsm.forms import der, pem
 from frost_hsm.targets.programs.group_private_key import record
 from frost_hsm.targets.x509 import words as x509_words
 
@@ -84,6 +84,24 @@ def crl(change: Callable[[Any], Any] = lambda builder: builder, key: bool = True
     builder = builder.add_extension(key_id, critical=False) if key else builder
     (tbs,) = record(group().key, lambda signer: change(builder).sign(signer, None))
     return tbs
+
+
+def test_an_entry_is_of_one_form_too() -> None:
+    """Extensions that there are none of, and a time that is written in another way: nobody would see the difference."""
+    reader = der.Reader(make("x509-crl", b"5a0b 2025-01-31\n", files={"issuer": TOP}, now=NOW), "a list").sequence()
+    before = [reader.whole(der.INTEGER), *(reader.whole(der.SEQUENCE) for _ in range(2))]
+    before += [reader.whole(der.UTC_TIME), reader.whole(der.UTC_TIME)]
+    entry, after = reader.inside(der.SEQUENCE).whole(der.SEQUENCE), reader.whole(der.context(0))
+
+    def with_entry(data: bytes) -> bytes:
+        return der.sequence(*before, der.sequence(data), after)
+
+    fields = der.Reader(entry, "an entry").sequence()
+    number, day = fields.whole(der.INTEGER), fields.whole(der.UTC_TIME)
+    targets.load("x509-crl").read(with_entry(entry))
+    for other in ((number, day, der.sequence()), (number, der.element(der.GENERALIZED_TIME, b"20250131000000Z"))):
+        with pytest.raises(MalformedMessage):
+            targets.load("x509-crl").read(with_entry(der.sequence(*other)))
 
 
 def test_lists_with_hidden_parts_are_refused() -> None:

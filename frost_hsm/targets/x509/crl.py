@@ -58,7 +58,7 @@ class X509List(Unsigned):
         if found.next_update_utc is None:
             raise MalformedMessage(f"{self.what} does not say when the next comes")
         extensions = [(extension.value, extension.critical) for extension in found.extensions]
-        return build(found.issuer, found.last_update_utc, found.next_update_utc, extensions, found, key)
+        return build(found.issuer, found.last_update_utc, found.next_update_utc, extensions, map(_again, found), key)
 
     def to_sign(self, key: VerifyingKey) -> bytes:
         """Return the TBSCertList."""
@@ -86,6 +86,15 @@ class X509List(Unsigned):
     def use(self, file: str) -> str:
         """Verify with OpenSSL."""
         return f"openssl crl -noout -CAfile ISSUER.pem -in {file}"
+
+
+def _again(revoked: x509.RevokedCertificate) -> x509.RevokedCertificate:
+    """Have the library make an entry again; of one that it has read it keeps the bytes, whatever is in them."""
+    builder = x509.RevokedCertificateBuilder().serial_number(revoked.serial_number)
+    builder = builder.revocation_date(revoked.revocation_date_utc)
+    for extension in revoked.extensions:
+        builder = builder.add_extension(extension.value, critical=extension.critical)
+    return builder.build()
 
 
 def _said(revoked: x509.RevokedCertificate) -> list[str]:
