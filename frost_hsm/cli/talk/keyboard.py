@@ -26,6 +26,7 @@ from frost_hsm.errors import Aborted, NoTerminal
 
 _TERMINAL = "/dev/tty"
 _MOMENT = 0.02  # seconds
+_MOST = 4096  # bytes that are read at once, as long a line as a terminal has
 _PASTE = (b"\x1b[200~", b"\x1b[201~")
 """What a terminal puts around pasted text, where the program before has asked it to and not taken that back."""
 
@@ -63,9 +64,8 @@ def ask(terminal: int, prompt: str, *, is_hidden: bool, until: int | None = None
         with question.asked():
             line = b""
             while not line.endswith(b"\n"):
-                if until is not None:
-                    question.wait(until)
-                read = os.read(terminal, 4096)
+                question.wait(until)
+                read = os.read(terminal, _MOST)
                 if not read:
                     raise Aborted("nothing was typed", hint="run the same command again")
                 line += read
@@ -84,6 +84,7 @@ class _Question:
     def __init__(self, terminal: int, prompt: str, is_hidden: bool) -> None:
         self._terminal, self._prompt, self._is_hidden = terminal, prompt, is_hidden
         self._is_put = False
+        self._signalled: int | None = None  # may be read once a signal has come
         self._before = termios.tcgetattr(terminal)
         self._during = termios.tcgetattr(terminal)
         self._during[0] |= termios.ICRNL
@@ -106,21 +107,25 @@ class _Question:
                     with suppress(OSError):
                         write(self._terminal, "\n")
 
-    def wait(self, until: int) -> None:
+    def wait(self, until: int | None) -> None:
         """Wait for a line that was typed since the question was put. Raises `Aborted` once ``until`` can be read."""
+        watched = [each for each in (self._terminal, until, self._signalled) if each is not None]
         while True:
-            ready, _, _ = select.select([self._terminal, until], [], [])
+            ready, _, _ = select.select(watched, [], [])
             if until in ready:
                 raise Aborted("the question was withdrawn")
-            if self._is_put and select.select([self._terminal], [], [], 0)[0]:
+            if self._signalled in ready:
+                os.read(self._signalled, _MOST)  # it has been handled
+            elif self._is_put and select.select([self._terminal], [], [], 0)[0]:
                 return
-            time.sleep(_MOMENT)  # until the first thread has put it again, which throws away what was typed before
+            else:
+                time.sleep(_MOMENT)  # until the first thread has put it again, which throws away what was typed before
 
     @contextmanager
     def _staying_asked(self) -> Iterator[None]:
         global _asked_elsewhere
         if threading.current_thread() is threading.main_thread():
-            with _handling(self.stop, self.go_on):
+            with _handling(self.stop, self.go_on), _signalling() as self._signalled:
                 yield
             return
         _asked_elsewhere = self
@@ -182,6 +187,23 @@ def staying_asked() -> Iterator[None]:
 
     with _handling(stop, go_on):
         yield
+
+
+@contextmanager
+def _signalling() -> Iterator[int]:
+    """Lend a descriptor that can be read once a signal has come.
+
+    Whoever waits has to watch it: one that comes just before a wait begins interrupts nothing.
+    """
+    signalled, signalling = os.pipe()
+    os.set_blocking(signalling, False)
+    earlier = signal.set_wakeup_fd(signalling, warn_on_full_buffer=False)
+    try:
+        yield signalled
+    finally:
+        signal.set_wakeup_fd(earlier)
+        os.close(signalling)
+        os.close(signalled)
 
 
 @contextmanager
