@@ -60,9 +60,8 @@ class Inbox:
         """Take files, and envelopes that came apart from the messages that name them, by their hashes."""
         self._files = tuple(files)
         self._envelopes = envelopes
-        self._read: dict[
-            int, Signed[Any] | None
-        ] = {}  # by the place of the file: whoever sends it can choose its label
+        # By the place of the file: whoever sends it can choose its label.
+        self._read: dict[int, Signed[Any] | None] = {}
         self.passed_over: list[str] = []
         """The labels of the files that did not belong, after `collect`."""
 
