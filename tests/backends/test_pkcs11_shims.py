@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -24,7 +25,7 @@ from frost_hsm.ceremony.people.identity import RecordPlace
 from frost_hsm.forms.oaep import OaepHash
 from frost_hsm.testing.judge import point_of
 
-LOGIN = "18"  # C_Login's position in CK_FUNCTION_LIST
+FINALIZE, LOGIN = "1", "18"  # positions in CK_FUNCTION_LIST
 numbers = count()
 NewToken = Callable[..., TokenFixture]
 
@@ -84,6 +85,27 @@ def test_a_module_that_runs_already_is_shared(backend: Backend, pkcs11_backend: 
         with backend.open(fixture.uri, fixture.pin_source) as token:
             assert [key.id for key in token.keys()] == [key_id]
         assert len(direct.sign(key_id, bytes(32))) == 64
+
+
+@pytest.mark.parametrize("behind", ["", "lists", "locking"])
+def test_a_module_is_told_once_that_the_process_ends(
+    compiled: Path, softhsm_module: str, fixture: TokenFixture, tmp_path: Path, behind: str
+) -> None:
+    """Whether or not Python lets go of everything then."""
+    program = """
+import gc, sys
+from frost_hsm.backends.pkcs11.modules.module import load
+module = load(sys.argv[1])
+assert module.present_tokens()
+if sys.argv[2]:
+    gc.freeze()
+"""
+    for kept in ("", "kept"):
+        calls = tmp_path / f"calls {kept}"
+        settings = {"SHIM_MODULE": softhsm_module, "SHIM": behind, "SHIM_COUNT": str(calls)}
+        command = [sys.executable, "-c", program, str(shim.copy(compiled, compiled / f"{next(numbers)}.so")), kept]
+        subprocess.run(command, env={**os.environ, **settings}, check=True)
+        assert calls.read_text().split().count(FINALIZE) == 1
 
 
 @pytest.mark.parametrize("behind", ["", "lists", "locking", "ykcs11", "network", "brief"])
