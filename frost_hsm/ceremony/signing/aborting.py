@@ -38,13 +38,17 @@ def ended(home: StateDirectory, me: str, subjects: Container[str]) -> Iterator[b
             yield bytes.fromhex(name)
 
 
+def has_come_to_an_end(home: StateDirectory, me: str, name: str) -> bool:
+    """Say whether a request, by its id in hex, was signed here, or aborted by me."""
+    return any(home.exists(f"requests/{name}/{end}") for end in (f"{SIGNATURES}/0", f"{STEPS[Abort]}/{me}.pem"))
+
+
 def _is_ended(home: StateDirectory, me: str, name: str) -> bool:
     path = f"requests/{name}/{ATTEMPT}"
     attempt = home.read(path) if home.exists(path) else None  # most are none
     if attempt is not None:
         name = signed.peek(attempt, Attempt).request.hex()
-    ends = (f"{STEPS[SecondResponse]}/{me}.pem", f"{STEPS[Abort]}/{me}.pem", f"{SIGNATURES}/0")
-    if any(home.exists(f"requests/{name}/{end}") for end in ends):
+    if has_come_to_an_end(home, me, name) or home.exists(f"requests/{name}/{STEPS[SecondResponse]}/{me}.pem"):
         return True
     if not home.exists(f"requests/{name}/{STEPS[Response]}/{me}.pem"):
         return False  # nor is it read: what waits may be many

@@ -19,10 +19,8 @@ from frost_hsm.agent.log import Log
 from frost_hsm.agent.question import Question
 from frost_hsm.agent.ssh_protocol import Sign
 from frost_hsm.ceremony.history.keys import GroupKey, KeyStatus
-from frost_hsm.ceremony.history.transcript import STEPS
-from frost_hsm.ceremony.messages.using import RAW, Abort, Item
-from frost_hsm.ceremony.signing import attempts
-from frost_hsm.ceremony.signing.aborting import SIGNATURES
+from frost_hsm.ceremony.messages.using import RAW, Item
+from frost_hsm.ceremony.signing import aborting, attempts
 from frost_hsm.ceremony.signing.ahead import Stock
 from frost_hsm.ceremony.signing.session import SigningSession
 from frost_hsm.cli.files import things
@@ -221,9 +219,7 @@ class Attending(Sitting):
         home = self._place.home
         asked = {entry.fields.get("request") for entry in self._left if entry.what == "asked"}
         for name in asked.intersection(SigningSession.names(home)):
-            folder = f"requests/{name}"
-            ends = (f"{SIGNATURES}/0", f"{STEPS[Abort]}/{self._place.me.name}.pem")
-            if not any(home.exists(f"{folder}/{end}") for end in ends):
+            if not aborting.has_come_to_an_end(home, self._place.me.name, str(name)):
                 with suppress(InputProblem):  # of a key that is not here any more
                     self._withdraw(bytes.fromhex(str(name)), "the agent that asked was killed, and the program goes")
         self._left = ()
