@@ -33,20 +33,19 @@ class Parts:
             raise UsageProblem("--each writes many files, and -o one")
         self._transcript = transcript
         self._kind = kind
-        self._folder = Path(folder)
-        self._file = file
         self._force = force
         names = [name for name in transcript.expected if name != transcript.me.name]
-        self.paths = [str(self._folder / name / file) for name in names]
+        self._paths = {name: Path(folder) / name / file for name in names}
         made = dict(transcript.parts(kind))
-        for name, path in zip(names, self.paths, strict=True):
-            door.make_folder(self._folder / name)
-            door.check_output(path, force=force, again=made.get(name))
-        self.title = f"{self._folder}/WHO/{file}"
+        for name, path in self._paths.items():
+            door.make_folder(path.parent)
+            door.check_output(str(path), force=force, again=made.get(name))
+        self.paths = list(map(str, self._paths.values()))
+        self.title = f"{Path(folder)}/WHO/{file}"
         self.whom = ", ".join(names)
 
     def write(self) -> str:
         """Write them; returns the line that says so."""
         for name, data in self._transcript.parts(self._kind):
-            door.write(str(self._folder / name / self._file), data, force=self._force)
+            door.write(str(self._paths[name]), data, force=self._force)
         return f"Wrote {self.title} for {self.whom}"
