@@ -109,24 +109,26 @@ def delta(place: Workplace, request: str, each: str | None, output: str | None, 
     place. Their identity has to be among your peers.
     """
     asked = _read(place, request)
-    parts, path = None, ""
+    then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
     if each is not None:
         parts = Parts(asked.transcript, RepairDelta, each, _file(asked, RepairDelta), output, force=force)
-    else:
-        path = _check_output(asked, RepairDelta, output, force)
-    if asked.status().step == "delta":
-        _agree(place, asked, "Help?")
-    then = f"frost-hsm repair sigma {quoted(request)} --in DIR"
-    if parts is not None:
-        asked.delta(place.holder)
+        _help(place, asked)
         after = f"send each their own {parts.title}, put what you are sent into one directory; then: {then}"
         fields = {**_fields(asked), "files": parts.paths}
         return Result("repair-delta-each", [parts.write()], fields, after)
-    data = asked.delta(place.holder)
+    path = _check_output(asked, RepairDelta, output, force)
+    data = _help(place, asked)
     raw = door.write(path, data, force=force)
     helpers = ", ".join(helper.name for helper in asked.helpers if helper != asked.me)
     after = f"send {door.as_typed(path)} to {helpers}, put theirs into one directory; then: {then}"
     return Result("repair-delta", [door.wrote(path)], {**_fields(asked), "file": path}, after, raw)
+
+
+def _help(place: Workplace, asked: Repair) -> bytes:
+    """Agree, unless that was done before, and make one's pieces."""
+    if asked.status().step == "delta":
+        _agree(place, asked, "Help?")
+    return asked.delta(place.holder)
 
 
 @command(repair, "sigma", token=True)
