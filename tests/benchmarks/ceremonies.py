@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
@@ -159,7 +160,8 @@ def _run(me: Party, *arguments: str) -> tuple[float, float]:
     with said.open("wb") as file:
         process = subprocess.Popen(command, cwd=me.directory, stdout=file, stderr=file)
         while not ended:
-            peak = memory_peak.megabytes(process.pid) or peak
+            with suppress(ProcessLookupError):
+                peak = memory_peak.megabytes(process.pid)
             time.sleep(0.005)
             ended, status, used = os.wait4(process.pid, os.WNOHANG)
     assert os.waitstatus_to_exitcode(status) == 0, said.read_text()

@@ -98,7 +98,7 @@ def measure(folder: Path, size: int, real: int) -> list[float]:
     all_ = time.process_time() - began
     read = _size(round1.values()) + _size(round3.values()) + sum(_size(each.values()) for each in given.values()) / real
     kept = _size_of_files(folder) / real
-    return [*steps, all_, memory_peak.megabytes() or 0.0, read, kept]
+    return [*steps, all_, memory_peak.megabytes(), read, kept]
 
 
 def _size(messages: Iterable[bytes]) -> float:

@@ -171,7 +171,7 @@ def peak_memory(others: Others) -> float:
 
 def _take_part_alone(others: Others) -> float:
     others.take_part(with_y=False)
-    return memory_peak.megabytes() or 0.0
+    return memory_peak.megabytes()
 
 
 # ── signing ──

@@ -10,15 +10,15 @@ import re
 from pathlib import Path
 
 
-def megabytes(process: int | str = "self") -> float | None:
-    """Say how many at most; None of a process that has ended."""
+def megabytes(process: int | str = "self") -> float:
+    """Say how many at most. Raises `ProcessLookupError` of a process that has ended."""
     seen = re.search(r"VmHWM:\s+(\d+) kB", Path(f"/proc/{process}/status").read_text())
-    return int(seen[1]) / 1024 if seen is not None else None
+    if seen is None:
+        raise ProcessLookupError(process)
+    return int(seen[1]) / 1024
 
 
 def begin_again() -> float:
     """Forget what this process had at most; returns the megabytes that it has."""
     Path("/proc/self/clear_refs").write_text("5")
-    now = megabytes()
-    assert now is not None
-    return now
+    return megabytes()
