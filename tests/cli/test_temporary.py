@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import multiprocessing
 import os
 import signal
@@ -67,3 +69,15 @@ def test_where_there_is_no_place_for_one(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nowhere"))
     with pytest.raises(StorageProblem, match="cannot make a temporary directory"), temporary.folder("test"):
         pass
+
+
+def test_where_there_are_no_locks(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It ends, and leaves nothing."""
+
+    def refuse(*_: object) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(StorageProblem, match="No locks available"), temporary.folder("test"):
+        pass
+    assert not [*place.iterdir()]

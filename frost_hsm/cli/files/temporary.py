@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from frost_hsm import file_lock
 from frost_hsm.errors import StorageProblem
+
+_NOT_FOR_US: Final = frozenset({errno.ENOENT, errno.EACCES, errno.ENOTDIR, errno.ELOOP, errno.EWOULDBLOCK})
+"""What opening and locking say of a folder that is gone, somebody else's, none, or in use."""
 
 
 @contextmanager
@@ -33,7 +38,11 @@ def folder(what_for: str) -> Iterator[Path]:
 def _make(prefix: str) -> tuple[Path, int]:
     while True:
         path = Path(tempfile.mkdtemp(prefix=prefix))
-        descriptor = _lock(path)
+        try:
+            descriptor = _lock(path)
+        except OSError:
+            path.rmdir()
+            raise
         if descriptor is not None:
             return path, descriptor  # else another run has just taken it for one that was left
 
@@ -47,14 +56,17 @@ def _clear_away(prefix: str) -> None:
 
 
 def _lock(path: Path) -> int | None:
-    """Lock a folder; None if it is somebody else's, in use, or gone."""
-    with suppress(OSError):
-        descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    """Lock a folder; None if it is somebody else's, in use, or gone. Raises `OSError` where there are no locks."""
+    with ExitStack() as opened:
         try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            opened.callback(os.close, descriptor)
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_uid == os.geteuid() and file_lock.is_held(descriptor, path):
-                return descriptor
-        except BlockingIOError:
-            pass
-        os.close(descriptor)
+        except OSError as error:
+            if error.errno in _NOT_FOR_US:
+                return None
+            raise
+        if os.fstat(descriptor).st_uid == os.geteuid() and file_lock.is_held(descriptor, path):
+            opened.pop_all()
+            return descriptor
     return None
